@@ -1,0 +1,80 @@
+"""A formula as LaTeX, the way a paper would set it."""
+
+from __future__ import annotations
+
+from scalinglaws.core.expression import UNARY, Apply, Expression, Name, Number
+
+_GREEK = (
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi rho sigma tau "
+    "upsilon phi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega"
+).split()
+# How tightly an expression binds; a looser one inside a tighter one needs parentheses.
+_SUM, _PRODUCT, _NEGATIVE, _POWER, _ATOM = range(5)
+
+
+def to_latex(expression: Expression) -> str:
+    r"""Typeset an expression.
+
+    Examples
+    --------
+    >>> from scalinglaws.core.formula import parse
+    >>> print(to_latex(parse("E + A/N**alpha").expression))
+    E + \frac{A}{N^{\alpha}}
+    """
+    return _set(expression)[0]
+
+
+def name_to_latex(name: str) -> str:
+    r"""``alpha_N`` becomes ``\alpha_{N}``, ``loss`` becomes ``\mathrm{loss}``."""
+    stem, _, index = name.strip("_").partition("_")
+    if stem in _GREEK:
+        symbol = f"\\{stem}"
+    elif len(stem) == 1:
+        symbol = stem
+    else:
+        symbol = rf"\mathrm{{{stem}}}"
+    return symbol + (rf"_{{{name_to_latex(index)}}}" if index else "")
+
+
+def _number(value: float) -> str:
+    text = f"{value:.6g}"
+    if "e" in text:
+        mantissa, exponent = text.split("e")
+        return rf"{mantissa} \times 10^{{{int(exponent)}}}"
+    return text
+
+
+def _set(expression: Expression) -> tuple[str, int]:
+    """LaTeX and how tightly it binds."""
+    match expression:
+        case Number(value):
+            return _number(value), _ATOM if value >= 0 else _NEGATIVE
+        case Name(name):
+            return name_to_latex(name), _ATOM
+        case Apply("+", (u, v)):
+            return f"{_inside(u, _SUM)} + {_inside(v, _SUM)}", _SUM
+        case Apply("-", (u, v)):
+            return f"{_inside(u, _SUM)} - {_inside(v, _PRODUCT)}", _SUM
+        case Apply("*", (u, v)):
+            dot = r" \cdot " if isinstance(v, Number) else r" \, "
+            return f"{_inside(u, _PRODUCT)}{dot}{_inside(v, _PRODUCT)}", _PRODUCT
+        case Apply("/", (u, v)):
+            return rf"\frac{{{_set(u)[0]}}}{{{_set(v)[0]}}}", _PRODUCT
+        case Apply("**", (u, v)):
+            base, binding = _set(u)
+            if binding < _ATOM:
+                base = rf"\left({base}\right)"
+            return f"{base}^{{{_set(v)[0]}}}", _POWER
+        case Apply("neg", (u,)):
+            return f"-{_inside(u, _PRODUCT)}", _NEGATIVE
+        case Apply("min" | "max" as which, arguments):
+            inner = ", ".join(_set(a)[0] for a in arguments)
+            return rf"\{which}\left({inner}\right)", _ATOM
+        case Apply(function, (u,)):
+            return UNARY[function].latex.format(_set(u)[0]), _ATOM
+    raise AssertionError(expression)
+
+
+def _inside(expression: Expression, binding: int) -> str:
+    text, own = _set(expression)
+    return text if own >= binding else rf"\left({text}\right)"

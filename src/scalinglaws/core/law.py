@@ -1,0 +1,314 @@
+"""A law: one line of maths, the names in it, and what each name is for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from scalinglaws.core import structure
+from scalinglaws.core.expression import evaluate, names_in
+from scalinglaws.core.formula import Formula, parse
+from scalinglaws.core.jets import Jet, differentiate
+from scalinglaws.core.latex import name_to_latex, to_latex
+from scalinglaws.errors import FormulaError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    Columns = Mapping[str, Any] | pd.DataFrame
+
+# Names that are variables without being told: parameters, training tokens, training FLOPs.
+STANDARD_VARIABLES = ("N", "D", "C")
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One coefficient of a law.
+
+    Attributes
+    ----------
+    name : str
+    role : str
+        "coefficient", "offset", "exponent" or "shape".
+    linear : bool
+        The law is linear in it once the exponents are known.
+    positive : bool
+        Positive, and therefore worked on as a logarithm.
+    lower, upper : float
+        The range in which it is sought.
+    """
+
+    name: str
+    role: str
+    linear: bool
+    positive: bool
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True, eq=True)
+class Law:
+    """A scaling law as one line of maths.
+
+    Parameters
+    ----------
+    formula : str
+        For instance ``"loss ~ E + A/N**alpha + B/D**beta"``. The language has names, numbers,
+        ``+ - * / **``, parentheses and the functions exp, log, log2, log10, log1p, expm1, sqrt,
+        abs, min, max, tanh, sigmoid, sin, cos, arctan. ``target ~`` may be left out.
+    variables : sequence of str, optional
+        Names that are columns of a table; all others are parameters. By default N, D and C.
+    name : str, optional
+        A short name, as in the catalogue.
+    bounds : mapping of str to (low, high), optional
+        Ranges that differ from those that follow from the roles: coefficients and offsets of a sum
+        of powers are positive, exponents that make a term decay are not negative.
+    description, reference : str, optional
+        What the law says in a sentence, and where it is from.
+
+    Raises
+    ------
+    FormulaError
+        If the line cannot be read.
+
+    Examples
+    --------
+    >>> law = Law("loss ~ E + A/N**alpha")
+    >>> law.variables, law.parameter_names
+    (('N',), ('E', 'A', 'alpha'))
+    >>> float(law.value({"E": 2.0, "A": 100.0, "alpha": 0.5}, N=1e4))
+    3.0
+    """
+
+    formula: str
+    variables: tuple[str, ...] = ()
+    name: str | None = None
+    bounds: Mapping[str, tuple[float, float]] = field(default_factory=dict, hash=False)
+    description: str = ""
+    reference: str = ""
+
+    def __init__(
+        self,
+        formula: str,
+        *,
+        variables: Sequence[str] | None = None,
+        name: str | None = None,
+        bounds: Mapping[str, tuple[float, float]] | None = None,
+        description: str = "",
+        reference: str = "",
+    ) -> None:
+        parsed = parse(formula)
+        wanted = STANDARD_VARIABLES if variables is None else tuple(variables)
+        found = names_in(parsed.expression)
+        if variables is not None:
+            for variable in wanted:
+                if variable not in found:
+                    raise FormulaError(
+                        f"The variable {variable!r} does not occur in the law {formula!r}."
+                    )
+        # a frozen dataclass sets its own fields this way
+        object.__setattr__(self, "formula", formula)
+        object.__setattr__(self, "variables", tuple(n for n in found if n in wanted))
+        object.__setattr__(self, "name", name)
+        object.__setattr__(self, "bounds", dict(bounds or {}))
+        object.__setattr__(self, "description", description)
+        object.__setattr__(self, "reference", reference)
+        object.__setattr__(self, "_parsed", parsed)
+        if not self.parameter_names:
+            raise FormulaError(
+                f"The law {formula!r} has no parameters: every name in it is a variable."
+            )
+        for parameter, (low, high) in self.bounds.items():
+            if parameter not in self.parameter_names:
+                raise FormulaError(
+                    f"`bounds` names {parameter!r}, which is no parameter of the law; "
+                    f"the parameters are {', '.join(self.parameter_names)}."
+                )
+            if not low < high:
+                raise FormulaError(
+                    f"`bounds` of {parameter!r} must be (low, high) with low < high; "
+                    f"got ({low}, {high})."
+                )
+
+    @property
+    def parsed(self) -> Formula:
+        """The expression tree and the target."""
+        return self._parsed  # type: ignore[attr-defined,no-any-return]
+
+    @property
+    def target(self) -> str | None:
+        """The performance column named left of ``~``, if any."""
+        return self.parsed.target
+
+    @cached_property
+    def parameter_names(self) -> tuple[str, ...]:
+        """Names of the parameters, in the order in which the formula has them."""
+        return tuple(n for n in names_in(self.parsed.expression) if n not in self.variables)
+
+    @cached_property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """Role and range of each parameter."""
+        roles = structure.roles(self.parsed.expression, self.parameter_names)
+        searched = structure.separate(self.parsed.expression, self.parameter_names).searched
+        found = []
+        for name in self.parameter_names:
+            role = roles[name]
+            low, high = self.bounds.get(name, (role.lower, math.inf))
+            positive = role.kind != "exponent" and low >= 0 and (role.positive or low > 0)
+            found.append(Parameter(name, role.kind, name not in searched, positive, low, high))
+        return tuple(found)
+
+    @property
+    def label(self) -> str:
+        """The short name, or the formula where there is none."""
+        return self.name or self.formula
+
+    @property
+    def latex(self) -> str:
+        """The law typeset, without dollar signs."""
+        left = f"{name_to_latex(self.target)} = " if self.target else ""
+        return left + to_latex(self.parsed.expression)
+
+    def _repr_latex_(self) -> str:
+        return f"${self.latex}$"
+
+    def with_bounds(self, bounds: Mapping[str, tuple[float, float]]) -> Law:
+        """The same law with some ranges replaced."""
+        return Law(
+            self.formula,
+            variables=self.variables,
+            name=self.name,
+            bounds={**self.bounds, **bounds},
+            description=self.description,
+            reference=self.reference,
+        )
+
+    # --- evaluation ----------------------------------------------------------------------
+
+    def value(
+        self, params: Mapping[str, Any], data: Columns | None = None, /, **variables: Any
+    ) -> npt.NDArray[Any]:
+        """Evaluate the law.
+
+        Parameters
+        ----------
+        params : mapping of str to float
+            A number for each parameter.
+        data : DataFrame or mapping, optional
+            Columns for the variables; keywords do the same, with scalars or arrays.
+
+        Returns
+        -------
+        ndarray
+            In the shape that the variables broadcast to.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or a variable is missing.
+        """
+        result = evaluate(self.parsed.expression, self._names(params, data, variables))
+        return np.asarray(result)
+
+    def gradient(
+        self, params: Mapping[str, Any], data: Columns | None = None, /, **variables: Any
+    ) -> npt.NDArray[Any]:
+        """Exact first derivatives in the parameters, shape (..., n_parameters)."""
+        names = self._names(params, data, variables)
+        return _stack_gradient(self._jet(names, self.parameter_names), self.parameter_names)
+
+    def hessian(
+        self, params: Mapping[str, Any], data: Columns | None = None, /, **variables: Any
+    ) -> npt.NDArray[Any]:
+        """Exact second derivatives in the parameters, (..., n_parameters, n_parameters)."""
+        jet = self._jet(self._names(params, data, variables), self.parameter_names)
+        n = len(self.parameter_names)
+        shape = np.shape(jet.value)
+        hessian = np.zeros((*shape, n, n), dtype=np.result_type(float, *jet.hessian.values()))
+        for (i, j), value in jet.hessian.items():
+            hessian[..., i, j] = hessian[..., j, i] = value
+        return hessian
+
+    def variable_gradient(
+        self, params: Mapping[str, Any], data: Columns | None = None, /, **variables: Any
+    ) -> npt.NDArray[Any]:
+        """Exact first derivatives in the variables, shape (..., n_variables)."""
+        names = self._names(params, data, variables)
+        return _stack_gradient(self._jet(names, self.variables), self.variables)
+
+    def _jet(self, names: Mapping[str, npt.NDArray[Any]], wrt: Sequence[str]) -> Jet:
+        jets = {name: Jet(value) for name, value in names.items()}
+        for place, name in enumerate(wrt):
+            jets[name] = Jet(names[name], {place: np.ones_like(names[name])})
+        jet = differentiate(self.parsed.expression, jets)
+        shape = np.broadcast_shapes(*(np.shape(v) for v in names.values()))
+        jet.value = np.broadcast_to(jet.value, shape)
+        return jet
+
+    def _names(
+        self, params: Mapping[str, Any], data: Columns | None, variables: Mapping[str, Any]
+    ) -> dict[str, npt.NDArray[Any]]:
+        columns: dict[str, Any] = {}
+        if data is not None:
+            columns.update({v: data[v] for v in self.variables if v in data})
+        columns.update(variables)
+        for kind, wanted, given in (
+            ("parameter", self.parameter_names, params),
+            ("variable", self.variables, columns),
+        ):
+            missing = [name for name in wanted if name not in given]
+            if missing:
+                raise ValueError(
+                    f"The law {self.label!r} needs the {kind}"
+                    f"{'s' if len(missing) > 1 else ''} {', '.join(missing)}; "
+                    f"got {', '.join(map(str, given)) or 'none'}."
+                )
+        every = {**{p: params[p] for p in self.parameter_names}}
+        every.update({v: columns[v] for v in self.variables})
+        # to floating point at once: 6*N*D overflows int64 without a word
+        return {k: np.asarray(v) * 1.0 for k, v in every.items()}
+
+    # --- as data -------------------------------------------------------------------------
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything that is needed to build the law again, as plain JSON values."""
+        return {
+            "formula": self.formula,
+            "variables": list(self.variables),
+            "name": self.name,
+            "bounds": {k: [_plain(v) for v in pair] for k, pair in self.bounds.items()},
+            "description": self.description,
+            "reference": self.reference,
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Law:
+        """The inverse of `to_dict`."""
+        return cls(
+            values["formula"],
+            variables=values["variables"],
+            name=values["name"],
+            bounds={k: (float(a), float(b)) for k, (a, b) in values["bounds"].items()},
+            description=values["description"],
+            reference=values["reference"],
+        )
+
+    def __reduce__(self) -> tuple[Any, tuple[dict[str, Any]]]:
+        return Law.from_dict, (self.to_dict(),)
+
+
+def _plain(value: float) -> float | str:
+    """JSON has no infinity; its name reads back with float()."""
+    return float(value) if math.isfinite(value) else str(float(value))
+
+
+def _stack_gradient(jet: Jet, wrt: Sequence[str]) -> npt.NDArray[Any]:
+    shape = np.shape(jet.value)
+    columns = [np.broadcast_to(jet.gradient.get(i, 0.0), shape) for i in range(len(wrt))]
+    return np.stack(columns, axis=-1)

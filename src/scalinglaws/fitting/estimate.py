@@ -1,0 +1,299 @@
+"""From a law and a table to the global minimum, with the evidence that it is one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from scalinglaws.core.law import Law
+from scalinglaws.errors import FitError
+from scalinglaws.fitting.absolute import to_vertex
+from scalinglaws.fitting.model import Model, bind
+from scalinglaws.fitting.objective import (
+    HUBER_FACTOR,
+    FloatArray,
+    Loss,
+    ObjectiveName,
+    ScaleName,
+    robust_scale,
+)
+from scalinglaws.fitting.solver import Solution, minimise
+from scalinglaws.fitting.starts import Candidates, find_starts
+
+# Two minima are the same one when their objectives agree to this, relative.
+SAME_MINIMUM = 1e-9
+_WARM_STEPS = 15
+_MOST_SCALES = 40
+_NEWTON_STEPS = 30
+_LAST_STEPS = 400
+# A row this many times above the best is given up after the safe steps, and one this much above
+# it after the Newton steps.
+_HOPELESS, _LATE = 10.0, 1.01
+# Huber thresholds, in units of the residuals' scale, on the way to absolute deviations.
+_TOWARDS_ABSOLUTE = (0.3, 0.03, 1e-3, 1e-5)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Everything the search needs: a law bound to columns, what is minimised, what may move."""
+
+    law: Law
+    columns: Mapping[str, FloatArray]
+    y: FloatArray
+    weights: FloatArray
+    scale: ScaleName
+    objective: ObjectiveName
+    delta: float | None  # None: taken from the residuals' own scale
+    fixed: Mapping[str, float]  # natural values
+    start: Mapping[str, float] | None = None
+
+    @property
+    def positive(self) -> npt.NDArray[np.bool_]:
+        """Which parameters are worked on as logarithms."""
+        return np.array([p.positive for p in self.law.parameters])
+
+    def bounds(self) -> tuple[FloatArray, FloatArray]:
+        """Bounds on the working parameters."""
+        low = np.array([p.lower for p in self.law.parameters])
+        high = np.array([p.upper for p in self.law.parameters])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(self.positive, np.log(low), low), np.where(
+                self.positive, np.log(high), high
+            )
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The best minimum and how it was reached.
+
+    Attributes
+    ----------
+    theta : working parameters; a coefficient at zero is minus infinity
+    free : parameters that the data determined (not fixed, not at zero or without effect)
+    value : objective, summed over the runs with their weights
+    delta : Huber threshold used, or None
+    converged : bool
+    n_starts, n_agreeing, n_minima : int
+        Starting points, how many ended at the best minimum, distinct minima seen in good reach of
+        it. Starts with a term left out are among them.
+    decrement : float
+        Relative decrease that a further step promises.
+    """
+
+    theta: FloatArray
+    free: npt.NDArray[np.bool_]
+    value: float
+    delta: float | None
+    converged: bool
+    n_starts: int
+    n_agreeing: int
+    n_minima: int
+    decrement: float
+
+
+def estimate(problem: Problem) -> Estimate:
+    """Search, polish every basin, and return the best.
+
+    Raises
+    ------
+    FitError
+        If no start has a finite objective.
+    """
+    model = bind(problem.law, problem.columns, problem.y, problem.scale)
+    candidates = _starts(problem)
+    run = _Polisher(problem, model, candidates)
+    run.warm_up()
+    if problem.objective == "squared":
+        run.newton(Loss("squared"))
+        return run.best(None)
+    if problem.objective == "huber":
+        if problem.delta is None:
+            return run.best(run.own_delta())
+        run.to_huber(problem.delta)
+        return run.best(problem.delta)
+    for factor in _TOWARDS_ABSOLUTE:
+        run.to_huber(factor * run.residual_scale())
+    return run.vertex()
+
+
+def _starts(problem: Problem) -> Candidates:
+    found = find_starts(
+        problem.law, problem.columns, problem.y, problem.weights, problem.scale, problem.fixed
+    )
+    theta, free = found.theta, found.free
+    if problem.start is not None:
+        own = np.array([problem.start[name] for name in problem.law.parameter_names], dtype=float)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            own = np.where(problem.positive, np.log(own), own)
+        may_move = np.array([name not in problem.fixed for name in problem.law.parameter_names])
+        theta = np.concatenate([own[None], theta])
+        free = np.concatenate([may_move[None], free])
+    if not len(theta):
+        raise FitError(
+            f"No starting point has a finite value for the law {problem.law.label!r} on these runs; "
+            "pass `start` with a value for each parameter, or `bounds`."
+        )
+    return Candidates(theta, free)
+
+
+class _Polisher:
+    """Every candidate on its way down, all as one batch."""
+
+    def __init__(self, problem: Problem, model: Model, candidates: Candidates) -> None:
+        self.problem, self.model = problem, model
+        self.free = candidates.free
+        self.lower, self.upper = problem.bounds()
+        self.amplitude = np.array([p.positive and p.linear for p in problem.law.parameters])
+        self.n_starts = len(candidates.theta)
+        self.weights = problem.weights[None, :]
+        self.loss = Loss("squared")
+        self.solution = self._minimise(self.loss, candidates.theta, majorise=True, steps=0)
+
+    def _minimise(
+        self,
+        loss: Loss,
+        theta: FloatArray,
+        *,
+        majorise: bool = False,
+        steps: int,
+        rows: npt.NDArray[np.intp] | None = None,
+    ) -> Solution:
+        rows = np.arange(len(theta)) if rows is None else rows
+        return minimise(
+            self.model, loss, theta[rows], self.weights, self.free[rows], self.lower, self.upper,
+            majorise=majorise, max_iterations=steps, amplitude=self.amplitude,
+        )  # fmt: skip
+
+    def warm_up(self) -> None:
+        """A few safe steps of least squares."""
+        loss = Loss("squared")
+        self.solution = self._minimise(
+            loss, self.solution.theta, majorise=True, steps=_WARM_STEPS
+        )
+        self.loss = loss
+        if not np.isfinite(self.solution.value).any():
+            raise FitError(
+                f"The law {self.problem.law.label!r} has no finite value at any starting point on "
+                "these runs; check the columns, or pass `bounds` or `start`."
+            )
+
+    def newton(self, loss: Loss) -> None:
+        """To the bottom of each basin that may still be the deepest."""
+        self.loss = loss
+        self._keep_within(_HOPELESS)
+        self.solution = self._minimise(loss, self.solution.theta, steps=_NEWTON_STEPS)
+        limit = np.nanmin(self.solution.value) * _LATE + self._rounding()
+        late = np.flatnonzero(~self.solution.converged & (self.solution.value <= limit))
+        if len(late):
+            last = self._minimise(loss, self.solution.theta, steps=_LAST_STEPS, rows=late)
+            self.solution.put(late, last)
+
+    def _keep_within(self, factor: float) -> None:
+        rows = self.solution.value <= np.nanmin(self.solution.value) * factor + self._rounding()
+        self.free = self.free[rows]
+        self.solution = self.solution.take(rows)
+
+    def to_huber(self, delta: float) -> None:
+        """Reweighted least squares first, then exact second-order steps."""
+        self.loss = Loss("huber", delta)
+        self.solution = self._minimise(
+            self.loss, self.solution.theta, majorise=True, steps=_WARM_STEPS
+        )
+        self.newton(self.loss)
+
+    def residual_scale(self) -> float:
+        """Robust scale of the best row's residuals, never quite zero."""
+        winner = self._winner()
+        residuals = self.model.residuals(self.solution.theta[winner][None])[0]
+        n_free = int(self.free[winner].sum())
+        tiny = 1e-14 * max(1.0, self.model.magnitude)
+        return max(robust_scale(residuals, self.problem.weights, n_free), tiny)
+
+    def own_delta(self) -> float:
+        """Huber threshold at 1.345 times the scale of the residuals of the fit that it gives.
+
+        The fixed point is found by secant steps on the winner; all candidates are brought to the
+        first threshold and to the last.
+        """
+        self.newton(Loss("squared"))
+        old = HUBER_FACTOR * self.residual_scale()
+        self.to_huber(old)
+        theta, free = self.solution.theta, self.free
+        winner = self._winner()
+        self.free, self.solution = free[[winner]], self.solution.take([winner])
+        new = HUBER_FACTOR * self.residual_scale()
+        old_gap = new - old
+        for _ in range(_MOST_SCALES):
+            self.newton(Loss("huber", new))
+            gap = HUBER_FACTOR * self.residual_scale() - new
+            if abs(gap) <= 1e-13 * new:
+                break
+            slope = (gap - old_gap) / (new - old) if new != old else -1.0
+            ahead = new - gap / slope if slope < -0.05 else new + gap
+            old, old_gap = new, gap
+            new = float(np.clip(ahead, 0.5 * new, 2.0 * new))
+        theta[winner] = self.solution.theta[0]
+        self.free = free
+        self.solution = self._minimise(self.loss, theta, steps=0)
+        self.newton(Loss("huber", new))
+        return new
+
+    def _winner(self) -> int:
+        """Best row; among equals the one with most coefficients at zero."""
+        value = np.where(np.isfinite(self.solution.value), self.solution.value, np.inf)
+        limit = value.min() * (1 + SAME_MINIMUM) + self._rounding()
+        equals = np.flatnonzero(value <= limit)
+        n_free = self.free[equals].sum(axis=1)
+        return int(equals[np.lexsort((value[equals], n_free))[0]])
+
+    def _rounding(self) -> float:
+        """Objective of residuals at rounding level: below it, minima cannot be told apart."""
+        residual = np.array([1e-13 * max(1.0, self.model.magnitude)])
+        return float(self.problem.weights.sum() * self.loss.value(residual)[0])
+
+    def best(self, delta: float | None) -> Estimate:
+        """The winner, and how many starts agree with it."""
+        winner = self._winner()
+        value = self.solution.value
+        limit = value[winner] * (1 + 1e-7) + self._rounding()
+        settled = self.solution.converged & np.isfinite(value)
+        return Estimate(
+            theta=self.solution.theta[winner],
+            free=self.free[winner],
+            value=float(value[winner]),
+            delta=delta,
+            converged=bool(self.solution.converged[winner]),
+            n_starts=self.n_starts,
+            n_agreeing=int((value <= limit).sum()),
+            n_minima=_count_distinct(value[settled], self._rounding()),
+            decrement=float(self.solution.decrement[winner]),
+        )
+
+    def vertex(self) -> Estimate:
+        """Least absolute deviations from the winner of the nearly absolute Huber fits."""
+        huber = self.best(None)
+        vertex = to_vertex(
+            self.model, huber.theta, self.problem.weights, huber.free, self.lower, self.upper
+        )
+        return Estimate(
+            theta=vertex.theta,
+            free=huber.free,
+            value=vertex.value,
+            delta=None,
+            converged=vertex.certified,
+            n_starts=huber.n_starts,
+            n_agreeing=huber.n_agreeing,
+            n_minima=huber.n_minima,
+            decrement=vertex.promise,
+        )
+
+
+def _count_distinct(values: FloatArray, rounding: float) -> int:
+    ordered = np.sort(values)
+    if not len(ordered):
+        return 0
+    apart = np.diff(ordered) > 1e-6 * np.abs(ordered[:-1]) + rounding
+    return int(1 + apart.sum())

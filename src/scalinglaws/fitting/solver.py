@@ -1,0 +1,276 @@
+"""The one optimiser: damped Newton steps for a batch of parameter vectors at once.
+
+Each row of the batch has its own start, weights and fixed parameters. A row leaves the batch when
+the decrease that an undamped Newton step promises is lost in rounding. Damping is measured in the
+model's own metric (how much a step changes each term), so that units do not matter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from scalinglaws.fitting.model import Model, Sums
+from scalinglaws.fitting.objective import FloatArray, Loss
+
+BoolArray = npt.NDArray[np.bool_]
+
+# Promised decrease, relative to the objective, below which a row has arrived.
+_TOLERANCE = 1e-14
+# Residuals of this relative size are rounding: an objective below it is zero.
+_ROUNDING = 4e-16
+_FIRST_DAMPING = 1e-3
+_MOST_DAMPING = 1e12
+# Relative change of a growing coefficient in one step.
+_GROWTH = (-0.9, 20.0)
+# Consecutive accepted steps without a decrease that counts, after which a flat valley is left.
+_PATIENCE = 4
+
+_ROWWISE = ("theta", "value", "decrement", "converged", "definite")
+
+
+@dataclass
+class Solution:
+    """Where each row of a batch ended.
+
+    Attributes
+    ----------
+    theta : (batch, parameters)
+        Working parameters.
+    value : (batch,)
+        Objective.
+    decrement : (batch,)
+        Decrease that one more Newton step promises, relative to the objective: the gradient in
+        scaled units.
+    converged : (batch,)
+        The decrement is at rounding level, or the objective no longer falls.
+    definite : (batch,)
+        The Hessian in the free parameters is positive definite: a strict minimum.
+    """
+
+    theta: FloatArray
+    value: FloatArray
+    decrement: FloatArray
+    converged: BoolArray
+    definite: BoolArray
+    n_iterations: int
+
+    def take(self, rows: npt.ArrayLike) -> Solution:
+        """Some rows of the batch."""
+        k = np.asarray(rows)
+        return Solution(*(getattr(self, name)[k] for name in _ROWWISE), self.n_iterations)
+
+    def put(self, rows: npt.NDArray[np.intp], other: Solution) -> None:
+        """Replace some rows by those of another solution."""
+        for name in _ROWWISE:
+            getattr(self, name)[rows] = getattr(other, name)
+
+
+def minimise(
+    model: Model,
+    loss: Loss,
+    start: FloatArray,
+    weights: FloatArray,
+    free: BoolArray,
+    lower: FloatArray,
+    upper: FloatArray,
+    *,
+    amplitude: BoolArray,
+    majorise: bool = False,
+    max_iterations: int = 200,
+) -> Solution:
+    """Minimise the objective from each row of `start`.
+
+    Parameters
+    ----------
+    model : Model
+        Law bound to a table.
+    loss : Loss
+    start : (batch, parameters)
+    weights : (batch, rows) or (1, rows)
+    free : (batch, parameters)
+        Parameters that may move; the others stay at their start.
+    lower, upper : (parameters,)
+        Bounds on the working parameters.
+    majorise : bool
+        Use the Hessian of iteratively reweighted least squares: slower at the end, safer far away.
+    max_iterations : int
+    """
+    n_batch, p = start.shape
+    theta = np.where(free, np.clip(start, lower, upper), start)
+    state = _evaluate(model, theta, weights, loss, np.arange(n_batch))
+    floor = _rounding_floor(model, weights, loss)
+    damping = np.full(n_batch, _FIRST_DAMPING if majorise else 0.0)
+    metric = _damping_metric(model, state)
+    converged = np.zeros(n_batch, dtype=np.bool_)
+    definite = np.zeros(n_batch, dtype=np.bool_)
+    decrement = np.full(n_batch, np.inf)
+    idle = np.zeros(n_batch, dtype=np.intp)
+    active = np.flatnonzero(np.isfinite(state.value))
+    iteration = 0
+    while len(active) and iteration < max_iterations:
+        iteration += 1
+        gradient, hessian, blocked = _reduced(
+            state, theta, free, lower, upper, active, majorise
+        )
+        # A coefficient that wants to grow steps in its natural value, in which the law is linear:
+        # near zero its logarithm sees negative curvature.
+        growing = amplitude & (gradient < 0) & ~np.bool_(majorise)
+        np.einsum("bii->bi", hessian)[...] -= np.where(growing, gradient, 0.0)
+        step, promised, ok = _damped_step(
+            gradient, hessian, damping[active][:, None, None] * metric[active], blocked,
+            theta[active], lower, upper,
+        )  # fmt: skip
+        scale = np.abs(state.value[active]) + floor[active if len(floor) > 1 else 0]
+        decrement[active] = np.where(ok, promised / scale, np.inf)
+        definite[active] = ok & (damping[active] == 0)
+        arrived = ok & (promised <= _TOLERANCE * scale) & (damping[active] <= 1e-8)
+        move = np.where(growing, np.log1p(np.clip(step, *_GROWTH)), step)
+        trial = theta[active] + np.where(ok[:, None], move, 0.0)
+        new = _evaluate(model, trial, weights, loss, active)
+        actual = state.value[active] - new.value
+        with np.errstate(divide="ignore", invalid="ignore"):
+            gain = np.where(promised > 0, actual / promised, 0.0)
+        accepted = ok & np.isfinite(new.value) & ((actual > 0) | (arrived & (actual >= 0)))
+        _keep(state, new, theta, trial, active, accepted)
+        # A refused step whose promise is rounding is an arrival as well.
+        arrived |= ok & ~accepted & (promised <= 1e-11 * scale) & (np.abs(actual) <= 1e-13 * scale)
+        useful = accepted & (actual > _TOLERANCE * scale)
+        idle[active] = np.where(useful, 0, idle[active] + 1)
+        damping[active] = _next_damping(damping[active], ok, gain, accepted)
+        stuck = (damping[active] > _MOST_DAMPING) | (idle[active] >= 12)
+        flat = accepted & (idle[active] >= _PATIENCE)
+        converged[active] = arrived | flat | (stuck & (decrement[active] <= 1e-9))
+        active = active[~(arrived | flat | stuck)]
+    return Solution(theta, state.value, decrement, converged, definite, iteration)
+
+
+def _evaluate(
+    model: Model, theta: FloatArray, weights: FloatArray, loss: Loss, rows: npt.NDArray[np.intp]
+) -> Sums:
+    own = weights[rows] if len(weights) > 1 else weights
+    with np.errstate(over="ignore", invalid="ignore"):
+        sums = model.sums(theta, own, loss)
+    lost = ~np.isfinite(sums.value)
+    sums.value[lost] = np.inf
+    return sums
+
+
+def _keep(
+    state: Sums,
+    new: Sums,
+    theta: FloatArray,
+    trial: FloatArray,
+    active: npt.NDArray[np.intp],
+    accepted: BoolArray,
+) -> None:
+    rows = active[accepted]
+    theta[rows] = trial[accepted]
+    state.value[rows] = new.value[accepted]
+    state.gradient[rows] = new.gradient[accepted]
+    state.hessian[rows] = new.hessian[accepted]
+    state.majorised[rows] = new.majorised[accepted]
+
+
+def _rounding_floor(model: Model, weights: FloatArray, loss: Loss) -> FloatArray:
+    """Objective of residuals that are rounding errors."""
+    rounding = loss.value(np.array([_ROUNDING * max(1.0, model.magnitude)]))[0]
+    return np.asarray(weights.sum(axis=1) * rounding + 1e-300)
+
+
+def _damping_metric(model: Model, state: Sums) -> FloatArray:
+    """Metric of each row: the model's own, at the size of the row's curvature."""
+    p = model.n_parameters
+    if model.metric is None:
+        diagonal = np.einsum("bii->bi", state.majorised)
+        largest = np.maximum(diagonal.max(axis=1), 1e-300)
+        return state.majorised + 1e-6 * largest[:, None, None] * np.eye(p)
+    size = np.einsum("bij,ji->b", state.majorised, np.linalg.pinv(model.metric)) / p
+    size = np.maximum(size, 1e-300)
+    return size[:, None, None] * (model.metric + 1e-9 * np.trace(model.metric) / p * np.eye(p))
+
+
+def _reduced(
+    state: Sums,
+    theta: FloatArray,
+    free: BoolArray,
+    lower: FloatArray,
+    upper: FloatArray,
+    active: npt.NDArray[np.intp],
+    majorise: bool,
+) -> tuple[FloatArray, FloatArray, BoolArray]:
+    """Gradient and Hessian with fixed and blocked parameters taken out."""
+    gradient = state.gradient[active].copy()
+    hessian = (state.majorised if majorise else state.hessian)[active].copy()
+    point = theta[active]
+    blocked = ~free[active]
+    blocked |= (point <= lower) & (gradient > 0)
+    blocked |= (point >= upper) & (gradient < 0)
+    gradient[blocked] = 0.0
+    keep = (~blocked).astype(np.float64)
+    hessian *= keep[:, :, None] * keep[:, None, :]
+    return gradient, hessian, blocked
+
+
+def _damped_step(
+    gradient: FloatArray,
+    hessian: FloatArray,
+    damping: FloatArray,
+    blocked: BoolArray,
+    point: FloatArray,
+    lower: FloatArray,
+    upper: FloatArray,
+) -> tuple[FloatArray, FloatArray, BoolArray]:
+    """Step inside the bounds, the decrease that the quadratic model promises, and success."""
+    p = gradient.shape[1]
+    keep = (~blocked).astype(np.float64)
+    matrix = hessian + damping * keep[:, :, None] * keep[:, None, :]
+    matrix[:, np.arange(p), np.arange(p)] += blocked
+    step, ok = solve_positive_definite(matrix, -gradient)
+    # a coefficient held at zero sits at minus infinity and does not move
+    anchor = np.where(blocked, 0.0, point)
+    step = np.where(blocked, 0.0, np.clip(anchor + step, lower, upper) - anchor)
+    promised = -(
+        np.einsum("bi,bi->b", gradient, step)
+        + 0.5 * np.einsum("bi,bij,bj->b", step, hessian, step)
+    )
+    ok &= np.isfinite(promised) & (promised >= 0)
+    return step, promised, ok
+
+
+def _next_damping(
+    damping: FloatArray, ok: BoolArray, gain: FloatArray, accepted: BoolArray
+) -> FloatArray:
+    """Less after a step that kept its promise, more after one that did not."""
+    good = accepted & (gain > 0.75)
+    bad = ~ok | ~accepted | (gain < 0.25)
+    smaller = np.where(damping > 1e-6, damping * 0.1, 0.0)
+    larger = np.maximum(damping * 8.0, _FIRST_DAMPING)
+    return np.where(bad, larger, np.where(good, smaller, damping))
+
+
+def solve_positive_definite(matrix: FloatArray, right: FloatArray) -> tuple[FloatArray, BoolArray]:
+    """Solve a batch of small systems by Cholesky; False where a matrix is not positive definite.
+
+    The loops run over the few parameters, the arrays over the batch.
+    """
+    p = matrix.shape[1]
+    a = np.moveaxis(matrix, 0, -1)  # (p, p, batch), so that each entry is contiguous
+    factor = np.zeros_like(a)
+    x = np.array(right.T)
+    ok = np.ones(matrix.shape[0], dtype=np.bool_)
+    for j in range(p):
+        pivot = a[j, j] - np.einsum("kb,kb->b", factor[j, :j], factor[j, :j])
+        good = pivot > 1e-14 * np.abs(a[j, j])
+        ok &= good
+        factor[j, j] = np.sqrt(np.where(good, pivot, 1.0))
+        for i in range(j + 1, p):
+            below = a[i, j] - np.einsum("kb,kb->b", factor[i, :j], factor[j, :j])
+            factor[i, j] = below / factor[j, j]
+    for j in range(p):
+        x[j] = (x[j] - np.einsum("kb,kb->b", factor[j, :j], x[:j])) / factor[j, j]
+    for j in reversed(range(p)):
+        x[j] = (x[j] - np.einsum("kb,kb->b", factor[j + 1 :, j], x[j + 1 :])) / factor[j, j]
+    return x.T, ok
