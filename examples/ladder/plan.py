@@ -80,6 +80,8 @@ SHAPES = [
     Shape(2, 32), Shape(3, 32), Shape(3, 48), Shape(4, 64),
 ]  # fmt: skip
 TOKENS = [MILLION // 2, MILLION, 2 * MILLION, 4 * MILLION, 8 * MILLION]
+# A sixth budget for all but the largest size, which would come too near to the targets.
+LONGEST = 16 * MILLION
 REPEATED = [(Shape(2, 16), MILLION), (Shape(3, 32), 2 * MILLION), (Shape(3, 48), 4 * MILLION)]
 TARGETS = [
     (Shape(5, 96), 16 * MILLION),
@@ -91,6 +93,7 @@ TARGETS = [
 def whole_ladder() -> Iterator[Run]:
     """Every run, cheapest first inside each role."""
     ladder = [Run(shape, n_tokens, 0, "ladder") for shape in SHAPES for n_tokens in TOKENS]
+    ladder += [Run(shape, LONGEST, 0, "ladder") for shape in SHAPES[:-1]]
     yield from sorted(ladder, key=lambda run: run.flops)
     for seed in range(1, 6):
         yield from (Run(shape, n_tokens, seed, "repeat") for shape, n_tokens in REPEATED)

@@ -171,10 +171,13 @@ def main() -> None:
     parser.add_argument("--device", default="cpu", help="cpu (default) or cuda")
     parser.add_argument("--workers", type=int, default=2, help="processes (default 2)")
     parser.add_argument("--table", type=Path, default=TABLE, help="where the rows go")
+    parser.add_argument(
+        "--roles", nargs="+", default=["ladder", "repeat", "target"], help="which runs (all)"
+    )
     options = parser.parse_args()
 
     done = finished(options.table)
-    runs = [run for run in whole_ladder() if run.name not in done]
+    runs = [run for run in whole_ladder() if run.role in options.roles and run.name not in done]
     jobs = [(run, options.device) for run in runs]
     with (
         multiprocessing.get_context("spawn").Pool(options.workers) as pool,

@@ -136,6 +136,13 @@ class LogAffineModel:
             metric[np.ix_(index, index)] += slopes.T @ slopes / self.n_rows
         return metric
 
+    def stacked_slopes(self) -> FloatArray:
+        """Slopes of every term's logarithm at every run, shape (terms * rows, parameters)."""
+        stack = np.zeros((len(self._slopes), self.n_rows, self.n_parameters))
+        for k, (index, slopes) in enumerate(zip(self._indices, self._slopes, strict=True)):
+            stack[k][:, index] = slopes
+        return stack.reshape(-1, self.n_parameters)
+
     def _logs(self, theta: FloatArray, rows: slice) -> list[FloatArray]:
         return [
             theta[:, index] @ slopes[rows].T + constant[rows]

@@ -1,0 +1,47 @@
+"""Fit scaling laws to training runs, see whether to trust them, and extrapolate.
+
+>>> import scalinglaws as sl
+>>> fit = sl.fit(sl.datasets.ladder(), "chinchilla")
+"""
+
+from scalinglaws import datasets as datasets
+from scalinglaws.core.law import Law as Law
+from scalinglaws.errors import ConvergenceWarning as ConvergenceWarning
+from scalinglaws.errors import DataError as DataError
+from scalinglaws.errors import DataWarning as DataWarning
+from scalinglaws.errors import ExtrapolationWarning as ExtrapolationWarning
+from scalinglaws.errors import FileFormatError as FileFormatError
+from scalinglaws.errors import FitError as FitError
+from scalinglaws.errors import FormulaError as FormulaError
+from scalinglaws.errors import IdentifiabilityWarning as IdentifiabilityWarning
+from scalinglaws.errors import ScalingLawError as ScalingLawError
+from scalinglaws.errors import ScalingLawWarning as ScalingLawWarning
+from scalinglaws.fitting.fit import fit as fit
+from scalinglaws.fitting.prediction import Prediction as Prediction
+from scalinglaws.fitting.result import Fit as Fit
+from scalinglaws.fitting.result import load as load
+from scalinglaws.fitting.status import Status as Status
+from scalinglaws.readers import read_runs as read_runs
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ConvergenceWarning",
+    "DataError",
+    "DataWarning",
+    "ExtrapolationWarning",
+    "FileFormatError",
+    "Fit",
+    "FitError",
+    "FormulaError",
+    "IdentifiabilityWarning",
+    "Law",
+    "Prediction",
+    "ScalingLawError",
+    "ScalingLawWarning",
+    "Status",
+    "datasets",
+    "fit",
+    "load",
+    "read_runs",
+]

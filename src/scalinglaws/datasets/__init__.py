@@ -1,0 +1,48 @@
+"""The project's own training runs."""
+
+from __future__ import annotations
+
+from importlib import resources
+from typing import Literal
+
+import pandas as pd
+
+from scalinglaws.options import check_option
+
+__all__ = ["ladder"]
+
+_ROLES = {"fit": ("ladder", "repeat"), "target": ("target",), "all": ("ladder", "repeat", "target")}
+
+
+def ladder(split: Literal["fit", "target", "all"] = "fit") -> pd.DataFrame:
+    """Small GPT-2 language models trained by this project on the standard library's sources.
+
+    Parameters
+    ----------
+    split : {"fit", "target", "all"}
+        "fit": the ladder and its repeats with other seeds, to fit laws to. "target": larger runs,
+        kept out of the ladder as the truth that an extrapolation is held against. "all": both.
+
+    Returns
+    -------
+    DataFrame
+        One row a run, indexed by its name: ``N`` parameters with embeddings, ``N_no_emb`` without,
+        ``D`` bytes seen, ``C`` training FLOPs counted from the architecture (not 6ND), ``loss`` in
+        nats per byte on held-out files, ``bits_per_byte``, ``perplexity``, ``seed``,
+        ``learning_rate``, ``batch_size`` in sequences, ``wall_s`` and more.
+
+    Notes
+    -----
+    `examples/ladder` in the repository trains them again, in an hour or two on two cores.
+
+    Examples
+    --------
+    >>> runs = ladder()
+    >>> bool((runs["loss"] > 0).all())
+    True
+    """
+    check_option("split", split, tuple(_ROLES))
+    file = resources.files("scalinglaws.datasets") / "ladder.csv"
+    with file.open(encoding="utf-8") as stream:
+        runs = pd.read_csv(stream, index_col="run")
+    return runs[runs["role"].isin(_ROLES[split])]

@@ -1,0 +1,169 @@
+"""The arguments of fit(), checked and made definite before any work."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from scalinglaws.core import catalogue
+from scalinglaws.core.expression import names_in
+from scalinglaws.core.formula import parse
+from scalinglaws.core.law import STANDARD_VARIABLES, Law
+from scalinglaws.errors import DataError, FitError, FormulaError
+from scalinglaws.fitting import columns as col
+from scalinglaws.fitting import loglinear
+from scalinglaws.fitting.objective import OBJECTIVES, SCALES, ObjectiveName
+from scalinglaws.fitting.runs import RunTable
+from scalinglaws.options import check_option
+
+METHODS = ("auto", "log-linear", "nls")
+
+
+def check_options(
+    method: str, objective: str, delta: object, scale: str, missing: str, units: str, level: float
+) -> None:
+    check_option("method", method, METHODS)
+    check_option("objective", objective, ("auto", *OBJECTIVES))
+    check_option("scale", scale, SCALES)
+    check_option("missing", missing, ("raise", "drop"))
+    check_option("units", units, ("check", "trust"))
+    if not 0 < level < 1:
+        raise ValueError(f"`confidence_level` must be between 0 and 1; got {level}.")
+    if delta == "auto":
+        return
+    if isinstance(delta, bool) or not isinstance(delta, int | float) or not delta > 0:
+        raise ValueError(f"`delta` must be a positive number or 'auto'; got {delta!r}.")
+    if objective in ("squared", "absolute"):
+        raise ValueError(
+            f"`delta` is the threshold of the Huber loss; objective={objective!r} has none."
+        )
+
+
+def resolve_law(
+    law: str | Law, frame: pd.DataFrame, columns: Mapping[str, str], y: str | None
+) -> Law:
+    if isinstance(law, Law):
+        return _check_columns(law, columns)
+    if not isinstance(law, str):
+        raise TypeError(
+            f"`law` must be a name, one line of maths or a Law; got {type(law).__name__}."
+        )
+    if catalogue.looks_like_a_name(law):
+        if law not in catalogue.FLEXIBLE:
+            return _check_columns(catalogue.named(law), columns)
+        return catalogue.named(law, _variables_of(law, frame, columns))
+    parsed = parse(law)
+    performance = {y, parsed.target}
+    variables = [
+        name
+        for name in names_in(parsed.expression)
+        if name in columns
+        or name in STANDARD_VARIABLES
+        or (name in frame.columns and name not in performance)
+    ]
+    if not variables:
+        raise FormulaError(
+            f"No name in the law {law!r} is a column. {col.describe_columns(frame)} "
+            "Say which variable is which column with columns={...}."
+        )
+    return _check_columns(Law(law, variables=variables), columns)
+
+
+def _variables_of(law: str, frame: pd.DataFrame, columns: Mapping[str, str]) -> list[str]:
+    unknown = [v for v in columns if v not in STANDARD_VARIABLES]
+    if unknown:
+        raise ValueError(
+            f"`columns` names {unknown[0]!r}, and the law {law!r} has the variables N, D and C."
+        )
+    found = list(columns) or [v for v in STANDARD_VARIABLES if col.find_variable(frame, v)]
+    if not found:
+        raise DataError(
+            f"The law {law!r} needs one of N, D and C, and no column has a usual name for any. "
+            f"{col.describe_columns(frame)} Say which is which with columns={{'N': ...}}."
+        )
+    return found
+
+
+def _check_columns(law: Law, columns: Mapping[str, str]) -> Law:
+    for variable in columns:
+        if variable not in law.variables:
+            raise ValueError(
+                f"`columns` names {variable!r}, which is no variable of the law; "
+                f"the variables are {', '.join(law.variables)}."
+            )
+    return law
+
+
+def check_fixed(law: Law, fixed: Mapping[str, float] | None) -> dict[str, float]:
+    held: dict[str, float] = {}
+    for name, value in (fixed or {}).items():
+        parameter = next((p for p in law.parameters if p.name == name), None)
+        if parameter is None:
+            raise ValueError(
+                f"`fixed` names {name!r}, which is no parameter of the law; "
+                f"the parameters are {', '.join(law.parameter_names)}."
+            )
+        if not np.isfinite(value) or not parameter.lower <= value <= parameter.upper:
+            raise ValueError(
+                f"`fixed` holds {name} at {value}, outside its range from {parameter.lower:g} to "
+                f"{parameter.upper:g}; widen the range with `bounds`."
+            )
+        held[name] = float(value)
+    if len(held) == len(law.parameters):
+        raise ValueError("`fixed` holds every parameter: nothing is left to fit.")
+    return held
+
+
+def check_start(law: Law, start: Mapping[str, float] | None) -> None:
+    if start is None:
+        return
+    missing = [name for name in law.parameter_names if name not in start]
+    if missing:
+        raise ValueError(f"`start` needs a value for each parameter; {', '.join(missing)} missing.")
+    for p in law.parameters:
+        if p.positive and not start[p.name] > 0:
+            raise ValueError(f"`start` of {p.name} must be positive; got {start[p.name]}.")
+
+
+def choose_method(
+    law: Law,
+    method: str,
+    objective: str,
+    scale: str,
+    bounds: object,
+    start: object,
+) -> str:
+    reason = loglinear.why_not(law)
+    plain = objective in ("auto", "squared") and scale == "log" and not bounds and start is None
+    if method == "auto":
+        return "log-linear" if reason is None and plain else "nls"
+    if method == "nls":
+        return method
+    if reason is not None:
+        raise FitError(
+            f"method='log-linear' cannot fit {law.label!r}: {reason}. Use method='nls'."
+        )
+    if not plain:
+        raise ValueError(
+            "method='log-linear' is least squares in logarithms: it takes objective='squared', "
+            "scale='log', and no bounds or start. Use method='nls' for others."
+        )
+    return method
+
+
+def choose_objective(method: str, objective: str) -> ObjectiveName:
+    if objective == "auto":
+        return "squared" if method == "log-linear" else "huber"
+    return objective  # type: ignore[return-value]
+
+
+def check_count(law: Law, table: RunTable, fixed: Mapping[str, float]) -> None:
+    n_free = len(law.parameters) - len(fixed)
+    n_used = int((table.weights > 0).sum())
+    if n_used < n_free:
+        raise DataError(
+            f"{n_used} run{'s' if n_used != 1 else ''} cannot determine {n_free} coefficients of "
+            f"the law {law.label!r}. Add runs, fix some with `fixed`, or fit a smaller law."
+        )

@@ -1,0 +1,285 @@
+"""What an estimate is worth: covariance, intervals, what is identified, and the verdicts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import spearmanr
+
+from scalinglaws.core.expression import names_in
+from scalinglaws.core.law import Parameter
+from scalinglaws.core.structure import separate
+from scalinglaws.fitting.estimate import Estimate, Problem
+from scalinglaws.fitting.identifiability import (
+    Aliasing,
+    aliasing,
+    combination_label,
+    design_facts,
+)
+from scalinglaws.fitting.model import Model, to_natural
+from scalinglaws.fitting.objective import FloatArray
+from scalinglaws.fitting.record import Row
+from scalinglaws.fitting.runs import RunTable
+from scalinglaws.fitting.status import Status, Verdict
+from scalinglaws.fitting.uncertainty import Spread, covariance, spread, t_quantile
+from scalinglaws.numbers import format_plain, listed
+
+# Share of a weak direction that a parameter must have to be named in its sentence.
+_NAMED_SHARE = 0.3
+_WRONG_WAY = 0.3  # rank correlation
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """Everything that a fit says beyond the estimates."""
+
+    rows: tuple[Row, ...]
+    combinations: tuple[Row, ...]
+    verdicts: tuple[Verdict, ...]
+    facts: tuple[str, ...]
+    spread: Spread
+    covariance: FloatArray
+    null_space: FloatArray
+    condition: float
+
+
+def assess(
+    problem: Problem,
+    model: Model,
+    table: RunTable,
+    found: Estimate,
+    structural: Aliasing,
+    confidence_level: float,
+) -> Assessment:
+    """Judge an estimate.
+
+    Parameters
+    ----------
+    structural : Aliasing
+        What the design already leaves open, whatever the values; those parameters were held.
+    """
+    assessor = _Assessor(problem, model, table, found, structural, confidence_level)
+    return Assessment(
+        rows=tuple(assessor.row(j) for j in range(len(problem.law.parameters))),
+        combinations=tuple(assessor.combinations()),
+        verdicts=tuple(assessor.verdicts()),
+        facts=tuple(assessor.facts),
+        spread=assessor.spread,
+        covariance=assessor.covariance,
+        null_space=assessor.null_space,
+        condition=assessor.local.condition,
+    )
+
+
+class _Assessor:
+    def __init__(
+        self,
+        problem: Problem,
+        model: Model,
+        table: RunTable,
+        found: Estimate,
+        structural: Aliasing,
+        confidence_level: float,
+    ) -> None:
+        self.problem, self.model, self.table, self.found = problem, model, table, found
+        self.parameters = problem.law.parameters
+        self.names = problem.law.parameter_names
+        self.confidence_level = confidence_level
+        self.natural = to_natural(found.theta, problem.positive)
+        amplitudes = [p.role in ("coefficient", "offset") for p in self.parameters]
+        self.jacobian = np.nan_to_num(model.jacobian(found.theta))
+        self.local = aliasing(self.jacobian, amplitudes, list(found.free))
+        self.aliased = {**structural.aliased, **self.local.aliased}
+        self.facts = design_facts(table.values)
+
+    # --- numbers -----------------------------------------------------------------------------
+
+    @cached_property
+    def kept(self) -> npt.NDArray[np.intp]:
+        """Parameters that were estimated and are determined, up to those aliased with them."""
+        return np.array(self.local.kept, dtype=np.intp)
+
+    @cached_property
+    def spread(self) -> Spread:
+        residuals = self.model.residuals(self.found.theta[None, :])[0]
+        return spread(
+            residuals, self.problem.weights, self.problem.objective, self.found.delta,
+            len(self.kept),
+        )  # fmt: skip
+
+    @cached_property
+    def covariance(self) -> FloatArray:
+        return covariance(self.jacobian, self.problem.weights, self.kept, self.spread.tau)
+
+    @cached_property
+    def null_space(self) -> FloatArray:
+        basis = np.zeros((len(self.names), len(self.aliased)))
+        for place, (j, weights) in enumerate(self.aliased.items()):
+            basis[j, place] = 1.0
+            for k, weight in weights.items():
+                basis[k, place] = -weight
+        return basis
+
+    def _partners(self, k: int) -> dict[int, float]:
+        """Aliased parameters that share the effect of parameter k, with their weights."""
+        return {j: weights[k] for j, weights in self.aliased.items() if k in weights}
+
+    # --- rows --------------------------------------------------------------------------------
+
+    def row(self, j: int) -> Row:
+        """One line of the table; a number only where these runs determine it."""
+        parameter, value = self.parameters[j], float(self.natural[j])
+        if parameter.name in self.problem.fixed:
+            return self._bare(j, "fixed")
+        if j in self.aliased:
+            held = f"aliased: held at {format_plain(value)}"
+            return self._bare(j, held)
+        if self._at_zero(j):
+            return self._bare(j, "at its bound, 0")
+        if not self.found.free[j]:
+            return Row(parameter.name, np.nan, np.nan, np.nan, np.nan, "without effect")
+        if self._at_bound(j):
+            return self._bare(j, f"at its bound, {format_plain(value)}")
+        if self._partners(j):
+            return self._bare(j, "not identified")
+        error = float(np.sqrt(self.covariance[j, j]))
+        low, high = self._interval(parameter.positive, float(self.found.theta[j]), error)
+        std_error = value * error if parameter.positive else error
+        if self.spread.dof <= 0:
+            return self._bare(j, "estimated")
+        return Row(parameter.name, value, std_error, low, high, "estimated")
+
+    def _bare(self, j: int, status: str) -> Row:
+        return Row(self.names[j], float(self.natural[j]), np.nan, np.nan, np.nan, status)
+
+    def _interval(self, logarithm: bool, centre: float, error: float) -> tuple[float, float]:
+        half = t_quantile(self.confidence_level, self.spread.dof) * error
+        low, high = centre - half, centre + half
+        if not logarithm:
+            return low, high
+        with np.errstate(over="ignore"):
+            return float(np.exp(low)), float(np.exp(high))
+
+    def _at_zero(self, j: int) -> bool:
+        return bool(self.parameters[j].positive and np.isneginf(self.found.theta[j]))
+
+    def _at_bound(self, j: int) -> bool:
+        low, high = self.problem.bounds()
+        theta = self.found.theta[j]
+        return bool(self.found.free[j] and (theta <= low[j] or theta >= high[j]))
+
+    def combinations(self) -> list[Row]:
+        """What is determined where single parameters are not."""
+        logarithms = {p.name: p.positive for p in self.parameters}
+        found = []
+        for j in self.kept:
+            partners = {self.names[k]: w for k, w in self._partners(int(j)).items()}
+            if not partners:
+                continue
+            label = combination_label(self.names[j], partners, logarithms)
+            value = float(self.found.theta[j]) + sum(
+                w * float(self.found.theta[k]) for k, w in self._partners(int(j)).items()
+            )
+            error = float(np.sqrt(self.covariance[j, j]))
+            low, high = self._interval(False, value, error)
+            found.append(Row(label, value, error, low, high, "estimated"))
+        return found
+
+    # --- verdicts ----------------------------------------------------------------------------
+
+    def verdicts(self) -> list[Verdict]:
+        """Everything that stands against taking the numbers at face value."""
+        found: list[Verdict] = []
+        if not self.found.converged:
+            found.append(Verdict(Status.NOT_CONVERGED, self._not_converged()))
+        if self.aliased:
+            found.append(Verdict(Status.NOT_IDENTIFIED, self._not_identified()))
+        if self.found.n_starts >= 3 and self.found.n_agreeing < 2:
+            found.append(Verdict(Status.STARTS_DISAGREE, self._starts_disagree()))
+        found += [
+            Verdict(Status.AT_BOUND, self._bound_sentence(j))
+            for j in range(len(self.names))
+            if self._at_zero(j) and self.names[j] not in self.problem.fixed or self._at_bound(j)
+        ]
+        if self.local.is_weak:
+            found.append(Verdict(Status.WEAKLY_IDENTIFIED, self._weak()))
+        return found
+
+    def _not_converged(self) -> str:
+        return (
+            f"One more step still promises {self.found.decrement:.1e} of the objective. Try a law "
+            "with fewer parameters, or pass `bounds`."
+        )
+
+    def _not_identified(self) -> str:
+        lost = [self.names[j] for j in self.aliased]
+        shared = sorted({k for weights in self.aliased.values() for k in weights})
+        together = [self.names[j] for j in sorted({*self.aliased, *shared})]
+        logarithms = {p.name: p.positive for p in self.parameters}
+        sums = [
+            combination_label(
+                self.names[k], {self.names[j]: w for j, w in self._partners(k).items()}, logarithms
+            )
+            for k in shared
+        ]
+        why = f"{' '.join(self.facts)} " if self.facts else ""
+        text = f"{why}No value of {listed(together)} alone can be told from these runs"
+        text += f"; only {listed(sums)} can." if sums else "."
+        held = [f"{name} is held at {format_plain(self.natural[self.names.index(name)])}"
+                for name in lost]  # fmt: skip
+        return f"{text} By convention {listed(held)}."
+
+    def _starts_disagree(self) -> str:
+        return (
+            f"Of {self.found.n_starts} starts only {self.found.n_agreeing} ended at the best of "
+            f"{self.found.n_minima} minima; a better one may exist. A law with fewer parameters, "
+            "or `bounds`, would make the answer firmer."
+        )
+
+    def _bound_sentence(self, j: int) -> str:
+        parameter = self.parameters[j]
+        value = format_plain(float(self.natural[j]))
+        if parameter.role == "offset" and self._at_zero(j):
+            text = f"{parameter.name} is 0: these runs show no floor."
+        elif self._at_zero(j):
+            text = f"{parameter.name} is 0: these runs show no such term."
+        else:
+            text = f"{parameter.name} stopped at its bound {value}."
+        return text + self._wrong_way(parameter) + self._facts_sentence()
+
+    def _wrong_way(self, parameter: Parameter) -> str:
+        """Does the performance go the other way than a decaying term can?"""
+        terms = separate(self.problem.law.parsed.expression, self.names).terms
+        for term in terms:
+            if parameter.name != term.coefficient and parameter.name not in names_in(term.rest):
+                continue
+            for variable in (v for v in names_in(term.rest) if v in self.table.values):
+                values = self.table.values[variable]
+                if np.ptp(values) == 0:
+                    continue
+                trend = float(spearmanr(values, self.table.y).statistic)
+                if trend > _WRONG_WAY:
+                    return (
+                        f" {self.table.target} rises with {variable} (rank correlation "
+                        f"{trend:+.2f}), which this term cannot follow: fit 1 - score or an "
+                        "error, or a law such as 'power' whose exponents have either sign."
+                    )
+        return ""
+
+    def _facts_sentence(self) -> str:
+        return f" {' '.join(self.facts)}" if self.facts else ""
+
+    def _weak(self) -> str:
+        weights = np.abs(self.local.weakest)
+        involved = [
+            self.names[j] for j in np.argsort(-weights) if weights[j] >= _NAMED_SHARE
+        ]
+        why = f"{' '.join(self.facts)} " if self.facts else ""
+        return (
+            f"{why}{listed(involved)} trade off against each other (condition number "
+            f"{format_plain(self.local.condition, 2)}): their sum of effects is known, each alone "
+            "hardly. Runs off this line would separate them."
+        )

@@ -1,0 +1,238 @@
+"""fit(): from a table of runs and a law to coefficients with intervals and a verdict."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from dataclasses import replace
+from importlib import metadata
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from scalinglaws.core.law import Law
+from scalinglaws.errors import ConvergenceWarning, IdentifiabilityWarning, ScalingLawWarning, warn
+from scalinglaws.fitting import columns as col
+from scalinglaws.fitting import loglinear
+from scalinglaws.fitting.arguments import (
+    check_count,
+    check_fixed,
+    check_options,
+    check_start,
+    choose_method,
+    choose_objective,
+    resolve_law,
+)
+from scalinglaws.fitting.assess import Assessment, assess
+from scalinglaws.fitting.estimate import Estimate, Problem, estimate
+from scalinglaws.fitting.identifiability import Aliasing, aliasing
+from scalinglaws.fitting.model import LogAffineModel, Model, bind
+from scalinglaws.fitting.objective import ScaleName
+from scalinglaws.fitting.record import Evidence
+from scalinglaws.fitting.result import Fit
+from scalinglaws.fitting.runs import RunTable, read_table
+from scalinglaws.fitting.status import Status
+from scalinglaws.fitting.uncertainty import METHOD
+
+_WARNING_OF: Mapping[Status, type[ScalingLawWarning]] = {
+    Status.NOT_CONVERGED: ConvergenceWarning,
+    Status.STARTS_DISAGREE: ConvergenceWarning,
+    Status.AT_BOUND: IdentifiabilityWarning,
+    Status.NOT_IDENTIFIED: IdentifiabilityWarning,
+    Status.WEAKLY_IDENTIFIED: IdentifiabilityWarning,
+}
+
+
+def fit(
+    runs: Any,
+    law: str | Law = "power",
+    *,
+    y: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    method: Literal["auto", "log-linear", "nls"] = "auto",
+    objective: Literal["auto", "squared", "huber", "absolute"] = "auto",
+    delta: float | Literal["auto"] = "auto",
+    scale: ScaleName = "log",
+    weights: str | npt.ArrayLike | None = None,
+    fixed: Mapping[str, float] | None = None,
+    bounds: Mapping[str, tuple[float, float]] | None = None,
+    start: Mapping[str, float] | None = None,
+    missing: Literal["raise", "drop"] = "raise",
+    units: Literal["check", "trust"] = "check",
+    confidence_level: float = 0.95,
+) -> Fit:
+    """Fit a scaling law to a table of training runs.
+
+    Parameters
+    ----------
+    runs : DataFrame, object with ``to_pandas()``, or mapping of columns
+        One row a run. Numbers may be text such as "7B" or "1,000,000".
+    law : str or Law, default "power"
+        A name ("power", "power-floor", "chinchilla", "kaplan"), one line of maths such as
+        ``"loss ~ E + A/N**alpha"``, or a `Law`. In a line of maths, names that are columns (and
+        N, D, C) are variables; all others are parameters. A name used twice is one parameter.
+    y : str, optional
+        The performance column; by default what the law names left of ``~``, or a column with a
+        usual name, such as "loss" or "eval_loss". Any positive performance, rising or falling.
+    columns : mapping of str to str, optional
+        From the law's variables to the table's columns, such as ``{"N": "params"}``; by default
+        the usual names are looked for. With "power" and "power-floor" it also says which of
+        N, D and C are used; by default all that the table has.
+    method : {"auto", "log-linear", "nls"}
+        "log-linear": least squares in logarithms, closed form, exact t intervals, for a law that
+        is one product of powers. "nls": nonlinear least squares, for every law. "auto" takes the
+        first where it applies and no other objective, scale or bounds are asked for.
+    objective : {"auto", "squared", "huber", "absolute"}
+        Loss of the residuals. "auto" is "squared" for log-linear fits and "huber" for others.
+    delta : float or "auto"
+        Huber threshold, in the residuals' own scale (1e-3 in Hoffmann et al. 2022). "auto" takes
+        1.345 times the robust scale of the fit's own residuals.
+    scale : {"log", "level"}
+        Residuals of the logarithm of the performance (relative), or of the performance itself.
+    weights : str or array, optional
+        A column, or one number a run, that multiplies each run's loss; relative precisions.
+    fixed : mapping of str to float, optional
+        Parameters held at a value.
+    bounds : mapping of str to (low, high), optional
+        Ranges of parameters. Coefficients and offsets are positive by default, and exponents that
+        make a term of a sum decay are not negative; a lower bound below zero lifts that.
+    start : mapping of str to float, optional
+        A starting point to try beside the library's own. None is ever needed.
+    missing : {"raise", "drop"}
+        What to do with runs that have missing, infinite or non-positive values.
+    units : {"check", "trust"}
+        Whether to refuse a column whose values look like two units mixed.
+    confidence_level : float, default 0.95
+        Level of the intervals.
+
+    Returns
+    -------
+    Fit
+        Coefficients with intervals, verdict, residuals, predictions and plots.
+
+    Raises
+    ------
+    DataError
+        If the table cannot be fitted as it is; the message says what is wrong with which rows.
+    FormulaError
+        If the law cannot be read.
+    FitError
+        If there is no answer.
+    ValueError
+        If an option is misspelt or contradicts another.
+
+    Warns
+    -----
+    DataWarning, ConvergenceWarning, IdentifiabilityWarning
+        If the answer is usable but doubtful; `Fit.status` says the same.
+
+    Examples
+    --------
+    >>> import scalinglaws as sl
+    >>> fit = sl.fit(sl.datasets.ladder(), "chinchilla")
+    >>> fit.status.good
+    True
+    >>> sorted(fit.params.index)
+    ['A', 'B', 'E', 'alpha', 'beta']
+    """
+    check_options(method, objective, delta, scale, missing, units, confidence_level)
+    frame = col.as_frame(runs)
+    law = resolve_law(law, frame, dict(columns or {}), y)
+    if bounds:
+        law = law.with_bounds(bounds)
+    held = check_fixed(law, fixed)
+    check_start(law, start)
+    table = read_table(
+        frame, law, y=y, columns=dict(columns or {}), weights=weights, missing=missing,
+        scale=scale, units=units,
+    )  # fmt: skip
+    method = choose_method(law, method, objective, scale, bounds, start)
+    chosen = choose_objective(method, objective)
+    check_count(law, table, held)
+    problem = Problem(
+        law, table.values, table.y, table.weights, scale, chosen,
+        None if delta == "auto" else float(delta), held, start,
+    )  # fmt: skip
+    return _fit_problem(problem, table, method, confidence_level)
+
+
+# --- the fit itself -----------------------------------------------------------------------------
+
+
+def _fit_problem(problem: Problem, table: RunTable, method: str, confidence_level: float) -> Fit:
+    model = bind(problem.law, problem.columns, problem.y, problem.scale)
+    aliases = _structural_aliases(problem, model)
+    found = _closed_form(problem, model, aliases) if method == "log-linear" else None
+    if found is None:
+        names = problem.law.parameter_names
+        # zero as an exponent, one as a coefficient: both are a working value of zero
+        neutral = {names[j]: 1.0 if problem.positive[j] else 0.0 for j in aliases.aliased}
+        found = estimate(replace(problem, fixed={**problem.fixed, **neutral}))
+    assessment = assess(problem, model, table, found, aliases, confidence_level)
+    result = Fit(
+        law=problem.law,
+        rows=assessment.rows,
+        combinations=assessment.combinations,
+        verdicts=assessment.verdicts,
+        runs=table,
+        method=method,
+        objective=problem.objective,
+        scale=problem.scale,
+        delta=found.delta,
+        objective_value=found.value,
+        noise=assessment.spread.run,
+        dof=assessment.spread.dof,
+        confidence_level=confidence_level,
+        interval_method=METHOD if method == "nls" else "exact, Student t",
+        evidence=Evidence(
+            found.n_starts, found.n_agreeing, found.n_minima, found.decrement,
+            assessment.condition,
+        ),
+        fixed=dict(problem.fixed),
+        facts=assessment.facts,
+        versions=_versions(),
+        theta=found.theta,
+        covariance=assessment.covariance,
+        null_space=assessment.null_space,
+    )  # fmt: skip
+    _warn_of(assessment)
+    return result
+
+
+def _structural_aliases(problem: Problem, model: Model) -> Aliasing:
+    """Parameters whose effect on every term others can make, whatever their values."""
+    names = problem.law.parameter_names
+    moving = [name not in problem.fixed for name in names]
+    if isinstance(model, LogAffineModel):
+        return aliasing(model.stacked_slopes(), _amplitudes(problem), moving)
+    return aliasing(np.eye(len(names)), _amplitudes(problem), moving)
+
+
+def _amplitudes(problem: Problem) -> list[bool]:
+    return [p.role in ("coefficient", "offset") for p in problem.law.parameters]
+
+
+def _closed_form(problem: Problem, model: Model, aliases: Aliasing) -> Estimate:
+    start = np.zeros(len(problem.law.parameters))
+    for j, parameter in enumerate(problem.law.parameters):
+        if parameter.name in problem.fixed:
+            value = problem.fixed[parameter.name]
+            start[j] = np.log(value) if parameter.positive else value
+    kept = np.array(aliases.kept, dtype=np.intp)
+    theta = loglinear.solve(model, problem.weights, start, kept)
+    free = np.zeros(len(start), dtype=np.bool_)
+    free[kept] = True
+    residuals = model.residuals(theta[None, :])[0]
+    value = float(problem.weights @ (residuals * residuals))
+    return Estimate(theta, free, value, None, True, 1, 1, 1, 0.0)
+
+
+def _versions() -> dict[str, str]:
+    packages = ("scalinglaws", "numpy", "scipy", "pandas")
+    return {"python": platform.python_version(), **{p: metadata.version(p) for p in packages}}
+
+
+def _warn_of(assessment: Assessment) -> None:
+    for verdict in assessment.verdicts:
+        warn(f"{verdict.status.value} {verdict.detail}", _WARNING_OF[verdict.status])

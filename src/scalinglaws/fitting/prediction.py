@@ -1,0 +1,236 @@
+"""Predictions of a fitted law: of the curve, of a new run, and how far beyond the data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from scalinglaws.errors import ExtrapolationWarning, IdentifiabilityWarning, warn
+from scalinglaws.fitting import columns as col
+from scalinglaws.fitting.objective import FloatArray
+from scalinglaws.fitting.record import FitRecord
+from scalinglaws.fitting.uncertainty import t_quantile
+from scalinglaws.numbers import format_plain, parse_number
+
+_FAR = 100.0
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A prediction; every field has the shape of the input.
+
+    Attributes
+    ----------
+    estimate : the law at this point
+    curve_low, curve_high : interval of the curve, from the uncertainty of the coefficients
+    run_low, run_high : interval of one new run, which adds the noise of single runs
+    times_beyond : compute (or the variable, where there is one) relative to the largest fitted run
+    confidence_level : level of both intervals
+    """
+
+    estimate: Any
+    curve_low: Any
+    curve_high: Any
+    run_low: Any
+    run_high: Any
+    times_beyond: Any
+    confidence_level: float
+
+    def to_frame(self, index: pd.Index | None = None) -> pd.DataFrame:
+        """One row for each point."""
+        names = [f.name for f in fields(self) if f.name != "confidence_level"]
+        return pd.DataFrame({n: np.ravel(getattr(self, n)) for n in names}, index=index)
+
+    def __str__(self) -> str:
+        if np.ndim(self.estimate):
+            return self.to_frame().to_string()
+        level = f"{100 * self.confidence_level:g} %"
+
+        def span(low: float, high: float) -> str:
+            return f"{format_plain(low)} to {format_plain(high)}"
+
+        return "\n".join(
+            [
+                f"estimate              {format_plain(self.estimate)}",
+                f"{level} of the curve     {span(self.curve_low, self.curve_high)}",
+                f"{level} of a new run     {span(self.run_low, self.run_high)}",
+                f"beyond the data       {self.beyond}",
+            ]
+        )
+
+    @property
+    def beyond(self) -> str:
+        """How far beyond the data, in words."""
+        largest = float(np.max(self.times_beyond))
+        if largest <= 1.0:
+            return "no: inside the range of the fitted runs"
+        return f"{format_plain(largest, 3)} times the largest fitted run"
+
+
+def predict(
+    fit: FitRecord,
+    data: pd.DataFrame | Mapping[str, Any] | None,
+    confidence_level: float | None,
+    variables: Mapping[str, Any],
+) -> Prediction | pd.DataFrame:
+    """See `Fit.predict`."""
+    level = fit.confidence_level if confidence_level is None else confidence_level
+    if not 0 < level < 1:
+        raise ValueError(f"`confidence_level` must be between 0 and 1; got {level}.")
+    if isinstance(data, pd.DataFrame):
+        columns = _columns_of(fit, data)
+        return at(fit, columns, level).to_frame(data.index)
+    given = {**(data or {}), **variables}
+    columns = {name: _values(name, value) for name, value in _named(fit, given).items()}
+    return at(fit, columns, level)
+
+
+def at(fit: FitRecord, columns: Mapping[str, FloatArray], level: float) -> Prediction:
+    """Predict at columns that are already numbers under the law's names."""
+    shape = np.broadcast_shapes(*(np.shape(c) for c in columns.values()))
+    flat = {n: np.broadcast_to(c, shape).ravel() for n, c in columns.items()}
+    estimate = np.broadcast_to(fit.law.value(fit.params, flat), (int(np.prod(shape)),))
+    gradient = _working_gradient(fit, flat, estimate)
+    std_error = np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", gradient, fit.covariance, gradient), 0))
+    lost = not_determined(fit, gradient)
+    std_error = np.where(lost, np.inf, std_error)
+    if lost.any():
+        warn(
+            f"The fitted runs do not determine the law at {int(lost.sum())} of {len(lost)} points: "
+            "these lie off the surface on which all runs lie "
+            f"({' '.join(fit.facts) or 'see fit.identified'})",
+            IdentifiabilityWarning,
+        )
+    t = t_quantile(level, fit.dof)
+    half = t * std_error
+    half_run = t * np.hypot(std_error, fit.noise)
+    beyond = times_beyond(fit, flat)
+    _warn_if_far(beyond)
+
+    def shaped(values: npt.NDArray[Any]) -> Any:
+        return values.reshape(shape) if shape else float(values[0])
+
+    low, high = _around(fit, estimate, half)
+    run_low, run_high = _around(fit, estimate, half_run)
+    return Prediction(
+        shaped(estimate), shaped(low), shaped(high), shaped(run_low), shaped(run_high),
+        shaped(beyond), level,
+    )  # fmt: skip
+
+
+def _around(fit: FitRecord, estimate: FloatArray, half: FloatArray) -> tuple[FloatArray, FloatArray]:
+    if fit.scale == "log":
+        return estimate * np.exp(-half), estimate * np.exp(half)
+    return estimate - half, estimate + half
+
+
+def _working_gradient(
+    fit: FitRecord, columns: Mapping[str, FloatArray], estimate: FloatArray
+) -> FloatArray:
+    """Gradient of the residual (log f or f) in the working parameters."""
+    params = fit.params.to_dict()
+    gradient = fit.law.gradient(params, columns)
+    for j, parameter in enumerate(fit.law.parameters):
+        if parameter.positive:
+            gradient[:, j] *= params[parameter.name]
+    gradient = np.where(np.isfinite(gradient), gradient, 0.0)
+    return gradient / estimate[:, None] if fit.scale == "log" else gradient
+
+
+def not_determined(fit: FitRecord, gradient: FloatArray) -> npt.NDArray[np.bool_]:
+    """Points at which the law changes along a direction that the runs leave open."""
+    if not fit.null_space.shape[1]:
+        return np.zeros(len(gradient), dtype=np.bool_)
+    change = np.abs(gradient @ fit.null_space)
+    size = np.abs(gradient) @ np.abs(fit.null_space)
+    return np.asarray((change > 1e-6 * size + 1e-300).any(axis=1))
+
+
+def times_beyond(fit: FitRecord, columns: Mapping[str, FloatArray]) -> FloatArray:
+    """Compute of each point relative to the largest fitted run.
+
+    Compute is C where the law has it, N*D where it has both, else the variables' own product.
+    """
+
+    def size(values: Mapping[str, FloatArray]) -> FloatArray:
+        if "C" in values:
+            return np.asarray(values["C"])
+        if "N" in values and "D" in values:
+            return np.asarray(values["N"] * values["D"])
+        return np.asarray(np.prod([np.asarray(v) for v in values.values()], axis=0))
+
+    return np.asarray(size(columns) / size(fit.runs.values).max())
+
+
+def _warn_if_far(beyond: FloatArray) -> None:
+    largest = float(beyond.max(initial=0.0))
+    if largest > _FAR:
+        warn(
+            f"Predicting {format_plain(largest, 3)} times beyond the largest fitted run: the "
+            "intervals take the law to be true there, which these runs cannot show.",
+            ExtrapolationWarning,
+        )
+
+
+def _columns_of(fit: FitRecord, frame: pd.DataFrame) -> dict[str, FloatArray]:
+    """Variables from a table, by the law's names, the fitted table's, or the usual ones."""
+    found: dict[str, FloatArray] = {}
+    for variable, fitted_name in fit.runs.columns.items():
+        for name in (fitted_name, variable):
+            if name in frame.columns:
+                found[variable] = col.to_floats(frame[name], name)
+                break
+        else:
+            name = col.resolve_variable(frame, variable, {})
+            found[variable] = col.to_floats(frame[name], name)
+    return found
+
+
+def _named(fit: FitRecord, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Values under the law's names; what the law does not use may be given all the same."""
+    by_column = {column: variable for variable, column in fit.runs.columns.items()}
+    named: dict[str, Any] = {}
+    for name, value in given.items():
+        variable = by_column.get(name, name)
+        if variable in fit.law.variables:
+            named[variable] = value
+        elif variable not in ("N", "D", "C"):
+            raise ValueError(
+                f"The law has no variable {name!r}; it has {', '.join(fit.law.variables)}."
+            )
+    missing = [v for v in fit.law.variables if v not in named]
+    if missing == ["C"] and (ratio := constant_ratio(fit)) is not None:
+        named["C"] = ratio * _values("N", named["N"]) * _values("D", named["D"])
+        missing = []
+    if missing:
+        raise ValueError(
+            f"The prediction needs {', '.join(missing)}: the law is {fit.law.formula}. "
+            f"Pass {', '.join(f'{name}=...' for name in fit.law.variables)}."
+        )
+    return named
+
+
+def constant_ratio(fit: FitRecord) -> float | None:
+    """C / (N*D) where it is the same in every fitted run, to a millionth."""
+    values = fit.runs.values
+    if not {"N", "D", "C"} <= set(values):
+        return None
+    ratio = values["C"] / (values["N"] * values["D"])
+    return float(ratio[0]) if np.ptp(ratio) <= 1e-6 * ratio[0] else None
+
+
+def _values(name: str, value: Any) -> FloatArray:
+    if isinstance(value, str):
+        return np.asarray(parse_number(value))
+    try:
+        array = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must be a number or numbers; got {value!r}.") from error
+    if not np.all(np.isfinite(array) & (array > 0)):
+        raise ValueError(f"{name} must be positive and finite; got {value!r}.")
+    return array

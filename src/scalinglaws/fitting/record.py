@@ -1,0 +1,164 @@
+"""A fit as data: coefficients, verdicts, the runs, and how it all came about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from scalinglaws.core.law import Law
+from scalinglaws.fitting.objective import FloatArray, ObjectiveName, ScaleName
+from scalinglaws.fitting.runs import RunTable
+from scalinglaws.fitting.status import Status, Verdict, most_serious
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table of coefficients; NaN where nothing can be said, and `status` why."""
+
+    name: str
+    estimate: float
+    std_error: float
+    low: float
+    high: float
+    status: str
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """How sure the optimum is.
+
+    Attributes
+    ----------
+    n_starts, n_agreeing, n_minima : int
+        Starting points found from the table, how many ended at the reported minimum, and how many
+        distinct minima were seen.
+    decrement : float
+        Relative decrease of the objective that one more step promises: the gradient, scaled.
+    condition : float
+        Condition number of the scaled Jacobian: how nearly the parameters trade off.
+    """
+
+    n_starts: int
+    n_agreeing: int
+    n_minima: int
+    decrement: float
+    condition: float
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class FitRecord:
+    """Everything that a fit holds, and what follows from it without further ado.
+
+    Attributes
+    ----------
+    law : Law
+    rows : tuple of Row
+        The coefficients; `table` and `params` show them as pandas objects.
+    combinations : tuple of Row
+        What is identified where single coefficients are not, such as ``b + d``.
+    verdicts : tuple of Verdict
+        Everything that was found wrong or doubtful; empty when the fit is good.
+    runs : RunTable
+        The runs fitted, the columns used and the rows dropped.
+    method, objective, scale : str
+        "log-linear" or "nls"; "squared", "huber" or "absolute"; "log" or "level".
+    delta : float or None
+        Huber threshold.
+    objective_value : float
+        Sum over the runs of weight times loss: r^2 for "squared"; r^2/2 inside delta and
+        delta*(|r| - delta/2) outside for "huber"; |r| for "absolute".
+    noise : float
+        Standard deviation of a run around the curve, in the residuals' scale.
+    confidence_level : float
+        Level of the intervals in `table`.
+    interval_method : str
+        How intervals were computed.
+    evidence : Evidence
+        How sure the optimum is.
+    """
+
+    law: Law
+    rows: tuple[Row, ...]
+    combinations: tuple[Row, ...]
+    verdicts: tuple[Verdict, ...]
+    runs: RunTable
+    method: str
+    objective: ObjectiveName
+    scale: ScaleName
+    delta: float | None
+    objective_value: float
+    noise: float
+    dof: int
+    confidence_level: float
+    interval_method: str
+    evidence: Evidence
+    fixed: Mapping[str, float]
+    facts: tuple[str, ...]
+    versions: Mapping[str, str]
+    theta: FloatArray = field(repr=False)
+    covariance: FloatArray = field(repr=False)
+    null_space: FloatArray = field(repr=False)
+
+    # --- coefficients ----------------------------------------------------------------------
+
+    @property
+    def status(self) -> Status:
+        """The most serious verdict, or CONVERGED."""
+        return most_serious(self.verdicts)
+
+    @cached_property
+    def params(self) -> pd.Series:
+        """Estimates by parameter."""
+        return pd.Series({row.name: row.estimate for row in self.rows}, name="estimate")
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """Estimate, standard error, interval and status of each parameter."""
+        return _as_frame(self.rows)
+
+    @cached_property
+    def identified(self) -> pd.DataFrame:
+        """The combinations that are determined where single parameters are not."""
+        return _as_frame(self.combinations)
+
+    @property
+    def n(self) -> int:
+        """Number of runs fitted."""
+        return self.runs.n
+
+    @property
+    def dropped(self) -> pd.Series:
+        """Rows left out, with the reason."""
+        return pd.Series(dict(self.runs.dropped), name="reason", dtype=object)
+
+    # --- runs ------------------------------------------------------------------------------
+
+    @cached_property
+    def fitted(self) -> pd.Series:
+        """The law at each run, on the input's index."""
+        values = self.law.value(self.params, self.runs.values)
+        return pd.Series(np.broadcast_to(values, (self.n,)), index=self.runs.index, name="fitted")
+
+    @cached_property
+    def residuals(self) -> pd.Series:
+        """Observed minus fitted, on the input's index; of logarithms where these were fitted.
+
+        A residual of 0.01 in logarithms is one per cent above the curve.
+        """
+        fitted = self.fitted.to_numpy()
+        y = self.runs.y
+        values = np.log(y / fitted) if self.scale == "log" else y - fitted
+        return pd.Series(values, index=self.runs.index, name="residual")
+
+
+def _as_frame(rows: tuple[Row, ...]) -> pd.DataFrame:
+    columns = ["estimate", "std_error", "low", "high", "status"]
+    return pd.DataFrame(
+        [[getattr(row, c) for c in columns] for row in rows],
+        index=pd.Index([row.name for row in rows], name="parameter"),
+        columns=columns,
+    )

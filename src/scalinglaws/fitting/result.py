@@ -1,0 +1,162 @@
+"""What `fit` returns: the record of a fit, with its verbs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy.typing as npt
+import pandas as pd
+
+from scalinglaws.fitting import prediction, storage, summary
+from scalinglaws.fitting.prediction import Prediction
+from scalinglaws.fitting.record import FitRecord
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Fit(FitRecord):
+    """A fitted scaling law.
+
+    Returned by :func:`scalinglaws.fit`; never changes after it is made.
+
+    Attributes
+    ----------
+    law : Law
+    rows : tuple of Row
+        The coefficients; `table` and `params` show them as pandas objects.
+    combinations : tuple of Row
+        What is identified where single coefficients are not, such as ``b + d``.
+    verdicts : tuple of Verdict
+        Everything that was found wrong or doubtful; empty when the fit is good.
+    runs : RunTable
+        The runs fitted, the columns used and the rows dropped.
+    method, objective, scale : str
+        "log-linear" or "nls"; "squared", "huber" or "absolute"; "log" or "level".
+    delta : float or None
+        Huber threshold.
+    objective_value : float
+        Sum over the runs of weight times loss: r^2 for "squared"; r^2/2 inside delta and
+        delta*(|r| - delta/2) outside for "huber"; |r| for "absolute".
+    noise : float
+        Standard deviation of a run around the curve, in the residuals' scale.
+    confidence_level : float
+        Level of the intervals in `table`.
+    interval_method : str
+        How intervals were computed.
+    evidence : Evidence
+        How sure the optimum is.
+    """
+
+    # --- predictions -----------------------------------------------------------------------
+
+    def predict(
+        self,
+        data: pd.DataFrame | Mapping[str, Any] | None = None,
+        /,
+        *,
+        confidence_level: float | None = None,
+        **variables: npt.ArrayLike | str,
+    ) -> Prediction | pd.DataFrame:
+        """Evaluate the fitted law, with two intervals that are never mixed.
+
+        Parameters
+        ----------
+        data : DataFrame or mapping, optional
+            Columns for the law's variables, under the law's names or the names that the fitted
+            table had. Keywords do the same with scalars or arrays, also as text: ``N="7B"``.
+        confidence_level : float, optional
+            Level of both intervals; that of the fit by default.
+
+        Returns
+        -------
+        Prediction or DataFrame
+            A DataFrame with the input's index for a DataFrame; else a `Prediction`, whose fields
+            have the shape of the input: ``estimate``; ``curve_low`` and ``curve_high``, the
+            interval of the curve; ``run_low`` and ``run_high``, the interval of one new run,
+            which adds the runs' own noise; ``times_beyond``, how far beyond the largest fitted run.
+
+        Raises
+        ------
+        ValueError
+            If a variable is missing or unknown.
+
+        Warns
+        -----
+        ExtrapolationWarning
+            If the point is more than 100 times beyond the data.
+
+        Notes
+        -----
+        Intervals are of a law that is taken to be true: far from the data the law itself may be
+        wrong, and no interval knows it.
+
+        Examples
+        --------
+        >>> import scalinglaws as sl
+        >>> fit = sl.fit(sl.datasets.ladder(), "chinchilla")
+        >>> fit.predict(N=1e6, D=16e6).estimate < fit.predict(N=1e5, D=16e6).estimate
+        True
+        """
+        return prediction.predict(self, data, confidence_level, variables)
+
+    # --- pictures --------------------------------------------------------------------------
+
+    def plot(self, x: str | None = None, **options: Any) -> Axes:
+        """Fitted curves over the observed runs; see `scalinglaws.plotting.plot_fit`."""
+        from scalinglaws.plotting import plot_fit
+
+        return plot_fit(self, x, **options)
+
+    def plot_residuals(self, x: str | None = None, **options: Any) -> Axes:
+        """Residuals against a variable; see `scalinglaws.plotting.plot_residuals`."""
+        from scalinglaws.plotting import plot_residuals
+
+        return plot_residuals(self, x, **options)
+
+    # --- words -----------------------------------------------------------------------------
+
+    def summary(self) -> str:
+        """The fit in at most a screen of text: verdict, coefficients, quality, what to mind."""
+        return summary.as_text(self)
+
+    def __repr__(self) -> str:
+        return self.summary()
+
+    def _repr_html_(self) -> str:
+        return summary.as_html(self)
+
+    # --- files -----------------------------------------------------------------------------
+
+    def save(self, path: str | Path) -> None:
+        """Write the fit as JSON; numbers round-trip exactly. `scalinglaws.load` reads it."""
+        storage.write(self, path)
+
+
+def load(path: str | Path) -> Fit:
+    """Read a fit that `Fit.save` wrote.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Raises
+    ------
+    FileFormatError
+        If the file is not a saved fit, or is from a newer version.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> import scalinglaws as sl
+    >>> fit = sl.fit(sl.datasets.ladder(), "power")
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "fit.json"
+    >>> fit.save(path)
+    >>> bool((sl.load(path).params == fit.params).all())
+    True
+    """
+    return Fit(**storage.read(path))

@@ -1,0 +1,249 @@
+"""The runs that enter a fit: columns found, values read, problems named before anything is fitted."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from scalinglaws.core.law import Law
+from scalinglaws.core.structure import positive_variables
+from scalinglaws.errors import DataError, DataWarning, warn
+from scalinglaws.fitting import columns as col
+from scalinglaws.fitting.objective import FloatArray, ScaleName
+from scalinglaws.numbers import format_plain, listed, plural
+
+# Nothing lies in so wide a gap of a ladder's sizes unless two units were mixed.
+_UNIT_GAP = 1e3
+
+
+@dataclass(frozen=True)
+class RunTable:
+    """The runs of a fit as arrays, and where they came from.
+
+    Attributes
+    ----------
+    values : mapping of variable to float64 array
+    y : performance
+    weights : one number a run
+    index : the input's row labels
+    columns : the table's column for each variable; `target` likewise for the performance
+    dropped : row label to reason, for rows left out
+    """
+
+    values: Mapping[str, FloatArray]
+    y: FloatArray
+    weights: FloatArray
+    index: pd.Index
+    columns: Mapping[str, str]
+    target: str
+    dropped: Mapping[Any, str] = field(default_factory=dict)
+    weighted: bool = False
+
+    @property
+    def n(self) -> int:
+        """Number of runs."""
+        return len(self.y)
+
+    @property
+    def digest(self) -> str:
+        """A short hash of the numbers that were fitted."""
+        whole = hashlib.sha256()
+        for name in sorted(self.values):
+            whole.update(name.encode() + np.ascontiguousarray(self.values[name]).tobytes())
+        whole.update(self.y.tobytes() + self.weights.tobytes())
+        return whole.hexdigest()[:16]
+
+    def frame(self) -> pd.DataFrame:
+        """Variables and performance under the law's names, with the input's index."""
+        return pd.DataFrame({**self.values, self.target: self.y}, index=self.index)
+
+
+def read_table(
+    runs: Any,
+    law: Law,
+    *,
+    y: str | None,
+    columns: Mapping[str, str],
+    weights: str | npt.ArrayLike | None,
+    missing: str,
+    scale: ScaleName,
+    units: str,
+) -> RunTable:
+    """Find the columns, read them, and name what is wrong with them.
+
+    Raises
+    ------
+    DataError
+        If the table cannot be fitted as it is.
+    """
+    frame = col.as_frame(runs)
+    if not len(frame):
+        raise DataError("The table of runs is empty.")
+    target = col.resolve_target(frame, y, law.target)
+    names = {v: col.resolve_variable(frame, v, columns) for v in law.variables}
+    for variable, name in names.items():
+        if name == target:
+            raise DataError(f"Column {name!r} would be both {variable} and the performance.")
+    values = {v: col.to_floats(frame[name], name) for v, name in names.items()}
+    performance = col.to_floats(frame[target], target)
+    weight = _read_weights(frame, weights)
+    must_be_positive = {v: names[v] for v in positive_variables(law.parsed.expression, names)}
+    if "C" in names:
+        _refuse_overflow(frame, values["C"], names["C"])
+    bad = _unusable(values, performance, weight, names, target, must_be_positive, scale)
+    dropped = _handle_unusable(bad, frame.index, missing)
+    keep = np.array([place not in bad for place in range(len(frame))])
+    table = RunTable(
+        {v: a[keep] for v, a in values.items()}, performance[keep], weight[keep],
+        frame.index[keep], names, target, dropped, weights is not None,
+    )  # fmt: skip
+    _check_enough(table, frame)
+    if units == "check":
+        _check_units(table, must_be_positive)
+    _warn_repeats(table)
+    return table
+
+
+def _read_weights(frame: pd.DataFrame, weights: str | npt.ArrayLike | None) -> FloatArray:
+    if weights is None:
+        return np.ones(len(frame))
+    if isinstance(weights, str):
+        return col.to_floats(frame[col.require(frame, weights, "`weights`")], weights)
+    array = np.asarray(weights, dtype=np.float64)
+    if array.shape != (len(frame),):
+        raise DataError(
+            f"`weights` must have one number for each of the {len(frame)} runs; "
+            f"got shape {array.shape}."
+        )
+    return array
+
+
+def _unusable(
+    values: Mapping[str, FloatArray],
+    performance: FloatArray,
+    weights: FloatArray,
+    names: Mapping[str, str],
+    target: str,
+    positive: Mapping[str, str],
+    scale: ScaleName,
+) -> dict[int, str]:
+    """Row positions that cannot enter the fit, with the reason."""
+    reasons: dict[int, list[str]] = {}
+
+    def note(mask: npt.NDArray[np.bool_], text: str) -> None:
+        for place in np.flatnonzero(mask):
+            reasons.setdefault(int(place), []).append(text)
+
+    checked = [(names[v], array, v in positive) for v, array in values.items()]
+    checked += [(target, performance, scale == "log")]
+    for name, array, needs_positive in checked:
+        note(np.isnan(array), f"{name} is missing")
+        note(np.isinf(array), f"{name} is infinite")
+        if needs_positive:
+            note(array == 0, f"{name} is zero")
+            note((array < 0) & ~np.isinf(array), f"{name} is negative")
+    note(~np.isfinite(weights) | (weights < 0), "the weight is missing, infinite or negative")
+    return {place: "; ".join(texts) for place, texts in sorted(reasons.items())}
+
+
+def _handle_unusable(bad: Mapping[int, str], index: pd.Index, missing: str) -> dict[Any, str]:
+    dropped = {index[place]: reason for place, reason in bad.items()}
+    if not bad:
+        return {}
+    rows = listed([f"{label} ({reason})" for label, reason in dropped.items()])
+    if missing == "raise":
+        raise DataError(
+            f"{plural(len(bad), 'run')} of {len(index)} cannot be fitted: row"
+            f"{'s' if len(bad) > 1 else ''} {rows}. "
+            'Mend them, or pass missing="drop" to leave them out.'
+        )
+    warn(
+        f"Left out {plural(len(bad), 'run')} of {len(index)}: row{'s' if len(bad) > 1 else ''} "
+        f"{rows}. See fit.dropped.",
+        DataWarning,
+    )
+    return dropped
+
+
+def _refuse_overflow(frame: pd.DataFrame, compute: FloatArray, name: str) -> None:
+    """6*N*D in 64-bit integers wraps around at 9.2e18 without a word; C then is nonsense."""
+    n_column, d_column = col.find_variable(frame, "N"), col.find_variable(frame, "D")
+    if n_column is None or d_column is None or name in (n_column, d_column):
+        return
+    n = col.to_floats(frame[n_column], n_column)
+    d = col.to_floats(frame[d_column], d_column)
+    wrapped: list[str] = []
+    for place in np.flatnonzero(6.0 * n * d >= 2.0**63):
+        if not (np.isfinite(n[place]) and np.isfinite(d[place])):
+            continue
+        true = 6 * int(n[place]) * int(d[place])
+        around = (true + 2**63) % 2**64 - 2**63
+        # float64 keeps 53 of the 64 bits
+        if abs(compute[place] - around) <= 2.0**12 and abs(true - around) > 2.0**60:
+            wrapped.append(f"{frame.index[place]} ({compute[place]:.3g})")
+    if wrapped:
+        raise DataError(
+            f"Column {name!r} is 6*N*D computed in 64-bit integers, which overflowed in row"
+            f"{'s' if len(wrapped) > 1 else ''} {listed(wrapped)}. Compute it as 6.0 * N * D."
+        )
+
+
+def _check_enough(table: RunTable, frame: pd.DataFrame) -> None:
+    if table.n == 0:
+        raise DataError(
+            f"None of the {len(frame)} runs can be fitted: {listed(list(table.dropped.values()))}."
+        )
+    if table.weights.sum() <= 0:
+        raise DataError("The weights are all zero.")
+    spread = np.ptp(table.y)
+    if table.n > 1 and spread <= 1e-12 * np.abs(table.y).max():
+        raise DataError(
+            f"{table.target!r} is {format_plain(table.y[0])} in every run: there is nothing to fit."
+        )
+
+
+def _check_units(table: RunTable, positive: Mapping[str, str]) -> None:
+    for variable, name in positive.items():
+        ordered = np.sort(table.values[variable])
+        ratio = ordered[1:] / ordered[:-1]
+        if not len(ratio):
+            continue
+        gap = int(np.argmax(ratio))
+        below, above = gap + 1, len(ordered) - gap - 1
+        # one lone tiny or huge run may be meant; two groups are two units
+        if ratio[gap] >= _UNIT_GAP and min(below, above) >= max(2, len(ordered) // 10):
+            low = table.index[table.values[variable] <= ordered[gap]]
+            raise DataError(
+                f"{name!r} falls into two groups, {plural(below, 'run')} from "
+                f"{format_plain(ordered[0])} to {format_plain(ordered[gap])} and {above} from "
+                f"{format_plain(ordered[gap + 1])} to {format_plain(ordered[-1])}, with nothing in "
+                "between: are some rows in millions and some in units? The smaller ones are rows "
+                f"{listed([str(label) for label in low])}. If all is well, pass "
+                'units="trust".'
+            )
+        if variable in ("N", "D") and ordered[-1] < 1e5:
+            warn(
+                f"{name!r} spans {format_plain(ordered[0])} to {format_plain(ordered[-1])}: this "
+                "looks like thousands, millions or billions. The exponents do not depend on it, "
+                "but coefficients and predictions are in these units.",
+                DataWarning,
+            )
+
+
+def _warn_repeats(table: RunTable) -> None:
+    repeated = table.frame().duplicated(keep="first").to_numpy()
+    if repeated.any():
+        rows = listed([str(label) for label in table.index[repeated]])
+        warn(
+            f"{plural(int(repeated.sum()), 'run')} repeat"
+            f"{'s' if repeated.sum() == 1 else ''} another run exactly (row"
+            f"{'s' if repeated.sum() > 1 else ''} {rows}). They count as independent and make the "
+            "intervals too narrow; if they are copies, pass runs.drop_duplicates().",
+            DataWarning,
+        )

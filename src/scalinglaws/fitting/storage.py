@@ -1,0 +1,168 @@
+"""A fit as plain JSON, and back. Numbers round-trip exactly: they are written with repr."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from scalinglaws.core.law import Law
+from scalinglaws.errors import FileFormatError
+from scalinglaws.fitting.objective import FloatArray
+from scalinglaws.fitting.record import Evidence, FitRecord, Row
+from scalinglaws.fitting.runs import RunTable
+from scalinglaws.fitting.status import Status, Verdict
+
+FORMAT = "scalinglaws fit"
+SCHEMA = 1
+# Fields that are already plain JSON values.
+_PLAIN = (
+    "method", "objective", "scale", "delta", "objective_value", "noise", "dof",
+    "confidence_level", "interval_method",
+)  # fmt: skip
+
+
+def write(fit: FitRecord, path: str | Path) -> None:
+    """Write the fit; see `Fit.save`."""
+    text = json.dumps(to_dict(fit), indent=1, ensure_ascii=False, allow_nan=False)
+    Path(path).write_text(text + "\n", encoding="utf-8")
+
+
+def read(path: str | Path) -> dict[str, Any]:
+    """Fields of a saved fit; see `scalinglaws.load`."""
+    try:
+        values = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise FileFormatError(f"{path} is not a saved fit: it is not JSON ({error}).") from error
+    if not isinstance(values, dict) or values.get("format") != FORMAT:
+        raise FileFormatError(
+            f"{path} is not a saved fit: it has no 'format': '{FORMAT}'. Fits are written by "
+            "fit.save(path)."
+        )
+    schema = values.get("schema")
+    if not isinstance(schema, int) or schema > SCHEMA:
+        raise FileFormatError(
+            f"{path} has schema {schema}, and this version of scalinglaws reads up to {SCHEMA}: "
+            "it was saved by a newer version; update scalinglaws."
+        )
+    try:
+        return from_dict(values)
+    except (KeyError, TypeError, ValueError) as error:
+        raise FileFormatError(f"{path} is damaged: {type(error).__name__}: {error}.") from error
+
+
+def to_dict(fit: FitRecord) -> dict[str, Any]:
+    """The fit as values that JSON has."""
+    runs = fit.runs
+    return {
+        "format": FORMAT,
+        "schema": SCHEMA,
+        "law": fit.law.to_dict(),
+        **{name: _plain(getattr(fit, name)) for name in _PLAIN},
+        "parameters": [_row(row) for row in fit.rows],
+        "combinations": [_row(row) for row in fit.combinations],
+        "verdicts": [{"status": v.status.name, "detail": v.detail} for v in fit.verdicts],
+        "evidence": {k: _plain(v) for k, v in asdict(fit.evidence).items()},
+        "fixed": {k: _plain(v) for k, v in fit.fixed.items()},
+        "facts": list(fit.facts),
+        "versions": dict(fit.versions),
+        "theta": _list(fit.theta),
+        "covariance": [_list(row) for row in fit.covariance],
+        "null_space": [_list(row) for row in fit.null_space],
+        "runs": {
+            "columns": dict(runs.columns),
+            "target": runs.target,
+            "digest": runs.digest,
+            "index": _labels(runs.index),
+            "values": {name: _list(values) for name, values in runs.values.items()},
+            "y": _list(runs.y),
+            "weights": _list(runs.weights),
+            "weighted": runs.weighted,
+            "dropped": [[_label(k), v] for k, v in runs.dropped.items()],
+        },
+    }
+
+
+def from_dict(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The inverse of `to_dict`: the fields of a `FitRecord`."""
+
+    def row(item: Mapping[str, Any]) -> Row:
+        numbers = {k: _number(item[k]) for k in ("estimate", "std_error", "low", "high")}
+        return Row(name=item["name"], status=item["status"], **numbers)
+
+    runs = values["runs"]
+    table = RunTable(
+        values={name: _array(v) for name, v in runs["values"].items()},
+        y=_array(runs["y"]),
+        weights=_array(runs["weights"]),
+        index=pd.Index(runs["index"]),
+        columns=runs["columns"],
+        target=runs["target"],
+        dropped={k: v for k, v in runs["dropped"]},
+        weighted=runs["weighted"],
+    )
+    if table.digest != runs["digest"]:
+        raise ValueError("the runs do not have the hash that was saved with them")
+    plain = {name: values[name] for name in _PLAIN}
+    for name in ("objective_value", "noise", "confidence_level"):
+        plain[name] = _number(plain[name])
+    plain["delta"] = None if plain["delta"] is None else _number(plain["delta"])
+    p = len(values["theta"])
+    evidence = values["evidence"]
+    return dict(
+        law=Law.from_dict(values["law"]),
+        rows=tuple(row(item) for item in values["parameters"]),
+        combinations=tuple(row(item) for item in values["combinations"]),
+        verdicts=tuple(Verdict(Status[v["status"]], v["detail"]) for v in values["verdicts"]),
+        runs=table,
+        evidence=Evidence(
+            evidence["n_starts"], evidence["n_agreeing"], evidence["n_minima"],
+            _number(evidence["decrement"]), _number(evidence["condition"]),
+        ),
+        fixed={k: _number(v) for k, v in values["fixed"].items()},
+        facts=tuple(values["facts"]),
+        versions=values["versions"],
+        theta=_array(values["theta"]),
+        covariance=np.array([_array(r) for r in values["covariance"]]).reshape(p, p),
+        null_space=np.array([_array(r) for r in values["null_space"]]).reshape(p, -1),
+        **plain,
+    )  # fmt: skip
+
+
+def _row(row: Any) -> dict[str, Any]:
+    return {k: _plain(v) for k, v in asdict(row).items()}
+
+
+def _plain(value: Any) -> Any:
+    """JSON has no NaN and no infinity: they are written as text."""
+    if isinstance(value, float | np.floating):
+        return float(value) if math.isfinite(value) else str(float(value))
+    return int(value) if isinstance(value, np.integer) else value
+
+
+def _number(value: Any) -> float:
+    return float(value)  # float("nan") and float("inf") read the text back
+
+
+def _list(values: FloatArray) -> list[Any]:
+    return [_plain(float(v)) for v in values]
+
+
+def _array(values: list[Any]) -> FloatArray:
+    return np.array([_number(v) for v in values], dtype=np.float64)
+
+
+def _labels(index: pd.Index) -> list[Any]:
+    return [_label(label) for label in index]
+
+
+def _label(label: Any) -> Any:
+    """Row labels as JSON has them: numbers and text stay, anything else becomes text."""
+    label = label.item() if isinstance(label, np.generic) else label
+    return label if isinstance(label, int | float | str) else str(label)

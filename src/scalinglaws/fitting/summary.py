@@ -1,0 +1,207 @@
+"""A fit in words: one list of facts, shown as text and as HTML."""
+
+from __future__ import annotations
+
+import html
+import textwrap
+from dataclasses import dataclass
+
+import numpy as np
+
+from scalinglaws.fitting.record import FitRecord, Row
+from scalinglaws.numbers import format_plain, format_to, format_variable, listed, plural
+
+_WIDTH = 88
+_HEADER = ("", "estimate", "std error", "low", "high", "")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is said of a fit, whatever the rendering."""
+
+    title: str
+    latex: str
+    verdict: str
+    good: bool
+    details: tuple[str, ...]
+    table: tuple[tuple[str, ...], ...]
+    combinations: tuple[tuple[str, ...], ...]
+    intervals: str
+    lines: tuple[tuple[str, str], ...]
+
+
+def facts_of(fit: FitRecord) -> Facts:
+    """Collect the facts."""
+    level = f"{100 * fit.confidence_level:g} %"
+    intervals = f"low, high: {level} interval ({fit.interval_method}, {fit.dof} degrees of freedom)"
+    if fit.dof <= 0:
+        intervals = f"no intervals: {plural(fit.n, 'run')} leave no degrees of freedom"
+    return Facts(
+        title=f"{fit.law.label} fitted to {plural(fit.n, 'run')}",
+        latex=f"{fit.law.latex}",
+        verdict=fit.status.value,
+        good=fit.status.good,
+        details=tuple(verdict.detail for verdict in fit.verdicts),
+        table=tuple(_cells(row) for row in fit.rows),
+        combinations=tuple(_cells(row) for row in fit.combinations),
+        intervals=intervals,
+        lines=tuple(_lines(fit)),
+    )
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    return (
+        row.name,
+        format_to(row.estimate, row.std_error),
+        format_plain(row.std_error, 2),
+        format_to(row.low, row.std_error),
+        format_to(row.high, row.std_error),
+        "" if row.status == "estimated" else row.status,
+    )
+
+
+def _lines(fit: FitRecord) -> list[tuple[str, str]]:
+    runs = fit.runs
+    used = [f"{v} = {name!r}" for v, name in runs.columns.items()]
+    lines = [
+        ("law", f"{runs.target} ~ {fit.law.formula}"),
+        ("columns", ", ".join([*used, f"performance = {runs.target!r}"])),
+        ("method", describe_method(fit)),
+        ("residuals", _residual_line(fit)),
+        ("data", _range_line(fit)),
+        ("optimum", _evidence_line(fit)),
+    ]
+    if fit.fixed:
+        held = [f"{name} = {format_plain(v, 6)}" for name, v in fit.fixed.items()]
+        lines.insert(3, ("fixed", ", ".join(held)))
+    if runs.dropped:
+        rows = [f"{label} ({reason})" for label, reason in runs.dropped.items()]
+        lines.append(("left out", listed(rows, most=4)))
+    return lines
+
+
+def describe_method(fit: FitRecord) -> str:
+    """Method, objective and residual scale in a few words."""
+    what = {"log": "log residuals", "level": "level residuals"}[fit.scale]
+    if fit.method == "log-linear":
+        text = "log-linear least squares"
+    elif fit.objective == "squared":
+        text = f"nonlinear least squares on {what}"
+    elif fit.objective == "absolute":
+        text = f"least absolute deviations on {what}"
+    else:
+        text = f"nonlinear least squares on {what}, Huber loss with delta = {format_plain(fit.delta or 0.0, 3)}"
+    return text + (", weighted" if fit.runs.weighted else "")
+
+
+def _residual_line(fit: FitRecord) -> str:
+    residuals = fit.residuals
+    worst = residuals.abs().to_numpy().argmax()
+    rms = float(np.sqrt(np.mean(np.square(residuals.to_numpy()))))
+    label, value = residuals.index[worst], float(residuals.iloc[worst])
+    if fit.scale == "log":
+        return f"rms {100 * rms:.2g} %, largest {100 * np.expm1(value):+.2g} % (row {label})"
+    return f"rms {format_plain(rms, 3)}, largest {value:+.3g} (row {label})"
+
+
+def _range_line(fit: FitRecord) -> str:
+    parts = []
+    for name, values in fit.runs.values.items():
+        low, high = format_variable(name, values.min()), format_variable(name, values.max())
+        parts.append(f"{name} {low} to {high}")
+    y = fit.runs.y
+    parts.append(f"{fit.runs.target} {format_plain(y.min())} to {format_plain(y.max())}")
+    return ", ".join(parts)
+
+
+def _evidence_line(fit: FitRecord) -> str:
+    evidence = fit.evidence
+    if fit.method == "log-linear":
+        return f"closed form; condition number {format_plain(evidence.condition, 2)}"
+    return (
+        f"{evidence.n_agreeing} of {plural(evidence.n_starts, 'start')} agree; a further step "
+        f"promises {max(evidence.decrement, 0.0):.0e} of the objective; condition number "
+        f"{format_plain(evidence.condition, 2)}"
+    )
+
+
+# --- text --------------------------------------------------------------------------------------
+
+
+def as_text(fit: FitRecord) -> str:
+    """Text for terminals and logs."""
+    facts = facts_of(fit)
+    out = [facts.title, "", *_wrapped(facts.verdict, "" if facts.good else "! ")]
+    for detail in facts.details:
+        out += _wrapped(detail, "  - ")
+    out += ["", *_text_table((_HEADER, *facts.table))]
+    if facts.combinations:
+        out += ["", "determined by these runs:", *_text_table((_HEADER, *facts.combinations))]
+    out += [*_wrapped(facts.intervals, ""), ""]
+    for name, text in facts.lines:
+        out += _wrapped(text, f"{name:<10} ")
+    return "\n".join(line.rstrip() for line in out)
+
+
+def _wrapped(text: str, first: str) -> list[str]:
+    return textwrap.wrap(
+        text, _WIDTH, initial_indent=first, subsequent_indent=" " * len(first),
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
+
+
+def _text_table(rows: tuple[tuple[str, ...], ...]) -> list[str]:
+    widths = [max(len(row[k]) for row in rows) for k in range(len(_HEADER))]
+    lines = []
+    for row in rows:
+        cells = [row[0].ljust(widths[0])]
+        cells += [cell.rjust(width) for cell, width in zip(row[1:5], widths[1:5], strict=True)]
+        lines.append("  " + "  ".join([*cells, row[5]]))
+    return lines
+
+
+# --- HTML --------------------------------------------------------------------------------------
+
+# Inline, since a notebook strips style sheets; no colours that a dark theme would swallow.
+_CELL = "padding:2px 10px;text-align:right;border:none"
+_NAME_CELL = "padding:2px 10px;text-align:left;border:none"
+_GOOD = "border-left:4px solid #2a9d5c;padding:4px 10px;margin:6px 0"
+_DOUBTFUL = "border-left:4px solid #d1495b;padding:4px 10px;margin:6px 0"
+
+
+def as_html(fit: FitRecord) -> str:
+    """HTML for notebooks."""
+    facts = facts_of(fit)
+    details = "".join(f"<li>{html.escape(detail)}</li>" for detail in facts.details)
+    parts = [
+        f"<div><strong>{html.escape(facts.title)}</strong>",
+        f"<div>${html.escape(facts.latex)}$</div>",
+        f'<div style="{_GOOD if facts.good else _DOUBTFUL}">{html.escape(facts.verdict)}',
+        f"<ul style='margin:2px 0'>{details}</ul></div>" if details else "</div>",
+        _html_table((_HEADER, *facts.table)),
+    ]
+    if facts.combinations:
+        parts += ["<div>determined by these runs:</div>"]
+        parts += [_html_table((_HEADER, *facts.combinations))]
+    parts.append(f"<div><small>{html.escape(facts.intervals)}</small></div>")
+    rows = "".join(
+        f'<tr><td style="{_NAME_CELL}">{html.escape(name)}</td>'
+        f'<td style="{_NAME_CELL}">{html.escape(text)}</td></tr>'
+        for name, text in facts.lines
+    )
+    parts.append(f'<table style="font-size:90%;border:none">{rows}</table></div>')
+    return "\n".join(parts)
+
+
+def _html_table(rows: tuple[tuple[str, ...], ...]) -> str:
+    def row(cells: tuple[str, ...], tag: str) -> str:
+        styled = [
+            f'<{tag} style="{_CELL if 0 < k < 5 else _NAME_CELL}">{html.escape(cell)}</{tag}>'
+            for k, cell in enumerate(cells)
+        ]
+        return f"<tr>{''.join(styled)}</tr>"
+
+    body = "".join(row(cells, "td") for cells in rows[1:])
+    return (
+        f'<table style="border:none"><thead>{row(rows[0], "th")}</thead><tbody>{body}</tbody></table>'
+    )

@@ -1,0 +1,124 @@
+"""Numbers as people in this field write them: 7B, 1.4T, 1,000,000, 6e23. Both ways."""
+
+from __future__ import annotations
+
+import math
+import re
+
+_SUFFIXES = {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9, "g": 1e9, "t": 1e12, "q": 1e15}
+_LETTERS = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "K"))
+_PATTERN = re.compile(
+    r"([-+]?)((?:\d{1,3}(?:[,_]\d{3})+|\d+)(?:\.\d*)?|\.\d+)(?:e([-+]?\d+))?\s*([kmbgtq]?)",
+    re.IGNORECASE,
+)
+_UNUSUAL = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
+
+
+def parse_number(text: str) -> float:
+    """Read a number such as ``"7B"``, ``"1.4T"``, ``"1,000,000"`` or ``"2e12"``.
+
+    Raises
+    ------
+    ValueError
+        If the text is not such a number.
+
+    Examples
+    --------
+    >>> parse_number("7B"), parse_number("1,000,000"), parse_number("6e23")
+    (7000000000.0, 1000000.0, 6e+23)
+    """
+    stripped = text.strip()
+    if stripped.lower() in _UNUSUAL:
+        return _UNUSUAL[stripped.lower()]
+    match = _PATTERN.fullmatch(stripped)
+    if match is None:
+        raise ValueError(
+            f"{text!r} is not a number; write it as 7000000000, 7e9, 7,000,000,000 or 7B."
+        )
+    sign, digits, exponent, suffix = match.groups()
+    plain = float(f"{sign}{digits.replace(',', '').replace('_', '')}e{exponent or 0}")
+    return plain * _SUFFIXES[suffix.lower()]
+
+
+def format_count(value: float, digits: int = 3) -> str:
+    """Write a count of parameters or tokens: 7B, 1.4T, 125M.
+
+    Examples
+    --------
+    >>> format_count(7e9), format_count(1.4e12), format_count(224576)
+    ('7B', '1.4T', '225K')
+    """
+    if not math.isfinite(value):
+        return str(value)
+    rounded = float(f"{value:.{digits}g}")  # 999,999 is 1M, not 1000K
+    for size, letter in _LETTERS:
+        if abs(rounded) >= size:
+            return format_compute(value, digits) if abs(rounded) >= 1e15 else (
+                f"{rounded / size:.{digits}g}{letter}"
+            )  # fmt: skip
+    return f"{rounded:.{digits}g}"
+
+
+def format_compute(value: float, digits: int = 3) -> str:
+    """Write a number of FLOPs: 6e23, 1.05e13.
+
+    Examples
+    --------
+    >>> format_compute(5.76e23), format_compute(1e21)
+    ('5.76e23', '1e21')
+    """
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
+    mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
+    if "." in mantissa:
+        mantissa = mantissa.rstrip("0").rstrip(".")
+    return f"{mantissa}e{int(exponent)}"
+
+
+def format_variable(name: str, value: float) -> str:
+    """Write the value of a variable in its own way: counts for N and D, powers of ten for C."""
+    if name == "C" or not 1e-3 <= abs(value) < 1e15:
+        return format_compute(value)
+    return format_count(value)
+
+
+def format_plain(value: float, digits: int = 4) -> str:
+    """A number with so many significant digits and no trailing zeros; 1e21 rather than 1e+21."""
+    if not math.isfinite(value):
+        return {math.inf: "inf", -math.inf: "-inf"}.get(value, "")
+    text = f"{value:.{digits}g}"
+    if "e" in text:
+        return format_compute(value, digits)
+    return text
+
+
+def format_to(value: float, error: float) -> str:
+    """A number rounded by its standard error: the error keeps two digits.
+
+    Examples
+    --------
+    >>> format_to(0.347310, 0.0154), format_to(2143.4, 1293.0)
+    ('0.347', '2140')
+    """
+    if not math.isfinite(value):
+        return format_plain(value)
+    if not (math.isfinite(error) and error > 0):
+        return format_plain(value, 5)
+    place = math.floor(math.log10(error)) - 1
+    digits = max(2, math.floor(math.log10(abs(value))) - place + 1) if value else 2
+    rounded = float(f"{value:.{min(digits, 12)}g}")
+    if 1e-4 <= abs(rounded) < 1e6:
+        return f"{rounded:.{min(max(0, -place), 12)}f}"
+    return format_plain(value, min(digits, 12))
+
+
+def plural(n: int, noun: str) -> str:
+    """``3 runs``, ``1 run``."""
+    return f"{n:,} {noun}" + ("" if n == 1 else "s")
+
+
+def listed(items: list[str], most: int = 8) -> str:
+    """``a, b and c``; a long list is cut and the rest counted."""
+    if len(items) > most:
+        return f"{', '.join(items[:most])} and {len(items) - most} more"
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"

@@ -1,0 +1,24 @@
+"""Options that are one of a few words."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+
+
+def check_option(name: str, value: str, choices: Sequence[str]) -> None:
+    """Refuse an option that does not exist, listing those that do.
+
+    Raises
+    ------
+    ValueError
+        If `value` is none of `choices`.
+    """
+    if value in choices:
+        return
+    near = difflib.get_close_matches(str(value), choices, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    raise ValueError(
+        f"`{name}` must be {', '.join(map(repr, choices[:-1]))} or {choices[-1]!r}; "
+        f"got {value!r}.{hint}"
+    )
