@@ -19,17 +19,19 @@ from scalinglaws.fitting.identifiability import (
     combination_label,
     design_facts,
 )
+from scalinglaws.fitting import uncertainty
 from scalinglaws.fitting.model import Model, to_natural
-from scalinglaws.fitting.objective import FloatArray
+from scalinglaws.fitting.objective import FloatArray, Loss
 from scalinglaws.fitting.record import Row
 from scalinglaws.fitting.runs import RunTable
 from scalinglaws.fitting.status import Status, Verdict
-from scalinglaws.fitting.uncertainty import Spread, covariance, spread, t_quantile
-from scalinglaws.numbers import format_plain, listed
+from scalinglaws.fitting.uncertainty import Spread, t_quantile
+from scalinglaws.numerals import format_error, format_plain, format_to, listed
 
 # Share of a weak direction that a parameter must have to be named in its sentence.
 _NAMED_SHARE = 0.3
 _WRONG_WAY = 0.3  # rank correlation
+BOOTSTRAP_SEED = 0
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class Assessment:
     facts: tuple[str, ...]
     spread: Spread
     covariance: FloatArray
+    interval_method: str
     null_space: FloatArray
     condition: float
 
@@ -52,6 +55,7 @@ def assess(
     table: RunTable,
     found: Estimate,
     structural: Aliasing,
+    method: str,
     confidence_level: float,
 ) -> Assessment:
     """Judge an estimate.
@@ -61,7 +65,7 @@ def assess(
     structural : Aliasing
         What the design already leaves open, whatever the values; those parameters were held.
     """
-    assessor = _Assessor(problem, model, table, found, structural, confidence_level)
+    assessor = _Assessor(problem, model, table, found, structural, method, confidence_level)
     return Assessment(
         rows=tuple(assessor.row(j) for j in range(len(problem.law.parameters))),
         combinations=tuple(assessor.combinations()),
@@ -69,6 +73,7 @@ def assess(
         facts=tuple(assessor.facts),
         spread=assessor.spread,
         covariance=assessor.covariance,
+        interval_method=assessor.interval_method,
         null_space=assessor.null_space,
         condition=assessor.local.condition,
     )
@@ -82,8 +87,10 @@ class _Assessor:
         table: RunTable,
         found: Estimate,
         structural: Aliasing,
+        method: str,
         confidence_level: float,
     ) -> None:
+        self.method = method
         self.problem, self.model, self.table, self.found = problem, model, table, found
         self.parameters = problem.law.parameters
         self.names = problem.law.parameter_names
@@ -103,16 +110,46 @@ class _Assessor:
         return np.array(self.local.kept, dtype=np.intp)
 
     @cached_property
+    def residuals(self) -> FloatArray:
+        return self.model.residuals(self.found.theta[None, :])[0]
+
+    @cached_property
     def spread(self) -> Spread:
-        residuals = self.model.residuals(self.found.theta[None, :])[0]
-        return spread(
-            residuals, self.problem.weights, self.problem.objective, self.found.delta,
-            len(self.kept),
-        )  # fmt: skip
+        return uncertainty.spread(self.residuals, self.problem.weights, len(self.kept))
+
+    @cached_property
+    def interval_method(self) -> str:
+        if self.method == "log-linear":
+            return uncertainty.EXACT
+        smooth = self.problem.objective == "squared" or uncertainty.is_smooth(
+            self.residuals, self.problem.weights, self.found.delta
+        )
+        return uncertainty.SANDWICH if smooth else uncertainty.BOOTSTRAP
 
     @cached_property
     def covariance(self) -> FloatArray:
-        return covariance(self.jacobian, self.problem.weights, self.kept, self.spread.tau)
+        weights, theta = self.problem.weights, self.found.theta
+        if self.interval_method == uncertainty.EXACT:
+            return uncertainty.least_squares_covariance(
+                self.jacobian, self.residuals, weights, self.kept
+            )
+        if self.spread.dof <= 0 or not len(self.kept):
+            return np.zeros((len(theta), len(theta)))
+        if self.interval_method == uncertainty.SANDWICH:
+            return uncertainty.sandwich_covariance(
+                self.model, theta, weights, self.kept, self._loss()
+            )
+        amplitude = np.array([p.positive and p.linear for p in self.parameters])
+        return uncertainty.bootstrap_covariance(
+            self.model, theta, weights, self.kept, self._loss(), self.problem.bounds(), amplitude,
+            np.random.default_rng(BOOTSTRAP_SEED),
+        )  # fmt: skip
+
+    def _loss(self) -> Loss:
+        if self.problem.objective == "squared":
+            return Loss("squared")
+        # absolute deviations as the limit of Huber losses, smooth enough for a second-order step
+        return Loss("huber", self.found.delta or 1e-2 * max(self.spread.run, 1e-300))
 
     @cached_property
     def null_space(self) -> FloatArray:
@@ -146,8 +183,13 @@ class _Assessor:
         if self._partners(j):
             return self._bare(j, "not identified")
         error = float(np.sqrt(self.covariance[j, j]))
-        low, high = self._interval(parameter.positive, float(self.found.theta[j]), error)
         std_error = value * error if parameter.positive else error
+        if parameter.role == "offset" and parameter.positive:
+            # the law is linear in a floor, whose logarithm runs off to minus infinity
+            low, high = self._interval(False, value, std_error)
+            low = max(low, 0.0)
+        else:
+            low, high = self._interval(parameter.positive, float(self.found.theta[j]), error)
         if self.spread.dof <= 0:
             return self._bare(j, "estimated")
         return Row(parameter.name, value, std_error, low, high, "estimated")
@@ -206,7 +248,28 @@ class _Assessor:
         ]
         if self.local.is_weak:
             found.append(Verdict(Status.WEAKLY_IDENTIFIED, self._weak()))
+        faint = self._faint_exponents()
+        if faint:
+            found.append(Verdict(Status.WEAKLY_IDENTIFIED, self._faint(faint)))
         return found
+
+    def _faint_exponents(self) -> list[Row]:
+        """Exponents of a sum that cannot be told from zero: their terms might be constants."""
+        if len(separate(self.problem.law.parsed.expression, self.names).terms) < 2:
+            return []
+        rows = [self.row(j) for j, p in enumerate(self.parameters) if p.role == "exponent"]
+        return [row for row in rows if abs(row.estimate) < 2 * row.std_error]
+
+    def _faint(self, rows: list[Row]) -> str:
+        each = [
+            f"{row.name} is {format_to(row.estimate, row.std_error)} with a standard error of "
+            f"{format_error(row.std_error)}"
+            for row in rows
+        ]
+        return (
+            f"{listed(each)}: not told from 0. A law with fewer parameters, a value held with "
+            "`fixed`, or runs over a wider range would make the others firmer."
+        )
 
     def _not_converged(self) -> str:
         return (

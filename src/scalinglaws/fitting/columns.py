@@ -12,7 +12,7 @@ import pandas as pd
 
 from scalinglaws.errors import DataError
 from scalinglaws.fitting.objective import FloatArray
-from scalinglaws.numbers import listed, parse_number
+from scalinglaws.numerals import listed, parse_number
 
 # Usual names of each variable, the best first.
 _VARIABLE_ALIASES: Mapping[str, tuple[str, ...]] = {

@@ -33,7 +33,6 @@ from scalinglaws.fitting.record import Evidence
 from scalinglaws.fitting.result import Fit
 from scalinglaws.fitting.runs import RunTable, read_table
 from scalinglaws.fitting.status import Status
-from scalinglaws.fitting.uncertainty import METHOD
 
 _WARNING_OF: Mapping[Status, type[ScalingLawWarning]] = {
     Status.NOT_CONVERGED: ConvergenceWarning,
@@ -169,7 +168,7 @@ def _fit_problem(problem: Problem, table: RunTable, method: str, confidence_leve
         # zero as an exponent, one as a coefficient: both are a working value of zero
         neutral = {names[j]: 1.0 if problem.positive[j] else 0.0 for j in aliases.aliased}
         found = estimate(replace(problem, fixed={**problem.fixed, **neutral}))
-    assessment = assess(problem, model, table, found, aliases, confidence_level)
+    assessment = assess(problem, model, table, found, aliases, method, confidence_level)
     result = Fit(
         law=problem.law,
         rows=assessment.rows,
@@ -184,7 +183,7 @@ def _fit_problem(problem: Problem, table: RunTable, method: str, confidence_leve
         noise=assessment.spread.run,
         dof=assessment.spread.dof,
         confidence_level=confidence_level,
-        interval_method=METHOD if method == "nls" else "exact, Student t",
+        interval_method=assessment.interval_method,
         evidence=Evidence(
             found.n_starts, found.n_agreeing, found.n_minima, found.decrement,
             assessment.condition,

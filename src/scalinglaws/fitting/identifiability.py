@@ -14,13 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from scalinglaws.fitting.objective import FloatArray
-from scalinglaws.numbers import format_plain
+from scalinglaws.numerals import format_plain
 
 # What remains of a column, relative to its own spread, when it counts as explained by the others.
 ALIASED = 1e-6
-# Standard texts call a condition number of scaled columns above 30 strong collinearity (Belsley,
-# Kuh and Welsch 1980); a law with a floor has some by nature.
-_WEAK_CONDITION = 300.0
+# Strong collinearity of scaled columns (Belsley, Kuh and Welsch 1980).
+_WEAK_CONDITION = 30.0
 
 
 @dataclass(frozen=True)

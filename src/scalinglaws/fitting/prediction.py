@@ -15,7 +15,7 @@ from scalinglaws.fitting import columns as col
 from scalinglaws.fitting.objective import FloatArray
 from scalinglaws.fitting.record import FitRecord
 from scalinglaws.fitting.uncertainty import t_quantile
-from scalinglaws.numbers import format_plain, parse_number
+from scalinglaws.numerals import format_plain, parse_number
 
 _FAR = 100.0
 

@@ -16,7 +16,7 @@ from scalinglaws.core.structure import positive_variables
 from scalinglaws.errors import DataError, DataWarning, warn
 from scalinglaws.fitting import columns as col
 from scalinglaws.fitting.objective import FloatArray, ScaleName
-from scalinglaws.numbers import format_plain, listed, plural
+from scalinglaws.numerals import format_plain, listed, plural
 
 # Nothing lies in so wide a gap of a ladder's sizes unless two units were mixed.
 _UNIT_GAP = 1e3

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from scalinglaws.fitting.record import FitRecord, Row
-from scalinglaws.numbers import format_plain, format_to, format_variable, listed, plural
+from scalinglaws.numerals import format_error, format_plain, format_to, format_variable, listed, plural
 
 _WIDTH = 88
 _HEADER = ("", "estimate", "std error", "low", "high", "")
@@ -53,7 +53,7 @@ def _cells(row: Row) -> tuple[str, ...]:
     return (
         row.name,
         format_to(row.estimate, row.std_error),
-        format_plain(row.std_error, 2),
+        format_error(row.std_error),
         format_to(row.low, row.std_error),
         format_to(row.high, row.std_error),
         "" if row.status == "estimated" else row.status,

@@ -1,8 +1,11 @@
-"""Standard errors and intervals from the curvature of the objective.
+"""Standard errors and intervals of the coefficients.
 
-For least squares this is the usual covariance, sigma^2 (J'WJ)^-1. For Huber and absolute objectives
-sigma^2 is replaced by tau^2 = K^2 mean(psi^2) / mean(psi')^2 (Huber 1981, section 7.6), which for
-absolute deviations is 1/(2 f(0))^2. Quantiles are Student's t with n - p degrees of freedom.
+Log-linear fits have the exact covariance of least squares, sigma^2 (X'WX)^-1. Nonlinear fits have
+the sandwich H^-1 (sum of psi^2 g g') H^-1 with the exact Hessian H of the objective, so that noise
+need not be the same everywhere and the loss need not be a likelihood; each residual is inflated by
+1/(1 - leverage) (HC3: MacKinnon and White 1985, J. Econometrics 29), which keeps small tables honest.
+Where the loss has too few runs in its quadratic part for H to mean anything, as with absolute
+deviations, runs are resampled instead. Quantiles are Student's t with n - p degrees of freedom.
 """
 
 from __future__ import annotations
@@ -10,11 +13,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from scipy.special import ndtri, stdtrit
 
-from scalinglaws.fitting.objective import FloatArray, ObjectiveName
+from scalinglaws.fitting.model import Model
+from scalinglaws.fitting.objective import FloatArray, Loss
+from scalinglaws.fitting.solver import minimise, solve_positive_definite
 
-METHOD = "curvature of the objective, Student t"
+EXACT = "exact, Student t"
+SANDWICH = "sandwich HC3, Student t"
+BOOTSTRAP = "case bootstrap, Student t"
+N_RESAMPLES = 500
+# Below this share of residuals in the quadratic part of the loss, the Hessian is mostly chance.
+_SMOOTH_SHARE = 0.5
+_MOST_LEVERAGE = 0.98
 
 
 @dataclass(frozen=True)
@@ -23,84 +35,109 @@ class Spread:
 
     Attributes
     ----------
-    tau : multiplies (J'WJ)^-1/2 in standard errors
     run : standard deviation of a new run around the curve, for a run of average weight
     dof : degrees of freedom; zero or less means that nothing can be said
     """
 
-    tau: float
     run: float
     dof: int
 
 
-def spread(
-    residuals: FloatArray,
-    weights: FloatArray,
-    objective: ObjectiveName,
-    delta: float | None,
-    n_estimated: int,
-) -> Spread:
-    """Noise of the fit's residuals."""
+def spread(residuals: FloatArray, weights: FloatArray, n_estimated: int) -> Spread:
+    """Noise of single runs around the fit."""
     used = weights > 0
     r, w = residuals[used], weights[used]
-    n = len(r)
-    dof = n - n_estimated
+    dof = len(r) - n_estimated
     if dof <= 0:
-        return Spread(np.nan, np.nan, dof)
-    mean_square = float(w @ (r * r)) / dof
-    run = float(np.sqrt(mean_square * n / w.sum()))
-    if objective == "squared":
-        return Spread(float(np.sqrt(mean_square)), run, dof)
-    threshold = 0.0 if objective == "absolute" or delta is None else delta
-    return Spread(_robust_tau(r, w, threshold, n_estimated), run, dof)
+        return Spread(np.nan, dof)
+    return Spread(float(np.sqrt(w @ (r * r) / w.sum() * len(r) / dof)), dof)
 
 
-def _robust_tau(r: FloatArray, w: FloatArray, delta: float, n_estimated: int) -> float:
-    n = len(r)
-    dof = n - n_estimated
-    size = np.sort(np.abs(r))
-    if size[-1] == 0:
-        return 0.0
-    # As many residuals as parameters may be zero by construction: they say nothing of the density.
-    window = max(delta, _density_window(size[n_estimated:]), 1e-300)
-    inside = np.abs(r) <= window
-    share = float(w @ inside) / w.sum()
-    share = max((share * n - n_estimated) / dof, 0.5 / dof)
-    if delta > 0:
-        psi = np.clip(r, -delta, delta)
-        # mean of psi' is the density of residuals inside delta, seen through the wider window
-        slope = share * min(1.0, delta / window)
-        mean_square = float(w @ (psi * psi)) / dof
-    else:
-        slope = share / window
-        mean_square = float(w.sum()) / dof
-    correction = 1.0 + n_estimated / n * max(0.0, 1.0 - share) / max(share, 1e-12)
-    correction = correction if delta >= window else 1.0
-    return float(correction * np.sqrt(mean_square) / slope)
+def is_smooth(residuals: FloatArray, weights: FloatArray, delta: float | None) -> bool:
+    """Are enough residuals in the quadratic part of the loss for its Hessian to mean anything?"""
+    share = float(weights @ (np.abs(residuals) <= (delta or 0.0))) / weights.sum()
+    return share >= _SMOOTH_SHARE
 
 
-def _density_window(size: FloatArray) -> float:
-    """Half-width around zero for the density there (Hall and Sheather 1988, at the median)."""
-    n = len(size)
-    if n == 0:
-        return 0.0
-    normal_density = 1 / np.sqrt(2 * np.pi)
-    share = n ** (-1 / 3) * 1.96 ** (2 / 3) * (1.5 * normal_density**2) ** (1 / 3)
-    return float(np.quantile(size, min(2 * share, 0.9)))
+def least_squares_covariance(
+    jacobian: FloatArray, residuals: FloatArray, weights: FloatArray, kept: npt.NDArray[np.intp]
+) -> FloatArray:
+    """sigma^2 (J'WJ)^-1 of the kept parameters; zero rows for the others."""
+    used = weights > 0
+    dof = int(used.sum()) - len(kept)
+    sigma = np.sqrt(weights @ (residuals * residuals) / dof) if dof > 0 else np.nan
+    root = _inverse_root(jacobian[:, kept] * np.sqrt(weights)[:, None])
+    return _spread_out(sigma**2 * root @ root.T, kept, jacobian.shape[1])
 
 
-def covariance(jacobian: FloatArray, weights: FloatArray, kept: FloatArray, tau: float) -> FloatArray:
-    """Covariance of the working parameters; zero rows for those that were not estimated."""
-    p = jacobian.shape[1]
-    matrix = np.zeros((p, p))
-    if not len(kept) or not np.isfinite(tau):
-        return matrix
-    columns = jacobian[:, kept] * np.sqrt(weights)[:, None]
-    size = np.linalg.norm(columns, axis=0)
+def sandwich_covariance(
+    model: Model, theta: FloatArray, weights: FloatArray, kept: npt.NDArray[np.intp], loss: Loss
+) -> FloatArray:
+    """Sandwich of the kept parameters; zero rows for the others."""
+    jacobian = np.nan_to_num(model.jacobian(theta))[:, kept]
+    residuals = model.residuals(theta[None, :])[0]
+    root = _inverse_root(jacobian * np.sqrt(weights)[:, None])
+    hat = weights * np.einsum("ij,ij->i", jacobian @ root, jacobian @ root)
+    psi = loss.derivatives(residuals)[0] / (1.0 - np.minimum(hat, _MOST_LEVERAGE))
+    scores = jacobian * (weights * psi)[:, None]
+    hessian = model.sums(theta[None, :], weights[None, :], loss).hessian[0][np.ix_(kept, kept)]
+    bread = _inverse_positive(hessian)
+    if bread is None:  # not a strict minimum: expected curvature instead
+        _, curvature, _ = loss.derivatives(residuals)
+        mean_curvature = float(weights @ curvature) / weights.sum()
+        bread = root @ root.T / max(mean_curvature, 1e-12)
+    half = scores @ bread
+    return _spread_out(half.T @ half, kept, model.n_parameters)
+
+
+def bootstrap_covariance(
+    model: Model,
+    theta: FloatArray,
+    weights: FloatArray,
+    kept: npt.NDArray[np.intp],
+    loss: Loss,
+    bounds: tuple[FloatArray, FloatArray],
+    amplitude: npt.NDArray[np.bool_],
+    rng: np.random.Generator,
+) -> FloatArray:
+    """Covariance over refits to resampled runs, all solved as one batch of weights."""
+    n = len(weights)
+    counts = rng.multinomial(n, np.full(n, 1 / n), N_RESAMPLES).astype(np.float64) * weights
+    free = np.zeros((N_RESAMPLES, len(theta)), dtype=np.bool_)
+    free[:, kept] = True
+    start = np.repeat(theta[None, :], N_RESAMPLES, axis=0)
+    rough = minimise(
+        model, loss, start, counts, free, *bounds,
+        amplitude=amplitude, majorise=True, max_iterations=10,
+    )  # fmt: skip
+    solution = minimise(model, loss, rough.theta, counts, free, *bounds, amplitude=amplitude)
+    draws = solution.theta[solution.converged][:, kept]
+    draws = draws[np.isfinite(draws).all(axis=1)]
+    if len(draws) < N_RESAMPLES // 2:
+        return _spread_out(np.full((len(kept), len(kept)), np.nan), kept, len(theta))
+    return _spread_out(np.atleast_2d(np.cov(draws, rowvar=False)), kept, len(theta))
+
+
+def _inverse_root(columns: FloatArray) -> FloatArray:
+    """R^-1 of the QR decomposition, columns scaled first."""
+    size = np.maximum(np.linalg.norm(columns, axis=0), 1e-300)
     triangle = np.linalg.qr(columns / size, mode="r")
-    inverse = np.linalg.solve(triangle, np.eye(len(kept))) / size[:, None]
-    matrix[np.ix_(kept, kept)] = tau**2 * inverse @ inverse.T
-    return matrix
+    return np.asarray(np.linalg.solve(triangle, np.eye(len(size))) / size[:, None])
+
+
+def _inverse_positive(matrix: FloatArray) -> FloatArray | None:
+    """Inverse of a positive definite matrix, None for any other."""
+    size = np.sqrt(np.maximum(np.diag(matrix), 1e-300))
+    scaled = matrix / np.outer(size, size)
+    p = len(size)
+    columns, ok = solve_positive_definite(np.repeat(scaled[None], p, axis=0), np.eye(p))
+    return columns.T / np.outer(size, size) if ok.all() else None
+
+
+def _spread_out(matrix: FloatArray, kept: npt.NDArray[np.intp], p: int) -> FloatArray:
+    whole = np.zeros((p, p))
+    whole[np.ix_(kept, kept)] = matrix
+    return whole
 
 
 def t_quantile(confidence_level: float, dof: int) -> float:

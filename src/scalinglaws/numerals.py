@@ -112,6 +112,14 @@ def format_to(value: float, error: float) -> str:
     return format_plain(value, min(digits, 12))
 
 
+def format_error(value: float) -> str:
+    """A standard error: two significant digits, written out where that is readable."""
+    if not math.isfinite(value):
+        return format_plain(value)
+    rounded = float(f"{value:.2g}")
+    return f"{rounded:.0f}" if 100 <= rounded < 1e6 else format_plain(value, 2)
+
+
 def plural(n: int, noun: str) -> str:
     """``3 runs``, ``1 run``."""
     return f"{n:,} {noun}" + ("" if n == 1 else "s")

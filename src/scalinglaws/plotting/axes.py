@@ -1,0 +1,95 @@
+"""Axes that read like a paper's: 7B, 1.4T, 6e23 on the ticks, plain decimals for losses."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
+
+from scalinglaws.numerals import format_compute, format_count, format_plain
+
+LABELS = {
+    "N": "parameters N",
+    "D": "training tokens D",
+    "C": "training compute C [FLOP]",
+}
+# Mantissas of the ticks, the coarser the wider the axis.
+_MANTISSAS = ((0.7, (1, 1.5, 2, 3, 5, 7)), (1.6, (1, 2, 5)), (3.2, (1, 3)), (np.inf, (1,)))
+_MOST_TICKS = 8
+
+
+def new_axes() -> Axes:
+    """Axes of a new figure, made without pyplot so that no global state changes hands."""
+    import matplotlib.pyplot as plt
+
+    _, ax = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
+    return ax
+
+
+def figure_of(ax: Axes) -> Figure:
+    """The figure that the axes are in."""
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    return figure
+
+
+def log_axis(axis: Axis, name: str | None, low: float, high: float) -> None:
+    """Make one axis logarithmic over [low, high], with ticks in the field's own words."""
+    (axis.axes.set_xscale if axis.axis_name == "x" else axis.axes.set_yscale)("log")
+    (axis.axes.set_xlim if axis.axis_name == "x" else axis.axes.set_ylim)(low, high)
+    axis.set_major_locator(FixedLocator(_ticks(low, high, plain=name is None)))
+    axis.set_minor_locator(NullLocator())
+    axis.set_minor_formatter(NullFormatter())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: tick_text(name, value)))
+
+
+def tick_text(name: str | None, value: float) -> str:
+    """How a value of this variable is written on an axis; None stands for the performance."""
+    if name in ("N", "D"):
+        return format_count(value)
+    if name == "C":
+        return format_compute(value)
+    return format_plain(value, 3)
+
+
+def _ticks(low: float, high: float, *, plain: bool) -> list[float]:
+    decades = np.log10(high / low)
+    if plain and decades < 0.7:
+        return _even_ticks(low, high)
+    mantissas = next(m for width, m in _MANTISSAS if decades <= width)
+    exponents = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
+    ticks = [m * 10.0**e for e in exponents for m in mantissas]
+    inside = [t for t in ticks if low <= t * (1 + 1e-9) and t <= high * (1 + 1e-9)]
+    every = int(np.ceil(len(inside) / (_MOST_TICKS + 1)))
+    return inside[::every]
+
+
+def _even_ticks(low: float, high: float) -> list[float]:
+    """Round numbers at equal steps: over less than a decade they are easier to read."""
+    rough = (high - low) / 5
+    size = 10.0 ** np.floor(np.log10(rough))
+    step = min((m * size for m in (1, 2, 5, 10)), key=lambda s: abs(s - rough))
+    first = np.ceil(low / step - 1e-9)
+    return [float(f"{k * step:.10g}") for k in np.arange(first, np.floor(high / step + 1e-9) + 1)]
+
+
+def label_of(variable: str, column: str) -> str:
+    """Axis label of a variable; a table's own name is added where it says more."""
+    text = LABELS.get(variable, variable)
+    return text if column in (variable, text) else f"{text} ({column})"
+
+
+def quiet_frame(ax: Axes) -> None:
+    """A light grid behind the data, and no box."""
+    ax.grid(visible=True, which="major", color="0.9", linewidth=0.6)
+    ax.set_axisbelow(True)
+    for side in ("top", "right"):
+        ax.spines[side].set_visible(False)
+
+
+def padded(low: float, high: float, share: float = 0.04) -> tuple[float, float]:
+    """The range with a margin, in logarithms."""
+    margin = (high / low) ** share if high > low else 1.3
+    return low / margin, high * margin

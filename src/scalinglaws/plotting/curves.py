@@ -1,0 +1,338 @@
+"""Fitted curves over observed runs: solid inside the data, dashed beyond, with a band."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Colormap, LogNorm
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from scalinglaws.errors import DataError, ScalingLawWarning
+from scalinglaws.fitting import prediction
+from scalinglaws.fitting.objective import FloatArray
+from scalinglaws.fitting.result import Fit
+from scalinglaws.numerals import format_variable
+from scalinglaws.options import check_option
+from scalinglaws.plotting.axes import (
+    figure_of,
+    label_of,
+    log_axis,
+    new_axes,
+    padded,
+    quiet_frame,
+)
+
+_POINTS = 160
+_MOST_CURVES = 7
+_COLOURS = "viridis"
+_DARKEST, _LIGHTEST = 0.0, 0.88  # the yellow end is lost on white paper
+_BANDS = ("curve", "run", "none")
+
+
+def plot_fit(
+    fit: Fit,
+    x: str | None = None,
+    *,
+    ax: Axes | None = None,
+    extrapolate: float = 10.0,
+    band: str = "curve",
+    targets: pd.DataFrame | None = None,
+    confidence_level: float | None = None,
+    point: Mapping[str, Any] | None = None,
+    line: Mapping[str, Any] | None = None,
+    legend: bool = True,
+) -> Axes:
+    """Draw the fitted law over the observed runs.
+
+    Parameters
+    ----------
+    fit : Fit
+    x : str, optional
+        The variable along the axis; by default D where the law has it, else its first variable.
+        There is one curve for each value of another variable (or a selection of its values).
+    ax : Axes, optional
+        Where to draw; by default a new figure.
+    extrapolate : float, default 10
+        How many times beyond the largest run, along x, the curves go on, dashed.
+    band : {"curve", "run", "none"}
+        The interval shaded around each curve: of the curve itself, or of a new run.
+    targets : DataFrame, optional
+        Runs that were not fitted, drawn as stars.
+    confidence_level : float, optional
+        Level of the band; that of the fit by default.
+    point, line : mapping, optional
+        Style of the points and curves, handed to matplotlib.
+    legend : bool
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    ValueError
+        If the law has no such variable, or an option is misspelt.
+
+    Notes
+    -----
+    Where the law has more than two variables, those not drawn follow the fitted runs: C is taken
+    at its typical ratio to N*D. Of runs repeated with other seeds, every one is drawn.
+    """
+    check_option("band", band, _BANDS)
+    x = _axis_variable(fit, x)
+    if extrapolate < 1:
+        raise ValueError(f"`extrapolate` must be 1 or more; got {extrapolate}.")
+    ax = new_axes() if ax is None else ax
+    family = _Family(fit, x)
+    level = fit.confidence_level if confidence_level is None else confidence_level
+    largest = float(fit.runs.values[x].max())
+    end = largest * extrapolate
+    end = max(end, _largest_target(fit, targets, x))
+    low, high = padded(float(fit.runs.values[x].min()), end)
+    heights: list[FloatArray] = [fit.runs.y]
+    for value in family.curve_values(targets):
+        heights.append(
+            _draw_curve(ax, family, value, (low, largest, high), band, level, dict(line or {}))
+        )
+    _draw_runs(ax, family, dict(point or {}))
+    if targets is not None:
+        heights.append(_draw_targets(ax, family, targets))
+    if extrapolate > 1 or end > largest:
+        ax.axvline(largest, color="0.35", linewidth=0.8, linestyle=(0, (1, 2)), zorder=1)
+    _finish(ax, family, (low, high), np.concatenate(heights))
+    if legend:
+        _add_legend(ax, family, band, level, targets is not None)
+    return ax
+
+
+def _axis_variable(fit: Fit, x: str | None) -> str:
+    if x is None:
+        return "D" if "D" in fit.law.variables else fit.law.variables[0]
+    by_column = {column: variable for variable, column in fit.runs.columns.items()}
+    variable = by_column.get(x, x)
+    check_option("x", variable, fit.law.variables)
+    return variable
+
+
+class _Family:
+    """The curves of a picture: one for each value of a second variable."""
+
+    def __init__(self, fit: Fit, x: str) -> None:
+        self.fit, self.x = fit, x
+        others = [v for v in fit.law.variables if v != x]
+        # C belongs to the curves only where nothing else does
+        self.by = next((v for v in others if v != "C"), others[0] if others else None)
+        self.rest = [v for v in others if v != self.by]
+        values = fit.runs.values
+        self.levels = np.unique(values[self.by]) if self.by else np.array([np.nan])
+        low, high = float(self.levels.min()), float(self.levels.max())
+        self.norm = LogNorm(low, high) if self.by and high > low else None
+        self.colours: Colormap = mpl.colormaps[_COLOURS]
+
+    def colour(self, value: float) -> Any:
+        """Colour of a value of the second variable; beyond the fitted ones, the last colour."""
+        if self.norm is None:
+            return self.colours(0.35)
+        place = float(np.clip(self.norm(value), 0.0, 1.0))
+        return self.colours(_DARKEST + (_LIGHTEST - _DARKEST) * place)
+
+    def curve_values(self, targets: pd.DataFrame | None) -> list[float]:
+        """Values that get a curve: all where they are few, else evenly spread ones."""
+        if self.by is None:
+            return [np.nan]
+        chosen = list(self.levels)
+        if len(chosen) > _MOST_CURVES:
+            places = np.linspace(0, len(chosen) - 1, _MOST_CURVES)
+            wanted = np.exp(np.interp(places, np.arange(len(chosen)), np.log(self.levels)))
+            if self._is_scattered():
+                wanted = np.geomspace(self.levels[0], self.levels[-1], _MOST_CURVES)
+            nearest = {int(np.abs(np.log(self.levels / w)).argmin()) for w in wanted}
+            chosen = [float(self.levels[k]) for k in sorted(nearest)]
+        if targets is not None:
+            own = _column(self.fit, targets, self.by)
+            chosen += [float(v) for v in np.unique(own) if v > self.levels[-1] * 1.001]
+        return chosen
+
+    def _is_scattered(self) -> bool:
+        return len(self.levels) > 3 * _MOST_CURVES
+
+    def columns(self, along: FloatArray, value: float) -> dict[str, FloatArray]:
+        """All variables along one curve."""
+        columns = {self.x: along}
+        if self.by:
+            columns[self.by] = np.full_like(along, value)
+        for name in self.rest:
+            columns[name] = self._typical(name, columns)
+        return {v: columns[v] for v in self.fit.law.variables}
+
+    def _typical(self, name: str, columns: Mapping[str, FloatArray]) -> FloatArray:
+        """A variable that is not drawn, at its typical ratio to the product of those that are."""
+        values = self.fit.runs.values
+        drawn = [v for v in (self.x, self.by) if v]
+        if name == "C" or "C" in drawn:
+            power = 1.0 if name == "C" else -1.0
+            others = [v for v in drawn if v != "C"]
+            product = np.prod([values[v] for v in others], axis=0)
+            if name == "C":
+                ratio = float(np.exp(np.mean(np.log(values["C"] / product))))
+                return ratio * np.prod([columns[v] for v in others], axis=0) ** power
+            ratio = float(np.exp(np.mean(np.log(values["C"] / (product * values[name])))))
+            return columns["C"] / (ratio * np.prod([columns[v] for v in others], axis=0))
+        centre = float(np.exp(np.mean(np.log(values[name]))))
+        return np.full_like(columns[self.x], centre)
+
+
+def _draw_curve(
+    ax: Axes,
+    family: _Family,
+    value: float,
+    span: tuple[float, float, float],
+    band: str,
+    level: float,
+    style: dict[str, Any],
+) -> FloatArray:
+    """One curve with its band; returns the heights that must be visible."""
+    low, largest, high = span
+    fit = family.fit
+    inside_end = _largest_run(family, value)
+    along = np.unique(np.concatenate([np.geomspace(low, high, _POINTS), [inside_end]]))
+    with warnings.catch_warnings():
+        # the picture says itself how far beyond the data it goes
+        warnings.simplefilter("ignore", ScalingLawWarning)
+        found = prediction.at(fit, family.columns(along, value), level)
+    colour = family.colour(value)
+    observed = along <= inside_end
+    beyond = along >= inside_end
+    options = {"color": colour, "linewidth": 1.6, "zorder": 3, **style}
+    ax.plot(along[observed], found.estimate[observed], **{"linestyle": "-", **options})
+    ax.plot(along[beyond], found.estimate[beyond], **{**options, "linestyle": (0, (4, 2.5))})
+    if band != "none":
+        edges = {
+            "curve": (found.curve_low, found.curve_high),
+            "run": (found.run_low, found.run_high),
+        }[band]
+        finite = np.isfinite(edges[0]) & np.isfinite(edges[1])
+        ax.fill_between(
+            along, edges[0], edges[1], where=finite, color=colour, alpha=0.16, linewidth=0, zorder=2
+        )
+    return np.asarray(found.estimate)
+
+
+def _largest_run(family: _Family, value: float) -> float:
+    """Where the observed part of a curve ends; a curve without runs near it has none."""
+    values = family.fit.runs.values
+    if family.by is None:
+        return float(values[family.x].max())
+    if value > family.levels[-1]:
+        return float(values[family.x].min())
+    near = np.abs(np.log(values[family.by] / value)) <= 0.1
+    return float(values[family.x][near].max())
+
+
+def _draw_runs(ax: Axes, family: _Family, style: dict[str, Any]) -> None:
+    runs = family.fit.runs
+    values = runs.values[family.by] if family.by else np.ones(runs.n)
+    colours = [family.colour(v) for v in values]
+    size = 26 if runs.n <= 150 else 14
+    options = {"s": size, "zorder": 4, "edgecolors": "white", "linewidths": 0.5, **style}
+    ax.scatter(runs.values[family.x], runs.y, c=colours, **options)
+
+
+def _draw_targets(ax: Axes, family: _Family, targets: pd.DataFrame) -> FloatArray:
+    fit = family.fit
+    x = _column(fit, targets, family.x)
+    by = _column(fit, targets, family.by) if family.by else np.ones(len(x))
+    if fit.runs.target not in targets.columns:
+        raise DataError(f"`targets` has no column {fit.runs.target!r} for the performance.")
+    y = targets[fit.runs.target].to_numpy(dtype=np.float64)
+    ax.scatter(
+        x, y, c=[family.colour(v) for v in by], marker="*", s=120, zorder=6,
+        edgecolors="black", linewidths=0.7,
+    )  # fmt: skip
+    return y
+
+
+def _column(fit: Fit, frame: pd.DataFrame, variable: str) -> FloatArray:
+    name = fit.runs.columns[variable]
+    name = name if name in frame.columns else variable
+    if name not in frame.columns:
+        raise DataError(f"`targets` has no column {name!r} for {variable}.")
+    return frame[name].to_numpy(dtype=np.float64)
+
+
+def _largest_target(fit: Fit, targets: pd.DataFrame | None, x: str) -> float:
+    return 0.0 if targets is None else float(_column(fit, targets, x).max())
+
+
+def _finish(
+    ax: Axes, family: _Family, span: tuple[float, float], heights: npt.NDArray[np.float64]
+) -> None:
+    fit = family.fit
+    log_axis(ax.xaxis, family.x, *span)
+    heights = heights[np.isfinite(heights) & (heights > 0)]
+    log_axis(ax.yaxis, None, *padded(float(heights.min()), float(heights.max()), 0.06))
+    ax.set_xlabel(label_of(family.x, fit.runs.columns[family.x]))
+    ax.set_ylabel(fit.runs.target)
+    quiet_frame(ax)
+    if family.by and family.norm is not None and len(family.levels) > _MOST_CURVES:
+        _add_colour_bar(ax, family)
+
+
+def _add_colour_bar(ax: Axes, family: _Family) -> None:
+    assert family.norm is not None and family.by is not None
+    shades = family.colours(np.linspace(_DARKEST, _LIGHTEST, 256))
+    from matplotlib.colors import ListedColormap
+
+    bar = figure_of(ax).colorbar(
+        ScalarMappable(family.norm, ListedColormap(shades)), ax=ax, pad=0.02, aspect=30
+    )
+    log_axis(bar.ax.yaxis, family.by, float(family.levels[0]), float(family.levels[-1]))
+    bar.set_label(label_of(family.by, family.fit.runs.columns[family.by]))
+    bar.outline.set_visible(False)  # type: ignore[operator]
+
+
+def _add_legend(ax: Axes, family: _Family, band: str, level: float, has_targets: bool) -> None:
+    grey = "0.35"
+    handles: list[Any] = []
+    if family.by and len(family.levels) <= _MOST_CURVES:
+        handles += [
+            Line2D([], [], color=family.colour(v), marker="o", markersize=4, linewidth=1.6,
+                   label=f"{family.by} = {format_variable(family.by, float(v))}")
+            for v in family.levels
+        ]  # fmt: skip
+    else:
+        handles.append(
+            Line2D([], [], color=grey, marker="o", linestyle="none", markersize=4, label="run")
+        )
+    handles.append(Line2D([], [], color=grey, linewidth=1.6, label=f"fit ({family.fit.law.label})"))
+    handles.append(
+        Line2D([], [], color=grey, linewidth=1.6, linestyle=(0, (4, 2.5)), label="extrapolated")
+    )
+    what = {"curve": "of the curve", "run": "of a new run"}.get(band)
+    method = family.fit.interval_method.split(",")[0]
+    if what:
+        handles.append(
+            Patch(color=grey, alpha=0.2, linewidth=0, label=f"{100 * level:g} % {what} ({method})")
+        )
+    handles.append(
+        Line2D([], [], color=grey, linewidth=0.8, linestyle=(0, (1, 2)), label="largest run")
+    )
+    if has_targets:
+        handles.append(
+            Line2D([], [], color=grey, marker="*", linestyle="none", markersize=10,
+                   markeredgecolor="black", label="not fitted")
+        )  # fmt: skip
+    _place_legend(ax, handles)
+
+
+def _place_legend(ax: Axes, handles: Sequence[Any]) -> None:
+    ax.legend(handles=list(handles), fontsize=8, frameon=False, loc="best", handlelength=2.2)

@@ -1,0 +1,80 @@
+"""Residuals against a variable: what the law misses shows as a pattern."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter
+
+from scalinglaws.fitting.result import Fit
+from scalinglaws.numerals import format_plain
+from scalinglaws.options import check_option
+from scalinglaws.plotting.axes import label_of, log_axis, new_axes, padded, quiet_frame
+
+_LABELLED = 3  # the largest residuals get their run's name
+
+
+def plot_residuals(
+    fit: Fit,
+    x: str | None = None,
+    *,
+    ax: Axes | None = None,
+    point: Mapping[str, Any] | None = None,
+) -> Axes:
+    """Draw the residuals against one of the law's variables, or against the fitted value.
+
+    Parameters
+    ----------
+    fit : Fit
+    x : str, optional
+        A variable of the law; by default its first. "fitted" stands for the fitted value.
+    ax : Axes, optional
+        Where to draw; by default a new figure.
+    point : mapping, optional
+        Style of the points, handed to matplotlib.
+
+    Returns
+    -------
+    Axes
+
+    Notes
+    -----
+    The grey band is one standard deviation of a run around the curve. In logarithms residuals are
+    shown in per cent.
+    """
+    x = fit.law.variables[0] if x is None else x
+    x = {column: variable for variable, column in fit.runs.columns.items()}.get(x, x)
+    check_option("x", x, (*fit.law.variables, "fitted"))
+    ax = new_axes() if ax is None else ax
+    values = fit.fitted.to_numpy() if x == "fitted" else fit.runs.values[x]
+    in_percent = fit.scale == "log"
+    factor = 100.0 if in_percent else 1.0
+    residuals = fit.residuals.to_numpy() * factor
+    noise = fit.noise * factor
+    if np.isfinite(noise):
+        ax.axhspan(-noise, noise, color="0.5", alpha=0.15, linewidth=0, zorder=1,
+                   label="one standard deviation of a run")  # fmt: skip
+    ax.axhline(0, color="0.35", linewidth=0.8, zorder=2)
+    options = {"s": 22, "color": "#31688e", "edgecolors": "white", "linewidths": 0.5, "zorder": 3}
+    ax.scatter(values, residuals, **{**options, **dict(point or {})})  # type: ignore[arg-type]
+    log_axis(ax.xaxis, None if x == "fitted" else x, *padded(values.min(), values.max()))
+    largest = 1.25 * max(float(np.abs(residuals).max()), noise if np.isfinite(noise) else 0.0)
+    ax.set_ylim(-largest, largest)
+    unit = " %" if in_percent else ""
+    ax.yaxis.set_major_formatter(
+        FuncFormatter(lambda v, _: f"{'+' if v > 0 else ''}{format_plain(v, 3)}{unit}")
+    )
+    for place in np.argsort(-np.abs(residuals))[:_LABELLED]:
+        ax.annotate(
+            str(fit.runs.index[place]), (values[place], residuals[place]), xytext=(4, 4),
+            textcoords="offset points", fontsize=7, color="0.35",
+        )  # fmt: skip
+    ax.set_xlabel(f"fitted {fit.runs.target}" if x == "fitted" else label_of(x, fit.runs.columns[x]))
+    ax.set_ylabel(f"{fit.runs.target}: observed above fitted")
+    quiet_frame(ax)
+    if np.isfinite(noise):
+        ax.legend(fontsize=8, frameon=False, loc="upper right")
+    return ax
