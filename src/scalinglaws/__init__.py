@@ -14,6 +14,7 @@ from scalinglaws.errors import FileFormatError as FileFormatError
 from scalinglaws.errors import FitError as FitError
 from scalinglaws.errors import FormulaError as FormulaError
 from scalinglaws.errors import IdentifiabilityWarning as IdentifiabilityWarning
+from scalinglaws.errors import LackOfFitWarning as LackOfFitWarning
 from scalinglaws.errors import ScalingLawError as ScalingLawError
 from scalinglaws.errors import ScalingLawWarning as ScalingLawWarning
 from scalinglaws.fitting.fit import fit as fit
@@ -35,6 +36,7 @@ __all__ = [
     "FitError",
     "FormulaError",
     "IdentifiabilityWarning",
+    "LackOfFitWarning",
     "Law",
     "Prediction",
     "ScalingLawError",

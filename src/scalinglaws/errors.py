@@ -44,6 +44,10 @@ class IdentifiabilityWarning(ScalingLawWarning):
     """These runs cannot determine, or hardly determine, some parameters."""
 
 
+class LackOfFitWarning(ScalingLawWarning):
+    """The law does not follow the runs as closely as repeated runs agree with each other."""
+
+
 class ExtrapolationWarning(ScalingLawWarning):
     """A prediction lies far beyond the observed runs."""
 

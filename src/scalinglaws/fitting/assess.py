@@ -20,6 +20,7 @@ from scalinglaws.fitting.identifiability import (
     design_facts,
 )
 from scalinglaws.fitting import uncertainty
+from scalinglaws.fitting.lack_of_fit import compare_with_repeats
 from scalinglaws.fitting.model import Model, to_natural
 from scalinglaws.fitting.objective import FloatArray, Loss
 from scalinglaws.fitting.record import Row
@@ -241,6 +242,9 @@ class _Assessor:
             found.append(Verdict(Status.NOT_IDENTIFIED, self._not_identified()))
         if self.found.n_starts >= 3 and self.found.n_agreeing < 2:
             found.append(Verdict(Status.STARTS_DISAGREE, self._starts_disagree()))
+        misfit = self._misfit()
+        if misfit:
+            found.append(Verdict(Status.LACK_OF_FIT, misfit))
         found += [
             Verdict(Status.AT_BOUND, self._bound_sentence(j))
             for j in range(len(self.names))
@@ -302,6 +306,23 @@ class _Assessor:
             "or `bounds`, would make the answer firmer."
         )
 
+    def _misfit(self) -> str | None:
+        """A sentence where repeated runs show that the law itself is off."""
+        variables = np.stack(list(self.table.values.values()), axis=1)
+        found = compare_with_repeats(variables, self.residuals, len(self.kept))
+        if found is None or not found.is_bad:
+            return None
+        if self.problem.scale == "log":
+            scatter = f"{100 * found.around_law:.2g} %", f"{100 * found.between_repeats:.2g} %"
+        else:
+            scatter = format_plain(found.around_law, 2), format_plain(found.between_repeats, 2)
+        return (
+            f"Runs scatter by {scatter[0]} around the law, and repeated runs by {scatter[1]} among "
+            f"themselves ({found.dof_repeats} degrees of freedom). Look at fit.plot_residuals(), "
+            "try another law, or leave out runs that it was not made for, such as the shortest; "
+            "extrapolations of this fit are not to be trusted."
+        )
+
     def _bound_sentence(self, j: int) -> str:
         parameter = self.parameters[j]
         value = format_plain(float(self.natural[j]))
@@ -343,6 +364,6 @@ class _Assessor:
         why = f"{' '.join(self.facts)} " if self.facts else ""
         return (
             f"{why}{listed(involved)} trade off against each other (condition number "
-            f"{format_plain(self.local.condition, 2)}): their sum of effects is known, each alone "
+            f"{format_error(self.local.condition)}): their sum of effects is known, each alone "
             "hardly. Runs off this line would separate them."
         )

@@ -12,7 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from scalinglaws.core.law import Law
-from scalinglaws.errors import ConvergenceWarning, IdentifiabilityWarning, ScalingLawWarning, warn
+from scalinglaws.errors import (
+    ConvergenceWarning,
+    IdentifiabilityWarning,
+    LackOfFitWarning,
+    ScalingLawWarning,
+    warn,
+)
 from scalinglaws.fitting import columns as col
 from scalinglaws.fitting import loglinear
 from scalinglaws.fitting.arguments import (
@@ -37,6 +43,7 @@ from scalinglaws.fitting.status import Status
 _WARNING_OF: Mapping[Status, type[ScalingLawWarning]] = {
     Status.NOT_CONVERGED: ConvergenceWarning,
     Status.STARTS_DISAGREE: ConvergenceWarning,
+    Status.LACK_OF_FIT: LackOfFitWarning,
     Status.AT_BOUND: IdentifiabilityWarning,
     Status.NOT_IDENTIFIED: IdentifiabilityWarning,
     Status.WEAKLY_IDENTIFIED: IdentifiabilityWarning,
@@ -129,11 +136,12 @@ def fit(
     Examples
     --------
     >>> import scalinglaws as sl
-    >>> fit = sl.fit(sl.datasets.ladder(), "chinchilla")
+    >>> runs = sl.datasets.ladder()
+    >>> fit = sl.fit(runs[runs["D"] > 1.5e6], "kaplan")
     >>> fit.status.good
     True
-    >>> sorted(fit.params.index)
-    ['A', 'B', 'E', 'alpha', 'beta']
+    >>> list(fit.params.index)
+    ['N_c', 'alpha_N', 'alpha_D', 'D_c']
     """
     check_options(method, objective, delta, scale, missing, units, confidence_level)
     frame = col.as_frame(runs)

@@ -98,7 +98,8 @@ class Fit(FitRecord):
         Examples
         --------
         >>> import scalinglaws as sl
-        >>> fit = sl.fit(sl.datasets.ladder(), "chinchilla")
+        >>> runs = sl.datasets.ladder()
+        >>> fit = sl.fit(runs[runs["D"] > 1.5e6], "kaplan")
         >>> fit.predict(N=1e6, D=16e6).estimate < fit.predict(N=1e5, D=16e6).estimate
         True
         """
@@ -153,7 +154,7 @@ def load(path: str | Path) -> Fit:
     --------
     >>> import tempfile, pathlib
     >>> import scalinglaws as sl
-    >>> fit = sl.fit(sl.datasets.ladder(), "power")
+    >>> fit = sl.fit(sl.datasets.ladder(), "power", columns={"N": "N", "D": "D"})
     >>> path = pathlib.Path(tempfile.mkdtemp()) / "fit.json"
     >>> fit.save(path)
     >>> bool((sl.load(path).params == fit.params).all())

@@ -12,6 +12,7 @@ class Status(Enum):
     NOT_CONVERGED = "The solver did not reach an optimum; do not use these numbers."
     NOT_IDENTIFIED = "These runs cannot determine every parameter of this law."
     STARTS_DISAGREE = "Different starting points end in different minima; the best one is reported."
+    LACK_OF_FIT = "The law misses these runs by more than repeated runs differ."
     AT_BOUND = "A parameter sits at the edge of its range."
     WEAKLY_IDENTIFIED = "These runs hardly determine a combination of the parameters."
     CONVERGED = "Converged: the optimum was reached, and different starting points agree on it."

@@ -117,11 +117,11 @@ def _range_line(fit: FitRecord) -> str:
 def _evidence_line(fit: FitRecord) -> str:
     evidence = fit.evidence
     if fit.method == "log-linear":
-        return f"closed form; condition number {format_plain(evidence.condition, 2)}"
+        return f"closed form; condition number {format_error(evidence.condition)}"
     return (
         f"{evidence.n_agreeing} of {plural(evidence.n_starts, 'start')} agree; a further step "
         f"promises {max(evidence.decrement, 0.0):.0e} of the objective; condition number "
-        f"{format_plain(evidence.condition, 2)}"
+        f"{format_error(evidence.condition)}"
     )
 
 

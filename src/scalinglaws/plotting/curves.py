@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import matplotlib as mpl
@@ -12,9 +12,10 @@ import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Colormap, LogNorm
+from matplotlib.colors import Colormap, ListedColormap, LogNorm
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.ticker import FixedLocator
 
 from scalinglaws.errors import DataError, ScalingLawWarning
 from scalinglaws.fitting import prediction
@@ -33,8 +34,10 @@ from scalinglaws.plotting.axes import (
 
 _POINTS = 160
 _MOST_CURVES = 7
+_MOST_NAMED = 3  # curves that the legend names; more get a colour bar
 _COLOURS = "viridis"
 _DARKEST, _LIGHTEST = 0.0, 0.88  # the yellow end is lost on white paper
+_DASHED = (0, (4, 2.5))
 _BANDS = ("curve", "run", "none")
 
 
@@ -92,16 +95,16 @@ def plot_fit(
     if extrapolate < 1:
         raise ValueError(f"`extrapolate` must be 1 or more; got {extrapolate}.")
     ax = new_axes() if ax is None else ax
-    family = _Family(fit, x)
+    family = _Family(fit, x, targets)
     level = fit.confidence_level if confidence_level is None else confidence_level
     largest = float(fit.runs.values[x].max())
     end = largest * extrapolate
     end = max(end, _largest_target(fit, targets, x))
     low, high = padded(float(fit.runs.values[x].min()), end)
     heights: list[FloatArray] = [fit.runs.y]
-    for value in family.curve_values(targets):
+    for value in family.curves:
         heights.append(
-            _draw_curve(ax, family, value, (low, largest, high), band, level, dict(line or {}))
+            _draw_curve(ax, family, value, (low, high), band, level, dict(line or {}))
         )
     _draw_runs(ax, family, dict(point or {}))
     if targets is not None:
@@ -126,7 +129,7 @@ def _axis_variable(fit: Fit, x: str | None) -> str:
 class _Family:
     """The curves of a picture: one for each value of a second variable."""
 
-    def __init__(self, fit: Fit, x: str) -> None:
+    def __init__(self, fit: Fit, x: str, targets: pd.DataFrame | None) -> None:
         self.fit, self.x = fit, x
         others = [v for v in fit.law.variables if v != x]
         # C belongs to the curves only where nothing else does
@@ -134,18 +137,19 @@ class _Family:
         self.rest = [v for v in others if v != self.by]
         values = fit.runs.values
         self.levels = np.unique(values[self.by]) if self.by else np.array([np.nan])
-        low, high = float(self.levels.min()), float(self.levels.max())
+        self.curves = self._curve_values(targets)
+        low, high = float(self.levels.min()), max(float(self.levels.max()), self.curves[-1])
         self.norm = LogNorm(low, high) if self.by and high > low else None
         self.colours: Colormap = mpl.colormaps[_COLOURS]
 
     def colour(self, value: float) -> Any:
-        """Colour of a value of the second variable; beyond the fitted ones, the last colour."""
+        """Colour of a value of the second variable."""
         if self.norm is None:
             return self.colours(0.35)
         place = float(np.clip(self.norm(value), 0.0, 1.0))
         return self.colours(_DARKEST + (_LIGHTEST - _DARKEST) * place)
 
-    def curve_values(self, targets: pd.DataFrame | None) -> list[float]:
+    def _curve_values(self, targets: pd.DataFrame | None) -> list[float]:
         """Values that get a curve: all where they are few, else evenly spread ones."""
         if self.by is None:
             return [np.nan]
@@ -161,6 +165,23 @@ class _Family:
             own = _column(self.fit, targets, self.by)
             chosen += [float(v) for v in np.unique(own) if v > self.levels[-1] * 1.001]
         return chosen
+
+    @property
+    def ticks(self) -> list[float] | None:
+        """Values that the colour bar names, where they are few; else it has ticks of its own."""
+        return self.curves if len(self.levels) <= _MOST_CURVES else None
+
+    def observed(self, value: float) -> tuple[float, float] | None:
+        """Range along x of the runs that this curve stands for; None if there are none."""
+        values = self.fit.runs.values
+        if self.by is None:
+            own = values[self.x]
+        elif value > self.levels[-1]:
+            return None
+        else:
+            distance = np.abs(np.log(values[self.by][:, None] / np.array(self.curves)))
+            own = values[self.x][distance.argmin(axis=1) == self.curves.index(value)]
+        return (float(own.min()), float(own.max())) if len(own) else None
 
     def _is_scattered(self) -> bool:
         return len(self.levels) > 3 * _MOST_CURVES
@@ -195,26 +216,29 @@ def _draw_curve(
     ax: Axes,
     family: _Family,
     value: float,
-    span: tuple[float, float, float],
+    span: tuple[float, float],
     band: str,
     level: float,
     style: dict[str, Any],
 ) -> FloatArray:
     """One curve with its band; returns the heights that must be visible."""
-    low, largest, high = span
+    low, high = span
     fit = family.fit
-    inside_end = _largest_run(family, value)
-    along = np.unique(np.concatenate([np.geomspace(low, high, _POINTS), [inside_end]]))
+    inside = family.observed(value) or (high, high)
+    along = np.unique(np.concatenate([np.geomspace(low, high, _POINTS), inside]))
     with warnings.catch_warnings():
         # the picture says itself how far beyond the data it goes
         warnings.simplefilter("ignore", ScalingLawWarning)
         found = prediction.at(fit, family.columns(along, value), level)
     colour = family.colour(value)
-    observed = along <= inside_end
-    beyond = along >= inside_end
     options = {"color": colour, "linewidth": 1.6, "zorder": 3, **style}
-    ax.plot(along[observed], found.estimate[observed], **{"linestyle": "-", **options})
-    ax.plot(along[beyond], found.estimate[beyond], **{**options, "linestyle": (0, (4, 2.5))})
+    for part, dashes in (
+        (along <= inside[0], _DASHED),
+        ((along >= inside[0]) & (along <= inside[1]), "-"),
+        (along >= inside[1], _DASHED),
+    ):
+        if part.sum() > 1:
+            ax.plot(along[part], found.estimate[part], **{**options, "linestyle": dashes})
     if band != "none":
         edges = {
             "curve": (found.curve_low, found.curve_high),
@@ -225,17 +249,6 @@ def _draw_curve(
             along, edges[0], edges[1], where=finite, color=colour, alpha=0.16, linewidth=0, zorder=2
         )
     return np.asarray(found.estimate)
-
-
-def _largest_run(family: _Family, value: float) -> float:
-    """Where the observed part of a curve ends; a curve without runs near it has none."""
-    values = family.fit.runs.values
-    if family.by is None:
-        return float(values[family.x].max())
-    if value > family.levels[-1]:
-        return float(values[family.x].min())
-    near = np.abs(np.log(values[family.by] / value)) <= 0.1
-    return float(values[family.x][near].max())
 
 
 def _draw_runs(ax: Axes, family: _Family, style: dict[str, Any]) -> None:
@@ -283,19 +296,21 @@ def _finish(
     ax.set_xlabel(label_of(family.x, fit.runs.columns[family.x]))
     ax.set_ylabel(fit.runs.target)
     quiet_frame(ax)
-    if family.by and family.norm is not None and len(family.levels) > _MOST_CURVES:
+    if family.norm is not None and len(family.curves) > _MOST_NAMED:
         _add_colour_bar(ax, family)
 
 
 def _add_colour_bar(ax: Axes, family: _Family) -> None:
     assert family.norm is not None and family.by is not None
     shades = family.colours(np.linspace(_DARKEST, _LIGHTEST, 256))
-    from matplotlib.colors import ListedColormap
-
     bar = figure_of(ax).colorbar(
         ScalarMappable(family.norm, ListedColormap(shades)), ax=ax, pad=0.02, aspect=30
     )
-    log_axis(bar.ax.yaxis, family.by, float(family.levels[0]), float(family.levels[-1]))
+    low, high = family.norm.vmin, family.norm.vmax
+    assert low is not None and high is not None
+    log_axis(bar.ax.yaxis, family.by, low, high)
+    if family.ticks is not None:
+        bar.ax.yaxis.set_major_locator(FixedLocator(family.ticks))
     bar.set_label(label_of(family.by, family.fit.runs.columns[family.by]))
     bar.outline.set_visible(False)  # type: ignore[operator]
 
@@ -303,11 +318,11 @@ def _add_colour_bar(ax: Axes, family: _Family) -> None:
 def _add_legend(ax: Axes, family: _Family, band: str, level: float, has_targets: bool) -> None:
     grey = "0.35"
     handles: list[Any] = []
-    if family.by and len(family.levels) <= _MOST_CURVES:
+    if family.by and len(family.curves) <= _MOST_NAMED:
         handles += [
             Line2D([], [], color=family.colour(v), marker="o", markersize=4, linewidth=1.6,
                    label=f"{family.by} = {format_variable(family.by, float(v))}")
-            for v in family.levels
+            for v in family.curves
         ]  # fmt: skip
     else:
         handles.append(
@@ -315,7 +330,7 @@ def _add_legend(ax: Axes, family: _Family, band: str, level: float, has_targets:
         )
     handles.append(Line2D([], [], color=grey, linewidth=1.6, label=f"fit ({family.fit.law.label})"))
     handles.append(
-        Line2D([], [], color=grey, linewidth=1.6, linestyle=(0, (4, 2.5)), label="extrapolated")
+        Line2D([], [], color=grey, linewidth=1.6, linestyle=_DASHED, label="extrapolated")
     )
     what = {"curve": "of the curve", "run": "of a new run"}.get(band)
     method = family.fit.interval_method.split(",")[0]
@@ -331,8 +346,4 @@ def _add_legend(ax: Axes, family: _Family, band: str, level: float, has_targets:
             Line2D([], [], color=grey, marker="*", linestyle="none", markersize=10,
                    markeredgecolor="black", label="not fitted")
         )  # fmt: skip
-    _place_legend(ax, handles)
-
-
-def _place_legend(ax: Axes, handles: Sequence[Any]) -> None:
-    ax.legend(handles=list(handles), fontsize=8, frameon=False, loc="best", handlelength=2.2)
+    ax.legend(handles=handles, fontsize=8, frameon=False, loc="best", handlelength=2.2)

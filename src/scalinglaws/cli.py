@@ -1,0 +1,174 @@
+"""The terminal: ``scalinglaws demo``, ``fit``, ``predict`` and ``laws``.
+
+Exit status: 0 when all is well, 1 when the data or the arguments are wrong, 3 when there is a fit
+but its verdict is not clean.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import scalinglaws
+from scalinglaws.core import catalogue
+from scalinglaws.errors import ScalingLawError, ScalingLawWarning
+from scalinglaws.fitting import storage
+from scalinglaws.fitting.arguments import METHODS
+from scalinglaws.fitting.fit import fit
+from scalinglaws.fitting.objective import OBJECTIVES, SCALES
+from scalinglaws.fitting.prediction import Prediction
+from scalinglaws.fitting.result import load
+from scalinglaws.numerals import parse_number
+from scalinglaws.readers import read_runs
+
+OK, WRONG, DOUBTFUL = 0, 1, 3
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb and return the exit status."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if not hasattr(options, "verb"):
+        parser.print_help()
+        return OK
+    verb: Callable[[argparse.Namespace], int] = options.verb
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", ScalingLawWarning)
+            warnings.showwarning = _show_warning
+            return verb(options)
+    except (ScalingLawError, ValueError, OSError, ImportError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return WRONG
+
+
+def _show_warning(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: Any
+) -> None:
+    if issubclass(category, ScalingLawWarning):
+        print(f"warning: {message}", file=sys.stderr)
+    else:
+        print(warnings.formatwarning(message, category, filename, lineno), file=sys.stderr, end="")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="scalinglaws", description=(scalinglaws.__doc__ or '').splitlines()[0])
+    parser.add_argument("--version", action="version", version=scalinglaws.__version__)
+    verbs = parser.add_subparsers(title="verbs", metavar="")
+    _add_demo(verbs)
+    _add_fit(verbs)
+    _add_predict(verbs)
+    _add_laws(verbs)
+    return parser
+
+
+def _add_demo(verbs: Any) -> None:
+    demo = verbs.add_parser("demo", help="the main job on the shipped runs, with pictures")
+    demo.add_argument(
+        "folder", nargs="?", type=Path, default=Path("scalinglaws-demo"),
+        help="where the pictures go (scalinglaws-demo)",
+    )  # fmt: skip
+    demo.set_defaults(verb=_demo)
+
+
+def _add_fit(verbs: Any) -> None:
+    fitting = verbs.add_parser("fit", help="fit a law to a table of runs")
+    fitting.add_argument("runs", type=Path, help=".csv, .tsv, .json, .jsonl or .parquet, one row a run")
+    fitting.add_argument("--law", default="power", help="a name or one line of maths (power)")
+    fitting.add_argument("--y", help="the performance column (found by its usual names)")
+    fitting.add_argument(
+        "--columns", nargs="+", default=[], metavar="N=params", help="columns of the law's variables"
+    )
+    fitting.add_argument("--method", choices=METHODS, default="auto")
+    fitting.add_argument("--objective", choices=("auto", *OBJECTIVES), default="auto")
+    fitting.add_argument("--delta", type=float, help="Huber threshold (from the residuals)")
+    fitting.add_argument("--scale", choices=SCALES, default="log")
+    fitting.add_argument("--weights", help="a column of weights")
+    fitting.add_argument("--fixed", nargs="+", default=[], metavar="E=1.7", help="parameters held")
+    fitting.add_argument("--missing", choices=("raise", "drop"), default="raise")
+    fitting.add_argument("--confidence-level", type=float, default=0.95)
+    fitting.add_argument("--plot", type=Path, metavar="FILE", help="draw the fit (.png, .pdf, .svg)")
+    fitting.add_argument("--save", type=Path, metavar="FILE", help="save the fit as JSON")
+    fitting.add_argument("--json", action="store_true", help="print JSON instead of text")
+    fitting.set_defaults(verb=_fit)
+
+
+def _add_predict(verbs: Any) -> None:
+    predict = verbs.add_parser("predict", help="evaluate a saved fit")
+    predict.add_argument("fit", type=Path, help="a file that fit --save wrote")
+    predict.add_argument("values", nargs="+", metavar="N=7B", help="a value for each variable")
+    predict.add_argument("--confidence-level", type=float)
+    predict.add_argument("--json", action="store_true", help="print JSON instead of text")
+    predict.set_defaults(verb=_predict)
+
+
+def _add_laws(verbs: Any) -> None:
+    laws = verbs.add_parser("laws", help="list the named laws")
+    laws.set_defaults(verb=_laws)
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from scalinglaws.demo import run_demo
+
+    run_demo(options.folder)
+    return OK
+
+
+def _fit(options: argparse.Namespace) -> int:
+    fitted = fit(
+        read_runs(options.runs),
+        options.law,
+        y=options.y,
+        columns=dict(_pair(item, "--columns", str) for item in options.columns),
+        method=options.method,
+        objective=options.objective,
+        delta="auto" if options.delta is None else options.delta,
+        scale=options.scale,
+        weights=options.weights,
+        fixed=dict(_pair(item, "--fixed", parse_number) for item in options.fixed),
+        missing=options.missing,
+        confidence_level=options.confidence_level,
+    )
+    if options.json:
+        print(json.dumps(storage.to_dict(fitted), allow_nan=False))
+    else:
+        print(fitted.summary())
+    if options.save:
+        fitted.save(options.save)
+    if options.plot:
+        import matplotlib as mpl
+
+        mpl.use("Agg")
+        fitted.plot().figure.savefig(options.plot, dpi=150)
+    return OK if fitted.status.good else DOUBTFUL
+
+
+def _predict(options: argparse.Namespace) -> int:
+    fitted = load(options.fit)
+    values = dict(_pair(item, "a value", parse_number) for item in options.values)
+    found = fitted.predict(values, confidence_level=options.confidence_level)
+    assert isinstance(found, Prediction)
+    if options.json:
+        print(found.to_frame().to_json(orient="records"))
+    else:
+        print(f"{fitted.law.label}: {fitted.runs.target} at {' '.join(options.values)}\n{found}")
+    return OK
+
+
+def _laws(options: argparse.Namespace) -> int:
+    for name in catalogue.NAMES:
+        law = catalogue.named(name)
+        print(f"{name:<12} {law.formula}\n{'':<12} {law.description} {law.reference}".rstrip())
+    return OK
+
+
+def _pair(text: str, option: str, read: Callable[[str], Any]) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not equals or not name or not value:
+        raise ValueError(f"{option} is written NAME=VALUE, such as N=7B; got {text!r}.")
+    return name.strip(), read(value.strip())

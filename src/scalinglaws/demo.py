@@ -1,0 +1,98 @@
+"""The main job from end to end on the shipped runs: fit, verdict, extrapolation, pictures."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import matplotlib as mpl
+import pandas as pd
+
+from scalinglaws import datasets
+from scalinglaws.errors import ScalingLawWarning
+from scalinglaws.fitting.fit import fit
+from scalinglaws.fitting.result import Fit
+from scalinglaws.numerals import format_compute, format_count
+
+# Shorter runs take fewer than a thousand steps: they are still warming up.
+_LONG_ENOUGH = 1.5e6
+
+
+def run_demo(folder: Path, say: Callable[[str], object] = print) -> None:
+    """Fit three laws to the ladder, hold them against its larger runs, and draw them.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the pictures and the saved fit go; made if it does not exist.
+    say : callable
+        Receives each piece of text.
+    """
+    mpl.use("Agg")
+    folder.mkdir(parents=True, exist_ok=True)
+    runs, targets = datasets.ladder("fit"), datasets.ladder("target")
+    say(
+        f"{len(runs)} small language models trained on Python's own sources "
+        f"({format_count(runs['N'].min())} to {format_count(runs['N'].max())} parameters, "
+        f"{format_count(runs['D'].min())} to {format_count(runs['D'].max())} bytes).\n"
+        f"{len(targets)} larger ones were kept out of every fit.\n"
+    )
+    long = runs[runs["D"] > _LONG_ENOUGH]
+    for title, table, law in (
+        ("power", runs, "power"),
+        ("chinchilla", runs, "chinchilla"),
+        ("kaplan", runs, "kaplan"),
+        (f"kaplan-above-{format_count(_LONG_ENOUGH)}", long, "kaplan"),
+    ):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ScalingLawWarning)  # the summary says the same
+            fitted = fit(table, law)
+        say(f"{'=' * 88}\n{title}: {fitted.summary()}\n")
+        say(f"{title}, extrapolated to the larger runs:\n{held_out_table(fitted, targets)}\n")
+        _draw(fitted, title, targets, folder)
+        if title == "chinchilla":
+            fitted.save(folder / "chinchilla.json")
+    pictures = sorted(path.name for path in folder.glob("*.png"))
+    say(f"Written to {folder}/: {', '.join(pictures)}, chinchilla.json")
+
+
+def held_out_table(fitted: Fit, targets: pd.DataFrame) -> str:
+    """Predictions for runs that were not fitted, beside what they really reached."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ScalingLawWarning)
+        found = fitted.predict(targets)
+    assert isinstance(found, pd.DataFrame)
+    loss = targets["loss"]
+    covered = (found["run_low"] <= loss) & (loss <= found["run_high"])
+    table = pd.DataFrame(
+        {
+            "N": targets["N"].map(format_count),
+            "D": targets["D"].map(format_count),
+            "C": targets["C"].map(format_compute),
+            "reached": loss.map("{:.3f}".format),
+            "predicted": found["estimate"].map("{:.3f}".format),
+            "error": (100 * (found["estimate"] / loss - 1)).map("{:+.1f} %".format),
+            f"{100 * fitted.confidence_level:g} % of a new run": [
+                f"{low:.3f} to {high:.3f}"
+                for low, high in zip(found["run_low"], found["run_high"], strict=True)
+            ],
+            "covered": covered.map({True: "yes", False: "NO"}),
+            "beyond": found["times_beyond"].map("{:.1f}x".format),
+        }
+    )
+    return table.to_string(index=False)
+
+
+def _draw(fitted: Fit, title: str, targets: pd.DataFrame, folder: Path) -> None:
+    import matplotlib.pyplot as plt
+
+    from scalinglaws.plotting import plot_fit, plot_residuals
+
+    pictures = {f"{title}-curves": plot_fit(fitted, targets=targets)}
+    if title == "chinchilla":
+        pictures["chinchilla-by-parameters"] = plot_fit(fitted, "N", targets=targets, band="run")
+        pictures["chinchilla-residuals"] = plot_residuals(fitted, "D")
+    for name, ax in pictures.items():
+        ax.get_figure(root=True).savefig(folder / f"{name}.png", dpi=150)  # type: ignore[union-attr]
+        plt.close(ax.get_figure(root=True))  # type: ignore[arg-type]
