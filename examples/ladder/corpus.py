@@ -27,7 +27,7 @@ class Corpus:
         wanted = n_tokens // context
         if wanted > available:
             raise ValueError(
-                f"D = {n_tokens:,} bytes is more than one pass over the {len(self.train):,} training bytes"
+                f"D = {n_tokens:,} bytes is more than one pass over {len(self.train):,}"
             )
         return np.random.default_rng(seed).permutation(available)[:wanted] * context
 

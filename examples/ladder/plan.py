@@ -34,7 +34,7 @@ class Shape:
 
     @property
     def training_flops_per_token(self) -> float:
-        """Matrix products as executed, multiply and add counted apart, backward twice the forward."""
+        """Matrix products as executed: multiply and add apart, backward twice the forward."""
         d = self.d_model
         blocks = 2 * self.n_layer * 12 * d**2
         attention_scores = self.n_layer * 4 * CONTEXT * d  # scores and their use, no causal halving

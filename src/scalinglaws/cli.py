@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("always", ScalingLawWarning)
-            warnings.showwarning = _show_warning
+            warnings.showwarning = _show_warning  # type: ignore[assignment]
             return verb(options)
     except (ScalingLawError, ValueError, OSError, ImportError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -57,7 +57,9 @@ def _show_warning(
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="scalinglaws", description=(scalinglaws.__doc__ or '').splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="scalinglaws", description=(scalinglaws.__doc__ or "").splitlines()[0]
+    )
     parser.add_argument("--version", action="version", version=scalinglaws.__version__)
     verbs = parser.add_subparsers(title="verbs", metavar="")
     _add_demo(verbs)
@@ -78,11 +80,17 @@ def _add_demo(verbs: Any) -> None:
 
 def _add_fit(verbs: Any) -> None:
     fitting = verbs.add_parser("fit", help="fit a law to a table of runs")
-    fitting.add_argument("runs", type=Path, help=".csv, .tsv, .json, .jsonl or .parquet, one row a run")
+    fitting.add_argument(
+        "runs", type=Path, help=".csv, .tsv, .json, .jsonl or .parquet, one row a run"
+    )
     fitting.add_argument("--law", default="power", help="a name or one line of maths (power)")
     fitting.add_argument("--y", help="the performance column (found by its usual names)")
     fitting.add_argument(
-        "--columns", nargs="+", default=[], metavar="N=params", help="columns of the law's variables"
+        "--columns",
+        nargs="+",
+        default=[],
+        metavar="N=params",
+        help="columns of the law's variables",
     )
     fitting.add_argument("--method", choices=METHODS, default="auto")
     fitting.add_argument("--objective", choices=("auto", *OBJECTIVES), default="auto")
@@ -92,7 +100,9 @@ def _add_fit(verbs: Any) -> None:
     fitting.add_argument("--fixed", nargs="+", default=[], metavar="E=1.7", help="parameters held")
     fitting.add_argument("--missing", choices=("raise", "drop"), default="raise")
     fitting.add_argument("--confidence-level", type=float, default=0.95)
-    fitting.add_argument("--plot", type=Path, metavar="FILE", help="draw the fit (.png, .pdf, .svg)")
+    fitting.add_argument(
+        "--plot", type=Path, metavar="FILE", help="draw the fit (.png, .pdf, .svg)"
+    )
     fitting.add_argument("--save", type=Path, metavar="FILE", help="save the fit as JSON")
     fitting.add_argument("--json", action="store_true", help="print JSON instead of text")
     fitting.set_defaults(verb=_fit)
@@ -143,8 +153,10 @@ def _fit(options: argparse.Namespace) -> int:
     if options.plot:
         import matplotlib as mpl
 
+        from scalinglaws.plotting.axes import figure_of
+
         mpl.use("Agg")
-        fitted.plot().figure.savefig(options.plot, dpi=150)
+        figure_of(fitted.plot()).savefig(options.plot, dpi=150)
     return OK if fitted.status.good else DOUBTFUL
 
 
@@ -160,7 +172,7 @@ def _predict(options: argparse.Namespace) -> int:
     return OK
 
 
-def _laws(options: argparse.Namespace) -> int:
+def _laws(_: argparse.Namespace) -> int:
     for name in catalogue.NAMES:
         law = catalogue.named(name)
         print(f"{name:<12} {law.formula}\n{'':<12} {law.description} {law.reference}".rstrip())

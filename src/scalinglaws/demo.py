@@ -88,11 +88,13 @@ def _draw(fitted: Fit, title: str, targets: pd.DataFrame, folder: Path) -> None:
     import matplotlib.pyplot as plt
 
     from scalinglaws.plotting import plot_fit, plot_residuals
+    from scalinglaws.plotting.axes import figure_of
 
     pictures = {f"{title}-curves": plot_fit(fitted, targets=targets)}
     if title == "chinchilla":
         pictures["chinchilla-by-parameters"] = plot_fit(fitted, "N", targets=targets, band="run")
         pictures["chinchilla-residuals"] = plot_residuals(fitted, "D")
     for name, ax in pictures.items():
-        ax.get_figure(root=True).savefig(folder / f"{name}.png", dpi=150)  # type: ignore[union-attr]
-        plt.close(ax.get_figure(root=True))  # type: ignore[arg-type]
+        figure = figure_of(ax)
+        figure.savefig(folder / f"{name}.png", dpi=150)
+        plt.close(figure)

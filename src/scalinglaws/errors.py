@@ -1,7 +1,8 @@
-"""What can go wrong, as classes: errors where there is no answer, warnings where one is doubtful."""
+"""What can go wrong: errors where there is no answer, warnings where one is doubtful."""
 
 from __future__ import annotations
 
+import sys
 import warnings
 from pathlib import Path
 
@@ -54,8 +55,6 @@ class ExtrapolationWarning(ScalingLawWarning):
 
 def warn(message: str, category: type[ScalingLawWarning]) -> None:
     """Warn at the first line outside this package, where the user can act on it."""
-    import sys
-
     if sys.version_info >= (3, 12):
         warnings.warn(message, category, skip_file_prefixes=(_PACKAGE_FOLDER,), stacklevel=2)
         return

@@ -1,0 +1,1 @@
+"""What a law is; knows no data and no optimiser."""

@@ -112,12 +112,8 @@ UNARY: Mapping[str, UnaryFunction] = {
         lambda u, f: f * (1 - f) * (1 - 2 * f),
         r"\sigma\left({}\right)",
     ),
-    "sin": UnaryFunction(
-        np.sin, lambda u, f: np.cos(u), lambda u, f: -f, r"\sin\left({}\right)"
-    ),
-    "cos": UnaryFunction(
-        np.cos, lambda u, f: -np.sin(u), lambda u, f: -f, r"\cos\left({}\right)"
-    ),
+    "sin": UnaryFunction(np.sin, lambda u, f: np.cos(u), lambda u, f: -f, r"\sin\left({}\right)"),
+    "cos": UnaryFunction(np.cos, lambda u, f: -np.sin(u), lambda u, f: -f, r"\cos\left({}\right)"),
     "arctan": UnaryFunction(
         np.arctan,
         lambda u, f: 1 / (1 + u**2),

@@ -10,7 +10,6 @@ import difflib
 import keyword
 import re
 from dataclasses import dataclass
-from typing import NoReturn
 
 from scalinglaws.core.expression import (
     FUNCTIONS,
@@ -87,22 +86,26 @@ class _Reader:
 
     def read(self) -> Formula:
         if not self.text.strip():
-            raise FormulaError("The law is empty; write one line of maths such as 'E + A/N**alpha'.")
+            raise FormulaError(
+                "The law is empty; write one line of maths such as 'E + A/N**alpha'."
+            )
         if len(self.text) > _LONGEST:
-            raise FormulaError(f"The law has {len(self.text):,} characters; the most is {_LONGEST:,}.")
+            raise FormulaError(
+                f"The law has {len(self.text):,} characters; the most is {_LONGEST:,}."
+            )
         target = self._split_target()
         self._refuse_foreign_characters()
         source = self.text[self.shift :]
         body = source.lstrip()
         self.shift += len(source) - len(body)
         if not body:
-            self._fail(len(self.text), "Nothing stands to the right of '~'")
+            raise self._error(len(self.text), "Nothing stands to the right of '~'")
         try:
             tree = ast.parse(body, mode="eval")
         except SyntaxError as error:
-            self._fail_on_syntax(error, body)
+            raise self._syntax_error(error, body) from None
         except (ValueError, RecursionError, MemoryError):
-            self._fail(self.shift, "This cannot be read as one line of maths")
+            raise self._error(self.shift, "This cannot be read as one line of maths")
         return Formula(self.text, target, self._convert(tree.body, body, 0))
 
     def _split_target(self) -> str | None:
@@ -110,10 +113,10 @@ class _Reader:
         if place < 0:
             return None
         if "~" in self.text[place + 1 :]:
-            self._fail(self.text.find("~", place + 1), "A law has one '~' at most")
+            raise self._error(self.text.find("~", place + 1), "A law has one '~' at most")
         target = self.text[:place].strip()
         if not target:
-            self._fail(place, "Name the performance column left of '~', or leave '~' out")
+            raise self._error(place, "Name the performance column left of '~', or leave '~' out")
         self.shift = place + 1
         return target
 
@@ -121,44 +124,48 @@ class _Reader:
         for place in range(self.shift, len(self.text)):
             replacement = _REPLACEMENTS.get(self.text[place])
             if replacement is not None:
-                self._fail(place, f"Write {replacement} instead of {self.text[place]}")
+                raise self._error(place, f"Write {replacement} instead of {self.text[place]}")
 
-    def _fail(self, place: int, reason: str) -> NoReturn:
-        raise FormulaError(f"{reason}:\n  {self.text}\n  {' ' * place}^")
+    def _error(self, place: int, reason: str) -> FormulaError:
+        return FormulaError(f"{reason}:\n  {self.text}\n  {' ' * place}^")
 
-    def _fail_on_syntax(self, error: SyntaxError, body: str) -> NoReturn:
+    def _syntax_error(self, error: SyntaxError, body: str) -> FormulaError:
         place = self.shift + max(0, (error.offset or 1) - 1)
         place = min(place, len(self.text))
         for word in re.finditer(r"[^\W\d]\w*", body):
             if keyword.iskeyword(word[0]):
-                self._fail(
+                return self._error(
                     self.shift + word.start(),
                     f"'{word[0]}' is a reserved word of Python; use another name, "
                     f"such as {word[0]}_",
                 )
         if body.count("(") != body.count(")"):
-            self._fail(place, "A parenthesis is not closed, or closed once too often")
+            return self._error(place, "A parenthesis is not closed, or closed once too often")
         if "=" in body:
-            self._fail(self.shift + body.index("="), "Write 'target ~ formula' instead of '='")
+            return self._error(
+                self.shift + body.index("="), "Write 'target ~ formula' instead of '='"
+            )
         glued = re.search(r"(?<![\w.])\d[\d.]*(?=[^\W\d_])(?![eE][-+]?\d)", body)
         if glued:
-            self._fail(self.shift + glued.end(), "An operator is missing, such as *")
-        self._fail(place, "This is not one line of maths (is an operator missing, such as *?)")
+            return self._error(self.shift + glued.end(), "An operator is missing, such as *")
+        return self._error(
+            place, "This is not one line of maths (is an operator missing, such as *?)"
+        )
 
     def _convert(self, node: ast.expr, body: str, depth: int) -> Expression:
         # ast counts columns in UTF-8 bytes
         column = len(body.encode()[: node.col_offset].decode(errors="ignore"))
         place = self.shift + column
         if depth > _DEEPEST:
-            self._fail(place, "The formula is nested too deeply")
+            raise self._error(place, "The formula is nested too deeply")
         match node:
             case ast.Constant(value=bool() | complex() | str() | bytes() | None):
-                self._fail(place, f"{node.value!r} is not a number")
+                raise self._error(place, f"{node.value!r} is not a number")
             case ast.Constant(value=int() | float()):
-                return Number(float(node.value))
+                return Number(float(node.value))  # type: ignore[arg-type]
             case ast.Name(id=name):
                 if name in FUNCTIONS:
-                    self._fail(place, f"'{name}' is a function; write {name}(...)")
+                    raise self._error(place, f"'{name}' is a function; write {name}(...)")
                 return Name(name)
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 inner = self._convert(operand, body, depth + 1)
@@ -177,20 +184,19 @@ class _Reader:
                 self._check_call(name, len(arguments), place)
                 return Apply(name, tuple(self._convert(a, body, depth + 1) for a in arguments))
             case ast.Compare():
-                self._fail(place, "A law has no comparison; write 'target ~ formula'")
-            case _:
-                self._fail(
-                    place,
-                    "Only names, numbers, + - * / **, parentheses and functions "
-                    f"({', '.join(FUNCTIONS)}) may stand in a law",
-                )
+                raise self._error(place, "A law has no comparison; write 'target ~ formula'")
+        raise self._error(
+            place,
+            "Only names, numbers, + - * / **, parentheses and functions "
+            f"({', '.join(FUNCTIONS)}) may stand in a law",
+        )
 
     def _check_call(self, name: str, n_arguments: int, place: int) -> None:
         if name not in FUNCTIONS:
             nearest = difflib.get_close_matches(name, FUNCTIONS, n=1)
             hint = f"did you mean {nearest[0]}?" if nearest else f"to multiply, write {name}*(...)"
-            self._fail(place, f"'{name}' is not a function of the language; {hint}")
+            raise self._error(place, f"'{name}' is not a function of the language; {hint}")
         if name in UNARY and n_arguments != 1:
-            self._fail(place, f"'{name}' takes one argument, not {n_arguments}")
+            raise self._error(place, f"'{name}' takes one argument, not {n_arguments}")
         if name in VARIADIC and n_arguments < 2:
-            self._fail(place, f"'{name}' takes two or more arguments")
+            raise self._error(place, f"'{name}' takes two or more arguments")

@@ -15,7 +15,6 @@ import numpy as np
 
 from scalinglaws.core.expression import (
     UNARY,
-    Apply,
     Expression,
     Name,
     Number,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from scalinglaws.core.expression import UNARY, Apply, Expression, Name, Number
 
-_GREEK = (
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi rho sigma tau "
-    "upsilon phi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega"
-).split()
+_GREEK = set(
+    """alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi rho sigma tau
+    upsilon phi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega""".split()
+)
 # How tightly an expression binds; a looser one inside a tighter one needs parentheses.
 _SUM, _PRODUCT, _NEGATIVE, _POWER, _ATOM = range(5)
 

@@ -25,7 +25,7 @@ _MOST_TERMS = 64
 
 
 def add(u: Expression, v: Expression) -> Expression:
-    """u + v with the trivial cases folded."""
+    """Sum with the trivial cases folded."""
     if isinstance(u, Number) and isinstance(v, Number):
         return Number(u.value + v.value)
     if u == ZERO:
@@ -34,7 +34,7 @@ def add(u: Expression, v: Expression) -> Expression:
 
 
 def multiply(u: Expression, v: Expression) -> Expression:
-    """u * v with the trivial cases folded."""
+    """Product with the trivial cases folded."""
     if isinstance(u, Number) and isinstance(v, Number):
         return Number(u.value * v.value)
     if ZERO in (u, v):
@@ -57,7 +57,7 @@ def substitute(expression: Expression, replacements: Mapping[str, Expression]) -
 
 
 def depends_on(expression: Expression, names: Collection[str]) -> bool:
-    """Does any of the names occur?"""
+    """Whether any of the names occurs."""
     return any(name in names for name in names_in(expression))
 
 
@@ -145,9 +145,7 @@ def _expanded(
         right = [Product(1.0, {v: ONE})]
     if len(left) * len(right) > _MOST_TERMS:
         return [_as_product(whole)]
-    return [
-        Product(p.sign * q.sign, _merge(p.factors, q.factors)) for p in left for q in right
-    ]
+    return [Product(p.sign * q.sign, _merge(p.factors, q.factors)) for p in left for q in right]
 
 
 def _has_coefficients(parts: list[Product], parameters: Collection[str]) -> bool:
@@ -321,7 +319,7 @@ class Separation:
 
 
 def separate(expression: Expression, parameters: Collection[str]) -> Separation:
-    """Split the parameters into those searched over and those solved for by linear least squares."""
+    """Split the parameters into those searched over and those solved for linearly."""
     outer: Expression = ONE
     inner = expression
     match expression:
@@ -414,9 +412,7 @@ def roles(expression: Expression, parameters: Collection[str]) -> dict[str, Role
         if name in in_exponents and not in_base:
             found[name] = Role("exponent", False, 0.0 if name in decaying else -float("inf"))
         elif in_base:
-            alone = any(
-                not (set(names_in_product(p)) - {name}) and p.sign > 0 for p in in_base
-            )
+            alone = any(not (set(names_in_product(p)) - {name}) and p.sign > 0 for p in in_base)
             kind = "offset" if alone and len(parts) > 1 else "coefficient"
             found[name] = Role(kind, all_positive, 0.0 if all_positive else -float("inf"))
         else:

@@ -1,8 +1,8 @@
 """Least absolute deviations: from a nearby Huber minimum to the vertex, with a certificate.
 
 At the minimum of a sum of absolute values as many runs as parameters are met exactly. Each step
-solves the linearised problem as a linear program (scipy's HiGHS) inside a trust region; the decrease
-that the last program promises is the certificate.
+solves the linearised problem as a linear program (scipy's HiGHS) inside a trust region; the
+decrease that the last program promises is the certificate.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from scipy.optimize import linprog
 from scipy.sparse import csr_array, eye_array, hstack
 
 from scalinglaws.fitting.model import Model
-from scalinglaws.fitting.objective import FloatArray
+from scalinglaws.fitting.objective import BoolArray, FloatArray
 
 _MOST_STEPS = 60
 _CERTIFIED = 1e-12  # promised decrease, relative to the objective
@@ -38,7 +38,7 @@ def to_vertex(
     model: Model,
     theta: FloatArray,
     weights: FloatArray,
-    free: FloatArray,
+    free: BoolArray,
     lower: FloatArray,
     upper: FloatArray,
 ) -> Vertex:
@@ -74,7 +74,11 @@ def to_vertex(
 
 
 def _linear_step(
-    jacobian: FloatArray, residuals: FloatArray, weights: FloatArray, low: FloatArray, high: FloatArray
+    jacobian: FloatArray,
+    residuals: FloatArray,
+    weights: FloatArray,
+    low: FloatArray,
+    high: FloatArray,
 ) -> tuple[FloatArray, float]:
     """Minimise sum w |r + J s| over low <= s <= high; return s and the decrease.
 
@@ -93,7 +97,7 @@ def _linear_step(
             np.tile([0.0, np.inf], (2 * n, 1)),
         ]
     )
-    answer = linprog(
+    answer = linprog(  # type: ignore[call-overload]
         cost, A_eq=matrix, b_eq=-residuals / scale, bounds=bounds, method="highs-ds",
         options={"dual_feasibility_tolerance": 1e-10, "primal_feasibility_tolerance": 1e-10},
     )  # fmt: skip

@@ -24,6 +24,7 @@ METHODS = ("auto", "log-linear", "nls")
 def check_options(
     method: str, objective: str, delta: object, scale: str, missing: str, units: str, level: float
 ) -> None:
+    """Refuse misspelt or contradictory options."""
     check_option("method", method, METHODS)
     check_option("objective", objective, ("auto", *OBJECTIVES))
     check_option("scale", scale, SCALES)
@@ -44,6 +45,7 @@ def check_options(
 def resolve_law(
     law: str | Law, frame: pd.DataFrame, columns: Mapping[str, str], y: str | None
 ) -> Law:
+    """The law that is meant: by name, from one line of maths, or as it is."""
     if isinstance(law, Law):
         return _check_columns(law, columns)
     if not isinstance(law, str):
@@ -97,6 +99,7 @@ def _check_columns(law: Law, columns: Mapping[str, str]) -> Law:
 
 
 def check_fixed(law: Law, fixed: Mapping[str, float] | None) -> dict[str, float]:
+    """Values of the parameters that are held, inside their ranges."""
     held: dict[str, float] = {}
     for name, value in (fixed or {}).items():
         parameter = next((p for p in law.parameters if p.name == name), None)
@@ -117,6 +120,7 @@ def check_fixed(law: Law, fixed: Mapping[str, float] | None) -> dict[str, float]
 
 
 def check_start(law: Law, start: Mapping[str, float] | None) -> None:
+    """Refuse a start that lacks a parameter or leaves its range."""
     if start is None:
         return
     missing = [name for name in law.parameter_names if name not in start]
@@ -135,6 +139,7 @@ def choose_method(
     bounds: object,
     start: object,
 ) -> str:
+    """Log-linear where it applies and nothing else is asked for; else nls."""
     reason = loglinear.why_not(law)
     plain = objective in ("auto", "squared") and scale == "log" and not bounds and start is None
     if method == "auto":
@@ -142,9 +147,7 @@ def choose_method(
     if method == "nls":
         return method
     if reason is not None:
-        raise FitError(
-            f"method='log-linear' cannot fit {law.label!r}: {reason}. Use method='nls'."
-        )
+        raise FitError(f"method='log-linear' cannot fit {law.label!r}: {reason}. Use method='nls'.")
     if not plain:
         raise ValueError(
             "method='log-linear' is least squares in logarithms: it takes objective='squared', "
@@ -154,12 +157,14 @@ def choose_method(
 
 
 def choose_objective(method: str, objective: str) -> ObjectiveName:
+    """The loss that "auto" stands for."""
     if objective == "auto":
         return "squared" if method == "log-linear" else "huber"
     return objective  # type: ignore[return-value]
 
 
 def check_count(law: Law, table: RunTable, fixed: Mapping[str, float]) -> None:
+    """Refuse fewer runs than coefficients."""
     n_free = len(law.parameters) - len(fixed)
     n_used = int((table.weights > 0).sum())
     if n_used < n_free:

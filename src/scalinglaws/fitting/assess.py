@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 from scipy.stats import spearmanr
 
 from scalinglaws.core.expression import names_in
 from scalinglaws.core.law import Parameter
 from scalinglaws.core.structure import separate
+from scalinglaws.fitting import uncertainty
 from scalinglaws.fitting.estimate import Estimate, Problem
 from scalinglaws.fitting.identifiability import (
     Aliasing,
@@ -19,10 +19,9 @@ from scalinglaws.fitting.identifiability import (
     combination_label,
     design_facts,
 )
-from scalinglaws.fitting import uncertainty
 from scalinglaws.fitting.lack_of_fit import compare_with_repeats
 from scalinglaws.fitting.model import Model, to_natural
-from scalinglaws.fitting.objective import FloatArray, Loss
+from scalinglaws.fitting.objective import FloatArray, IntArray, Loss
 from scalinglaws.fitting.record import Row
 from scalinglaws.fitting.runs import RunTable
 from scalinglaws.fitting.status import Status, Verdict
@@ -106,13 +105,14 @@ class _Assessor:
     # --- numbers -----------------------------------------------------------------------------
 
     @cached_property
-    def kept(self) -> npt.NDArray[np.intp]:
+    def kept(self) -> IntArray:
         """Parameters that were estimated and are determined, up to those aliased with them."""
         return np.array(self.local.kept, dtype=np.intp)
 
     @cached_property
     def residuals(self) -> FloatArray:
-        return self.model.residuals(self.found.theta[None, :])[0]
+        residuals: FloatArray = self.model.residuals(self.found.theta[None, :])[0]
+        return residuals
 
     @cached_property
     def spread(self) -> Spread:
@@ -248,7 +248,7 @@ class _Assessor:
         found += [
             Verdict(Status.AT_BOUND, self._bound_sentence(j))
             for j in range(len(self.names))
-            if self._at_zero(j) and self.names[j] not in self.problem.fixed or self._at_bound(j)
+            if (self._at_zero(j) and self.names[j] not in self.problem.fixed) or self._at_bound(j)
         ]
         if self.local.is_weak:
             found.append(Verdict(Status.WEAKLY_IDENTIFIED, self._weak()))
@@ -335,7 +335,7 @@ class _Assessor:
         return text + self._wrong_way(parameter) + self._facts_sentence()
 
     def _wrong_way(self, parameter: Parameter) -> str:
-        """Does the performance go the other way than a decaying term can?"""
+        """Say so if the performance goes the other way than a decaying term can."""
         terms = separate(self.problem.law.parsed.expression, self.names).terms
         for term in terms:
             if parameter.name != term.coefficient and parameter.name not in names_in(term.rest):
@@ -358,9 +358,7 @@ class _Assessor:
 
     def _weak(self) -> str:
         weights = np.abs(self.local.weakest)
-        involved = [
-            self.names[j] for j in np.argsort(-weights) if weights[j] >= _NAMED_SHARE
-        ]
+        involved = [self.names[j] for j in np.argsort(-weights) if weights[j] >= _NAMED_SHARE]
         why = f"{' '.join(self.facts)} " if self.facts else ""
         return (
             f"{why}{listed(involved)} trade off against each other (condition number "

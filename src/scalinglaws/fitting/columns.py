@@ -91,8 +91,8 @@ def find_performance(frame: pd.DataFrame) -> str:
         if found:
             return found[0]
     raise DataError(
-        f"No column has a usual name for the performance, such as 'loss'. {describe_columns(frame)} "
-        "Say which it is with `y`."
+        "No column has a usual name for the performance, such as 'loss'. "
+        f"{describe_columns(frame)} Say which it is with `y`."
     )
 
 
@@ -123,9 +123,8 @@ def require(frame: pd.DataFrame, column: str, where: str) -> str:
     """The column itself, or an error that says which exist."""
     if column in frame.columns:
         return column
-    raise DataError(
-        f"No column {column!r}, named by {where}. {describe_columns(frame)}{_nearest(column, frame)}"
-    )
+    near = _nearest(column, frame)
+    raise DataError(f"No column {column!r}, named by {where}. {describe_columns(frame)}{near}")
 
 
 def describe_columns(frame: pd.DataFrame) -> str:
@@ -178,7 +177,7 @@ def to_floats(column: pd.Series, name: str) -> FloatArray:
     DataError
         If something in it is not a number; the message lists the rows.
     """
-    if isinstance(column, pd.DataFrame):
+    if column.ndim != 1:
         raise DataError(f"The table has more than one column called {name!r}; rename one of them.")
     kind = column.dtype
     if pd.api.types.is_bool_dtype(kind) or pd.api.types.is_datetime64_any_dtype(kind):

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from scalinglaws.core.law import Law
 from scalinglaws.errors import FitError
@@ -14,7 +13,9 @@ from scalinglaws.fitting.absolute import to_vertex
 from scalinglaws.fitting.model import Model, bind
 from scalinglaws.fitting.objective import (
     HUBER_FACTOR,
+    BoolArray,
     FloatArray,
+    IntArray,
     Loss,
     ObjectiveName,
     ScaleName,
@@ -51,7 +52,7 @@ class Problem:
     start: Mapping[str, float] | None = None
 
     @property
-    def positive(self) -> npt.NDArray[np.bool_]:
+    def positive(self) -> BoolArray:
         """Which parameters are worked on as logarithms."""
         return np.array([p.positive for p in self.law.parameters])
 
@@ -77,14 +78,14 @@ class Estimate:
     delta : Huber threshold used, or None
     converged : bool
     n_starts, n_agreeing, n_minima : int
-        Starting points, how many ended at the best minimum, distinct minima seen in good reach of
-        it. Starts with a term left out are among them.
+        Starting points with the same terms at work, how many of them ended at the best minimum,
+        and the distinct minima among those.
     decrement : float
         Relative decrease that a further step promises.
     """
 
     theta: FloatArray
-    free: npt.NDArray[np.bool_]
+    free: BoolArray
     value: float
     delta: float | None
     converged: bool
@@ -133,8 +134,8 @@ def _starts(problem: Problem) -> Candidates:
         free = np.concatenate([may_move[None], free])
     if not len(theta):
         raise FitError(
-            f"No starting point has a finite value for the law {problem.law.label!r} on these runs; "
-            "pass `start` with a value for each parameter, or `bounds`."
+            f"No starting point has a finite value for the law {problem.law.label!r} on these "
+            "runs; pass `start` with a value for each parameter, or `bounds`."
         )
     return Candidates(theta, free)
 
@@ -147,7 +148,7 @@ class _Polisher:
         self.free = candidates.free
         self.lower, self.upper = problem.bounds()
         self.amplitude = np.array([p.positive and p.linear for p in problem.law.parameters])
-        self.n_starts = len(candidates.theta)
+        self.kinds = candidates.free.copy()
         self.weights = problem.weights[None, :]
         self.loss = Loss("squared")
         self.solution = self._minimise(self.loss, candidates.theta, majorise=True, steps=0)
@@ -159,7 +160,7 @@ class _Polisher:
         *,
         majorise: bool = False,
         steps: int,
-        rows: npt.NDArray[np.intp] | None = None,
+        rows: IntArray | None = None,
     ) -> Solution:
         rows = np.arange(len(theta)) if rows is None else rows
         return minimise(
@@ -170,9 +171,7 @@ class _Polisher:
     def warm_up(self) -> None:
         """A few safe steps of least squares."""
         loss = Loss("squared")
-        self.solution = self._minimise(
-            loss, self.solution.theta, majorise=True, steps=_WARM_STEPS
-        )
+        self.solution = self._minimise(loss, self.solution.theta, majorise=True, steps=_WARM_STEPS)
         self.loss = loss
         if not np.isfinite(self.solution.value).any():
             raise FitError(
@@ -258,6 +257,7 @@ class _Polisher:
         """The winner, and how many starts agree with it."""
         winner = self._winner()
         value = self.solution.value
+        same_kind = (self.free == self.free[winner]).all(axis=1)
         limit = value[winner] * (1 + 1e-7) + self._rounding()
         settled = self.solution.converged & np.isfinite(value)
         return Estimate(
@@ -266,9 +266,9 @@ class _Polisher:
             value=float(value[winner]),
             delta=delta,
             converged=bool(self.solution.converged[winner]),
-            n_starts=self.n_starts,
-            n_agreeing=int((value <= limit).sum()),
-            n_minima=_count_distinct(value[settled], self._rounding()),
+            n_starts=int((self.kinds == self.free[winner]).all(axis=1).sum()),
+            n_agreeing=int((same_kind & (value <= limit)).sum()),
+            n_minima=_count_distinct(value[settled & same_kind], self._rounding()),
             decrement=float(self.solution.decrement[winner]),
         )
 

@@ -33,7 +33,7 @@ from scalinglaws.fitting.arguments import (
 from scalinglaws.fitting.assess import Assessment, assess
 from scalinglaws.fitting.estimate import Estimate, Problem, estimate
 from scalinglaws.fitting.identifiability import Aliasing, aliasing
-from scalinglaws.fitting.model import LogAffineModel, Model, bind
+from scalinglaws.fitting.model import Model, bind
 from scalinglaws.fitting.objective import ScaleName
 from scalinglaws.fitting.record import Evidence
 from scalinglaws.fitting.result import Fit
@@ -154,14 +154,14 @@ def fit(
         frame, law, y=y, columns=dict(columns or {}), weights=weights, missing=missing,
         scale=scale, units=units,
     )  # fmt: skip
-    method = choose_method(law, method, objective, scale, bounds, start)
-    chosen = choose_objective(method, objective)
+    how = choose_method(law, method, objective, scale, bounds, start)
+    chosen = choose_objective(how, objective)
     check_count(law, table, held)
     problem = Problem(
         law, table.values, table.y, table.weights, scale, chosen,
         None if delta == "auto" else float(delta), held, start,
     )  # fmt: skip
-    return _fit_problem(problem, table, method, confidence_level)
+    return _fit_problem(problem, table, how, confidence_level)
 
 
 # --- the fit itself -----------------------------------------------------------------------------
@@ -211,9 +211,9 @@ def _structural_aliases(problem: Problem, model: Model) -> Aliasing:
     """Parameters whose effect on every term others can make, whatever their values."""
     names = problem.law.parameter_names
     moving = [name not in problem.fixed for name in names]
-    if isinstance(model, LogAffineModel):
-        return aliasing(model.stacked_slopes(), _amplitudes(problem), moving)
-    return aliasing(np.eye(len(names)), _amplitudes(problem), moving)
+    slopes = model.stacked_slopes()
+    columns = np.eye(len(names)) if slopes is None else slopes
+    return aliasing(columns, _amplitudes(problem), moving)
 
 
 def _amplitudes(problem: Problem) -> list[bool]:

@@ -64,7 +64,7 @@ def aliasing(jacobian: FloatArray, amplitudes: Sequence[bool], moving: Sequence[
         judged by what coefficients leave of them, so that units do not matter
     moving : which parameters were estimated
     """
-    n_rows, p = jacobian.shape
+    p = jacobian.shape[1]
     first = [j for j in range(p) if moving[j] and amplitudes[j]]
     then = [j for j in range(p) if moving[j] and not amplitudes[j]]
     basis: list[FloatArray] = []
@@ -104,9 +104,7 @@ def _weights(kept: FloatArray, column: FloatArray, names: Sequence[int]) -> dict
     scale = np.linalg.norm(kept, axis=0)
     weights = np.linalg.lstsq(kept / scale, column, rcond=None)[0] / scale
     size = np.abs(weights).max(initial=0.0)
-    return {
-        k: _tidy(float(w)) for k, w in zip(names, weights, strict=True) if abs(w) > 1e-6 * size
-    }
+    return {k: _tidy(float(w)) for k, w in zip(names, weights, strict=True) if abs(w) > 1e-6 * size}
 
 
 def _tidy(weight: float) -> float:
@@ -157,9 +155,7 @@ def design_facts(columns: Mapping[str, FloatArray]) -> list[str]:
     return facts
 
 
-def _ratio_fact(
-    logs: Mapping[str, FloatArray], powers: Mapping[str, int], text: str
-) -> list[str]:
+def _ratio_fact(logs: Mapping[str, FloatArray], powers: Mapping[str, int], text: str) -> list[str]:
     if not set(powers) <= set(logs) or any(np.ptp(logs[v]) <= 1e-9 for v in powers):
         return []
     ratio: npt.NDArray[np.float64] = sum(

@@ -1,4 +1,4 @@
-"""Does the law follow the runs as closely as repeated runs agree with each other?
+"""Whether the law follows the runs as closely as repeated runs agree with each other.
 
 Runs with the same variables and other seeds measure the noise without any law. If the residuals
 scatter much more, the law itself is wrong here (the classical F test for lack of fit).

@@ -7,7 +7,7 @@ import numpy as np
 from scalinglaws.core.law import Law
 from scalinglaws.core.structure import log_affine_terms
 from scalinglaws.fitting.model import Model
-from scalinglaws.fitting.objective import FloatArray
+from scalinglaws.fitting.objective import FloatArray, IntArray
 
 
 def why_not(law: Law) -> str | None:
@@ -22,9 +22,7 @@ def why_not(law: Law) -> str | None:
     return None
 
 
-def solve(
-    model: Model, weights: FloatArray, start: FloatArray, estimated: FloatArray
-) -> FloatArray:
+def solve(model: Model, weights: FloatArray, start: FloatArray, estimated: IntArray) -> FloatArray:
     """Closed form: the residuals are affine in the working parameters.
 
     Parameters

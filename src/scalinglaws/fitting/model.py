@@ -17,7 +17,7 @@ from scalinglaws.core.expression import Apply, Expression, Name, evaluate, names
 from scalinglaws.core.jets import Jet, differentiate
 from scalinglaws.core.law import Law
 from scalinglaws.core.structure import LogAffineTerm, log_affine_terms
-from scalinglaws.fitting.objective import FloatArray, Loss, ScaleName
+from scalinglaws.fitting.objective import BoolArray, FloatArray, IntArray, Loss, ScaleName
 
 # Elements of one (batch, rows) work array: 256 kB of float64, so that a dozen stay in cache.
 _BLOCK = 32_768
@@ -41,8 +41,14 @@ class Model(Protocol):
 
     n_parameters: int
     n_rows: int
-    metric: FloatArray | None
     magnitude: float  # largest size of the target: what rounding is relative to
+
+    @property
+    def metric(self) -> FloatArray | None:
+        """Quadratic form that measures steps, if the model has one of its own."""
+
+    def stacked_slopes(self) -> FloatArray | None:
+        """Slopes of every term's logarithm at every run, where the law has such terms."""
 
     def residuals(self, theta: FloatArray) -> FloatArray:
         """Residuals of each row of a batch, shape (batch, rows)."""
@@ -77,7 +83,7 @@ def _roles_agree(law: Law, terms: tuple[LogAffineTerm, ...]) -> bool:
     return True
 
 
-def to_natural(theta: FloatArray, positive: FloatArray) -> FloatArray:
+def to_natural(theta: FloatArray, positive: BoolArray) -> FloatArray:
     """Natural values from working values."""
     return np.where(positive, np.exp(np.where(positive, theta, 0.0)), theta)
 
@@ -103,7 +109,7 @@ class LogAffineModel:
         self._log = scale == "log"
         self._target = np.log(y) if self._log else y
         self.magnitude = float(np.abs(self._target).max())
-        self._indices: list[FloatArray] = []
+        self._indices: list[IntArray] = []
         self._slopes: list[FloatArray] = []
         self._constants: list[FloatArray] = []
         for term in terms:
@@ -119,7 +125,7 @@ class LogAffineModel:
             for k in range(len(terms))
             for m in range(k, len(terms))
         ]
-        self.metric = self._design_metric()
+        self._metric = self._design_metric()
 
     def _column(self, expression: Expression, columns: Mapping[str, FloatArray]) -> FloatArray:
         value = np.asarray(evaluate(expression, columns), dtype=np.float64)
@@ -135,6 +141,10 @@ class LogAffineModel:
         for index, slopes in zip(self._indices, self._slopes, strict=True):
             metric[np.ix_(index, index)] += slopes.T @ slopes / self.n_rows
         return metric
+
+    @property
+    def metric(self) -> FloatArray:
+        return self._metric
 
     def stacked_slopes(self) -> FloatArray:
         """Slopes of every term's logarithm at every run, shape (terms * rows, parameters)."""
@@ -229,7 +239,6 @@ class GeneralModel:
         scale: ScaleName,
     ) -> None:
         self.n_parameters, self.n_rows = len(law.parameters), len(y)
-        self.metric = None
         self._names = law.parameter_names
         self._positive = positive
         self._log = scale == "log"
@@ -237,6 +246,13 @@ class GeneralModel:
         self.magnitude = float(np.abs(self._target).max())
         self._known: dict[str, FloatArray] = {}
         self._expression = self._fold(law.parsed.expression, columns)
+
+    @property
+    def metric(self) -> None:
+        return None
+
+    def stacked_slopes(self) -> None:
+        return None
 
     def _fold(self, expression: Expression, columns: Mapping[str, FloatArray]) -> Expression:
         """Evaluate every part without parameters once, here."""
@@ -337,7 +353,10 @@ def _in_blocks(
     """Add up over blocks of rows, a cache-sized part of the batch at a time."""
     n_batch, p = theta.shape
     total = Sums(
-        np.zeros(n_batch), np.zeros((n_batch, p)), np.zeros((n_batch, p, p)), np.zeros((n_batch, p, p))
+        np.zeros(n_batch),
+        np.zeros((n_batch, p)),
+        np.zeros((n_batch, p, p)),
+        np.zeros((n_batch, p, p)),
     )
     step_rows = min(n_rows, _BLOCK)
     step_batch = max(1, _BLOCK // step_rows)

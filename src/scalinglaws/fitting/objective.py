@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+IntArray = npt.NDArray[np.intp]
 ObjectiveName = Literal["squared", "huber", "absolute"]
 ScaleName = Literal["log", "level"]
 OBJECTIVES: tuple[ObjectiveName, ...] = ("squared", "huber", "absolute")
@@ -40,7 +42,7 @@ class Loss:
         return inside * (size - 0.5 * inside)
 
     def derivatives(self, r: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """First derivative, second derivative, and the weight psi(r)/r of reweighted least squares."""
+        """First and second derivative, and the weight psi(r)/r of reweighted least squares."""
         if self.kind == "squared":
             two = np.full_like(r, 2.0)
             return 2.0 * r, two, two

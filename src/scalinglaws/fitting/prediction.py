@@ -94,7 +94,7 @@ def at(fit: FitRecord, columns: Mapping[str, FloatArray], level: float) -> Predi
     """Predict at columns that are already numbers under the law's names."""
     shape = np.broadcast_shapes(*(np.shape(c) for c in columns.values()))
     flat = {n: np.broadcast_to(c, shape).ravel() for n, c in columns.items()}
-    estimate = np.broadcast_to(fit.law.value(fit.params, flat), (int(np.prod(shape)),))
+    estimate = np.broadcast_to(fit.law.value(fit.values, flat), (int(np.prod(shape)),))
     gradient = _working_gradient(fit, flat, estimate)
     std_error = np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", gradient, fit.covariance, gradient), 0))
     lost = not_determined(fit, gradient)
@@ -123,7 +123,9 @@ def at(fit: FitRecord, columns: Mapping[str, FloatArray], level: float) -> Predi
     )  # fmt: skip
 
 
-def _around(fit: FitRecord, estimate: FloatArray, half: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _around(
+    fit: FitRecord, estimate: FloatArray, half: FloatArray
+) -> tuple[FloatArray, FloatArray]:
     if fit.scale == "log":
         return estimate * np.exp(-half), estimate * np.exp(half)
     return estimate - half, estimate + half
@@ -133,7 +135,7 @@ def _working_gradient(
     fit: FitRecord, columns: Mapping[str, FloatArray], estimate: FloatArray
 ) -> FloatArray:
     """Gradient of the residual (log f or f) in the working parameters."""
-    params = fit.params.to_dict()
+    params = fit.values
     gradient = fit.law.gradient(params, columns)
     for j, parameter in enumerate(fit.law.parameters):
         if parameter.positive:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from scalinglaws.core.law import Law
+from scalinglaws.fitting.model import to_natural
 from scalinglaws.fitting.objective import FloatArray, ObjectiveName, ScaleName
 from scalinglaws.fitting.runs import RunTable
 from scalinglaws.fitting.status import Status, Verdict, most_serious
@@ -115,6 +116,13 @@ class FitRecord:
         """Estimates by parameter."""
         return pd.Series({row.name: row.estimate for row in self.rows}, name="estimate")
 
+    @property
+    def values(self) -> dict[str, float]:
+        """A number for every parameter, also for those that have no effect here."""
+        positive = np.array([p.positive for p in self.law.parameters])
+        natural = to_natural(self.theta, positive)
+        return dict(zip(self.law.parameter_names, map(float, natural), strict=True))
+
     @cached_property
     def table(self) -> pd.DataFrame:
         """Estimate, standard error, interval and status of each parameter."""
@@ -140,7 +148,7 @@ class FitRecord:
     @cached_property
     def fitted(self) -> pd.Series:
         """The law at each run, on the input's index."""
-        values = self.law.value(self.params, self.runs.values)
+        values = self.law.value(self.values, self.runs.values)
         return pd.Series(np.broadcast_to(values, (self.n,)), index=self.runs.index, name="fitted")
 
     @cached_property

@@ -1,4 +1,4 @@
-"""The runs that enter a fit: columns found, values read, problems named before anything is fitted."""
+"""The runs that enter a fit: columns found, values read, problems named before the fit."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def _unusable(
 
 
 def _handle_unusable(bad: Mapping[int, str], index: pd.Index, missing: str) -> dict[Any, str]:
-    dropped = {index[place]: reason for place, reason in bad.items()}
+    dropped = {index[int(place)]: reason for place, reason in bad.items()}
     if not bad:
         return {}
     rows = listed([f"{label} ({reason})" for label, reason in dropped.items()])
@@ -186,7 +186,7 @@ def _refuse_overflow(frame: pd.DataFrame, compute: FloatArray, name: str) -> Non
         around = (true + 2**63) % 2**64 - 2**63
         # float64 keeps 53 of the 64 bits
         if abs(compute[place] - around) <= 2.0**12 and abs(true - around) > 2.0**60:
-            wrapped.append(f"{frame.index[place]} ({compute[place]:.3g})")
+            wrapped.append(f"{frame.index[int(place)]} ({compute[place]:.3g})")
     if wrapped:
         raise DataError(
             f"Column {name!r} is 6*N*D computed in 64-bit integers, which overflowed in row"

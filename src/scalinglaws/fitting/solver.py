@@ -13,9 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scalinglaws.fitting.model import Model, Sums
-from scalinglaws.fitting.objective import FloatArray, Loss
-
-BoolArray = npt.NDArray[np.bool_]
+from scalinglaws.fitting.objective import BoolArray, FloatArray, IntArray, Loss
 
 # Promised decrease, relative to the objective, below which a row has arrived.
 _TOLERANCE = 1e-14
@@ -60,9 +58,10 @@ class Solution:
     def take(self, rows: npt.ArrayLike) -> Solution:
         """Some rows of the batch."""
         k = np.asarray(rows)
-        return Solution(*(getattr(self, name)[k] for name in _ROWWISE), self.n_iterations)
+        rows_of = {name: getattr(self, name)[k] for name in _ROWWISE}
+        return Solution(**rows_of, n_iterations=self.n_iterations)
 
-    def put(self, rows: npt.NDArray[np.intp], other: Solution) -> None:
+    def put(self, rows: IntArray, other: Solution) -> None:
         """Replace some rows by those of another solution."""
         for name in _ROWWISE:
             getattr(self, name)[rows] = getattr(other, name)
@@ -98,7 +97,7 @@ def minimise(
         Use the Hessian of iteratively reweighted least squares: slower at the end, safer far away.
     max_iterations : int
     """
-    n_batch, p = start.shape
+    n_batch = len(start)
     theta = np.where(free, np.clip(start, lower, upper), start)
     state = _evaluate(model, theta, weights, loss, np.arange(n_batch))
     floor = _rounding_floor(model, weights, loss)
@@ -112,9 +111,7 @@ def minimise(
     iteration = 0
     while len(active) and iteration < max_iterations:
         iteration += 1
-        gradient, hessian, blocked = _reduced(
-            state, theta, free, lower, upper, active, majorise
-        )
+        gradient, hessian, blocked = _reduced(state, theta, free, lower, upper, active, majorise)
         # A coefficient that wants to grow steps in its natural value, in which the law is linear:
         # near zero its logarithm sees negative curvature.
         growing = amplitude & (gradient < 0) & ~np.bool_(majorise)
@@ -148,7 +145,7 @@ def minimise(
 
 
 def _evaluate(
-    model: Model, theta: FloatArray, weights: FloatArray, loss: Loss, rows: npt.NDArray[np.intp]
+    model: Model, theta: FloatArray, weights: FloatArray, loss: Loss, rows: IntArray
 ) -> Sums:
     own = weights[rows] if len(weights) > 1 else weights
     with np.errstate(over="ignore", invalid="ignore"):
@@ -163,7 +160,7 @@ def _keep(
     new: Sums,
     theta: FloatArray,
     trial: FloatArray,
-    active: npt.NDArray[np.intp],
+    active: IntArray,
     accepted: BoolArray,
 ) -> None:
     rows = active[accepted]
@@ -186,10 +183,11 @@ def _damping_metric(model: Model, state: Sums) -> FloatArray:
     if model.metric is None:
         diagonal = np.einsum("bii->bi", state.majorised)
         largest = np.maximum(diagonal.max(axis=1), 1e-300)
-        return state.majorised + 1e-6 * largest[:, None, None] * np.eye(p)
+        return np.asarray(state.majorised + 1e-6 * largest[:, None, None] * np.eye(p))
     size = np.einsum("bij,ji->b", state.majorised, np.linalg.pinv(model.metric)) / p
     size = np.maximum(size, 1e-300)
-    return size[:, None, None] * (model.metric + 1e-9 * np.trace(model.metric) / p * np.eye(p))
+    ridge = 1e-9 * np.trace(model.metric) / p * np.eye(p)
+    return np.asarray(size[:, None, None] * (model.metric + ridge))
 
 
 def _reduced(
@@ -198,7 +196,7 @@ def _reduced(
     free: BoolArray,
     lower: FloatArray,
     upper: FloatArray,
-    active: npt.NDArray[np.intp],
+    active: IntArray,
     majorise: bool,
 ) -> tuple[FloatArray, FloatArray, BoolArray]:
     """Gradient and Hessian with fixed and blocked parameters taken out."""
@@ -233,8 +231,7 @@ def _damped_step(
     anchor = np.where(blocked, 0.0, point)
     step = np.where(blocked, 0.0, np.clip(anchor + step, lower, upper) - anchor)
     promised = -(
-        np.einsum("bi,bi->b", gradient, step)
-        + 0.5 * np.einsum("bi,bij,bj->b", step, hessian, step)
+        np.einsum("bi,bi->b", gradient, step) + 0.5 * np.einsum("bi,bij,bj->b", step, hessian, step)
     )
     ok &= np.isfinite(promised) & (promised >= 0)
     return step, promised, ok

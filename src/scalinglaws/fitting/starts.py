@@ -13,12 +13,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from scalinglaws.core.expression import Apply, Expression, Name, evaluate, names_in, walk
 from scalinglaws.core.law import Law, Parameter
 from scalinglaws.core.structure import Separation, depends_on, separate
-from scalinglaws.fitting.objective import FloatArray, ScaleName
+from scalinglaws.fitting.objective import BoolArray, FloatArray, IntArray, ScaleName
 
 # Exponents searched, as sizes; published ones lie between 0.03 and 2.
 _SMALLEST_EXPONENT, _LARGEST_EXPONENT = 0.015, 4.0
@@ -40,7 +39,7 @@ class Candidates:
     """
 
     theta: FloatArray
-    free: npt.NDArray[np.bool_]
+    free: BoolArray
 
 
 def find_starts(
@@ -58,7 +57,7 @@ def find_starts(
     return search.candidates()
 
 
-def _sample(n_rows: int) -> npt.NDArray[np.intp]:
+def _sample(n_rows: int) -> IntArray:
     """Evenly spread rows: enough for a start, whatever the size of the table."""
     if n_rows <= _MOST_ROWS:
         return np.arange(n_rows)
@@ -132,7 +131,7 @@ class _Search:
         points = self.points()
         known = {name: points[:, [k]] for k, name in enumerate(self.searched)}
         known |= {name: np.full((1, 1), value) for name, value in self.fixed.items()}
-        found: list[tuple[FloatArray, npt.NDArray[np.bool_]]] = []
+        found: list[tuple[FloatArray, BoolArray]] = []
         with np.errstate(all="ignore"):
             moments = self._moments(known, len(points))
             for subset in self._subsets():
@@ -153,11 +152,12 @@ class _Search:
             return [()]
         optional = [k for k in every if self._can_vanish(k)]
         if len(optional) > _MOST_LINEAR:
-            gone = [(k,) for k in optional]
+            gone: list[tuple[int, ...]] = [(k,) for k in optional]
         else:
             sizes = range(1, len(optional) + 1)
             gone = [g for size in sizes for g in itertools.combinations(optional, size)]
-        subsets = [every, *(tuple(k for k in every if k not in g) for g in gone)]
+        subsets: list[tuple[int, ...]] = [every]
+        subsets += [tuple(k for k in every if k not in g) for g in gone]
         constant_terms = len(self.separation.terms) > len(self.linear)
         return [s for s in subsets if s or constant_terms]
 
@@ -206,9 +206,7 @@ class _Search:
             return np.exp(value * power)
         return np.asarray(np.power(value, power))
 
-    def _solve(
-        self, moments: FloatArray, subset: tuple[int, ...]
-    ) -> tuple[FloatArray, FloatArray]:
+    def _solve(self, moments: FloatArray, subset: tuple[int, ...]) -> tuple[FloatArray, FloatArray]:
         """Least squares for the terms of the subset, and the sum of squares that it leaves.
 
         The sum is infinite where a positive coefficient comes out negative.
@@ -237,13 +235,6 @@ class _Search:
         parameter = self._coefficient(k)
         return parameter.positive or parameter.role == "exponent"
 
-    def _loss(
-        self, design: FloatArray, target: FloatArray, solution: FloatArray, outer: FloatArray
-    ) -> FloatArray:
-        residual = np.einsum("gnk,gk->gn", design, solution) - target
-        loss = (residual * residual).sum(axis=1)
-        return np.asarray(np.where(np.isfinite(loss), loss, np.inf))
-
     def _basins(self, points: FloatArray, loss: FloatArray, n_best: int) -> list[int]:
         """The best points that have no better neighbour among those already taken."""
         order = np.argsort(loss, kind="stable")
@@ -267,7 +258,7 @@ class _Search:
         place: int,
         solution: FloatArray,
         subset: tuple[int, ...],
-    ) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+    ) -> tuple[FloatArray, BoolArray]:
         """Working parameters of one candidate, and which of them may move."""
         natural: dict[str, float] = {}
         for name, values in known.items():
@@ -301,7 +292,9 @@ class _Search:
             name
             for name in self.searched
             if not depends_on(self.separation.outer, [name])
-            and not any(depends_on(t.rest, [name]) or depends_on(t.power, [name]) for t in remaining)
+            and not any(
+                depends_on(t.rest, [name]) or depends_on(t.power, [name]) for t in remaining
+            )
         }
 
 

@@ -104,7 +104,7 @@ def from_dict(values: Mapping[str, Any]) -> dict[str, Any]:
         index=pd.Index(runs["index"]),
         columns=runs["columns"],
         target=runs["target"],
-        dropped={k: v for k, v in runs["dropped"]},
+        dropped=dict(runs["dropped"]),
         weighted=runs["weighted"],
     )
     if table.digest != runs["digest"]:

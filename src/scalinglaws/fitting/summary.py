@@ -9,7 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from scalinglaws.fitting.record import FitRecord, Row
-from scalinglaws.numerals import format_error, format_plain, format_to, format_variable, listed, plural
+from scalinglaws.numerals import (
+    format_error,
+    format_plain,
+    format_to,
+    format_variable,
+    listed,
+    plural,
+)
 
 _WIDTH = 88
 _HEADER = ("", "estimate", "std error", "low", "high", "")
@@ -90,13 +97,14 @@ def describe_method(fit: FitRecord) -> str:
     elif fit.objective == "absolute":
         text = f"least absolute deviations on {what}"
     else:
-        text = f"nonlinear least squares on {what}, Huber loss with delta = {format_plain(fit.delta or 0.0, 3)}"
+        delta = format_plain(fit.delta or 0.0, 3)
+        text = f"nonlinear least squares on {what}, Huber loss with delta = {delta}"
     return text + (", weighted" if fit.runs.weighted else "")
 
 
 def _residual_line(fit: FitRecord) -> str:
     residuals = fit.residuals
-    worst = residuals.abs().to_numpy().argmax()
+    worst = int(residuals.abs().to_numpy().argmax())
     rms = float(np.sqrt(np.mean(np.square(residuals.to_numpy()))))
     label, value = residuals.index[worst], float(residuals.iloc[worst])
     if fit.scale == "log":
@@ -202,6 +210,5 @@ def _html_table(rows: tuple[tuple[str, ...], ...]) -> str:
         return f"<tr>{''.join(styled)}</tr>"
 
     body = "".join(row(cells, "td") for cells in rows[1:])
-    return (
-        f'<table style="border:none"><thead>{row(rows[0], "th")}</thead><tbody>{body}</tbody></table>'
-    )
+    head = f"<thead>{row(rows[0], 'th')}</thead>"
+    return f'<table style="border:none">{head}<tbody>{body}</tbody></table>'

@@ -1,11 +1,12 @@
 """Standard errors and intervals of the coefficients.
 
-Log-linear fits have the exact covariance of least squares, sigma^2 (X'WX)^-1. Nonlinear fits have
-the sandwich H^-1 (sum of psi^2 g g') H^-1 with the exact Hessian H of the objective, so that noise
-need not be the same everywhere and the loss need not be a likelihood; each residual is inflated by
-1/(1 - leverage) (HC3: MacKinnon and White 1985, J. Econometrics 29), which keeps small tables honest.
-Where the loss has too few runs in its quadratic part for H to mean anything, as with absolute
-deviations, runs are resampled instead. Quantiles are Student's t with n - p degrees of freedom.
+Log-linear fits have the exact covariance of least squares, sigma^2 (X'WX)^-1. Nonlinear fits
+have the sandwich H^-1 (sum of psi^2 g g') H^-1 with the exact Hessian H of the objective, so that
+noise need not be the same everywhere and the loss need not be a likelihood; each residual is
+inflated by 1/(1 - leverage) (HC3: MacKinnon and White 1985, J. Econometrics 29), which keeps small
+tables honest. Where the loss has too few runs in its quadratic part for H to mean
+anything, as with absolute deviations, runs are resampled instead. Quantiles are Student's t with
+n - p degrees of freedom.
 """
 
 from __future__ import annotations
@@ -13,11 +14,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import ndtri, stdtrit
 
 from scalinglaws.fitting.model import Model
-from scalinglaws.fitting.objective import FloatArray, Loss
+from scalinglaws.fitting.objective import BoolArray, FloatArray, IntArray, Loss
 from scalinglaws.fitting.solver import minimise, solve_positive_definite
 
 EXACT = "exact, Student t"
@@ -54,13 +54,13 @@ def spread(residuals: FloatArray, weights: FloatArray, n_estimated: int) -> Spre
 
 
 def is_smooth(residuals: FloatArray, weights: FloatArray, delta: float | None) -> bool:
-    """Are enough residuals in the quadratic part of the loss for its Hessian to mean anything?"""
-    share = float(weights @ (np.abs(residuals) <= (delta or 0.0))) / weights.sum()
-    return share >= _SMOOTH_SHARE
+    """Whether enough residuals are in the quadratic part for the Hessian to mean anything."""
+    inside = float(weights @ (np.abs(residuals) <= (delta or 0.0)))
+    return inside >= _SMOOTH_SHARE * float(weights.sum())
 
 
 def least_squares_covariance(
-    jacobian: FloatArray, residuals: FloatArray, weights: FloatArray, kept: npt.NDArray[np.intp]
+    jacobian: FloatArray, residuals: FloatArray, weights: FloatArray, kept: IntArray
 ) -> FloatArray:
     """sigma^2 (J'WJ)^-1 of the kept parameters; zero rows for the others."""
     used = weights > 0
@@ -71,7 +71,7 @@ def least_squares_covariance(
 
 
 def sandwich_covariance(
-    model: Model, theta: FloatArray, weights: FloatArray, kept: npt.NDArray[np.intp], loss: Loss
+    model: Model, theta: FloatArray, weights: FloatArray, kept: IntArray, loss: Loss
 ) -> FloatArray:
     """Sandwich of the kept parameters; zero rows for the others."""
     jacobian = np.nan_to_num(model.jacobian(theta))[:, kept]
@@ -94,10 +94,10 @@ def bootstrap_covariance(
     model: Model,
     theta: FloatArray,
     weights: FloatArray,
-    kept: npt.NDArray[np.intp],
+    kept: IntArray,
     loss: Loss,
     bounds: tuple[FloatArray, FloatArray],
-    amplitude: npt.NDArray[np.bool_],
+    amplitude: BoolArray,
     rng: np.random.Generator,
 ) -> FloatArray:
     """Covariance over refits to resampled runs, all solved as one batch of weights."""
@@ -134,7 +134,7 @@ def _inverse_positive(matrix: FloatArray) -> FloatArray | None:
     return columns.T / np.outer(size, size) if ok.all() else None
 
 
-def _spread_out(matrix: FloatArray, kept: npt.NDArray[np.intp], p: int) -> FloatArray:
+def _spread_out(matrix: FloatArray, kept: IntArray, p: int) -> FloatArray:
     whole = np.zeros((p, p))
     whole[np.ix_(kept, kept)] = matrix
     return whole

@@ -1,4 +1,4 @@
-"""Pictures of fits over the observed runs. Functions take `ax=`, return Axes, change nothing else."""
+"""Pictures of fits over the observed runs: `ax=` in, Axes out, nothing else changes."""
 
 from scalinglaws.plotting.curves import plot_fit as plot_fit
 from scalinglaws.plotting.residuals import plot_residuals as plot_residuals

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
+from matplotlib.axis import Axis, XAxis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
@@ -37,8 +37,9 @@ def figure_of(ax: Axes) -> Figure:
 
 def log_axis(axis: Axis, name: str | None, low: float, high: float) -> None:
     """Make one axis logarithmic over [low, high], with ticks in the field's own words."""
-    (axis.axes.set_xscale if axis.axis_name == "x" else axis.axes.set_yscale)("log")
-    (axis.axes.set_xlim if axis.axis_name == "x" else axis.axes.set_ylim)(low, high)
+    along_x = isinstance(axis, XAxis)
+    (axis.axes.set_xscale if along_x else axis.axes.set_yscale)("log")
+    (axis.axes.set_xlim if along_x else axis.axes.set_ylim)(low, high)
     axis.set_major_locator(FixedLocator(_ticks(low, high, plain=name is None)))
     axis.set_minor_locator(NullLocator())
     axis.set_minor_formatter(NullFormatter())

@@ -103,9 +103,7 @@ def plot_fit(
     low, high = padded(float(fit.runs.values[x].min()), end)
     heights: list[FloatArray] = [fit.runs.y]
     for value in family.curves:
-        heights.append(
-            _draw_curve(ax, family, value, (low, high), band, level, dict(line or {}))
-        )
+        heights.append(_draw_curve(ax, family, value, (low, high), band, level, dict(line or {})))
     _draw_runs(ax, family, dict(point or {}))
     if targets is not None:
         heights.append(_draw_targets(ax, family, targets))
@@ -198,18 +196,19 @@ class _Family:
     def _typical(self, name: str, columns: Mapping[str, FloatArray]) -> FloatArray:
         """A variable that is not drawn, at its typical ratio to the product of those that are."""
         values = self.fit.runs.values
-        drawn = [v for v in (self.x, self.by) if v]
-        if name == "C" or "C" in drawn:
-            power = 1.0 if name == "C" else -1.0
-            others = [v for v in drawn if v != "C"]
-            product = np.prod([values[v] for v in others], axis=0)
-            if name == "C":
-                ratio = float(np.exp(np.mean(np.log(values["C"] / product))))
-                return ratio * np.prod([columns[v] for v in others], axis=0) ** power
-            ratio = float(np.exp(np.mean(np.log(values["C"] / (product * values[name])))))
-            return columns["C"] / (ratio * np.prod([columns[v] for v in others], axis=0))
-        centre = float(np.exp(np.mean(np.log(values[name]))))
-        return np.full_like(columns[self.x], centre)
+        others = [v for v in (self.x, self.by) if v and v != "C"]
+        runs = np.prod([values[v] for v in others], axis=0)
+        here = np.prod([columns[v] for v in others], axis=0)
+        if name == "C":
+            return np.asarray(_geometric_mean(values["C"] / runs) * here)
+        if "C" in columns:
+            ratio = _geometric_mean(values["C"] / runs / values[name])
+            return np.asarray(columns["C"] / (ratio * here))
+        return np.full_like(columns[self.x], _geometric_mean(values[name]))
+
+
+def _geometric_mean(values: FloatArray) -> float:
+    return float(np.exp(np.mean(np.log(values))))
 
 
 def _draw_curve(
@@ -301,18 +300,20 @@ def _finish(
 
 
 def _add_colour_bar(ax: Axes, family: _Family) -> None:
-    assert family.norm is not None and family.by is not None
+    assert family.norm is not None
+    assert family.by is not None
     shades = family.colours(np.linspace(_DARKEST, _LIGHTEST, 256))
     bar = figure_of(ax).colorbar(
         ScalarMappable(family.norm, ListedColormap(shades)), ax=ax, pad=0.02, aspect=30
     )
     low, high = family.norm.vmin, family.norm.vmax
-    assert low is not None and high is not None
+    assert low is not None
+    assert high is not None
     log_axis(bar.ax.yaxis, family.by, low, high)
     if family.ticks is not None:
         bar.ax.yaxis.set_major_locator(FixedLocator(family.ticks))
     bar.set_label(label_of(family.by, family.fit.runs.columns[family.by]))
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
 
 
 def _add_legend(ax: Axes, family: _Family, band: str, level: float, has_targets: bool) -> None:

@@ -59,7 +59,7 @@ def plot_residuals(
                    label="one standard deviation of a run")  # fmt: skip
     ax.axhline(0, color="0.35", linewidth=0.8, zorder=2)
     options = {"s": 22, "color": "#31688e", "edgecolors": "white", "linewidths": 0.5, "zorder": 3}
-    ax.scatter(values, residuals, **{**options, **dict(point or {})})  # type: ignore[arg-type]
+    ax.scatter(values, residuals, **{**options, **dict(point or {})})
     log_axis(ax.xaxis, None if x == "fitted" else x, *padded(values.min(), values.max()))
     largest = 1.25 * max(float(np.abs(residuals).max()), noise if np.isfinite(noise) else 0.0)
     ax.set_ylim(-largest, largest)
@@ -72,7 +72,9 @@ def plot_residuals(
             str(fit.runs.index[place]), (values[place], residuals[place]), xytext=(4, 4),
             textcoords="offset points", fontsize=7, color="0.35",
         )  # fmt: skip
-    ax.set_xlabel(f"fitted {fit.runs.target}" if x == "fitted" else label_of(x, fit.runs.columns[x]))
+    ax.set_xlabel(
+        f"fitted {fit.runs.target}" if x == "fitted" else label_of(x, fit.runs.columns[x])
+    )
     ax.set_ylabel(f"{fit.runs.target}: observed above fitted")
     quiet_frame(ax)
     if np.isfinite(noise):

@@ -21,7 +21,7 @@ _COMPRESSIONS = (".gz", ".bz2", ".xz", ".zip", ".zst")
 
 
 def read_runs(path: str | Path) -> pd.DataFrame:
-    """Read a table of training runs, one row a run.
+    r"""Read a table of training runs, one row a run.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def read_runs(path: str | Path) -> pd.DataFrame:
     >>> import tempfile, pathlib
     >>> import scalinglaws as sl
     >>> path = pathlib.Path(tempfile.mkdtemp()) / "runs.csv"
-    >>> _ = path.write_text("N,D,loss\\n1e6,2e7,3.1\\n")
+    >>> _ = path.write_text("N,D,loss\n1e6,2e7,3.1\n")
     >>> sl.read_runs(path).shape
     (1, 3)
     """
