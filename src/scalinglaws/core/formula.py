@@ -105,7 +105,7 @@ class _Reader:
         except SyntaxError as error:
             raise self._syntax_error(error, body) from None
         except (ValueError, RecursionError, MemoryError):
-            raise self._error(self.shift, "This cannot be read as one line of maths")
+            raise self._error(self.shift, "This cannot be read as one line of maths") from None
         return Formula(self.text, target, self._convert(tree.body, body, 0))
 
     def _split_target(self) -> str | None:

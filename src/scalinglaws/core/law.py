@@ -51,6 +51,11 @@ class Parameter:
     lower: float
     upper: float
 
+    @property
+    def is_amplitude(self) -> bool:
+        """It scales a term, as a coefficient or as the logarithm of one under an exp."""
+        return self.linear or self.role in ("coefficient", "offset")
+
 
 @dataclass(frozen=True, eq=True)
 class Law:

@@ -96,7 +96,7 @@ class _Assessor:
         self.names = problem.law.parameter_names
         self.confidence_level = confidence_level
         self.natural = to_natural(found.theta, problem.positive)
-        amplitudes = [p.role in ("coefficient", "offset") for p in self.parameters]
+        amplitudes = [p.is_amplitude for p in self.parameters]
         self.jacobian = np.nan_to_num(model.jacobian(found.theta))
         self.local = aliasing(self.jacobian, amplitudes, list(found.free))
         self.aliased = {**structural.aliased, **self.local.aliased}
@@ -252,10 +252,19 @@ class _Assessor:
         ]
         if self.local.is_weak:
             found.append(Verdict(Status.WEAKLY_IDENTIFIED, self._weak()))
+        elif self.facts and not self.aliased:
+            found.append(Verdict(Status.WEAKLY_IDENTIFIED, self._narrow_design()))
         faint = self._faint_exponents()
         if faint:
             found.append(Verdict(Status.WEAKLY_IDENTIFIED, self._faint(faint)))
         return found
+
+    def _narrow_design(self) -> str:
+        """A design that leaves a law identified on paper only."""
+        return (
+            f"{' '.join(self.facts)} What these variables do apart from each other is hardly seen, "
+            "and predictions off this line rest on the law alone. Runs off it would show it."
+        )
 
     def _faint_exponents(self) -> list[Row]:
         """Exponents of a sum that cannot be told from zero: their terms might be constants."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.optimize import brentq
 
 from scalinglaws.core.law import Law
 from scalinglaws.errors import FitError
@@ -27,7 +28,6 @@ from scalinglaws.fitting.starts import Candidates, find_starts
 # Two minima are the same one when their objectives agree to this, relative.
 SAME_MINIMUM = 1e-9
 _WARM_STEPS = 15
-_MOST_SCALES = 40
 _NEWTON_STEPS = 30
 _LAST_STEPS = 400
 # A row this many times above the best is given up after the safe steps, and one this much above
@@ -214,31 +214,26 @@ class _Polisher:
     def own_delta(self) -> float:
         """Huber threshold at 1.345 times the scale of the residuals of the fit that it gives.
 
-        The fixed point is found by secant steps on the winner; all candidates are brought to the
-        first threshold and to the last.
+        The winner alone looks for the fixed point, by Brent's method in log delta; all candidates
+        are brought to the first threshold and to the last.
         """
         self.newton(Loss("squared"))
-        old = HUBER_FACTOR * self.residual_scale()
-        self.to_huber(old)
+        first = HUBER_FACTOR * self.residual_scale()
+        self.to_huber(first)
         theta, free = self.solution.theta, self.free
         winner = self._winner()
         self.free, self.solution = free[[winner]], self.solution.take([winner])
-        new = HUBER_FACTOR * self.residual_scale()
-        old_gap = new - old
-        for _ in range(_MOST_SCALES):
-            self.newton(Loss("huber", new))
-            gap = HUBER_FACTOR * self.residual_scale() - new
-            if abs(gap) <= 1e-13 * new:
-                break
-            slope = (gap - old_gap) / (new - old) if new != old else -1.0
-            ahead = new - gap / slope if slope < -0.05 else new + gap
-            old, old_gap = new, gap
-            new = float(np.clip(ahead, 0.5 * new, 2.0 * new))
+        delta = float(np.exp(_root_near(self._excess_scale, float(np.log(first)))))
         theta[winner] = self.solution.theta[0]
         self.free = free
         self.solution = self._minimise(self.loss, theta, steps=0)
-        self.newton(Loss("huber", new))
-        return new
+        self.newton(Loss("huber", delta))
+        return delta
+
+    def _excess_scale(self, log_delta: float) -> float:
+        """Logarithm of the threshold that the residuals ask for, over the one that they got."""
+        self.newton(Loss("huber", float(np.exp(log_delta))))
+        return float(np.log(HUBER_FACTOR * self.residual_scale())) - log_delta
 
     def _winner(self) -> int:
         """Best row; among equals the one with most coefficients at zero."""
@@ -259,6 +254,8 @@ class _Polisher:
         value = self.solution.value
         same_kind = (self.free == self.free[winner]).all(axis=1)
         limit = value[winner] * (1 + 1e-7) + self._rounding()
+        n_starts = int((self.kinds == self.free[winner]).all(axis=1).sum())
+        perfect = value[winner] <= self._rounding()  # nothing can be lower
         settled = self.solution.converged & np.isfinite(value)
         return Estimate(
             theta=self.solution.theta[winner],
@@ -266,8 +263,8 @@ class _Polisher:
             value=float(value[winner]),
             delta=delta,
             converged=bool(self.solution.converged[winner]),
-            n_starts=int((self.kinds == self.free[winner]).all(axis=1).sum()),
-            n_agreeing=int((same_kind & (value <= limit)).sum()),
+            n_starts=n_starts,
+            n_agreeing=n_starts if perfect else int((same_kind & (value <= limit)).sum()),
             n_minima=_count_distinct(value[settled & same_kind], self._rounding()),
             decrement=float(self.solution.decrement[winner]),
         )
@@ -289,6 +286,22 @@ class _Polisher:
             n_minima=huber.n_minima,
             decrement=vertex.promise,
         )
+
+
+def _root_near(function: Callable[[float], float], start: float) -> float:
+    """A root of a function that falls through zero, from a guess."""
+    low = high = start
+    value_low = value_high = function(start)
+    step = 0.05
+    while value_low < 0 and step < 50:
+        low -= step
+        value_low, step = function(low), 2 * step
+    while value_high > 0 and step < 50:
+        high += step
+        value_high, step = function(high), 2 * step
+    if value_low == 0 or value_high == 0 or value_low < 0 or value_high > 0:
+        return low if abs(value_low) < abs(value_high) else high
+    return float(brentq(function, low, high, xtol=1e-15, rtol=1e-15, maxiter=60, disp=False))
 
 
 def _count_distinct(values: FloatArray, rounding: float) -> int:

@@ -38,7 +38,7 @@ from scalinglaws.fitting.objective import ScaleName
 from scalinglaws.fitting.record import Evidence
 from scalinglaws.fitting.result import Fit
 from scalinglaws.fitting.runs import RunTable, read_table
-from scalinglaws.fitting.status import Status
+from scalinglaws.fitting.status import Status, most_serious
 
 _WARNING_OF: Mapping[Status, type[ScalingLawWarning]] = {
     Status.NOT_CONVERGED: ConvergenceWarning,
@@ -217,7 +217,7 @@ def _structural_aliases(problem: Problem, model: Model) -> Aliasing:
 
 
 def _amplitudes(problem: Problem) -> list[bool]:
-    return [p.role in ("coefficient", "offset") for p in problem.law.parameters]
+    return [p.is_amplitude for p in problem.law.parameters]
 
 
 def _closed_form(problem: Problem, model: Model, aliases: Aliasing) -> Estimate:
@@ -241,5 +241,9 @@ def _versions() -> dict[str, str]:
 
 
 def _warn_of(assessment: Assessment) -> None:
-    for verdict in assessment.verdicts:
-        warn(f"{verdict.status.value} {verdict.detail}", _WARNING_OF[verdict.status])
+    """One warning for all verdicts, of the kind of the most serious one."""
+    if not assessment.verdicts:
+        return
+    worst = most_serious(assessment.verdicts)
+    details = " ".join(verdict.detail for verdict in assessment.verdicts)
+    warn(f"{worst.value} {details}", _WARNING_OF[worst])

@@ -106,7 +106,7 @@ def read_table(
     _check_enough(table, frame)
     if units == "check":
         _check_units(table, must_be_positive)
-    _warn_repeats(table)
+    _warn_repeats(table, frame[keep])
     return table
 
 
@@ -236,8 +236,14 @@ def _check_units(table: RunTable, positive: Mapping[str, str]) -> None:
             )
 
 
-def _warn_repeats(table: RunTable) -> None:
-    repeated = table.frame().duplicated(keep="first").to_numpy()
+def _warn_repeats(table: RunTable, frame: pd.DataFrame) -> None:
+    """Runs that agree in everything fitted, and in N, D and C where the table has them."""
+    seen = table.frame().reset_index(drop=True)
+    for variable in ("N", "D", "C"):
+        column = col.find_variable(frame, variable) if variable not in table.values else None
+        if column is not None:
+            seen[variable] = frame[column].to_numpy()
+    repeated = seen.duplicated(keep="first").to_numpy()
     if repeated.any():
         rows = listed([str(label) for label in table.index[repeated]])
         warn(

@@ -19,6 +19,8 @@ from scalinglaws.fitting.objective import BoolArray, FloatArray, IntArray, Loss
 _TOLERANCE = 1e-14
 # Residuals of this relative size are rounding: an objective below it is zero.
 _ROUNDING = 4e-16
+# Changes of the objective, relative, that are rounding in a sum over many runs.
+_LOST_IN_ROUNDING = 1e-13
 _FIRST_DAMPING = 1e-3
 _MOST_DAMPING = 1e12
 # Relative change of a growing coefficient in one step.
@@ -130,10 +132,15 @@ def minimise(
         actual = state.value[active] - new.value
         with np.errstate(divide="ignore", invalid="ignore"):
             gain = np.where(promised > 0, actual / promised, 0.0)
-        accepted = ok & np.isfinite(new.value) & ((actual > 0) | (arrived & (actual >= 0)))
+        # The last step goes by the gradient: the objective no longer sees so small a change.
+        tolerated = np.where(arrived, -_LOST_IN_ROUNDING * scale, 0.0)
+        accepted = ok & np.isfinite(new.value) & ((actual > 0) | (arrived & (actual >= tolerated)))
         _keep(state, new, theta, trial, active, accepted)
         # A refused step whose promise is rounding is an arrival as well.
-        arrived |= ok & ~accepted & (promised <= 1e-11 * scale) & (np.abs(actual) <= 1e-13 * scale)
+        arrived |= (
+            ok & ~accepted & (promised <= 1e-11 * scale)
+            & (np.abs(actual) <= _LOST_IN_ROUNDING * scale)
+        )  # fmt: skip
         useful = accepted & (actual > _TOLERANCE * scale)
         idle[active] = np.where(useful, 0, idle[active] + 1)
         damping[active] = _next_damping(damping[active], ok, gain, accepted)

@@ -1,0 +1,115 @@
+"""Reading one line of maths, and the errors that point at the place."""
+
+import pytest
+
+from scalinglaws.core.expression import Apply, Name, Number
+from scalinglaws.core.formula import parse
+from scalinglaws.core.latex import to_latex
+from scalinglaws.errors import FormulaError
+
+
+def test_a_line_becomes_a_tree() -> None:
+    """Operators, numbers and names are kept as written."""
+    formula = parse("loss ~ E + A/N**alpha")
+
+    assert formula.target == "loss"
+    assert formula.expression == Apply(
+        "+",
+        (Name("E"), Apply("/", (Name("A"), Apply("**", (Name("N"), Name("alpha")))))),
+    )
+
+
+def test_the_target_may_be_left_out_or_be_any_column_name() -> None:
+    """What stands left of ~ is a column, not maths."""
+    assert parse("E + A/N").target is None
+    assert parse("eval/loss ~ E + A/N").target == "eval/loss"
+
+
+def test_a_negative_number_is_a_number() -> None:
+    """-3 is not an operator applied to 3."""
+    assert parse("-3").expression == Number(-3.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "column"),
+    [
+        ("E + A/N^alpha", r"Write \*\* instead of \^", 7),
+        ("E + A·N", r"Write \* instead of ·", 5),
+        ("E − A/N", "Write - instead of −", 2),
+        ("loss ~ ", "Nothing stands to the right", 7),
+        ("~ E + N", "Name the performance column left of '~'", 0),
+        ("a ~ b ~ c", "A law has one '~' at most", 6),
+        ("E + 2A/N", r"An operator is missing, such as \*", 5),
+        ("E + A(N)", r"'A' is not a function of the language; to multiply, write A\*\(", 4),
+        ("E + sqr(N)", "did you mean sqrt", 4),
+        ("E + exp", "'exp' is a function", 4),
+        ("E + exp(N, D)", "'exp' takes one argument, not 2", 4),
+        ("E + min(N)", "'min' takes two or more arguments", 4),
+        ("E + lambda*N", "'lambda' is a reserved word of Python", 4),
+        ("y = E + N", "Write 'target ~ formula' instead of '='", 2),
+        ("E < N", "A law has no comparison", 0),
+        ("E + N.size", "Only names, numbers", 4),
+        ("E + N[0]", "Only names, numbers", 4),
+        ("E + 'N'", "'N' is not a number", 4),
+        ("E + True", "True is not a number", 4),
+        ("E if N else A", "Only names, numbers", 0),
+        ("__import__('os').system('ls')", "Only names, numbers", 0),
+        ("loss ~ E + (A/N", "A parenthesis is not closed", None),
+    ],
+)
+def test_an_error_points_at_the_place(text: str, message: str, column: int | None) -> None:
+    """The caret stands under the character that is wrong."""
+    with pytest.raises(FormulaError, match=message) as caught:
+        parse(text)
+
+    _, line, caret = str(caught.value).split("\n")
+    assert line == f"  {text}"
+    if column is not None:
+        assert caret.index("^") - 2 == column
+
+
+def test_carets_count_characters_not_bytes() -> None:
+    """Greek names take two bytes each."""
+    with pytest.raises(FormulaError) as caught:
+        parse("α + β*foo(N)")
+
+    assert str(caught.value).split("\n")[2].index("^") - 2 == 6
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "The law is empty"),
+        ("a+" * 6000 + "a", "the most is 10,000"),
+        ("-" * 300 + "a", "nested too deeply"),
+    ],
+)
+def test_hopeless_lines_are_refused(text: str, message: str) -> None:
+    """Empty, endless and bottomless formulas get an error, not a crash."""
+    with pytest.raises(FormulaError, match=message):
+        parse(text)
+
+
+def test_a_law_must_be_text() -> None:
+    """Numbers are not laws."""
+    with pytest.raises(FormulaError, match="one line of text; got int"):
+        parse(3)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("text", "latex"),
+    [
+        ("E + A/N**alpha", r"E + \frac{A}{N^{\alpha}}"),
+        ("(a + b)*c", r"\left(a + b\right) \, c"),
+        ("a - (b - c)", r"a - \left(b - c\right)"),
+        ("alpha_N*sqrt(D)", r"\alpha_{N} \, \sqrt{D}"),
+        ("-a**2", r"-a^{2}"),
+        ("(-a)**2", r"\left(-a\right)^{2}"),
+        ("1e21*exp(-k)", r"1 \times 10^{21} \, \exp\left(-k\right)"),
+        ("min(a, b)/2", r"\frac{\min\left(a, b\right)}{2}"),
+        ("log10(N)", r"\log_{10}\left(N\right)"),
+    ],
+)
+def test_latex_reads_like_a_paper(text: str, latex: str) -> None:
+    """Parentheses stand where they are needed and nowhere else."""
+    assert to_latex(parse(text).expression) == latex

@@ -1,0 +1,44 @@
+"""Repeated runs show when the law itself is wrong."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import scalinglaws as sl
+from scalinglaws.fitting.lack_of_fit import compare_with_repeats
+from tests.conftest import make_runs
+
+
+def _with_repeats(noise: float, seed: int, bend: float = 0.0) -> pd.DataFrame:
+    runs = pd.concat([make_runs(), *[make_runs().iloc[[0, 14, 35]]] * 4], ignore_index=True)
+    rng = np.random.default_rng(seed)
+    wave = bend * np.sin(2.0 * np.log(runs["N"]))
+    runs["loss"] *= np.exp(noise * rng.standard_normal(len(runs)) + wave)
+    return runs
+
+
+def test_a_law_that_bends_away_is_noticed() -> None:
+    """Three per cent of misfit over half a per cent of noise."""
+    with pytest.warns(sl.LackOfFitWarning, match="repeated runs by 0.* among themselves"):
+        fit = sl.fit(_with_repeats(0.005, 0, bend=0.03), "chinchilla")
+
+    assert fit.status is sl.Status.LACK_OF_FIT
+
+
+def test_a_true_law_is_left_alone() -> None:
+    """At the one per cent level, hardly ever an alarm in forty tables."""
+    alarms = 0
+    for seed in range(40):
+        fit = sl.fit(_with_repeats(0.005, seed), "chinchilla", objective="squared")
+        alarms += fit.status is sl.Status.LACK_OF_FIT
+
+    assert alarms <= 2
+
+
+def test_without_repeats_nothing_is_claimed() -> None:
+    """There is nothing to compare with."""
+    rng = np.random.default_rng(0)
+
+    assert compare_with_repeats(rng.uniform(size=(20, 2)), rng.standard_normal(20), 5) is None

@@ -1,0 +1,170 @@
+"""The solver and its parts against independent computations."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.optimize import least_squares
+
+import scalinglaws as sl
+from scalinglaws.core import catalogue
+from scalinglaws.core.law import Law
+from scalinglaws.fitting.model import GeneralModel, LogAffineModel, bind
+from scalinglaws.fitting.objective import Loss, robust_scale
+from scalinglaws.fitting.solver import minimise, solve_positive_definite
+from tests.conftest import make_runs
+
+RUNS = make_runs(noise=0.01)
+COLUMNS = {name: RUNS[name].to_numpy() for name in ("N", "D")}
+LOSSES = RUNS["loss"].to_numpy()
+THETA = np.array([[0.5, 6.0, 0.33, 7.5, 0.36], [0.2, 5.0, 0.3, 6.0, 0.3]])
+
+
+@pytest.mark.parametrize("scale", ["log", "level"])
+@pytest.mark.parametrize("loss", [Loss("squared"), Loss("huber", 0.01)], ids=["squared", "huber"])
+def test_the_fast_model_is_the_general_one(scale: str, loss: Loss) -> None:
+    """Softmax moments and automatic differentiation give the same sums."""
+    law = catalogue.named("chinchilla")
+    fast = bind(law, COLUMNS, LOSSES, scale)
+    general = GeneralModel(law, tuple(p.positive for p in law.parameters), COLUMNS, LOSSES, scale)
+    weights = np.linspace(0.5, 2.0, len(LOSSES))[None, :]
+    assert isinstance(fast, LogAffineModel)
+
+    a, b = fast.sums(THETA, weights, loss), general.sums(THETA, weights, loss)
+
+    for name in ("value", "gradient", "hessian", "majorised"):
+        np.testing.assert_allclose(getattr(a, name), getattr(b, name), rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(fast.jacobian(THETA[0]), general.jacobian(THETA[0]), rtol=1e-10)
+
+
+@pytest.mark.parametrize("law", ["chinchilla", "kaplan"])
+def test_gradient_and_hessian_are_those_of_the_objective(law: str) -> None:
+    """Central differences of the objective, where the loss is smooth."""
+    bound = bind(catalogue.named(law), COLUMNS, LOSSES, "log")
+    theta = THETA[0] if law == "chinchilla" else np.array([29.0, 0.08, 0.11, 30.0])
+    loss, weights, h = Loss("squared"), np.ones((1, len(LOSSES))), 1e-5
+    sums = bound.sums(theta[None], weights, loss)
+    p = len(theta)
+
+    shifted = np.concatenate([theta + h * np.eye(p), theta - h * np.eye(p)])
+    around = bound.sums(shifted, weights, loss)
+
+    slope = (around.value[:p] - around.value[p:]) / (2 * h)
+    np.testing.assert_allclose(sums.gradient[0], slope, rtol=1e-6)
+    curvature = (around.gradient[:p] - around.gradient[p:]) / (2 * h)
+    np.testing.assert_allclose(sums.hessian[0], curvature, rtol=1e-5, atol=1e-4)
+
+
+def test_blocks_of_rows_add_up() -> None:
+    """A table larger than a work block gives the same sums as its parts."""
+    many = pd.concat([RUNS] * 1500, ignore_index=True)
+    columns = {name: many[name].to_numpy() for name in ("N", "D")}
+    law = catalogue.named("chinchilla")
+    large = bind(law, columns, many["loss"].to_numpy(), "log")
+    small = bind(law, COLUMNS, LOSSES, "log")
+    loss = Loss("huber", 0.01)
+
+    a = large.sums(THETA, np.ones((1, len(many))), loss)
+    b = small.sums(THETA, np.full((1, len(RUNS)), 1500.0), loss)
+
+    np.testing.assert_allclose(a.value, b.value, rtol=1e-11)
+    np.testing.assert_allclose(a.hessian, b.hessian, rtol=1e-10)
+
+
+def test_each_row_of_a_batch_has_its_own_weights() -> None:
+    """Bootstrap replicates are weights; every one is an independent fit."""
+    law = catalogue.named("chinchilla")
+    model = bind(law, COLUMNS, LOSSES, "log")
+    rng = np.random.default_rng(0)
+    weights = rng.multinomial(len(LOSSES), np.full(len(LOSSES), 1 / len(LOSSES)), 20).astype(float)
+    start = np.repeat(THETA[:1], 20, axis=0)
+    free = np.ones((20, 5), dtype=bool)
+    low, high = np.array([-np.inf, -np.inf, 0, -np.inf, 0]), np.full(5, np.inf)
+    amplitude = np.array([True, True, False, True, False])
+
+    batch = minimise(model, Loss("squared"), start, weights, free, low, high, amplitude=amplitude)
+
+    assert batch.converged.all()
+    for k in range(20):
+        root = np.sqrt(weights[k])
+        other = least_squares(
+            lambda t, root=root: root * model.residuals(t[None])[0], batch.theta[k],
+            jac=lambda t, root=root: root[:, None] * model.jacobian(t), xtol=1e-15, ftol=1e-15,
+        )  # fmt: skip
+        assert batch.value[k] <= 2 * other.cost * (1 + 1e-10)
+
+
+def test_cholesky_solves_and_refuses() -> None:
+    """A batch of small systems; an indefinite one is flagged."""
+    rng = np.random.default_rng(0)
+    root = rng.standard_normal((7, 4, 4))
+    matrices = root @ root.transpose(0, 2, 1) + np.eye(4)
+    right = rng.standard_normal((7, 4))
+    matrices[3] = -np.eye(4)
+
+    x, ok = solve_positive_definite(matrices, right)
+
+    assert ok.tolist() == [True] * 3 + [False] + [True] * 3
+    np.testing.assert_allclose(
+        np.einsum("bij,bj->bi", matrices[ok], x[ok]), right[ok], rtol=1e-10, atol=1e-12
+    )
+
+
+def test_huber_is_quadratic_inside_and_linear_outside() -> None:
+    """And its derivatives are those of its value."""
+    loss = Loss("huber", 0.5)
+    r = np.array([-2.0, -0.3, 0.0, 0.4, 3.0])
+
+    np.testing.assert_allclose(loss.value(r), [0.875, 0.045, 0.0, 0.08, 1.375])
+    psi, curvature, weight = loss.derivatives(r)
+    np.testing.assert_allclose(psi, [-0.5, -0.3, 0.0, 0.4, 0.5])
+    np.testing.assert_allclose(curvature, [0, 1, 1, 1, 0])
+    np.testing.assert_allclose(weight, [0.25, 1, 1, 1, 0.5 / 3.0])
+
+
+def test_the_robust_scale_of_normal_noise() -> None:
+    """Consistent for the standard deviation, whatever a few outliers do."""
+    rng = np.random.default_rng(0)
+    noise = 0.02 * rng.standard_normal(20_000)
+    noise[:500] = 10.0
+
+    assert robust_scale(noise, np.ones(20_000), 5) == pytest.approx(0.02, rel=0.04)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_no_random_start_finds_a_lower_minimum(seed: int) -> None:
+    """Hard tables: few runs, narrow designs, vanishing terms; 60 random starts do not do better."""
+    rng = np.random.default_rng(seed)
+    n_runs = int(rng.integers(12, 80))
+    n = np.exp(rng.uniform(16, 16 + rng.uniform(1.5, 7), n_runs))
+    d = np.exp(rng.uniform(20, 20 + rng.uniform(1.5, 7), n_runs))
+    alpha, beta = rng.uniform(0.05, 1.0, 2)
+    share = rng.uniform(0, 1, 3) * (rng.uniform(size=3) > 0.25)
+    y = share[0] + share[1] * (n / n.mean()) ** -alpha + share[2] * (d / d.mean()) ** -beta + 0.3
+    y *= np.exp(rng.uniform(0.0005, 0.05) * rng.standard_normal(n_runs))
+    law = Law("E + A/N**alpha + B/D**beta")
+    model = bind(law, {"N": n, "D": d}, y, "log")
+    runs = pd.DataFrame({"N": n, "D": d, "loss": y})
+    import warnings
+
+    with warnings.catch_warnings(action="ignore", category=sl.ScalingLawWarning):
+        fit = sl.fit(runs, law, objective="squared")
+
+    starts = np.column_stack(
+        [rng.uniform(-3, 1, 60), rng.uniform(0, 20, 60), rng.uniform(0.01, 1.5, 60),
+         rng.uniform(0, 20, 60), rng.uniform(0.01, 1.5, 60)]
+    )  # fmt: skip
+    low, high = np.array([-40, -40, 0, -40, 0.0]), np.array([5, 90, 4.0, 90, 4.0])
+    best = np.inf
+    for start in starts:
+        try:
+            found = least_squares(
+                lambda t: model.residuals(t[None])[0], np.clip(start, low + 1e-6, high - 1e-6),
+                jac=model.jacobian, bounds=(low, high), xtol=1e-14, ftol=1e-14, gtol=1e-14,
+                max_nfev=150,
+            )  # fmt: skip
+        except (ValueError, np.linalg.LinAlgError):
+            continue
+        best = min(best, 2 * found.cost)
+    assert fit.objective_value <= best * (1 + 1e-9)
