@@ -42,6 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             warnings.simplefilter("always", ScalingLawWarning)
             warnings.showwarning = _show_warning  # type: ignore[assignment]
             return verb(options)
+    except BrokenPipeError:  # the reader of a pipe has seen enough
+        sys.stderr.close()
+        return OK
     except (ScalingLawError, ValueError, OSError, ImportError) as error:
         print(f"error: {error}", file=sys.stderr)
         return WRONG
@@ -134,13 +137,13 @@ def _fit(options: argparse.Namespace) -> int:
         read_runs(options.runs),
         options.law,
         y=options.y,
-        columns=dict(_pair(item, "--columns", str) for item in options.columns),
+        columns=dict(_pair(item, "--columns", str, "N=params") for item in options.columns),
         method=options.method,
         objective=options.objective,
         delta="auto" if options.delta is None else options.delta,
         scale=options.scale,
         weights=options.weights,
-        fixed=dict(_pair(item, "--fixed", parse_number) for item in options.fixed),
+        fixed=dict(_pair(item, "--fixed", parse_number, "E=1.7") for item in options.fixed),
         missing=options.missing,
         confidence_level=options.confidence_level,
     )
@@ -179,8 +182,10 @@ def _laws(_: argparse.Namespace) -> int:
     return OK
 
 
-def _pair(text: str, option: str, read: Callable[[str], Any]) -> tuple[str, Any]:
+def _pair(
+    text: str, option: str, read: Callable[[str], Any], example: str = "N=7B"
+) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     if not equals or not name or not value:
-        raise ValueError(f"{option} is written NAME=VALUE, such as N=7B; got {text!r}.")
+        raise ValueError(f"{option} is written NAME=VALUE, such as {example}; got {text!r}.")
     return name.strip(), read(value.strip())

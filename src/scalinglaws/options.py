@@ -1,9 +1,15 @@
-"""Options that are one of a few words."""
+"""Options: one of a few words, or a number."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
+from numbers import Real
+
+
+def is_number(value: object) -> bool:
+    """Whether something is a real number, NumPy's included and truth values not."""
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def check_option(name: str, value: str, choices: Sequence[str]) -> None:

@@ -130,7 +130,8 @@ class _Reader:
         return FormulaError(f"{reason}:\n  {self.text}\n  {' ' * place}^")
 
     def _syntax_error(self, error: SyntaxError, body: str) -> FormulaError:
-        place = self.shift + max(0, (error.offset or 1) - 1)
+        # an error at the end of the line has no offset
+        place = self.shift + (error.offset - 1 if error.offset else len(body))
         place = min(place, len(self.text))
         for word in re.finditer(r"[^\W\d]\w*", body):
             if keyword.iskeyword(word[0]):

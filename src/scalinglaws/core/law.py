@@ -17,6 +17,7 @@ from scalinglaws.core.formula import Formula, parse
 from scalinglaws.core.jets import Jet, differentiate
 from scalinglaws.core.latex import name_to_latex, to_latex
 from scalinglaws.errors import FormulaError
+from scalinglaws.options import is_number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -129,16 +130,16 @@ class Law:
             raise FormulaError(
                 f"The law {formula!r} has no parameters: every name in it is a variable."
             )
-        for parameter, (low, high) in self.bounds.items():
+        for parameter, pair in self.bounds.items():
+            low, high = pair if isinstance(pair, tuple | list) and len(pair) == 2 else (None, None)
             if parameter not in self.parameter_names:
                 raise FormulaError(
                     f"`bounds` names {parameter!r}, which is no parameter of the law; "
                     f"the parameters are {', '.join(self.parameter_names)}."
                 )
-            if not low < high:
+            if not (is_number(low) and is_number(high) and low < high):
                 raise FormulaError(
-                    f"`bounds` of {parameter!r} must be (low, high) with low < high; "
-                    f"got ({low}, {high})."
+                    f"`bounds` of {parameter!r} must be (low, high) with low < high; got {pair}."
                 )
 
     @property
@@ -218,8 +219,9 @@ class Law:
         ValueError
             If a parameter or a variable is missing.
         """
-        result = evaluate(self.parsed.expression, self._names(params, data, variables))
-        return np.asarray(result)
+        names = self._names(params, data, variables)
+        with np.errstate(all="ignore"):  # an infinite or undefined value is returned as such
+            return np.asarray(evaluate(self.parsed.expression, names))
 
     def gradient(
         self, params: Mapping[str, Any], data: Columns | None = None, /, **variables: Any
@@ -251,7 +253,8 @@ class Law:
         jets = {name: Jet(value) for name, value in names.items()}
         for place, name in enumerate(wrt):
             jets[name] = Jet(names[name], {place: np.ones_like(names[name])})
-        jet = differentiate(self.parsed.expression, jets)
+        with np.errstate(all="ignore"):
+            jet = differentiate(self.parsed.expression, jets)
         shape = np.broadcast_shapes(*(np.shape(v) for v in names.values()))
         jet.value = np.broadcast_to(jet.value, shape)
         return jet

@@ -236,6 +236,14 @@ def is_positive(expression: Expression) -> bool:
     return False
 
 
+def _is_positive_factor(
+    base: Expression, exponent: Expression, parameters: Collection[str]
+) -> bool:
+    """A base under a power must be positive anyway, such as log(D) in ``log(D)**b``."""
+    powered = exponent != ONE and not depends_on(base, parameters)
+    return base == _EULER or is_positive(base) or powered
+
+
 # --- sums of positive products ---------------------------------------------------------------
 
 
@@ -280,7 +288,9 @@ def _log_affine(part: Product, coefficients: set[str], plain: set[str]) -> LogAf
                 return None
             slopes[base.name] = exponent
             continue
-        if depends_on(base, coefficients | plain) or not (base == _EULER or is_positive(base)):
+        if depends_on(base, coefficients | plain) or not _is_positive_factor(
+            base, exponent, coefficients | plain
+        ):
             return None
         parts = affine(exponent, plain)
         if parts is None or depends_on(exponent, coefficients):
@@ -403,7 +413,9 @@ def roles(expression: Expression, parameters: Collection[str]) -> dict[str, Role
     ]
     in_exponents = _names_in_exponents(expression)
     all_positive = all(
-        base == _EULER or is_positive(base) for part in parts for base in part.factors
+        _is_positive_factor(base, exponent, parameters)
+        for part in parts
+        for base, exponent in part.factors.items()
     )
     decaying = _only_decaying(parts, parameters) if len(parts) > 1 else set()
     found: dict[str, Role] = {}

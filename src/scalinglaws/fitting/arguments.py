@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import pandas as pd
 
 from scalinglaws.core import catalogue
 from scalinglaws.core.expression import names_in
-from scalinglaws.core.formula import parse
+from scalinglaws.core.formula import Formula, parse
 from scalinglaws.core.law import STANDARD_VARIABLES, Law
 from scalinglaws.errors import DataError, FitError, FormulaError
 from scalinglaws.fitting import columns as col
 from scalinglaws.fitting import loglinear
 from scalinglaws.fitting.objective import OBJECTIVES, SCALES, ObjectiveName
 from scalinglaws.fitting.runs import RunTable
-from scalinglaws.options import check_option
+from scalinglaws.options import check_option, is_number
 
 METHODS = ("auto", "log-linear", "nls")
 
@@ -30,11 +30,11 @@ def check_options(
     check_option("scale", scale, SCALES)
     check_option("missing", missing, ("raise", "drop"))
     check_option("units", units, ("check", "trust"))
-    if not 0 < level < 1:
-        raise ValueError(f"`confidence_level` must be between 0 and 1; got {level}.")
+    if not is_number(level) or not 0 < level < 1:
+        raise ValueError(f"`confidence_level` must be between 0 and 1; got {level!r}.")
     if delta == "auto":
         return
-    if isinstance(delta, bool) or not isinstance(delta, int | float) or not delta > 0:
+    if not is_number(delta) or not 0 < float(delta) < np.inf:  # type: ignore[arg-type]
         raise ValueError(f"`delta` must be a positive number or 'auto'; got {delta!r}.")
     if objective in ("squared", "absolute"):
         raise ValueError(
@@ -70,7 +70,37 @@ def resolve_law(
             f"No name in the law {law!r} is a column. {col.describe_columns(frame)} "
             "Say which variable is which column with columns={...}."
         )
+    _refuse_lost_columns(parsed, variables, frame, performance)
     return _check_columns(Law(law, variables=variables), columns)
+
+
+def _refuse_lost_columns(
+    parsed: Formula,
+    variables: Collection[str],
+    frame: pd.DataFrame,
+    performance: Collection[object],
+) -> None:
+    """A name that was meant as a column must not become a parameter without a word."""
+    by_case = {str(c).lower(): str(c) for c in frame.columns}
+    for name in names_in(parsed.expression):
+        if name in variables:
+            continue
+        if name in performance and name in frame.columns:
+            raise FormulaError(f"{name!r} is the performance and cannot stand in the law itself.")
+        near = by_case.get(name.lower()) if len(name) > 1 else None
+        usual = col.usual_variable(name)
+        if near is None and usual is None:
+            continue
+        meant = f"the column {near!r}" if near else f"{usual} ({describe_meaning(usual)})"
+        raise FormulaError(
+            f"{name!r} is no column of the table and would be taken as a parameter. If it is meant "
+            f"as {meant}, write {near or usual}; {col.describe_columns(frame)}"
+        )
+
+
+def describe_meaning(variable: str | None) -> str:
+    """What one of the usual variables stands for."""
+    return {"N": "parameters", "D": "tokens", "C": "compute"}.get(variable or "", "")
 
 
 def _variables_of(law: str, frame: pd.DataFrame, columns: Mapping[str, str]) -> list[str]:
@@ -101,6 +131,8 @@ def _check_columns(law: Law, columns: Mapping[str, str]) -> Law:
 def check_fixed(law: Law, fixed: Mapping[str, float] | None) -> dict[str, float]:
     """Values of the parameters that are held, inside their ranges."""
     held: dict[str, float] = {}
+    if fixed is not None and not isinstance(fixed, Mapping):
+        raise TypeError(f"`fixed` must map parameters to numbers; got {fixed!r}.")
     for name, value in (fixed or {}).items():
         parameter = next((p for p in law.parameters if p.name == name), None)
         if parameter is None:
@@ -108,6 +140,8 @@ def check_fixed(law: Law, fixed: Mapping[str, float] | None) -> dict[str, float]
                 f"`fixed` names {name!r}, which is no parameter of the law; "
                 f"the parameters are {', '.join(law.parameter_names)}."
             )
+        if not is_number(value):
+            raise TypeError(f"`fixed` must hold {name} at a number; got {value!r}.")
         if not np.isfinite(value) or not parameter.lower <= value <= parameter.upper:
             raise ValueError(
                 f"`fixed` holds {name} at {value}, outside its range from {parameter.lower:g} to "

@@ -20,13 +20,13 @@ from scalinglaws.fitting.identifiability import (
     design_facts,
 )
 from scalinglaws.fitting.lack_of_fit import compare_with_repeats
-from scalinglaws.fitting.model import Model, to_natural
+from scalinglaws.fitting.model import Model, term_shares, to_natural
 from scalinglaws.fitting.objective import FloatArray, IntArray, Loss
 from scalinglaws.fitting.record import Row
 from scalinglaws.fitting.runs import RunTable
 from scalinglaws.fitting.status import Status, Verdict
 from scalinglaws.fitting.uncertainty import Spread, t_quantile
-from scalinglaws.numerals import format_error, format_plain, format_to, listed
+from scalinglaws.numerals import format_error, format_plain, format_to, listed, plural
 
 # Share of a weak direction that a parameter must have to be named in its sentence.
 _NAMED_SHARE = 0.3
@@ -99,7 +99,9 @@ class _Assessor:
         amplitudes = [p.is_amplitude for p in self.parameters]
         self.jacobian = np.nan_to_num(model.jacobian(found.theta))
         self.local = aliasing(self.jacobian, amplitudes, list(found.free))
+        self.structural = structural.aliased
         self.aliased = {**structural.aliased, **self.local.aliased}
+        self.disputed = self._disputed()
         self.facts = design_facts(table.values)
 
     # --- numbers -----------------------------------------------------------------------------
@@ -107,7 +109,7 @@ class _Assessor:
     @cached_property
     def kept(self) -> IntArray:
         """Parameters that were estimated and are determined, up to those aliased with them."""
-        return np.array(self.local.kept, dtype=np.intp)
+        return np.array([j for j in self.local.kept if not self._at_bound(j)], dtype=np.intp)
 
     @cached_property
     def residuals(self) -> FloatArray:
@@ -125,25 +127,36 @@ class _Assessor:
         smooth = self.problem.objective == "squared" or uncertainty.is_smooth(
             self.residuals, self.problem.weights, self.found.delta
         )
-        return uncertainty.SANDWICH if smooth else uncertainty.BOOTSTRAP
+        if smooth:
+            return uncertainty.SANDWICH
+        return uncertainty.EQUAL_NOISE if self._bootstrap is None else uncertainty.BOOTSTRAP
 
     @cached_property
     def covariance(self) -> FloatArray:
         weights, theta = self.problem.weights, self.found.theta
-        if self.interval_method == uncertainty.EXACT:
-            return uncertainty.least_squares_covariance(
-                self.jacobian, self.residuals, weights, self.kept
-            )
         if self.spread.dof <= 0 or not len(self.kept):
             return np.zeros((len(theta), len(theta)))
         if self.interval_method == uncertainty.SANDWICH:
             return uncertainty.sandwich_covariance(
                 self.model, theta, weights, self.kept, self._loss()
             )
+        if self.interval_method == uncertainty.BOOTSTRAP:
+            assert self._bootstrap is not None
+            return self._bootstrap
+        covariance = uncertainty.least_squares_covariance(
+            self.jacobian, self.residuals, weights, self.kept
+        )
+        exact = self.interval_method == uncertainty.EXACT
+        return covariance if exact else covariance * uncertainty.MEDIAN_VARIANCE
+
+    @cached_property
+    def _bootstrap(self) -> FloatArray | None:
+        if self.spread.dof <= 0 or not len(self.kept):
+            return None
         amplitude = np.array([p.positive and p.linear for p in self.parameters])
         return uncertainty.bootstrap_covariance(
-            self.model, theta, weights, self.kept, self._loss(), self.problem.bounds(), amplitude,
-            np.random.default_rng(BOOTSTRAP_SEED),
+            self.model, self.found.theta, self.problem.weights, self.kept, self._loss(),
+            self.problem.bounds(), amplitude, np.random.default_rng(BOOTSTRAP_SEED),
         )  # fmt: skip
 
     def _loss(self) -> Loss:
@@ -174,14 +187,15 @@ class _Assessor:
             return self._bare(j, "fixed")
         if j in self.aliased:
             held = f"aliased: held at {format_plain(value)}"
-            return self._bare(j, held)
+            return self._bare(j, held if j in self.structural else "not identified")
         if self._at_zero(j):
-            return self._bare(j, "at its bound, 0")
+            disputed = parameter.name in self.disputed
+            return self._bare(j, "not identified" if disputed else "at its bound, 0")
         if not self.found.free[j]:
             return Row(parameter.name, np.nan, np.nan, np.nan, np.nan, "without effect")
         if self._at_bound(j):
             return self._bare(j, f"at its bound, {format_plain(value)}")
-        if self._partners(j):
+        if self._partners(j) or parameter.name in self.disputed:
             return self._bare(j, "not identified")
         error = float(np.sqrt(self.covariance[j, j]))
         std_error = value * error if parameter.positive else error
@@ -219,8 +233,14 @@ class _Assessor:
         logarithms = {p.name: p.positive for p in self.parameters}
         found = []
         for j in self.kept:
-            partners = {self.names[k]: w for k, w in self._partners(int(j)).items()}
-            if not partners:
+            mine = self._partners(int(j))
+            partners = {self.names[k]: w for k, w in mine.items()}
+            # elsewhere the direction turns from point to point, and no one sum is determined
+            if (
+                not partners
+                or not set(mine) <= set(self.structural)
+                or self.names[j] in self.disputed
+            ):
                 continue
             label = combination_label(self.names[j], partners, logarithms)
             value = float(self.found.theta[j]) + sum(
@@ -240,6 +260,10 @@ class _Assessor:
             found.append(Verdict(Status.NOT_CONVERGED, self._not_converged()))
         if self.aliased:
             found.append(Verdict(Status.NOT_IDENTIFIED, self._not_identified()))
+        if self.disputed:
+            found.append(Verdict(Status.NOT_IDENTIFIED, self._dispute()))
+        if self.spread.dof <= 0:
+            found.append(Verdict(Status.WEAKLY_IDENTIFIED, self._no_freedom()))
         if self.found.n_starts >= 3 and self.found.n_agreeing < 2:
             found.append(Verdict(Status.STARTS_DISAGREE, self._starts_disagree()))
         misfit = self._misfit()
@@ -248,11 +272,12 @@ class _Assessor:
         found += [
             Verdict(Status.AT_BOUND, self._bound_sentence(j))
             for j in range(len(self.names))
-            if (self._at_zero(j) and self.names[j] not in self.problem.fixed) or self._at_bound(j)
+            if self.names[j] not in (*self.problem.fixed, *self.disputed)
+            and (self._at_zero(j) or self._at_bound(j))
         ]
         if self.local.is_weak:
             found.append(Verdict(Status.WEAKLY_IDENTIFIED, self._weak()))
-        elif self.facts and not self.aliased:
+        elif self.facts and not self.aliased and not self.disputed:
             found.append(Verdict(Status.WEAKLY_IDENTIFIED, self._narrow_design()))
         faint = self._faint_exponents()
         if faint:
@@ -284,6 +309,38 @@ class _Assessor:
             "`fixed`, or runs over a wider range would make the others firmer."
         )
 
+    def _disputed(self) -> set[str]:
+        """Parameters of terms that equally good fits divide otherwise."""
+        shares = [
+            term_shares(self.problem.law, self.table.values, natural)
+            for natural in (self.natural, *self.found.alternatives)
+        ]
+        terms = separate(self.problem.law.parsed.expression, self.names).terms
+        disputed: set[str] = set()
+        for place, term in enumerate(terms):
+            if all(np.abs(other[place] - shares[0][place]).max() <= 1e-4 for other in shares):
+                continue
+            own = [*names_in(term.rest), *names_in(term.power), term.coefficient]
+            disputed.update(name for name in own if name in self.names)
+        return disputed - set(self.problem.fixed)
+
+    def _dispute(self) -> str:
+        names = [name for name in self.names if name in self.disputed]
+        n_others = len(self.found.alternatives)
+        why = f"{' '.join(self.facts)} " if self.facts else ""
+        return (
+            f"{why}These runs are fitted equally well in {plural(n_others, 'other way')}, which "
+            "divide the law otherwise among "
+            f"{listed(names)}: none of these can be told. Predictions where the fits differ have "
+            "no finite interval."
+        )
+
+    def _no_freedom(self) -> str:
+        return (
+            f"{plural(self.table.n, 'run')} for {len(self.kept)} coefficients: the law passes "
+            "through the runs, and nothing can be said of its uncertainty."
+        )
+
     def _not_converged(self) -> str:
         return (
             f"One more step still promises {self.found.decrement:.1e} of the objective. Try a law "
@@ -292,6 +349,8 @@ class _Assessor:
 
     def _not_identified(self) -> str:
         lost = [self.names[j] for j in self.aliased]
+        if not set(self.aliased) <= set(self.structural):
+            return self._locally_aliased()
         shared = sorted({k for weights in self.aliased.values() for k in weights})
         together = [self.names[j] for j in sorted({*self.aliased, *shared})]
         logarithms = {p.name: p.positive for p in self.parameters}
@@ -307,6 +366,18 @@ class _Assessor:
         held = [f"{name} is held at {format_plain(self.natural[self.names.index(name)])}"
                 for name in lost]  # fmt: skip
         return f"{text} By convention {listed(held)}."
+
+    def _locally_aliased(self) -> str:
+        """Dependence that only holds near the estimate: no fixed combination to name."""
+        together = sorted({*self.aliased, *(k for w in self.aliased.values() for k in w)})
+        why = f"{' '.join(self.facts)} " if self.facts else ""
+        stopped = [
+            f"{self.names[j]} at {format_plain(float(self.natural[j]))}" for j in self.aliased
+        ]
+        return (
+            f"{why}{listed([self.names[j] for j in together])} change the fitted values in the "
+            f"same way, and cannot be told apart. The solver stopped with {listed(stopped)}."
+        )
 
     def _starts_disagree(self) -> str:
         return (

@@ -42,6 +42,8 @@ _PERFORMANCE_ALIASES: tuple[tuple[str, ...], ...] = (
     ("perplexity", "ppl", "val_ppl", "eval_perplexity"),
     ("performance", "error", "error_rate", "accuracy", "acc", "eval_accuracy", "bleu", "score"),
 )  # fmt: skip
+# Text that stands for a missing value.
+_MISSING = ("", "-", "n/a", "na", "none", "null", "nat")
 # Targets in front of ~ that only say "the performance".
 _GENERIC_TARGETS = ("loss", "L", "y", "performance")
 
@@ -71,6 +73,14 @@ def find_variable(frame: pd.DataFrame, variable: str) -> str | None:
     """Column of a variable by its usual names; None if there is none."""
     aliases = _VARIABLE_ALIASES.get(variable, (variable,))
     return _first_present(frame, aliases, variable)
+
+
+def usual_variable(name: str) -> str | None:
+    """The variable that a name usually stands for, such as N for "params"."""
+    for variable, aliases in _VARIABLE_ALIASES.items():
+        if len(name) > 1 and name.lower() in {alias.lower() for alias in aliases}:
+            return variable
+    return None
 
 
 def find_performance(frame: pd.DataFrame) -> str:
@@ -121,6 +131,8 @@ def resolve_variable(frame: pd.DataFrame, variable: str, columns: Mapping[str, s
 
 def require(frame: pd.DataFrame, column: str, where: str) -> str:
     """The column itself, or an error that says which exist."""
+    if not isinstance(column, str):
+        raise TypeError(f"{where} must name a column by text; got {column!r}.")
     if column in frame.columns:
         return column
     near = _nearest(column, frame)
@@ -191,7 +203,7 @@ def to_floats(column: pd.Series, name: str) -> FloatArray:
     for place, (label, item) in enumerate(column.items()):
         try:
             values[place] = _item_to_float(item)
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError):
             wrong.append(f"{label} ({item!r})")
     if wrong:
         raise DataError(
@@ -203,7 +215,9 @@ def to_floats(column: pd.Series, name: str) -> FloatArray:
 
 
 def _item_to_float(item: Any) -> float:
-    if item is None or item is pd.NA or (isinstance(item, str) and not item.strip()):
+    if item is None or item is pd.NA or item is pd.NaT:
+        return float("nan")
+    if isinstance(item, str) and item.strip().lower() in _MISSING:
         return float("nan")
     if isinstance(item, bool | np.bool_):
         raise TypeError("a truth value is not a number")

@@ -11,7 +11,7 @@ from scipy.optimize import brentq
 from scalinglaws.core.law import Law
 from scalinglaws.errors import FitError
 from scalinglaws.fitting.absolute import to_vertex
-from scalinglaws.fitting.model import Model, bind
+from scalinglaws.fitting.model import Model, bind, term_shares, to_natural
 from scalinglaws.fitting.objective import (
     HUBER_FACTOR,
     BoolArray,
@@ -27,11 +27,18 @@ from scalinglaws.fitting.starts import Candidates, find_starts
 
 # Two minima are the same one when their objectives agree to this, relative.
 SAME_MINIMUM = 1e-9
+# Two equally low minima are different when a term's share of the law differs by this much.
+_OTHER_DIVISION = 1e-4
 _WARM_STEPS = 15
 _NEWTON_STEPS = 30
-_LAST_STEPS = 400
+_LAST_STEPS = 300
+# Logarithms of coefficients stay where exp neither over- nor underflows.
+_MOST_LOG = 690.0
 # A row this many times above the best is given up after the safe steps, and one this much above
 # it after the Newton steps.
+# With fewer runs than this many times the parameters, the scale of the residuals is at least this
+# share of the one of least squares.
+_FEW, _LEAST_SHARE = 3, 0.5
 _HOPELESS, _LATE = 10.0, 1.01
 # Huber thresholds, in units of the residuals' scale, on the way to absolute deviations.
 _TOWARDS_ABSOLUTE = (0.3, 0.03, 1e-3, 1e-5)
@@ -61,9 +68,9 @@ class Problem:
         low = np.array([p.lower for p in self.law.parameters])
         high = np.array([p.upper for p in self.law.parameters])
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.where(self.positive, np.log(low), low), np.where(
-                self.positive, np.log(high), high
-            )
+            low = np.where(self.positive, np.maximum(np.log(low), -_MOST_LOG), low)
+            high = np.where(self.positive, np.minimum(np.log(high), _MOST_LOG), high)
+        return low, high
 
 
 @dataclass(frozen=True)
@@ -93,6 +100,7 @@ class Estimate:
     n_agreeing: int
     n_minima: int
     decrement: float
+    alternatives: FloatArray  # natural values of other minima that are equally low
 
 
 def estimate(problem: Problem) -> Estimate:
@@ -115,6 +123,7 @@ def estimate(problem: Problem) -> Estimate:
             return run.best(run.own_delta())
         run.to_huber(problem.delta)
         return run.best(problem.delta)
+    run.least_squares()
     for factor in _TOWARDS_ABSOLUTE:
         run.to_huber(factor * run.residual_scale())
     return run.vertex()
@@ -149,6 +158,7 @@ class _Polisher:
         self.lower, self.upper = problem.bounds()
         self.amplitude = np.array([p.positive and p.linear for p in problem.law.parameters])
         self.kinds = candidates.free.copy()
+        self.least_squares_scale = 0.0
         self.weights = problem.weights[None, :]
         self.loss = Loss("squared")
         self.solution = self._minimise(self.loss, candidates.theta, majorise=True, steps=0)
@@ -208,8 +218,21 @@ class _Polisher:
         winner = self._winner()
         residuals = self.model.residuals(self.solution.theta[winner][None])[0]
         n_free = int(self.free[winner].sum())
-        tiny = 1e-14 * max(1.0, self.model.magnitude)
-        return max(robust_scale(residuals, self.problem.weights, n_free), tiny)
+        scale = robust_scale(residuals, self.problem.weights, n_free)
+        n = int((self.problem.weights > 0).sum())
+        if n <= _FEW * n_free:
+            # about as many residuals as parameters are zero by construction, and the median is too
+            scale = max(scale, _LEAST_SHARE * self.least_squares_scale)
+        return max(scale, 1e-14 * max(1.0, self.model.magnitude))
+
+    def least_squares(self) -> None:
+        """To the bottom of least squares, and keep its scale of residuals."""
+        self.newton(Loss("squared"))
+        winner = self._winner()
+        used = int((self.problem.weights > 0).sum())
+        dof = max(1, used - int(self.free[winner].sum()))
+        mean = self.solution.value[winner] / self.problem.weights.sum() * used / dof
+        self.least_squares_scale = float(np.sqrt(mean))
 
     def own_delta(self) -> float:
         """Huber threshold at 1.345 times the scale of the residuals of the fit that it gives.
@@ -217,7 +240,7 @@ class _Polisher:
         The winner alone looks for the fixed point, by Brent's method in log delta; all candidates
         are brought to the first threshold and to the last.
         """
-        self.newton(Loss("squared"))
+        self.least_squares()
         first = HUBER_FACTOR * self.residual_scale()
         self.to_huber(first)
         theta, free = self.solution.theta, self.free
@@ -262,12 +285,26 @@ class _Polisher:
             free=self.free[winner],
             value=float(value[winner]),
             delta=delta,
-            converged=bool(self.solution.converged[winner]),
+            converged=bool(self.solution.converged[winner] or perfect),
+            alternatives=self._alternatives(winner),
             n_starts=n_starts,
             n_agreeing=n_starts if perfect else int((same_kind & (value <= limit)).sum()),
-            n_minima=_count_distinct(value[settled & same_kind], self._rounding()),
+            n_minima=max(1, _count_distinct(value[settled & same_kind], self._rounding())),
             decrement=float(self.solution.decrement[winner]),
         )
+
+    def _alternatives(self, winner: int) -> FloatArray:
+        """Natural values of the rows that are as low as the winner but divide the law otherwise."""
+        value = self.solution.value
+        ties = np.flatnonzero(value <= value[winner] * (1 + SAME_MINIMUM) + self._rounding())
+        natural = to_natural(self.solution.theta, self.problem.positive)
+        own = term_shares(self.problem.law, self.problem.columns, natural[winner])
+        kept: list[FloatArray] = []
+        for row in ties:
+            shares = term_shares(self.problem.law, self.problem.columns, natural[row])
+            if np.abs(shares - own).max() > _OTHER_DIVISION:
+                kept.append(natural[row])
+        return np.array(kept).reshape(len(kept), natural.shape[1])
 
     def vertex(self) -> Estimate:
         """Least absolute deviations from the winner of the nearly absolute Huber fits."""
@@ -285,23 +322,29 @@ class _Polisher:
             n_agreeing=huber.n_agreeing,
             n_minima=huber.n_minima,
             decrement=vertex.promise,
+            alternatives=huber.alternatives,
         )
 
 
 def _root_near(function: Callable[[float], float], start: float) -> float:
     """A root of a function that falls through zero, from a guess."""
+    known: dict[float, float] = {}
+
+    def value(x: float) -> float:
+        # asked twice at one place, a warm-started solver may answer a little differently
+        if x not in known:
+            known[x] = function(x)
+        return known[x]
+
     low = high = start
-    value_low = value_high = function(start)
     step = 0.05
-    while value_low < 0 and step < 50:
-        low -= step
-        value_low, step = function(low), 2 * step
-    while value_high > 0 and step < 50:
-        high += step
-        value_high, step = function(high), 2 * step
-    if value_low == 0 or value_high == 0 or value_low < 0 or value_high > 0:
-        return low if abs(value_low) < abs(value_high) else high
-    return float(brentq(function, low, high, xtol=1e-15, rtol=1e-15, maxiter=60, disp=False))
+    while value(low) < 0 and step < 50:
+        low, step = low - step, 2 * step
+    while value(high) > 0 and step < 50:
+        high, step = high + step, 2 * step
+    if value(low) > 0 > value(high):
+        return float(brentq(value, low, high, xtol=1e-15, rtol=1e-15, maxiter=60, disp=False))
+    return min(known, key=lambda x: abs(known[x]))
 
 
 def _count_distinct(values: FloatArray, rounding: float) -> int:

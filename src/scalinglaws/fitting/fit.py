@@ -145,6 +145,8 @@ def fit(
     """
     check_options(method, objective, delta, scale, missing, units, confidence_level)
     frame = col.as_frame(runs)
+    if columns is not None and not isinstance(columns, Mapping):
+        raise TypeError(f"`columns` must map variables to column names; got {columns!r}.")
     law = resolve_law(law, frame, dict(columns or {}), y)
     if bounds:
         law = law.with_bounds(bounds)
@@ -202,6 +204,7 @@ def _fit_problem(problem: Problem, table: RunTable, method: str, confidence_leve
         theta=found.theta,
         covariance=assessment.covariance,
         null_space=assessment.null_space,
+        alternatives=found.alternatives,
     )  # fmt: skip
     _warn_of(assessment)
     return result
@@ -232,7 +235,8 @@ def _closed_form(problem: Problem, model: Model, aliases: Aliasing) -> Estimate:
     free[kept] = True
     residuals = model.residuals(theta[None, :])[0]
     value = float(problem.weights @ (residuals * residuals))
-    return Estimate(theta, free, value, None, True, 1, 1, 1, 0.0)
+    none = np.zeros((0, len(theta)))
+    return Estimate(theta, free, value, None, True, 1, 1, 1, 0.0, none)
 
 
 def _versions() -> dict[str, str]:

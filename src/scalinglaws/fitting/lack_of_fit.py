@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from scipy.special import fdtrc
 
 from scalinglaws.fitting.objective import FloatArray
@@ -44,7 +45,8 @@ def compare_with_repeats(
     variables : (runs, variables)
     residuals : (runs,)
     """
-    _, group = np.unique(variables, axis=0, return_inverse=True)
+    frame = pd.DataFrame(variables)
+    group = frame.groupby(list(frame.columns), sort=False).ngroup().to_numpy()
     counts = np.bincount(group)
     dof_repeats = int(len(residuals) - len(counts))
     dof_law = len(residuals) - n_estimated

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from scalinglaws.core.expression import Apply, Expression, Name, evaluate, names_in
 from scalinglaws.core.jets import Jet, differentiate
 from scalinglaws.core.law import Law
-from scalinglaws.core.structure import LogAffineTerm, log_affine_terms
+from scalinglaws.core.structure import LogAffineTerm, log_affine_terms, separate
 from scalinglaws.fitting.objective import BoolArray, FloatArray, IntArray, Loss, ScaleName
 
 # Elements of one (batch, rows) work array: 256 kB of float64, so that a dozen stay in cache.
@@ -63,10 +63,12 @@ class Model(Protocol):
 def bind(law: Law, columns: Mapping[str, FloatArray], y: FloatArray, scale: ScaleName) -> Model:
     """Bind a law to its columns; a sum of positive products gets the faster model."""
     positive = tuple(p.positive for p in law.parameters)
-    bases_positive = all(np.all(columns[v] > 0) for v in law.variables)
     terms = log_affine_terms(law.parsed.expression, law.parameter_names)
-    if terms is not None and bases_positive and _roles_agree(law, terms):
-        return LogAffineModel(law, terms, columns, y, scale)
+    if terms is not None and _roles_agree(law, terms):
+        with np.errstate(all="ignore"):
+            model = LogAffineModel(law, terms, columns, y, scale)
+        if model.is_finite:  # every base is positive in these runs
+            return model
     return GeneralModel(law, positive, columns, y, scale)
 
 
@@ -85,7 +87,30 @@ def _roles_agree(law: Law, terms: tuple[LogAffineTerm, ...]) -> bool:
 
 def to_natural(theta: FloatArray, positive: BoolArray) -> FloatArray:
     """Natural values from working values."""
-    return np.where(positive, np.exp(np.where(positive, theta, 0.0)), theta)
+    with np.errstate(over="ignore"):
+        return np.where(positive, np.exp(np.where(positive, theta, 0.0)), theta)
+
+
+def term_shares(law: Law, columns: Mapping[str, FloatArray], natural: FloatArray) -> FloatArray:
+    """Size of each term of a law relative to their sum, shape (terms, rows)."""
+    params = dict(zip(law.parameter_names, map(float, natural), strict=True))
+    names: dict[str, Any] = {**params, **columns}
+    n = len(next(iter(columns.values())))
+    sizes = []
+    with np.errstate(all="ignore"):
+        for term in separate(law.parsed.expression, law.parameter_names).terms:
+            size = np.abs(evaluate(term.rest, names))
+            if term.coefficient is not None:
+                amplitude = params[term.coefficient]
+                power = evaluate(term.power, names)
+                under_exp = not any(
+                    p.name == term.coefficient and p.role in ("coefficient", "offset")
+                    for p in law.parameters
+                )
+                size = size * np.abs(np.exp(amplitude * power) if under_exp else amplitude**power)
+            sizes.append(np.broadcast_to(np.nan_to_num(size), (n,)))
+        table = np.stack(sizes)
+        return np.asarray(np.nan_to_num(table / table.sum(axis=0)))
 
 
 class LogAffineModel:
@@ -145,6 +170,11 @@ class LogAffineModel:
     @property
     def metric(self) -> FloatArray:
         return self._metric
+
+    @property
+    def is_finite(self) -> bool:
+        """All logarithms exist."""
+        return all(np.isfinite(c).all() for c in (*self._constants, *self._slopes))
 
     def stacked_slopes(self) -> FloatArray:
         """Slopes of every term's logarithm at every run, shape (terms * rows, parameters)."""

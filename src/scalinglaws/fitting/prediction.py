@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from scalinglaws.core.structure import positive_variables
 from scalinglaws.errors import ExtrapolationWarning, IdentifiabilityWarning, warn
 from scalinglaws.fitting import columns as col
 from scalinglaws.fitting.objective import FloatArray
@@ -83,11 +84,11 @@ def predict(
     if not 0 < level < 1:
         raise ValueError(f"`confidence_level` must be between 0 and 1; got {level}.")
     if isinstance(data, pd.DataFrame):
-        columns = _columns_of(fit, data)
+        columns = _checked(fit, _columns_of(fit, data))
         return at(fit, columns, level).to_frame(data.index)
-    given = {**(data or {}), **variables}
+    given = {**dict({} if data is None else data), **variables}
     columns = {name: _values(name, value) for name, value in _named(fit, given).items()}
-    return at(fit, columns, level)
+    return at(fit, _checked(fit, columns), level)
 
 
 def at(fit: FitRecord, columns: Mapping[str, FloatArray], level: float) -> Prediction:
@@ -97,7 +98,7 @@ def at(fit: FitRecord, columns: Mapping[str, FloatArray], level: float) -> Predi
     estimate = np.broadcast_to(fit.law.value(fit.values, flat), (int(np.prod(shape)),))
     gradient = _working_gradient(fit, flat, estimate)
     std_error = np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", gradient, fit.covariance, gradient), 0))
-    lost = not_determined(fit, gradient)
+    lost = not_determined(fit, gradient) | _disputed(fit, flat, estimate)
     std_error = np.where(lost, np.inf, std_error)
     if lost.any():
         warn(
@@ -151,6 +152,17 @@ def not_determined(fit: FitRecord, gradient: FloatArray) -> npt.NDArray[np.bool_
     change = np.abs(gradient @ fit.null_space)
     size = np.abs(gradient) @ np.abs(fit.null_space)
     return np.asarray((change > 1e-6 * size + 1e-300).any(axis=1))
+
+
+def _disputed(
+    fit: FitRecord, columns: Mapping[str, FloatArray], estimate: FloatArray
+) -> npt.NDArray[np.bool_]:
+    """Points at which an equally good fit of the same runs says something else."""
+    disputed = np.zeros(len(estimate), dtype=np.bool_)
+    for row in fit.alternatives:
+        other = fit.law.value(dict(zip(fit.law.parameter_names, row, strict=True)), columns)
+        disputed |= np.abs(other - estimate) > 1e-6 * np.abs(estimate)
+    return disputed
 
 
 def times_beyond(fit: FitRecord, columns: Mapping[str, FloatArray]) -> FloatArray:
@@ -229,10 +241,21 @@ def constant_ratio(fit: FitRecord) -> float | None:
 def _values(name: str, value: Any) -> FloatArray:
     if isinstance(value, str):
         return np.asarray(parse_number(value))
+    if isinstance(value, list | tuple) and any(isinstance(item, str) for item in value):
+        return np.array([parse_number(item) for item in value])
     try:
-        array = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+        return np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"{name} must be a number or numbers; got {value!r}.") from error
-    if not np.all(np.isfinite(array) & (array > 0)):
-        raise ValueError(f"{name} must be positive and finite; got {value!r}.")
-    return array
+
+
+def _checked(fit: FitRecord, columns: dict[str, FloatArray]) -> dict[str, FloatArray]:
+    """Refuse values for which the law has none."""
+    positive = positive_variables(fit.law.parsed.expression, fit.law.variables)
+    for name, values in columns.items():
+        wrong = ~np.isfinite(values) | ((values <= 0) & (name in positive))
+        if np.any(wrong):
+            raise ValueError(
+                f"{name} must be positive and finite; got {np.ravel(values)[np.ravel(wrong)][0]:g}."
+            )
+    return columns

@@ -103,6 +103,7 @@ class FitRecord:
     theta: FloatArray = field(repr=False)
     covariance: FloatArray = field(repr=False)
     null_space: FloatArray = field(repr=False)
+    alternatives: FloatArray = field(repr=False)
 
     # --- coefficients ----------------------------------------------------------------------
 

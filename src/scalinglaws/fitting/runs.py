@@ -115,7 +115,11 @@ def _read_weights(frame: pd.DataFrame, weights: str | npt.ArrayLike | None) -> F
         return np.ones(len(frame))
     if isinstance(weights, str):
         return col.to_floats(frame[col.require(frame, weights, "`weights`")], weights)
-    array = np.asarray(weights, dtype=np.float64)
+    if isinstance(weights, pd.Series) and not weights.index.equals(frame.index):
+        if not weights.index.is_unique or set(weights.index) != set(frame.index):
+            raise DataError("`weights` has row labels that are not those of the runs.")
+        weights = weights.reindex(frame.index)
+    array = col.to_floats(pd.Series(np.ravel(np.asarray(weights))), "weights")
     if array.shape != (len(frame),):
         raise DataError(
             f"`weights` must have one number for each of the {len(frame)} runs; "
@@ -179,17 +183,19 @@ def _refuse_overflow(frame: pd.DataFrame, compute: FloatArray, name: str) -> Non
     n = col.to_floats(frame[n_column], n_column)
     d = col.to_floats(frame[d_column], d_column)
     wrapped: list[str] = []
-    for place in np.flatnonzero(6.0 * n * d >= 2.0**63):
+    for place in np.flatnonzero(6.0 * n * d >= 2.0**31):
         if not (np.isfinite(n[place]) and np.isfinite(d[place])):
             continue
         true = 6 * int(n[place]) * int(d[place])
-        around = (true + 2**63) % 2**64 - 2**63
-        # float64 keeps 53 of the 64 bits
-        if abs(compute[place] - around) <= 2.0**12 and abs(true - around) > 2.0**60:
+        for bits in (64, 32):
+            around = (true + 2 ** (bits - 1)) % 2**bits - 2 ** (bits - 1)
+            # float64 keeps 53 of the 64 bits
+            if abs(compute[place] - around) > 2.0**12 or abs(true - around) < 2.0 ** (bits - 4):
+                continue
             wrapped.append(f"{frame.index[int(place)]} ({compute[place]:.3g})")
     if wrapped:
         raise DataError(
-            f"Column {name!r} is 6*N*D computed in 64-bit integers, which overflowed in row"
+            f"Column {name!r} is 6*N*D computed in integers, which overflowed in row"
             f"{'s' if len(wrapped) > 1 else ''} {listed(wrapped)}. Compute it as 6.0 * N * D."
         )
 
@@ -216,7 +222,16 @@ def _check_units(table: RunTable, positive: Mapping[str, str]) -> None:
             continue
         gap = int(np.argmax(ratio))
         below, above = gap + 1, len(ordered) - gap - 1
-        # one lone tiny or huge run may be meant; two groups are two units
+        # two groups are two units; one lone tiny or huge run may be meant
+        if ratio[gap] >= _UNIT_GAP and min(below, above) < max(2, len(ordered) // 10):
+            few = table.values[variable] <= ordered[gap]
+            rows = table.index[few if below < above else ~few]
+            warn(
+                f"{name!r} of row{'s' if len(rows) > 1 else ''} "
+                f"{listed([str(label) for label in rows])} is more than {_UNIT_GAP:g} times apart "
+                "from that of every other run: is it in another unit?",
+                DataWarning,
+            )
         if ratio[gap] >= _UNIT_GAP and min(below, above) >= max(2, len(ordered) // 10):
             low = table.index[table.values[variable] <= ordered[gap]]
             raise DataError(

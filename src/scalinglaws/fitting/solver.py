@@ -27,6 +27,8 @@ _MOST_DAMPING = 1e12
 _GROWTH = (-0.9, 20.0)
 # Consecutive accepted steps without a decrease that counts, after which a flat valley is left.
 _PATIENCE = 4
+# A row that gains less than this, relative, in so many steps is given up.
+_WINDOW, _CRAWL = 40, 1e-8
 
 _ROWWISE = ("theta", "value", "decrement", "converged", "definite")
 
@@ -110,6 +112,7 @@ def minimise(
     decrement = np.full(n_batch, np.inf)
     idle = np.zeros(n_batch, dtype=np.intp)
     active = np.flatnonzero(np.isfinite(state.value))
+    earlier = state.value.copy()
     iteration = 0
     while len(active) and iteration < max_iterations:
         iteration += 1
@@ -146,6 +149,10 @@ def minimise(
         damping[active] = _next_damping(damping[active], ok, gain, accepted)
         stuck = (damping[active] > _MOST_DAMPING) | (idle[active] >= 12)
         flat = accepted & (idle[active] >= _PATIENCE)
+        if iteration % _WINDOW == 0:
+            crawling = earlier[active] - state.value[active] <= _CRAWL * scale
+            stuck |= crawling & ~arrived
+            earlier[active] = state.value[active]
         converged[active] = arrived | flat | (stuck & (decrement[active] <= 1e-9))
         active = active[~(arrived | flat | stuck)]
     return Solution(theta, state.value, decrement, converged, definite, iteration)

@@ -38,7 +38,7 @@ def read(path: str | Path) -> dict[str, Any]:
     """Fields of a saved fit; see `scalinglaws.load`."""
     try:
         values = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise FileFormatError(f"{path} is not a saved fit: it is not JSON ({error}).") from error
     if not isinstance(values, dict) or values.get("format") != FORMAT:
         raise FileFormatError(
@@ -46,14 +46,16 @@ def read(path: str | Path) -> dict[str, Any]:
             "fit.save(path)."
         )
     schema = values.get("schema")
-    if not isinstance(schema, int) or schema > SCHEMA:
+    if isinstance(schema, bool) or not isinstance(schema, int) or schema < 1:
+        raise FileFormatError(f"{path} is damaged: it has no valid schema number.")
+    if schema > SCHEMA:
         raise FileFormatError(
             f"{path} has schema {schema}, and this version of scalinglaws reads up to {SCHEMA}: "
             "it was saved by a newer version; update scalinglaws."
         )
     try:
         return from_dict(values)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise FileFormatError(f"{path} is damaged: {type(error).__name__}: {error}.") from error
 
 
@@ -75,6 +77,7 @@ def to_dict(fit: FitRecord) -> dict[str, Any]:
         "theta": _list(fit.theta),
         "covariance": [_list(row) for row in fit.covariance],
         "null_space": [_list(row) for row in fit.null_space],
+        "alternatives": [_list(row) for row in fit.alternatives],
         "runs": {
             "columns": dict(runs.columns),
             "target": runs.target,
@@ -131,6 +134,7 @@ def from_dict(values: Mapping[str, Any]) -> dict[str, Any]:
         theta=_array(values["theta"]),
         covariance=np.array([_array(r) for r in values["covariance"]]).reshape(p, p),
         null_space=np.array([_array(r) for r in values["null_space"]]).reshape(p, -1),
+        alternatives=np.array([_array(r) for r in values["alternatives"]]).reshape(-1, p),
         **plain,
     )  # fmt: skip
 
@@ -165,4 +169,6 @@ def _labels(index: pd.Index) -> list[Any]:
 def _label(label: Any) -> Any:
     """Row labels as JSON has them: numbers and text stay, anything else becomes text."""
     label = label.item() if isinstance(label, np.generic) else label
+    if isinstance(label, float) and not math.isfinite(label):
+        return str(label)
     return label if isinstance(label, int | float | str) else str(label)

@@ -71,7 +71,7 @@ def _lines(fit: FitRecord) -> list[tuple[str, str]]:
     runs = fit.runs
     used = [f"{v} = {name!r}" for v, name in runs.columns.items()]
     lines = [
-        ("law", f"{runs.target} ~ {fit.law.formula}"),
+        ("law", f"{runs.target} ~ {fit.law.formula.rpartition('~')[2].strip()}"),
         ("columns", ", ".join([*used, f"performance = {runs.target!r}"])),
         ("method", describe_method(fit)),
         ("residuals", _residual_line(fit)),

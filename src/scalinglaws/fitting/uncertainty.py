@@ -5,7 +5,8 @@ have the sandwich H^-1 (sum of psi^2 g g') H^-1 with the exact Hessian H of the 
 noise need not be the same everywhere and the loss need not be a likelihood; each residual is
 inflated by 1/(1 - leverage) (HC3: MacKinnon and White 1985, J. Econometrics 29), which keeps small
 tables honest. Where the loss has too few runs in its quadratic part for H to mean
-anything, as with absolute deviations, runs are resampled instead. Quantiles are Student's t with
+anything, as with absolute deviations, runs are resampled instead; where these are too few even for
+that, noise is taken to be equal and normal. Quantiles are Student's t with
 n - p degrees of freedom.
 """
 
@@ -23,9 +24,13 @@ from scalinglaws.fitting.solver import minimise, solve_positive_definite
 EXACT = "exact, Student t"
 SANDWICH = "sandwich HC3, Student t"
 BOOTSTRAP = "case bootstrap, Student t"
+EQUAL_NOISE = "equal noise, Student t"
+# Asymptotic variance of a median relative to a mean, for normal noise.
+MEDIAN_VARIANCE = np.pi / 2
 N_RESAMPLES = 500
 # Below this share of residuals in the quadratic part of the loss, the Hessian is mostly chance.
 _SMOOTH_SHARE = 0.5
+_SMOOTH_COUNT = 500
 _MOST_LEVERAGE = 0.98
 
 
@@ -55,8 +60,9 @@ def spread(residuals: FloatArray, weights: FloatArray, n_estimated: int) -> Spre
 
 def is_smooth(residuals: FloatArray, weights: FloatArray, delta: float | None) -> bool:
     """Whether enough residuals are in the quadratic part for the Hessian to mean anything."""
-    inside = float(weights @ (np.abs(residuals) <= (delta or 0.0)))
-    return inside >= _SMOOTH_SHARE * float(weights.sum())
+    inside = np.abs(residuals) <= (delta or 0.0)
+    share = float(weights @ inside) / float(weights.sum())
+    return share >= _SMOOTH_SHARE or int(inside.sum()) >= _SMOOTH_COUNT
 
 
 def least_squares_covariance(
@@ -99,8 +105,11 @@ def bootstrap_covariance(
     bounds: tuple[FloatArray, FloatArray],
     amplitude: BoolArray,
     rng: np.random.Generator,
-) -> FloatArray:
-    """Covariance over refits to resampled runs, all solved as one batch of weights."""
+) -> FloatArray | None:
+    """Covariance over refits to resampled runs, all solved as one batch of weights.
+
+    None where fewer than half of the refits have an answer, as with very few runs.
+    """
     n = len(weights)
     counts = rng.multinomial(n, np.full(n, 1 / n), N_RESAMPLES).astype(np.float64) * weights
     free = np.zeros((N_RESAMPLES, len(theta)), dtype=np.bool_)
@@ -114,7 +123,7 @@ def bootstrap_covariance(
     draws = solution.theta[solution.converged][:, kept]
     draws = draws[np.isfinite(draws).all(axis=1)]
     if len(draws) < N_RESAMPLES // 2:
-        return _spread_out(np.full((len(kept), len(kept)), np.nan), kept, len(theta))
+        return None
     return _spread_out(np.atleast_2d(np.cov(draws, rowvar=False)), kept, len(theta))
 
 

@@ -62,6 +62,7 @@ def plot_residuals(
     ax.scatter(values, residuals, **{**options, **dict(point or {})})
     log_axis(ax.xaxis, None if x == "fitted" else x, *padded(values.min(), values.max()))
     largest = 1.25 * max(float(np.abs(residuals).max()), noise if np.isfinite(noise) else 0.0)
+    ax.set_yscale("linear")
     ax.set_ylim(-largest, largest)
     unit = " %" if in_percent else ""
     ax.yaxis.set_major_formatter(
