@@ -25,7 +25,7 @@ def runs() -> pd.DataFrame:
 
 def test_a_missing_column_lists_those_that_exist(runs: pd.DataFrame) -> None:
     """And suggests the nearest."""
-    with pytest.raises(sl.DataError, match="No column 'los', named by `y`. .*Did you mean 'loss'"):
+    with pytest.raises(sl.DataError, match=r"No column 'los', named by `y`. .*Did you mean 'loss'"):
         sl.fit(runs, "chinchilla", y="los")
     with pytest.raises(sl.DataError, match="No column 'paramz', named by `columns` for N"):
         sl.fit(runs, "chinchilla", columns={"N": "paramz"})
@@ -170,7 +170,7 @@ def test_overflowed_compute_is_recognised(runs: pd.DataFrame) -> None:
     wrapped = runs.assign(N=n, D=d, C=6 * n * d)
     assert (wrapped["C"] < 0).any()
 
-    with pytest.raises(sl.DataError, match=r"computed in 64-bit integers.*6\.0 \* N \* D"):
+    with pytest.raises(sl.DataError, match=r"6\*N\*D computed in integers.*6\.0 \* N \* D"):
         sl.fit(wrapped, "power")
 
 
@@ -210,7 +210,7 @@ def test_a_constant_performance(runs: pd.DataFrame) -> None:
 def test_performance_that_goes_the_wrong_way(runs: pd.DataFrame) -> None:
     """A score that rises cannot be a sum of decaying terms."""
     rising = runs.assign(loss=1 / runs["loss"])
-    with pytest.warns(sl.IdentifiabilityWarning, match=r"loss rises with N \(rank correlation \+"):
+    with pytest.warns(sl.ScalingLawWarning, match=r"loss rises with N \(rank correlation \+"):
         fit = sl.fit(rising, "chinchilla")
 
     assert not fit.status.good
@@ -224,7 +224,8 @@ def test_fewer_runs_than_coefficients(runs: pd.DataFrame) -> None:
 
 def test_as_many_runs_as_coefficients_leave_no_intervals(runs: pd.DataFrame) -> None:
     """An exact fit says nothing of its own uncertainty."""
-    fit = sl.fit(runs.iloc[[0, 8, 19]], "power")
+    with pytest.warns(sl.IdentifiabilityWarning, match="3 runs for 3 coefficients"):
+        fit = sl.fit(runs.iloc[[0, 8, 19]], "power")
 
     assert fit.table["std_error"].isna().all()
     assert "no intervals: 3 runs leave no degrees of freedom" in fit.summary()
@@ -264,8 +265,8 @@ def test_mappings_and_foreign_frames_are_tables(runs: pd.DataFrame) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"objective": "hubber"}, "`objective` must be 'auto', 'squared', 'huber' or 'absolute'; "
-                                  "got 'hubber'. Did you mean 'huber'"),
+        ({"objective": "hubber"}, "got 'hubber'. Did you mean 'huber'"),
+        ({"objective": "mse"}, "must be 'auto', 'squared', 'huber' or 'absolute'; got 'mse'"),
         ({"method": "ols"}, "`method` must be 'auto', 'log-linear' or 'nls'; got 'ols'"),
         ({"scale": "linear"}, "`scale` must be 'log' or 'level'"),
         ({"missing": "omit"}, "`missing` must be 'raise' or 'drop'"),
@@ -273,8 +274,7 @@ def test_mappings_and_foreign_frames_are_tables(runs: pd.DataFrame) -> None:
         ({"delta": -1}, "`delta` must be a positive number or 'auto'; got -1"),
         ({"delta": 0.1, "objective": "squared"}, "objective='squared' has none"),
         ({"confidence_level": 95}, "`confidence_level` must be between 0 and 1; got 95"),
-        ({"fixed": {"gamma": 1}}, "`fixed` names 'gamma', which is no parameter of the law; "
-                                  "the parameters are E, A, alpha, B, beta"),
+        ({"fixed": {"gamma": 1}}, "`fixed` names 'gamma', .* the parameters are E, A, alpha, B"),
         ({"fixed": {"E": -1}}, "`fixed` holds E at -1, outside its range from 0 to inf"),
         ({"fixed": {"E": np.nan}}, "`fixed` holds E at nan"),
         ({"fixed": dict.fromkeys(["E", "A", "alpha", "B", "beta"], 1.0)}, "holds every parameter"),
@@ -306,7 +306,7 @@ def test_wrong_weights(runs: pd.DataFrame, weights: Any, message: str) -> None:
 
 def test_log_linear_is_refused_with_the_reason(runs: pd.DataFrame) -> None:
     """A sum has no linear logarithm; other losses are not least squares."""
-    with pytest.raises(sl.FitError, match="it is a sum of 3 terms.*Use method='nls'"):
+    with pytest.raises(sl.FitError, match=r"it is a sum of 3 terms.*Use method='nls'"):
         sl.fit(runs, "chinchilla", method="log-linear")
     with pytest.raises(sl.FitError, match="its logarithm is not linear in the parameters"):
         sl.fit(runs, "kaplan", method="log-linear")
@@ -318,7 +318,7 @@ def test_a_law_must_be_a_name_a_line_or_a_law(runs: pd.DataFrame) -> None:
     """Anything else is refused."""
     with pytest.raises(TypeError, match="`law` must be a name, one line of maths or a Law"):
         sl.fit(runs, 3)  # type: ignore[arg-type]
-    with pytest.raises(sl.FormulaError, match="No law is called 'chinchila'.*Did you mean"):
+    with pytest.raises(sl.FormulaError, match=r"No law is called 'chinchila'.*Did you mean"):
         sl.fit(runs, "chinchila")
 
 
@@ -355,3 +355,77 @@ def test_warnings_point_at_the_users_line(runs: pd.DataFrame) -> None:
         sl.fit(pd.concat([runs, runs.iloc[:1]]), "chinchilla")
 
     assert caught[0].filename == __file__
+
+
+def test_a_name_meant_as_a_column_is_no_parameter(runs: pd.DataFrame) -> None:
+    """Usual names and near misses of columns are refused in a formula."""
+    with pytest.raises(sl.FormulaError, match="'tokens' is no column of the table"):
+        sl.fit(runs, "loss ~ E + A/N**alpha + B/tokens**beta")
+    with pytest.raises(sl.FormulaError, match="meant as the column 'size'"):
+        sl.fit(runs.assign(size=runs["N"]), "loss ~ E + A/Size**alpha + B/D**beta")
+    with pytest.raises(sl.FormulaError, match="'loss' is the performance"):
+        sl.fit(runs, "loss ~ E + A*loss/N**alpha")
+
+
+def test_weights_follow_their_labels(runs: pd.DataFrame) -> None:
+    """A Series in another order is put in order; other labels are refused."""
+    weights = pd.Series(np.linspace(0.1, 2, len(runs)), index=runs.index)
+
+    shuffled = sl.fit(runs, "chinchilla", weights=weights.sample(frac=1, random_state=0))
+
+    pd.testing.assert_series_equal(
+        shuffled.params, sl.fit(runs, "chinchilla", weights=weights).params
+    )
+    with pytest.raises(sl.DataError, match="row labels that are not those of the runs"):
+        sl.fit(runs, "chinchilla", weights=weights.reset_index(drop=True))
+
+
+def test_the_scale_of_the_weights_does_not_matter(runs: pd.DataFrame) -> None:
+    """They are relative."""
+    one = sl.fit(runs, "chinchilla", weights=np.ones(36))
+    small = sl.fit(runs, "chinchilla", weights=np.full(36, 1e-4))
+
+    np.testing.assert_allclose(one.table.iloc[:, :4], small.table.iloc[:, :4], rtol=1e-7)
+    assert one.delta == pytest.approx(small.delta, rel=1e-9)
+
+
+def test_one_run_in_another_unit_is_mentioned(runs: pd.DataFrame) -> None:
+    """By row."""
+    odd = runs.copy()
+    odd.loc["r7", "N"] /= 1e6
+    with pytest.warns(sl.DataWarning, match="'N' of row r7 is more than 1000 times apart"):
+        sl.fit(odd, "power")
+
+
+@pytest.mark.parametrize("value", [-1.0, 0.0, np.nan, np.inf, "-7B"])
+def test_impossible_predictions(runs: pd.DataFrame, value: float | str) -> None:
+    """As a number, as text or in a frame."""
+    fit = sl.fit(runs, "chinchilla")
+    with pytest.raises(ValueError, match="N must be positive and finite"):
+        fit.predict(N=value, D=1e10)
+    if not isinstance(value, str):
+        with pytest.raises(ValueError, match="N must be positive and finite"):
+            fit.predict(pd.DataFrame({"N": [value], "D": [1e10]}))
+
+
+def test_few_runs_do_not_pretend(runs: pd.DataFrame) -> None:
+    """With five runs for four coefficients the intervals are wide, not collapsed."""
+    with pytest.warns(sl.ScalingLawWarning):
+        fit = sl.fit(runs.iloc[[0, 8, 15, 21, 28]], "kaplan")
+
+    errors = fit.table["std_error"].dropna()
+    assert (errors > 1e-3 * fit.params[errors.index].abs()).all()
+
+
+def test_an_exponent_that_runs_away_is_held(runs: pd.DataFrame) -> None:
+    """A term that only the smallest run sees is no law: nothing is infinite, and it is said."""
+    rng = np.random.default_rng(3)
+    n, d = 10 ** rng.uniform(7, 10, 40), 10 ** rng.uniform(8.5, 11.5, 40)
+    loss = (1.7 + 410 / d**0.28) * np.exp(0.01 * rng.standard_normal(40))
+
+    with pytest.warns(sl.ScalingLawWarning):
+        fit = sl.fit(pd.DataFrame({"N": n, "D": d, "loss": loss}), "chinchilla")
+
+    assert np.isfinite(fit.params.drop(["alpha", "A"])).all()
+    assert np.isfinite(fit.residuals).all()
+    assert np.isfinite(fit.predict(N=n.min(), D=1e10).estimate)

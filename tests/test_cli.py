@@ -53,8 +53,8 @@ def test_json_for_machines(table: Path, tmp_path: Path, capsys: pytest.CaptureFi
 def test_options_reach_the_fit(table: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Columns, fixed values, objective."""
     status = main(
-        ["fit", str(table), "--law", "loss ~ E + A/x**alpha", "--columns", "x=D", "--fixed", "E=1.7",
-         "--objective", "squared", "--scale", "level"]
+        ["fit", str(table), "--law", "loss ~ E + A/x**alpha", "--columns", "x=D",
+         "--fixed", "E=1.7", "--objective", "squared", "--scale", "level"]
     )  # fmt: skip
 
     out = capsys.readouterr().out
@@ -123,7 +123,7 @@ def test_the_demo_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
 
 def test_python_m_works() -> None:
     """python -m scalinglaws is the same program."""
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         [sys.executable, "-m", "scalinglaws", "--version"],
         capture_output=True,
         text=True,

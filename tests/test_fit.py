@@ -192,7 +192,7 @@ def test_bootstrap_errors_of_the_replication(epoch: pd.DataFrame) -> None:
 
 
 def test_a_floor_that_is_not_there_is_zero_and_said() -> None:
-    """No E in the data: it is found at exactly 0, has no standard error, and the verdict says so."""
+    """No E in the data: it is found at exactly 0, without standard error, and that is said."""
     runs = make_runs(noise=0.003, seed=3)
     n, d = runs["N"], runs["D"]
     rng = np.random.default_rng(0)

@@ -153,3 +153,43 @@ def test_the_floor_law_with_six_n_d(exact: pd.DataFrame) -> None:
 
     assert fit.table.loc[["a", "b", "c", "d"], "std_error"].isna().all()
     assert fit.table.loc["E", "std_error"] > 0
+
+
+def test_one_ratio_is_disputed_and_off_the_line_unknown() -> None:
+    """With D = 20N the terms of N and D cannot be told apart; off the line nothing is known."""
+    n = np.geomspace(3e7, 1e10, 18)
+    rng = np.random.default_rng(1)
+    loss = 1.7 + 400 / n**0.34 + 410 / (20 * n) ** 0.28
+    runs = pd.DataFrame(
+        {"N": n, "D": 20 * n, "loss": loss * np.exp(0.005 * rng.standard_normal(18))}
+    )
+
+    with pytest.warns(sl.IdentifiabilityWarning, match="These runs are fitted equally well"):
+        fit = sl.fit(runs, "chinchilla")
+
+    assert fit.status is sl.Status.NOT_IDENTIFIED
+    assert fit.table.loc[["A", "alpha", "B"], "std_error"].isna().all()
+    on_the_line = fit.predict(N=1e9, D=2e10)
+    assert np.isfinite(on_the_line.curve_high)
+    assert on_the_line.run_low < 1.7 + 400 / 1e9**0.34 + 410 / 2e10**0.28 < on_the_line.run_high
+    with pytest.warns(sl.IdentifiabilityWarning, match="do not determine the law"):
+        assert fit.predict(N=1e9, D=1e13).curve_high == np.inf
+
+
+def test_two_floors_are_one() -> None:
+    """E and E2 have only a sum; neither is said to be absent."""
+    with pytest.warns(sl.IdentifiabilityWarning, match="divide the law otherwise among E and E2"):
+        fit = sl.fit(make_runs(noise=0.005), "loss ~ E + E2 + A/N**alpha + B/D**beta")
+
+    assert fit.table.loc[["E", "E2"], "std_error"].isna().all()
+    assert fit.table.loc["alpha", "std_error"] > 0
+
+
+def test_a_product_of_parameters_is_one() -> None:
+    """alpha*k has no fixed linear combination to name."""
+    runs = make_runs(noise=0.005)
+    with pytest.warns(sl.ScalingLawWarning, match="cannot be told apart"):
+        fit = sl.fit(runs[runs["D"] == runs["D"].max()], "loss ~ E + A/N**(alpha*k)")
+
+    assert fit.table.loc[["alpha", "k"], "std_error"].isna().all()
+    assert fit.identified.empty

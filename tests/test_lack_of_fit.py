@@ -41,4 +41,19 @@ def test_without_repeats_nothing_is_claimed() -> None:
     """There is nothing to compare with."""
     rng = np.random.default_rng(0)
 
-    assert compare_with_repeats(rng.uniform(size=(20, 2)), rng.standard_normal(20), 5) is None
+    variables, residuals = rng.uniform(size=(20, 2)), rng.standard_normal(20)
+    assert compare_with_repeats(variables, residuals, np.ones(20), 5) is None
+
+
+def test_runs_without_weight_do_not_count() -> None:
+    """Bad runs that were given no weight are as good as dropped."""
+    runs = _with_repeats(0.005, 1)
+    runs.loc[runs.index[-6:], "loss"] *= 1.3
+    weights = np.ones(len(runs))
+    weights[-6:] = 0.0
+
+    weighted = sl.fit(runs, "chinchilla", weights=weights)
+    dropped = sl.fit(runs.iloc[:-6], "chinchilla")
+
+    assert weighted.status is dropped.status is sl.Status.CONVERGED
+    np.testing.assert_allclose(weighted.table.iloc[:, :4], dropped.table.iloc[:, :4], rtol=1e-6)

@@ -110,7 +110,7 @@ def test_missing_values_are_named() -> None:
              "alpha": ("exponent", False, 0.0)},
         ),
         ("a*N**b", {"a": ("coefficient", True, 0.0), "b": ("exponent", False, -np.inf)}),
-        ("E + a*N**b", {"b": ("exponent", False, -np.inf)}),
+        ("E + a*N**b", {"b": ("exponent", False, -10.0)}),
         ("c - A/N**alpha", {"c": ("offset", True, 0.0), "A": ("coefficient", True, 0.0)}),
         (
             "p - q*log(N)",
@@ -160,6 +160,6 @@ def test_laws_survive_pickle_and_json() -> None:
     """A law is its text and its bounds."""
     law = Law("loss ~ E + A/N**alpha", name="mine", bounds={"E": (0.5, np.inf)})
 
-    assert pickle.loads(pickle.dumps(law)) == law  # noqa: S301
+    assert pickle.loads(pickle.dumps(law)) == law
     assert Law.from_dict(law.to_dict()) == law
     assert law.latex == r"\mathrm{loss} = E + \frac{A}{N^{\alpha}}"

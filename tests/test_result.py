@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import pickle
+import re
 from pathlib import Path
 
 import numpy as np
@@ -65,7 +66,7 @@ def test_a_fit_does_not_change(fit: sl.Fit) -> None:
 def test_a_fit_pickles(fit: sl.Fit, doubtful: sl.Fit) -> None:
     """And says the same afterwards."""
     for one in (fit, doubtful):
-        back = pickle.loads(pickle.dumps(one))  # noqa: S301
+        back = pickle.loads(pickle.dumps(one))
         assert back.summary() == one.summary()
 
 
@@ -80,6 +81,8 @@ def test_golden_text(
     """What a user sees, whole; read these files, and delete one to have it written anew."""
     one: sl.Fit = request.getfixturevalue(which)
     text = one.summary() if kind == "txt" else one._repr_html_()
+    # the promise of a further step is rounding, and differs between machines
+    text = re.sub(r"promises \S+ of", "promises 0e+00 of", text)
     file = GOLDEN / f"{which}.{kind}"
     if not file.exists():
         file.write_text(text + "\n", encoding="utf-8")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -146,8 +148,6 @@ def test_no_random_start_finds_a_lower_minimum(seed: int) -> None:
     law = Law("E + A/N**alpha + B/D**beta")
     model = bind(law, {"N": n, "D": d}, y, "log")
     runs = pd.DataFrame({"N": n, "D": d, "loss": y})
-    import warnings
-
     with warnings.catch_warnings(action="ignore", category=sl.ScalingLawWarning):
         fit = sl.fit(runs, law, objective="squared")
 

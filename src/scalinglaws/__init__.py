@@ -1,7 +1,10 @@
 """Fit scaling laws to training runs, see whether to trust them, and extrapolate.
 
 >>> import scalinglaws as sl
->>> fit = sl.fit(sl.datasets.ladder(), "chinchilla")
+>>> runs = sl.datasets.ladder()
+>>> fit = sl.fit(runs[runs["D"] > 1.5e6], "kaplan")
+>>> print(fit.status)
+Converged: the optimum was reached, and different starting points agree on it.
 """
 
 from scalinglaws import datasets as datasets

@@ -98,7 +98,7 @@ def format_to(value: float, error: float) -> str:
     Examples
     --------
     >>> format_to(0.347310, 0.0154), format_to(2143.4, 1293.0)
-    ('0.347', '2140')
+    ('0.347', '2100')
     """
     if not math.isfinite(value):
         return format_plain(value)

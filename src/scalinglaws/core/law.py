@@ -165,7 +165,7 @@ class Law:
         found = []
         for name in self.parameter_names:
             role = roles[name]
-            low, high = self.bounds.get(name, (role.lower, math.inf))
+            low, high = self.bounds.get(name, (role.lower, role.upper))
             positive = role.kind != "exponent" and low >= 0 and (role.positive or low > 0)
             found.append(Parameter(name, role.kind, name not in searched, positive, low, high))
         return tuple(found)

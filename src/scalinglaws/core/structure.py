@@ -317,6 +317,7 @@ class LinearTerm:
     coefficient: str | None
     power: Expression
     rest: Expression
+    log_rest: Expression | None
 
 
 @dataclass(frozen=True)
@@ -345,7 +346,7 @@ def separate(expression: Expression, parameters: Collection[str]) -> Separation:
             for name in _linear_candidates(part, parameters)
             if occurrences.count(name) == 1 and not depends_on(outer, [name])
         ]
-        terms.append(_linear_term(part, own[0] if own else None))
+        terms.append(_linear_term(part, own[0] if own else None, parameters))
         linear.update(own[:1])
     searched = tuple(p for p in parameters if p not in linear)
     return Separation(tuple(terms), outer, searched)
@@ -371,21 +372,31 @@ def _linear_candidates(part: Product, parameters: Collection[str]) -> list[str]:
     return found
 
 
-def _linear_term(part: Product, coefficient: str | None) -> LinearTerm:
+def _linear_term(part: Product, coefficient: str | None, parameters: Collection[str]) -> LinearTerm:
     rest: Expression = ONE
     power: Expression = ONE
+    log_rest: Expression | None = ZERO
     for base, exponent in part.factors.items():
         if isinstance(base, Name) and base.name == coefficient:
             power = exponent
         elif base == _EULER:
             # exp(a + u) is the coefficient exp(a) times exp(u)
             without = {} if coefficient is None else {coefficient: ZERO}
-            rest = multiply(rest, Apply("exp", (substitute(exponent, without),)))
+            inner = substitute(exponent, without)
+            rest = multiply(rest, Apply("exp", (inner,)))
+            log_rest = None if log_rest is None else add(log_rest, inner)
         else:
             factor = base if exponent == ONE else Apply("**", (base, exponent))
             rest = multiply(rest, factor)
-    return LinearTerm(part.sign, coefficient, power, rest)
+            if log_rest is None or not _is_positive_factor(base, exponent, parameters):
+                log_rest = None
+            else:
+                log_rest = add(log_rest, multiply(exponent, Apply("log", (base,))))
+    return LinearTerm(part.sign, coefficient, power, rest, log_rest)
 
+
+_UNBOUNDED = float("inf")
+LARGEST_EXPONENT = 10.0
 
 # --- roles -----------------------------------------------------------------------------------
 
@@ -397,13 +408,15 @@ class Role:
     kind: str  # "coefficient", "offset", "exponent" or "shape"
     positive: bool  # worked on as a logarithm
     lower: float
+    upper: float
 
 
 def roles(expression: Expression, parameters: Collection[str]) -> dict[str, Role]:
     """The role of each parameter.
 
     A coefficient or an offset is positive when every part of the law is a product of positive
-    things. An exponent that only makes terms decay in a sum, as in ``A/N**alpha``, is not negative.
+    things. An exponent that only makes terms decay in a sum, as in ``A/N**alpha``, is not negative;
+    exponents of variables in a sum are at most 10 in size.
     """
     separation = separate(expression, parameters)
     parts = [
@@ -417,18 +430,23 @@ def roles(expression: Expression, parameters: Collection[str]) -> dict[str, Role
         for part in parts
         for base, exponent in part.factors.items()
     )
-    decaying = _only_decaying(parts, parameters) if len(parts) > 1 else set()
+    slopes = _exponent_slopes(parts, parameters) if len(parts) > 1 else {}
     found: dict[str, Role] = {}
     for name in parameters:
         in_base = [p for p in parts if Name(name) in p.factors]
         if name in in_exponents and not in_base:
-            found[name] = Role("exponent", False, 0.0 if name in decaying else -float("inf"))
+            low, high = -_UNBOUNDED, _UNBOUNDED
+            if name in slopes:
+                # a larger exponent makes its term an indicator of one run, not a law
+                decays = all(slope < 0 for slope in slopes[name])
+                low, high = 0.0 if decays else -LARGEST_EXPONENT, LARGEST_EXPONENT
+            found[name] = Role("exponent", False, low, high)
         elif in_base:
             alone = any(not (set(names_in_product(p)) - {name}) and p.sign > 0 for p in in_base)
             kind = "offset" if alone and len(parts) > 1 else "coefficient"
-            found[name] = Role(kind, all_positive, 0.0 if all_positive else -float("inf"))
+            found[name] = Role(kind, all_positive, 0.0 if all_positive else -_UNBOUNDED, _UNBOUNDED)
         else:
-            found[name] = Role("shape", False, -float("inf"))
+            found[name] = Role("shape", False, -_UNBOUNDED, _UNBOUNDED)
     return found
 
 
@@ -454,8 +472,8 @@ def _names_in_exponents(expression: Expression) -> set[str]:
     return found
 
 
-def _only_decaying(parts: list[Product], parameters: Collection[str]) -> set[str]:
-    """Exponents whose every use is ``variable ** -exponent``, with a plain number as the slope."""
+def _exponent_slopes(parts: list[Product], parameters: Collection[str]) -> dict[str, list[float]]:
+    """Exponents of variables, with the plain numbers that they are multiplied by."""
     slopes: dict[str, list[float]] = {}
     for part in parts:
         for base, exponent in part.factors.items():
@@ -466,7 +484,7 @@ def _only_decaying(parts: list[Product], parameters: Collection[str]) -> set[str
                 slope = decomposed[1].get(name) if decomposed else None
                 known = slope is not None and not names_in(slope)
                 slopes.setdefault(name, []).append(evaluate(slope, {}) if known and slope else 1.0)
-    return {name for name, values in slopes.items() if all(value < 0 for value in values)}
+    return slopes
 
 
 def positive_variables(expression: Expression, variables: Collection[str]) -> set[str]:

@@ -48,7 +48,7 @@ def to_vertex(
     value = float(weights @ np.abs(residuals))
     radius, promise = 0.1, np.inf
     for _ in range(_MOST_STEPS):
-        jacobian = model.jacobian(theta)[:, moving]
+        jacobian = np.nan_to_num(model.jacobian(theta)[:, moving], posinf=0.0, neginf=0.0)
         size = np.maximum(np.sqrt((jacobian**2).mean(axis=0)), 1e-300)
         # radius: the mean change of a residual along one parameter, in units of the residuals
         reach = radius * max(value / weights.sum(), 1e-15) / size

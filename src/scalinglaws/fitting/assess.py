@@ -389,7 +389,9 @@ class _Assessor:
     def _misfit(self) -> str | None:
         """A sentence where repeated runs show that the law itself is off."""
         variables = np.stack(list(self.table.values.values()), axis=1)
-        found = compare_with_repeats(variables, self.residuals, len(self.kept))
+        found = compare_with_repeats(
+            variables, self.residuals, self.problem.weights, len(self.kept)
+        )
         if found is None or not found.is_bad:
             return None
         if self.problem.scale == "log":
@@ -398,7 +400,8 @@ class _Assessor:
             scatter = format_plain(found.around_law, 2), format_plain(found.between_repeats, 2)
         return (
             f"Runs scatter by {scatter[0]} around the law, and repeated runs by {scatter[1]} among "
-            f"themselves ({found.dof_repeats} degrees of freedom). Look at fit.plot_residuals(), "
+            f"themselves ({found.dof_repeats} degrees of freedom): the law is off, or noise is "
+            "larger elsewhere. Look at fit.plot_residuals(), "
             "try another law, or leave out runs that it was not made for, such as the shortest; "
             "extrapolations of this fit are not to be trusted."
         )

@@ -23,13 +23,16 @@ from scalinglaws.fitting.objective import (
     robust_scale,
 )
 from scalinglaws.fitting.solver import Solution, minimise
-from scalinglaws.fitting.starts import Candidates, find_starts
+from scalinglaws.fitting.starts import Candidates, find_starts, lifted_starts
 
 # Two minima are the same one when their objectives agree to this, relative.
 SAME_MINIMUM = 1e-9
 # Two equally low minima are different when a term's share of the law differs by this much.
 _OTHER_DIVISION = 1e-4
+# An exponent of this size makes its term a constant.
+_CONSTANT = 1e-3
 _WARM_STEPS = 15
+_MOST_LIFTS = 3
 _NEWTON_STEPS = 30
 _LAST_STEPS = 300
 # Logarithms of coefficients stay where exp neither over- nor underflows.
@@ -117,11 +120,13 @@ def estimate(problem: Problem) -> Estimate:
     run.warm_up()
     if problem.objective == "squared":
         run.newton(Loss("squared"))
+        run.lift()
         return run.best(None)
     if problem.objective == "huber":
         if problem.delta is None:
             return run.best(run.own_delta())
         run.to_huber(problem.delta)
+        run.lift()
         return run.best(problem.delta)
     run.least_squares()
     for factor in _TOWARDS_ABSOLUTE:
@@ -241,7 +246,12 @@ class _Polisher:
         are brought to the first threshold and to the last.
         """
         self.least_squares()
-        first = HUBER_FACTOR * self.residual_scale()
+        delta = self._fixed_point(HUBER_FACTOR * self.residual_scale())
+        while self.lift():
+            delta = self._fixed_point(HUBER_FACTOR * self.residual_scale())
+        return delta
+
+    def _fixed_point(self, first: float) -> float:
         self.to_huber(first)
         theta, free = self.solution.theta, self.free
         winner = self._winner()
@@ -257,6 +267,36 @@ class _Polisher:
         """Logarithm of the threshold that the residuals ask for, over the one that they got."""
         self.newton(Loss("huber", float(np.exp(log_delta))))
         return float(np.log(HUBER_FACTOR * self.residual_scale())) - log_delta
+
+    def lift(self) -> bool:
+        """Give each coefficient at or near zero the chance to grow; True if that was better.
+
+        Its logarithm would need very many steps to come back from minus infinity.
+        """
+        improved = False
+        for _ in range(_MOST_LIFTS):
+            winner = self._winner()
+            starts = lifted_starts(
+                self.problem.law, self.problem.columns, self.problem.y,
+                self.solution.theta[winner], self.free[winner], self.problem.fixed,
+            )  # fmt: skip
+            if not len(starts.theta):
+                return improved
+            old = self.free, self.solution
+            best = self.solution.value[winner]
+            self.free = starts.free
+            self.solution = self._minimise(
+                self.loss, starts.theta, majorise=True, steps=_WARM_STEPS
+            )
+            self.newton(self.loss)
+            lower = np.nanmin(self.solution.value) < best * (1 - SAME_MINIMUM) - self._rounding()
+            if not lower:
+                self.free, self.solution = old
+                return improved
+            self.free = np.concatenate([old[0], self.free])
+            self.solution = old[1].joined(self.solution)
+            improved = True
+        return False  # still improving: enough
 
     def _winner(self) -> int:
         """Best row; among equals the one with most coefficients at zero."""
@@ -300,7 +340,10 @@ class _Polisher:
         natural = to_natural(self.solution.theta, self.problem.positive)
         own = term_shares(self.problem.law, self.problem.columns, natural[winner])
         kept: list[FloatArray] = []
+        exponents = np.array([p.role == "exponent" for p in self.problem.law.parameters])
         for row in ties:
+            if np.any(exponents & self.free[row] & (np.abs(natural[row]) < _CONSTANT)):
+                continue  # a term that is constant only repeats the floor
             shares = term_shares(self.problem.law, self.problem.columns, natural[row])
             if np.abs(shares - own).max() > _OTHER_DIVISION:
                 kept.append(natural[row])

@@ -15,7 +15,8 @@ from scipy.special import fdtrc
 from scalinglaws.fitting.objective import FloatArray
 
 _LEAST_REPEATS = 4  # degrees of freedom of the noise
-_LEVEL = 0.01
+_LEAST_POINTS = 2  # repeated at so many places, since noise may differ between them
+_LEVEL = 0.001
 _LEAST_RATIO = 1.5  # a tiny misfit in a huge table is not worth a warning
 
 
@@ -36,26 +37,30 @@ class Comparison:
 
 
 def compare_with_repeats(
-    variables: FloatArray, residuals: FloatArray, n_estimated: int
+    variables: FloatArray, residuals: FloatArray, weights: FloatArray, n_estimated: int
 ) -> Comparison | None:
     """Compare the two scatters; None where there are too few repeated runs.
 
     Parameters
     ----------
     variables : (runs, variables)
-    residuals : (runs,)
+    residuals, weights : (runs,)
+        Runs without weight are left out.
     """
-    frame = pd.DataFrame(variables)
+    used = weights > 0
+    r, w = residuals[used], weights[used] / weights[used].mean()
+    frame = pd.DataFrame(variables[used])
     group = frame.groupby(list(frame.columns), sort=False).ngroup().to_numpy()
     counts = np.bincount(group)
-    dof_repeats = int(len(residuals) - len(counts))
-    dof_law = len(residuals) - n_estimated
+    dof_repeats = int(len(r) - len(counts))
+    dof_law = len(r) - n_estimated
     dof_misfit = dof_law - dof_repeats
-    if dof_repeats < _LEAST_REPEATS or dof_misfit < 1:
+    too_few = dof_repeats < _LEAST_REPEATS or int((counts > 1).sum()) < _LEAST_POINTS
+    if too_few or dof_misfit < 1:
         return None
-    means = np.bincount(group, residuals) / counts
-    pure = float(np.sum((residuals - means[group]) ** 2))
-    whole = float(residuals @ residuals)
+    means = np.bincount(group, w * r) / np.bincount(group, w)
+    pure = float(w @ (r - means[group]) ** 2)
+    whole = float(w @ (r * r))
     if pure <= 0 or whole <= pure:
         return None
     ratio = ((whole - pure) / dof_misfit) / (pure / dof_repeats)

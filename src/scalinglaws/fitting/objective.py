@@ -55,8 +55,8 @@ class Loss:
 def robust_scale(residuals: FloatArray, weights: FloatArray, n_parameters: int) -> float:
     """Standard deviation of the residuals' core: a normalised, weighted median of absolute values.
 
-    With weights as repetitions the answer is that of the repeated table. The factor
-    sqrt(n/(n-p)) makes up for the fitted parameters.
+    Only the ratios of the weights matter. The factor sqrt(n/(n-p)), with n the number of runs that
+    have weight, makes up for the fitted parameters.
     """
     size = np.abs(residuals)
     order = np.argsort(size)
@@ -66,5 +66,5 @@ def robust_scale(residuals: FloatArray, weights: FloatArray, n_parameters: int) 
     low = int(np.searchsorted(cumulative, 0.5 * total * (1 - 1e-12)))
     high = int(np.searchsorted(cumulative, 0.5 * total * (1 + 1e-12)))
     median = 0.5 * (size[order[low]] + size[order[min(high, len(order) - 1)]])
-    n = max(total, n_parameters + 1.0)
+    n = max(int((weights > 0).sum()), n_parameters + 1)
     return float(median / _NORMAL_MEDIAN * np.sqrt(n / (n - n_parameters)))

@@ -154,7 +154,8 @@ def load(path: str | Path) -> Fit:
     --------
     >>> import tempfile, pathlib
     >>> import scalinglaws as sl
-    >>> fit = sl.fit(sl.datasets.ladder(), "power", columns={"N": "N", "D": "D"})
+    >>> runs = sl.datasets.ladder()
+    >>> fit = sl.fit(runs[runs["D"] > 1.5e6], "kaplan")
     >>> path = pathlib.Path(tempfile.mkdtemp()) / "fit.json"
     >>> fit.save(path)
     >>> bool((sl.load(path).params == fit.params).all())

@@ -22,6 +22,8 @@ _ROUNDING = 4e-16
 # Changes of the objective, relative, that are rounding in a sum over many runs.
 _LOST_IN_ROUNDING = 1e-13
 _FIRST_DAMPING = 1e-3
+_RENEWED_DAMPING = 1e-7
+_LEAST_DAMPING = 1e-10
 _MOST_DAMPING = 1e12
 # Relative change of a growing coefficient in one step.
 _GROWTH = (-0.9, 20.0)
@@ -64,6 +66,11 @@ class Solution:
         k = np.asarray(rows)
         rows_of = {name: getattr(self, name)[k] for name in _ROWWISE}
         return Solution(**rows_of, n_iterations=self.n_iterations)
+
+    def joined(self, other: Solution) -> Solution:
+        """The rows of both."""
+        rows = {n: np.concatenate([getattr(self, n), getattr(other, n)]) for n in _ROWWISE}
+        return Solution(**rows, n_iterations=self.n_iterations + other.n_iterations)
 
     def put(self, rows: IntArray, other: Solution) -> None:
         """Replace some rows by those of another solution."""
@@ -257,8 +264,8 @@ def _next_damping(
     """Less after a step that kept its promise, more after one that did not."""
     good = accepted & (gain > 0.75)
     bad = ~ok | ~accepted | (gain < 0.25)
-    smaller = np.where(damping > 1e-6, damping * 0.1, 0.0)
-    larger = np.maximum(damping * 8.0, _FIRST_DAMPING)
+    smaller = np.where(damping > _LEAST_DAMPING, damping * 0.1, 0.0)
+    larger = np.maximum(damping * 8.0, _RENEWED_DAMPING)
     return np.where(bad, larger, np.where(good, smaller, damping))
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from scalinglaws.core.expression import Apply, Expression, Name, evaluate, names_in, walk
 from scalinglaws.core.law import Law, Parameter
-from scalinglaws.core.structure import Separation, depends_on, separate
+from scalinglaws.core.structure import ONE, Separation, depends_on, separate
 from scalinglaws.fitting.objective import BoolArray, FloatArray, IntArray, ScaleName
 
 # Exponents searched, as sizes; published ones lie between 0.03 and 2.
@@ -27,7 +27,12 @@ _MOST_SPACE_FILLING_POINTS = 4000
 _MOST_LINEAR = 5  # every set of zero coefficients is tried up to here
 _MOST_ROWS = 2000  # of the table, for the search alone
 _BASINS = 8
-_BASINS_OF_SUBSET = 2
+# Shares of the smallest performance at which a vanished term is brought back, the exponents then
+# tried, and the share below which a term counts as vanished.
+_LIFTS = (1e-4, 1e-2, 0.1, 0.3)
+_LIFT_EXPONENTS = (0.05, 0.2, 0.6, 1.5)
+_AT_WORK = 1e-3
+_BASINS_OF_SUBSET = 3
 
 
 @dataclass
@@ -57,11 +62,83 @@ def find_starts(
     return search.candidates()
 
 
+def lifted_starts(
+    law: Law,
+    columns: Mapping[str, FloatArray],
+    y: FloatArray,
+    theta: FloatArray,
+    free: BoolArray,
+    fixed: Mapping[str, float],
+) -> Candidates:
+    """From a minimum, new starts in which one coefficient at or near zero is at work.
+
+    Parameters
+    ----------
+    theta, free : working parameters of the minimum, and which of them moved
+    """
+    names = law.parameter_names
+    parameters = {p.name: p for p in law.parameters}
+    values = dict(zip(names, theta, strict=True))
+    new_theta: list[FloatArray] = []
+    new_free: list[BoolArray] = []
+    terms = separate(law.parsed.expression, names)
+    for term in terms.terms if terms.outer == ONE else ():
+        parameter = parameters.get(term.coefficient or "")
+        if parameter is None or parameter.name in fixed or term.log_rest is None:
+            continue
+        if not (parameter.positive and parameter.lower <= 0) or term.power != ONE:
+            continue
+        exponents = [n for n in names_in(term.log_rest) if n in parameters and n not in fixed]
+        idle = [n for n in exponents if not free[names.index(n)]]
+        for sizes in itertools.product(*(_lift_values(parameters[n]) for n in idle)):
+            trial = {**values, **fixed, **dict(zip(idle, sizes, strict=True))}
+            rest = np.broadcast_to(evaluate(term.log_rest, {**trial, **columns}), y.shape)
+            if values[parameter.name] + rest.max() > np.log(y.min()) + np.log(_AT_WORK):
+                continue  # it is at work already
+            for share in _LIFTS:
+                point = theta.copy()
+                for name, size in zip(idle, sizes, strict=True):
+                    point[names.index(name)] = size
+                point[names.index(parameter.name)] = np.log(share * y.min()) - rest.max()
+                moving = free.copy()
+                moving[[names.index(n) for n in (parameter.name, *idle)]] = True
+                new_theta.append(point)
+                new_free.append(moving)
+    if not new_theta:
+        return Candidates(np.zeros((0, len(names))), np.zeros((0, len(names)), bool))
+    return Candidates(np.stack(new_theta), np.stack(new_free))
+
+
+def _lift_values(parameter: Parameter) -> list[float]:
+    """Exponents tried for a term that is brought back."""
+    sizes = [s for s in _LIFT_EXPONENTS if parameter.lower <= s <= parameter.upper]
+    return sizes + [-s for s in _LIFT_EXPONENTS if parameter.lower <= -s <= parameter.upper]
+
+
 def _sample(n_rows: int) -> IntArray:
     """Evenly spread rows: enough for a start, whatever the size of the table."""
     if n_rows <= _MOST_ROWS:
         return np.arange(n_rows)
     return np.linspace(0, n_rows - 1, _MOST_ROWS).astype(np.intp)
+
+
+@dataclass
+class _Grid:
+    """The linear problem at each point searched.
+
+    Attributes
+    ----------
+    columns : (points, linear + 1, rows)
+        Scaled columns of the linear terms and, last, of the target.
+    shifts : (points, linear)
+        Logarithm by which each term was divided.
+    outer : (points, 1)
+        The outer power.
+    """
+
+    columns: FloatArray
+    shifts: FloatArray
+    outer: FloatArray
 
 
 class _Search:
@@ -133,12 +210,17 @@ class _Search:
         known |= {name: np.full((1, 1), value) for name, value in self.fixed.items()}
         found: list[tuple[FloatArray, BoolArray]] = []
         with np.errstate(all="ignore"):
-            moments = self._moments(known, len(points))
+            grid = self._grid(known, len(points))
+            moments = grid.columns @ grid.columns.transpose(0, 2, 1)
             for subset in self._subsets():
                 solution, loss = self._solve(moments, subset)
+                if self.separation.outer != ONE:
+                    loss = np.where(np.isfinite(loss), self._true_loss(grid, solution), np.inf)
                 n_best = _BASINS if len(subset) == len(self.linear) else _BASINS_OF_SUBSET
                 for place in self._basins(points, loss, n_best):
-                    theta, free = self._assemble(known, place, solution[place], subset)
+                    theta, free = self._assemble(
+                        known, place, solution[place], grid.shifts[place], subset
+                    )
                     if np.isfinite(np.where(free, theta, 0.0)).all():
                         found.append((theta, free))
         if not found:
@@ -170,8 +252,8 @@ class _Search:
         assert name is not None
         return self.parameters[name]
 
-    def _moments(self, known: Mapping[str, FloatArray], n_points: int) -> FloatArray:
-        """Second moments of the linear terms' columns and, last, the target, at each point."""
+    def _grid(self, known: Mapping[str, FloatArray], n_points: int) -> _Grid:
+        """The linear problem at each point, scaled so that its residuals are those of the fit."""
         values: dict[str, FloatArray] = {**known, **self.columns}
         shape = (n_points, len(self.y))
 
@@ -179,25 +261,45 @@ class _Search:
             return np.broadcast_to(np.asarray(evaluate(expression, values), float), shape)
 
         outer = on_grid(self.separation.outer)[:, :1]
-        inner_target = self.y ** (1.0 / outer) if np.any(outer != 1.0) else self.y
+        target = self.y ** (1.0 / outer) if self.separation.outer != ONE else self.y
         # residuals of log f, or of f, to first order in the linear part
-        size = outer / inner_target
+        size = outer / target
         if self.scale == "level":
             size = size * self.y
         size = size * np.sqrt(self.weights)
-        remainder = np.broadcast_to(inner_target, shape)
-        table = np.empty((n_points, len(self.linear) + 1, len(self.y)))
+        remainder = np.broadcast_to(target, shape)
+        columns = np.empty((n_points, len(self.linear) + 1, len(self.y)))
+        shifts = np.zeros((n_points, len(self.linear)))
         for k, term in enumerate(self.separation.terms):
+            if k in self.linear and term.log_rest is not None:
+                # N**-large underflows: taken at its largest, and the rest put into the coefficient
+                place = self.linear.index(k)
+                log_rest = on_grid(term.log_rest)
+                shifts[:, place] = log_rest.max(axis=1)
+                rest = term.sign * np.exp(log_rest - shifts[:, [place]])
+                columns[:, place] = rest * size
+                continue
             rest = term.sign * on_grid(term.rest)
             if k in self.linear:
-                table[:, self.linear.index(k)] = rest * size
+                columns[:, self.linear.index(k)] = rest * size
             elif term.coefficient is None:
                 remainder = remainder - rest
             else:
                 amplitude = self._amplitude(term.coefficient, on_grid(term.power))
                 remainder = remainder - amplitude * rest
-        table[:, -1] = remainder * size
-        return np.asarray(table @ table.transpose(0, 2, 1))
+        columns[:, -1] = remainder * size
+        return _Grid(columns, shifts, outer)
+
+    def _true_loss(self, grid: _Grid, solution: FloatArray) -> FloatArray:
+        """Squared residuals of the solved law itself; to first order S/T - 1 is not log(S/T)."""
+        gap = np.einsum("gkn,gk->gn", grid.columns[:, :-1], solution) - grid.columns[:, -1]
+        root = np.sqrt(self.weights)
+        if self.scale == "level":
+            residual = root * self.y * ((1 + gap / (grid.outer * self.y * root)) ** grid.outer - 1)
+        else:
+            residual = root * grid.outer * np.log1p(gap / (grid.outer * root))
+        loss = (residual * residual).sum(axis=1)
+        return np.asarray(np.where(np.isfinite(loss), loss, np.inf))
 
     def _amplitude(self, name: str, power: FloatArray) -> FloatArray:
         """What a fixed coefficient multiplies its term by."""
@@ -244,7 +346,7 @@ class _Search:
         unit = _ranks(points)
         taken: list[int] = []
         spacing = 2.1 / len(points) ** (1 / points.shape[1])
-        for place in order[: 40 * n_best]:
+        for place in order[: 100 * n_best]:
             apart = np.abs(unit[taken] - unit[place]).max(axis=1) if taken else np.array([np.inf])
             if apart.min() > spacing:
                 taken.append(int(place))
@@ -257,6 +359,7 @@ class _Search:
         known: Mapping[str, FloatArray],
         place: int,
         solution: FloatArray,
+        shift: FloatArray,
         subset: tuple[int, ...],
     ) -> tuple[FloatArray, BoolArray]:
         """Working parameters of one candidate, and which of them may move."""
@@ -271,9 +374,9 @@ class _Search:
             slot = self.names.index(parameter.name)
             if self._is_amplitude_positive(k):
                 power = float(evaluate(term.power, scalars))
-                theta[slot] = np.log(solution[k]) / power if k in subset else -np.inf
+                theta[slot] = (np.log(solution[k]) - shift[k]) / power if k in subset else -np.inf
             else:
-                theta[slot] = solution[k]
+                theta[slot] = np.sign(solution[k]) * np.exp(np.log(np.abs(solution[k])) - shift[k])
         free = np.array([name not in self.fixed for name in self.names])
         gone = [self._coefficient(k).name for k in range(len(self.linear)) if k not in subset]
         for name in self._without_effect(gone) | set(gone):

@@ -128,7 +128,7 @@ def _evidence_line(fit: FitRecord) -> str:
         return f"closed form; condition number {format_error(evidence.condition)}"
     return (
         f"{evidence.n_agreeing} of {plural(evidence.n_starts, 'start')} agree; a further step "
-        f"promises {max(evidence.decrement, 0.0):.0e} of the objective; condition number "
+        f"promises {abs(evidence.decrement):.0e} of the objective; condition number "
         f"{format_error(evidence.condition)}"
     )
 

@@ -110,8 +110,9 @@ def bootstrap_covariance(
 
     None where fewer than half of the refits have an answer, as with very few runs.
     """
-    n = len(weights)
-    counts = rng.multinomial(n, np.full(n, 1 / n), N_RESAMPLES).astype(np.float64) * weights
+    used = weights > 0
+    n = int(used.sum())
+    counts = rng.multinomial(n, used / n, N_RESAMPLES).astype(np.float64) * weights
     free = np.zeros((N_RESAMPLES, len(theta)), dtype=np.bool_)
     free[:, kept] = True
     start = np.repeat(theta[None, :], N_RESAMPLES, axis=0)

@@ -1,0 +1,69 @@
+"""Every snippet of the documents runs, and the notebook from top to bottom."""
+
+from __future__ import annotations
+
+import doctest
+import re
+import warnings
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pytest
+
+import scalinglaws as sl
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = ["README.md", "docs/tutorial.md", "docs/how-to.md"]
+_BLOCK = re.compile(r"^```(python|pycon)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_python_blocks_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the order of the document and in one namespace; sessions are also checked as doctests."""
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    with warnings.catch_warnings(action="ignore", category=sl.ScalingLawWarning):
+        for kind, source in _BLOCK.findall((ROOT / name).read_text(encoding="utf-8")):
+            if kind == "python":
+                exec(compile(source, name, "exec"), names)
+                continue
+            for example in doctest.DocTestParser().get_examples(source):
+                if example.exc_msg is None:
+                    exec(compile(example.source, name, "exec"), names)
+    plt.close("all")
+
+
+@pytest.mark.parametrize("name", [*DOCUMENTS, "docs/explanation.md", "CONTRIBUTING.md"])
+def test_links_to_files_exist(name: str) -> None:
+    """Relative links and pictures."""
+    file = ROOT / name
+    for target in re.findall(r"\]\(([^)#:]+)\)", file.read_text(encoding="utf-8")):
+        assert (file.parent / target).exists(), target
+
+
+def test_the_notebook_runs() -> None:
+    """examples/first_fit.ipynb, every cell."""
+    with warnings.catch_warnings(action="ignore"):
+        nbformat = pytest.importorskip("nbformat", exc_type=ImportError)
+        nbclient = pytest.importorskip("nbclient", exc_type=ImportError)
+        notebook = nbformat.read(ROOT / "examples" / "first_fit.ipynb", as_version=4)
+        nbclient.NotebookClient(notebook, timeout=300, kernel_name="python3").execute()
+
+    outputs = [out for cell in notebook.cells for out in cell.get("outputs", [])]
+    assert not [out for out in outputs if out["output_type"] == "error"]
+    assert any("image/png" in out.get("data", {}) for out in outputs)
+    assert any("text/html" in out.get("data", {}) for out in outputs)
+
+
+def test_the_ladder_table_is_the_shipped_one() -> None:
+    """examples/ladder/ladder.csv and the packaged file are the same bytes."""
+    shipped = ROOT / "src" / "scalinglaws" / "datasets" / "ladder.csv"
+
+    assert (ROOT / "examples" / "ladder" / "ladder.csv").read_bytes() == shipped.read_bytes()
+
+
+def test_public_text_speaks_of_the_project_alone() -> None:
+    """No absolute paths of anyone's machine."""
+    for file in ROOT.glob("**/*.md"):
+        if not any(part.startswith(".") for part in file.relative_to(ROOT).parts):
+            assert "/work/" not in file.read_text(encoding="utf-8"), file
