@@ -41,8 +41,9 @@ def test_links_to_files_exist(name: str) -> None:
         assert (file.parent / target).exists(), target
 
 
-def test_the_notebook_runs() -> None:
+def test_the_notebook_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     """examples/first_fit.ipynb, every cell."""
+    monkeypatch.delenv("MPLBACKEND", raising=False)  # the notebook draws inline
     with warnings.catch_warnings(action="ignore"):
         nbformat = pytest.importorskip("nbformat", exc_type=ImportError)
         nbclient = pytest.importorskip("nbclient", exc_type=ImportError)

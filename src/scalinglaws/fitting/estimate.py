@@ -33,6 +33,8 @@ _OTHER_DIVISION = 1e-4
 _CONSTANT = 1e-3
 _WARM_STEPS = 15
 _MOST_LIFTS = 3
+# Starts from which on agreement is asked for, and how many more are tried where there is none.
+_ENOUGH, _MORE_EFFORT = 3, 4
 _NEWTON_STEPS = 30
 _LAST_STEPS = 300
 # Logarithms of coefficients stay where exp neither over- nor underflows.
@@ -114,9 +116,17 @@ def estimate(problem: Problem) -> Estimate:
     FitError
         If no start has a finite objective.
     """
+    found = _search(problem, effort=1)
+    if found.n_starts >= _ENOUGH and found.n_agreeing < 2:
+        # one start alone at the best minimum: look in many more basins
+        again = _search(problem, effort=_MORE_EFFORT)
+        return again if again.value <= found.value * (1 + SAME_MINIMUM) else found
+    return found
+
+
+def _search(problem: Problem, effort: int) -> Estimate:
     model = bind(problem.law, problem.columns, problem.y, problem.scale)
-    candidates = _starts(problem)
-    run = _Polisher(problem, model, candidates)
+    run = _Polisher(problem, model, _starts(problem, effort))
     run.warm_up()
     if problem.objective == "squared":
         run.newton(Loss("squared"))
@@ -134,10 +144,11 @@ def estimate(problem: Problem) -> Estimate:
     return run.vertex()
 
 
-def _starts(problem: Problem) -> Candidates:
+def _starts(problem: Problem, effort: int) -> Candidates:
     found = find_starts(
-        problem.law, problem.columns, problem.y, problem.weights, problem.scale, problem.fixed
-    )
+        problem.law, problem.columns, problem.y, problem.weights, problem.scale, problem.fixed,
+        effort,
+    )  # fmt: skip
     theta, free = found.theta, found.free
     if problem.start is not None:
         own = np.array([problem.start[name] for name in problem.law.parameter_names], dtype=float)

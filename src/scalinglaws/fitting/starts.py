@@ -54,11 +54,12 @@ def find_starts(
     weights: FloatArray,
     scale: ScaleName,
     fixed: Mapping[str, float],
+    effort: int = 1,
 ) -> Candidates:
-    """Candidates for the global minimum, from the table alone."""
+    """Candidates for the global minimum, from the table alone; `effort` multiplies their number."""
     rows = _sample(len(y))
     table = {name: column[rows] for name, column in columns.items()}
-    search = _Search(law, table, y[rows], weights[rows], scale, fixed)
+    search = _Search(law, table, y[rows], weights[rows], scale, fixed, effort)
     return search.candidates()
 
 
@@ -150,7 +151,9 @@ class _Search:
         weights: FloatArray,
         scale: ScaleName,
         fixed: Mapping[str, float],
+        effort: int,
     ) -> None:
+        self.effort = effort
         self.law, self.columns, self.y, self.weights, self.scale = law, columns, y, weights, scale
         self.fixed = fixed
         self.names = law.parameter_names
@@ -216,7 +219,8 @@ class _Search:
                 solution, loss = self._solve(moments, subset)
                 if self.separation.outer != ONE:
                     loss = np.where(np.isfinite(loss), self._true_loss(grid, solution), np.inf)
-                n_best = _BASINS if len(subset) == len(self.linear) else _BASINS_OF_SUBSET
+                whole = len(subset) == len(self.linear)
+                n_best = self.effort * (_BASINS if whole else _BASINS_OF_SUBSET)
                 for place in self._basins(points, loss, n_best):
                     theta, free = self._assemble(
                         known, place, solution[place], grid.shifts[place], subset
@@ -345,7 +349,7 @@ class _Search:
             return [int(k) for k in order[:1]]
         unit = _ranks(points)
         taken: list[int] = []
-        spacing = 2.1 / len(points) ** (1 / points.shape[1])
+        spacing = 2.1 / len(points) ** (1 / points.shape[1]) / self.effort
         for place in order[: 100 * n_best]:
             apart = np.abs(unit[taken] - unit[place]).max(axis=1) if taken else np.array([np.inf])
             if apart.min() > spacing:
