@@ -19,8 +19,8 @@ from scalinglaws.core.law import Law
 from scalinglaws.core.structure import LogAffineTerm, log_affine_terms, separate
 from scalinglaws.fitting.objective import BoolArray, FloatArray, IntArray, Loss, ScaleName
 
-# Elements of one (batch, rows) work array: 256 kB of float64, so that a dozen stay in cache.
-_BLOCK = 32_768
+# Elements of one (batch, rows) work array: 512 kB of float64, so that a dozen stay in cache.
+_BLOCK = 65_536
 
 
 @dataclass
@@ -56,8 +56,13 @@ class Model(Protocol):
     def jacobian(self, theta: FloatArray) -> FloatArray:
         """Derivatives of the residuals in one parameter vector, shape (rows, parameters)."""
 
-    def sums(self, theta: FloatArray, weights: FloatArray, loss: Loss) -> Sums:
-        """Objective and its derivatives; `weights` has shape (batch, rows) or (1, rows)."""
+    def sums(
+        self, theta: FloatArray, weights: FloatArray, loss: Loss, *, majorised: bool = True
+    ) -> Sums:
+        """Objective and its derivatives; `weights` has shape (batch, rows) or (1, rows).
+
+        The majorising Hessian is left at zero where it is not wanted.
+        """
 
 
 def bind(law: Law, columns: Mapping[str, FloatArray], y: FloatArray, scale: ScaleName) -> Model:
@@ -217,11 +222,13 @@ class LogAffineModel:
             jacobian[:, index] += share[0][:, None] * slopes
         return jacobian
 
-    def sums(self, theta: FloatArray, weights: FloatArray, loss: Loss) -> Sums:
-        return _in_blocks(self._sums_of_block, theta, weights, loss, self.n_rows)
+    def sums(
+        self, theta: FloatArray, weights: FloatArray, loss: Loss, *, majorised: bool = True
+    ) -> Sums:
+        return _in_blocks(self._sums_of_block, theta, weights, loss, majorised, self.n_rows)
 
     def _sums_of_block(
-        self, theta: FloatArray, weights: FloatArray, loss: Loss, rows: slice
+        self, theta: FloatArray, weights: FloatArray, loss: Loss, majorised: bool, rows: slice
     ) -> Sums:
         shares, residuals = self._shares(theta, rows)
         psi, curvature, reweight = loss.derivatives(residuals)
@@ -246,7 +253,8 @@ class LogAffineModel:
             if k == m:
                 moment = moment + slope * shares[k]
             self._scatter(sums.hessian, moment @ table, k, m)
-            self._scatter(sums.majorised, (majorising * share) @ table, k, m)
+            if majorised:
+                self._scatter(sums.majorised, (majorising * share) @ table, k, m)
         return sums
 
     def _scatter(self, matrices: FloatArray, block: FloatArray, k: int, m: int) -> None:
@@ -334,9 +342,11 @@ class GeneralModel:
         ]
         return np.stack(columns, axis=1)
 
-    def sums(self, theta: FloatArray, weights: FloatArray, loss: Loss) -> Sums:
+    def sums(
+        self, theta: FloatArray, weights: FloatArray, loss: Loss, *, majorised: bool = True
+    ) -> Sums:
         with np.errstate(all="ignore"):
-            sums = _in_blocks(self._sums_of_block, theta, weights, loss, self.n_rows)
+            sums = _in_blocks(self._sums_of_block, theta, weights, loss, majorised, self.n_rows)
         broken = ~(
             np.isfinite(sums.value)
             & np.isfinite(sums.gradient).all(axis=1)
@@ -348,7 +358,7 @@ class GeneralModel:
         return sums
 
     def _sums_of_block(
-        self, theta: FloatArray, weights: FloatArray, loss: Loss, rows: slice
+        self, theta: FloatArray, weights: FloatArray, loss: Loss, majorised: bool, rows: slice
     ) -> Sums:
         jet = self._jet(theta, rows)
         psi, curvature, reweight = loss.derivatives(jet.value)
@@ -366,19 +376,25 @@ class GeneralModel:
                 if (i, j) in jet.hessian:
                     second = second + slope * jet.hessian[i, j]
                 sums.hessian[:, i, j] = sums.hessian[:, j, i] = second.sum(axis=1)
-                majorised = (majorising * product).sum(axis=1)
-                sums.majorised[:, i, j] = sums.majorised[:, j, i] = majorised
+                if majorised:
+                    second = (majorising * product).sum(axis=1)
+                    sums.majorised[:, i, j] = sums.majorised[:, j, i] = second
         return sums
 
 
 class _BlockSums(Protocol):
     def __call__(
-        self, theta: FloatArray, weights: FloatArray, loss: Loss, rows: slice, /
+        self, theta: FloatArray, weights: FloatArray, loss: Loss, majorised: bool, rows: slice, /
     ) -> Sums: ...
 
 
 def _in_blocks(
-    sums_of_block: _BlockSums, theta: FloatArray, weights: FloatArray, loss: Loss, n_rows: int
+    sums_of_block: _BlockSums,
+    theta: FloatArray,
+    weights: FloatArray,
+    loss: Loss,
+    majorised: bool,
+    n_rows: int,
 ) -> Sums:
     """Add up over blocks of rows, a cache-sized part of the batch at a time."""
     n_batch, p = theta.shape
@@ -395,7 +411,7 @@ def _in_blocks(
         own = weights[batch] if len(weights) > 1 else weights
         for start in range(0, n_rows, step_rows):
             rows = slice(start, start + step_rows)
-            part = sums_of_block(theta[batch], own[:, rows], loss, rows)
+            part = sums_of_block(theta[batch], own[:, rows], loss, majorised, rows)
             total.value[batch] += part.value
             total.gradient[batch] += part.gradient
             total.hessian[batch] += part.hessian

@@ -110,7 +110,7 @@ def minimise(
     """
     n_batch = len(start)
     theta = np.where(free, np.clip(start, lower, upper), start)
-    state = _evaluate(model, theta, weights, loss, np.arange(n_batch))
+    state = _evaluate(model, theta, weights, loss, np.arange(n_batch), majorised=True)
     floor = _rounding_floor(model, weights, loss)
     damping = np.full(n_batch, _FIRST_DAMPING if majorise else 0.0)
     metric = _damping_metric(model, state)
@@ -138,7 +138,7 @@ def minimise(
         arrived = ok & (promised <= _TOLERANCE * scale) & (damping[active] <= 1e-8)
         move = np.where(growing, np.log1p(np.clip(step, *_GROWTH)), step)
         trial = theta[active] + np.where(ok[:, None], move, 0.0)
-        new = _evaluate(model, trial, weights, loss, active)
+        new = _evaluate(model, trial, weights, loss, active, majorised=majorise)
         actual = state.value[active] - new.value
         with np.errstate(divide="ignore", invalid="ignore"):
             gain = np.where(promised > 0, actual / promised, 0.0)
@@ -166,11 +166,17 @@ def minimise(
 
 
 def _evaluate(
-    model: Model, theta: FloatArray, weights: FloatArray, loss: Loss, rows: IntArray
+    model: Model,
+    theta: FloatArray,
+    weights: FloatArray,
+    loss: Loss,
+    rows: IntArray,
+    *,
+    majorised: bool,
 ) -> Sums:
     own = weights[rows] if len(weights) > 1 else weights
     with np.errstate(over="ignore", invalid="ignore"):
-        sums = model.sums(theta, own, loss)
+        sums = model.sums(theta, own, loss, majorised=majorised)
     lost = ~np.isfinite(sums.value)
     sums.value[lost] = np.inf
     return sums

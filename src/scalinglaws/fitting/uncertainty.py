@@ -27,7 +27,7 @@ BOOTSTRAP = "case bootstrap, Student t"
 EQUAL_NOISE = "equal noise, Student t"
 # Asymptotic variance of a median relative to a mean, for normal noise.
 MEDIAN_VARIANCE = np.pi / 2
-N_RESAMPLES = 500
+N_RESAMPLES = 200
 # Below this share of residuals in the quadratic part of the loss, the Hessian is mostly chance.
 _SMOOTH_SHARE = 0.5
 _SMOOTH_COUNT = 500
@@ -116,11 +116,9 @@ def bootstrap_covariance(
     free = np.zeros((N_RESAMPLES, len(theta)), dtype=np.bool_)
     free[:, kept] = True
     start = np.repeat(theta[None, :], N_RESAMPLES, axis=0)
-    rough = minimise(
-        model, loss, start, counts, free, *bounds,
-        amplitude=amplitude, majorise=True, max_iterations=10,
-    )  # fmt: skip
-    solution = minimise(model, loss, rough.theta, counts, free, *bounds, amplitude=amplitude)
+    solution = minimise(
+        model, loss, start, counts, free, *bounds, amplitude=amplitude, max_iterations=40
+    )
     draws = solution.theta[solution.converged][:, kept]
     draws = draws[np.isfinite(draws).all(axis=1)]
     if len(draws) < N_RESAMPLES // 2:
