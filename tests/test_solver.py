@@ -12,7 +12,9 @@ from scipy.optimize import least_squares
 import scalinglaws as sl
 from scalinglaws.core import catalogue
 from scalinglaws.core.law import Law
-from scalinglaws.fitting.model import GeneralModel, LogAffineModel, bind
+from scalinglaws.fitting.binding import bind
+from scalinglaws.fitting.general import GeneralModel
+from scalinglaws.fitting.log_affine import LogAffineModel
 from scalinglaws.fitting.objective import Loss, robust_scale
 from scalinglaws.fitting.solver import minimise, solve_positive_definite
 from tests.conftest import make_runs

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from scalinglaws.core import structure
 from scalinglaws.core.expression import evaluate, names_in
 from scalinglaws.core.formula import Formula, parse
 from scalinglaws.core.jets import Jet, differentiate
 from scalinglaws.core.latex import name_to_latex, to_latex
+from scalinglaws.core.roles import roles
+from scalinglaws.core.structure import separate
 from scalinglaws.errors import FormulaError
 from scalinglaws.options import is_number
 
@@ -160,11 +161,11 @@ class Law:
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
         """Role and range of each parameter."""
-        roles = structure.roles(self.parsed.expression, self.parameter_names)
-        searched = structure.separate(self.parsed.expression, self.parameter_names).searched
+        found_roles = roles(self.parsed.expression, self.parameter_names)
+        searched = separate(self.parsed.expression, self.parameter_names).searched
         found = []
         for name in self.parameter_names:
-            role = roles[name]
+            role = found_roles[name]
             low, high = self.bounds.get(name, (role.lower, role.upper))
             positive = role.kind != "exponent" and low >= 0 and (role.positive or low > 0)
             found.append(Parameter(name, role.kind, name not in searched, positive, low, high))

@@ -31,10 +31,12 @@ from scalinglaws.fitting.arguments import (
     resolve_law,
 )
 from scalinglaws.fitting.assess import Assessment, assess
-from scalinglaws.fitting.estimate import Estimate, Problem, estimate
+from scalinglaws.fitting.binding import bind
+from scalinglaws.fitting.estimate import estimate
 from scalinglaws.fitting.identifiability import Aliasing, aliasing
-from scalinglaws.fitting.model import Model, bind
+from scalinglaws.fitting.model import Model
 from scalinglaws.fitting.objective import ScaleName
+from scalinglaws.fitting.problem import Estimate, Problem
 from scalinglaws.fitting.record import Evidence
 from scalinglaws.fitting.result import Fit
 from scalinglaws.fitting.runs import RunTable, read_table

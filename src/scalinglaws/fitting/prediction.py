@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from scalinglaws.core.structure import positive_variables
+from scalinglaws.core.roles import positive_variables
 from scalinglaws.errors import ExtrapolationWarning, IdentifiabilityWarning, warn
 from scalinglaws.fitting import columns as col
 from scalinglaws.fitting.objective import FloatArray

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from scalinglaws.core.law import Law
-from scalinglaws.core.structure import positive_variables
+from scalinglaws.core.roles import positive_variables
 from scalinglaws.errors import DataError, DataWarning, warn
 from scalinglaws.fitting import columns as col
 from scalinglaws.fitting.objective import FloatArray, ScaleName

@@ -20,7 +20,7 @@ from matplotlib.ticker import FixedLocator
 from scalinglaws.errors import DataError, ScalingLawWarning
 from scalinglaws.fitting import prediction
 from scalinglaws.fitting.objective import FloatArray
-from scalinglaws.fitting.result import Fit
+from scalinglaws.fitting.record import FitRecord
 from scalinglaws.numerals import format_variable
 from scalinglaws.options import check_option
 from scalinglaws.plotting.axes import (
@@ -42,7 +42,7 @@ _BANDS = ("curve", "run", "none")
 
 
 def plot_fit(
-    fit: Fit,
+    fit: FitRecord,
     x: str | None = None,
     *,
     ax: Axes | None = None,
@@ -115,7 +115,7 @@ def plot_fit(
     return ax
 
 
-def _axis_variable(fit: Fit, x: str | None) -> str:
+def _axis_variable(fit: FitRecord, x: str | None) -> str:
     if x is None:
         return "D" if "D" in fit.law.variables else fit.law.variables[0]
     by_column = {column: variable for variable, column in fit.runs.columns.items()}
@@ -127,7 +127,7 @@ def _axis_variable(fit: Fit, x: str | None) -> str:
 class _Family:
     """The curves of a picture: one for each value of a second variable."""
 
-    def __init__(self, fit: Fit, x: str, targets: pd.DataFrame | None) -> None:
+    def __init__(self, fit: FitRecord, x: str, targets: pd.DataFrame | None) -> None:
         self.fit, self.x = fit, x
         others = [v for v in fit.law.variables if v != x]
         # C belongs to the curves only where nothing else does
@@ -273,7 +273,7 @@ def _draw_targets(ax: Axes, family: _Family, targets: pd.DataFrame) -> FloatArra
     return y
 
 
-def _column(fit: Fit, frame: pd.DataFrame, variable: str) -> FloatArray:
+def _column(fit: FitRecord, frame: pd.DataFrame, variable: str) -> FloatArray:
     name = fit.runs.columns[variable]
     name = name if name in frame.columns else variable
     if name not in frame.columns:
@@ -281,7 +281,7 @@ def _column(fit: Fit, frame: pd.DataFrame, variable: str) -> FloatArray:
     return frame[name].to_numpy(dtype=np.float64)
 
 
-def _largest_target(fit: Fit, targets: pd.DataFrame | None, x: str) -> float:
+def _largest_target(fit: FitRecord, targets: pd.DataFrame | None, x: str) -> float:
     return 0.0 if targets is None else float(_column(fit, targets, x).max())
 
 

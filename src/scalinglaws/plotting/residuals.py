@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
 
-from scalinglaws.fitting.result import Fit
+from scalinglaws.fitting.record import FitRecord
 from scalinglaws.numerals import format_plain
 from scalinglaws.options import check_option
 from scalinglaws.plotting.axes import label_of, log_axis, new_axes, padded, quiet_frame
@@ -18,7 +18,7 @@ _LABELLED = 3  # the largest residuals get their run's name
 
 
 def plot_residuals(
-    fit: Fit,
+    fit: FitRecord,
     x: str | None = None,
     *,
     ax: Axes | None = None,

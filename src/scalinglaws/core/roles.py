@@ -1,0 +1,123 @@
+"""The role of each parameter, and the range that follows from it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from scalinglaws.core.algebra import (
+    EULER,
+    ONE,
+    Product,
+    affine,
+    depends_on,
+    is_positive_factor,
+    products,
+)
+from scalinglaws.core.expression import Apply, Expression, Name, Number, evaluate, names_in, walk
+from scalinglaws.core.structure import separate
+
+_UNBOUNDED = float("inf")
+LARGEST_EXPONENT = 10.0
+
+
+@dataclass(frozen=True)
+class Role:
+    """What a parameter is for, and the range that follows from it."""
+
+    kind: str  # "coefficient", "offset", "exponent" or "shape"
+    positive: bool  # worked on as a logarithm
+    lower: float
+    upper: float
+
+
+def roles(expression: Expression, parameters: Collection[str]) -> dict[str, Role]:
+    """The role of each parameter.
+
+    A coefficient or an offset is positive when every part of the law is a product of positive
+    things. An exponent that only makes terms decay in a sum, as in ``A/N**alpha``, is not negative;
+    exponents of variables in a sum are at most 10 in size.
+    """
+    separation = separate(expression, parameters)
+    parts = [
+        part
+        for top in ([expression.arguments[0]] if separation.outer != ONE else [expression])  # type: ignore[union-attr]
+        for part in products(top, parameters)
+    ]
+    in_exponents = _names_in_exponents(expression)
+    all_positive = all(
+        is_positive_factor(base, exponent, parameters)
+        for part in parts
+        for base, exponent in part.factors.items()
+    )
+    slopes = _exponent_slopes(parts, parameters) if len(parts) > 1 else {}
+    found: dict[str, Role] = {}
+    for name in parameters:
+        in_base = [p for p in parts if Name(name) in p.factors]
+        if name in in_exponents and not in_base:
+            low, high = -_UNBOUNDED, _UNBOUNDED
+            if name in slopes:
+                # a larger exponent makes its term an indicator of one run, not a law
+                decays = all(slope < 0 for slope in slopes[name])
+                low, high = 0.0 if decays else -LARGEST_EXPONENT, LARGEST_EXPONENT
+            found[name] = Role("exponent", False, low, high)
+        elif in_base:
+            alone = any(not (set(names_in_product(p)) - {name}) and p.sign > 0 for p in in_base)
+            kind = "offset" if alone and len(parts) > 1 else "coefficient"
+            found[name] = Role(kind, all_positive, 0.0 if all_positive else -_UNBOUNDED, _UNBOUNDED)
+        else:
+            found[name] = Role("shape", False, -_UNBOUNDED, _UNBOUNDED)
+    return found
+
+
+def names_in_product(part: Product) -> list[str]:
+    """Every name of a product, in its bases or exponents."""
+    return [
+        name
+        for base, exponent in part.factors.items()
+        for side in (base, exponent)
+        for name in names_in(side)
+        if side != EULER
+    ]
+
+
+def _names_in_exponents(expression: Expression) -> set[str]:
+    found: set[str] = set()
+    for node in walk(expression):
+        match node:
+            case Apply("**", (_, exponent)):
+                found.update(names_in(exponent))
+            case Apply("exp", (u,)):
+                found.update(names_in(u))
+    return found
+
+
+def _exponent_slopes(parts: list[Product], parameters: Collection[str]) -> dict[str, list[float]]:
+    """Exponents of variables, with the plain numbers that they are multiplied by."""
+    slopes: dict[str, list[float]] = {}
+    for part in parts:
+        for base, exponent in part.factors.items():
+            if base == EULER or depends_on(base, parameters):
+                continue
+            decomposed = affine(exponent, parameters)
+            for name in (n for n in names_in(exponent) if n in parameters):
+                slope = decomposed[1].get(name) if decomposed else None
+                known = slope is not None and not names_in(slope)
+                slopes.setdefault(name, []).append(evaluate(slope, {}) if known and slope else 1.0)
+    return slopes
+
+
+def positive_variables(expression: Expression, variables: Collection[str]) -> set[str]:
+    """Variables that must be positive: under a power that is no whole number, a log or a root."""
+    found: set[str] = set()
+    for node in walk(expression):
+        match node:
+            case Apply("**", (base, exponent)):
+                whole = isinstance(exponent, Number) and exponent.value == int(exponent.value)
+                if not whole or (isinstance(exponent, Number) and exponent.value < 0):
+                    found.update(names_in(base))
+            case Apply("log" | "log2" | "log10" | "sqrt", (u,)):
+                found.update(names_in(u))
+            case Apply("/", (_, v)):
+                found.update(names_in(v) if isinstance(v, Name) else ())
+    return found & set(variables)

@@ -1,0 +1,224 @@
+"""An estimate measured: noise, covariance, intervals, and what is identified."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+
+from scalinglaws.core.expression import names_in
+from scalinglaws.core.structure import separate
+from scalinglaws.fitting import uncertainty
+from scalinglaws.fitting.binding import term_shares
+from scalinglaws.fitting.identifiability import (
+    Aliasing,
+    aliasing,
+    combination_label,
+    design_facts,
+)
+from scalinglaws.fitting.model import Model, to_natural
+from scalinglaws.fitting.objective import FloatArray, IntArray, Loss
+from scalinglaws.fitting.problem import Estimate, Problem
+from scalinglaws.fitting.record import Row
+from scalinglaws.fitting.runs import RunTable
+from scalinglaws.fitting.uncertainty import Spread, t_quantile
+from scalinglaws.numerals import format_plain
+
+BOOTSTRAP_SEED = 0
+
+
+class Measurement:
+    """Everything that numbers say of an estimate; sentences are made of it in `verdicts`."""
+
+    def __init__(
+        self,
+        problem: Problem,
+        model: Model,
+        table: RunTable,
+        found: Estimate,
+        structural: Aliasing,
+        method: str,
+        confidence_level: float,
+    ) -> None:
+        self.method = method
+        self.problem, self.model, self.table, self.found = problem, model, table, found
+        self.parameters = problem.law.parameters
+        self.names = problem.law.parameter_names
+        self.confidence_level = confidence_level
+        self.natural = to_natural(found.theta, problem.positive)
+        amplitudes = [p.is_amplitude for p in self.parameters]
+        self.jacobian = np.nan_to_num(model.jacobian(found.theta))
+        self.local = aliasing(self.jacobian, amplitudes, list(found.free))
+        self.structural = structural.aliased
+        self.aliased = {**structural.aliased, **self.local.aliased}
+        self.disputed = self._disputed()
+        self.facts = design_facts(table.values)
+
+    # --- numbers -----------------------------------------------------------------------------
+
+    @cached_property
+    def kept(self) -> IntArray:
+        """Parameters that were estimated and are determined, up to those aliased with them."""
+        return np.array([j for j in self.local.kept if not self.at_bound(j)], dtype=np.intp)
+
+    @cached_property
+    def residuals(self) -> FloatArray:
+        """Residuals of the runs, law minus observation."""
+        residuals: FloatArray = self.model.residuals(self.found.theta[None, :])[0]
+        return residuals
+
+    @cached_property
+    def spread(self) -> Spread:
+        """Noise of single runs around the fit."""
+        return uncertainty.spread(self.residuals, self.problem.weights, len(self.kept))
+
+    @cached_property
+    def interval_method(self) -> str:
+        """How the covariance is computed."""
+        if self.method == "log-linear":
+            return uncertainty.EXACT
+        smooth = self.problem.objective == "squared" or uncertainty.is_smooth(
+            self.residuals, self.problem.weights, self.found.delta
+        )
+        if smooth:
+            return uncertainty.SANDWICH
+        return uncertainty.EQUAL_NOISE if self._bootstrap is None else uncertainty.BOOTSTRAP
+
+    @cached_property
+    def covariance(self) -> FloatArray:
+        """Covariance of the working parameters."""
+        weights, theta = self.problem.weights, self.found.theta
+        if self.spread.dof <= 0 or not len(self.kept):
+            return np.zeros((len(theta), len(theta)))
+        if self.interval_method == uncertainty.SANDWICH:
+            return uncertainty.sandwich_covariance(
+                self.model, theta, weights, self.kept, self._loss()
+            )
+        if self.interval_method == uncertainty.BOOTSTRAP:
+            assert self._bootstrap is not None
+            return self._bootstrap
+        covariance = uncertainty.least_squares_covariance(
+            self.jacobian, self.residuals, weights, self.kept
+        )
+        exact = self.interval_method == uncertainty.EXACT
+        return covariance if exact else covariance * uncertainty.MEDIAN_VARIANCE
+
+    @cached_property
+    def _bootstrap(self) -> FloatArray | None:
+        if self.spread.dof <= 0 or not len(self.kept):
+            return None
+        amplitude = np.array([p.positive and p.linear for p in self.parameters])
+        return uncertainty.bootstrap_covariance(
+            self.model, self.found.theta, self.problem.weights, self.kept, self._loss(),
+            self.problem.bounds(), amplitude, np.random.default_rng(BOOTSTRAP_SEED),
+        )  # fmt: skip
+
+    def _loss(self) -> Loss:
+        if self.problem.objective == "squared":
+            return Loss("squared")
+        # absolute deviations as the limit of Huber losses, smooth enough for a second-order step
+        return Loss("huber", self.found.delta or 1e-2 * max(self.spread.run, 1e-300))
+
+    @cached_property
+    def null_space(self) -> FloatArray:
+        """Directions that these runs leave open."""
+        basis = np.zeros((len(self.names), len(self.aliased)))
+        for place, (j, weights) in enumerate(self.aliased.items()):
+            basis[j, place] = 1.0
+            for k, weight in weights.items():
+                basis[k, place] = -weight
+        return basis
+
+    def partners(self, k: int) -> dict[int, float]:
+        """Aliased parameters that share the effect of parameter k, with their weights."""
+        return {j: weights[k] for j, weights in self.aliased.items() if k in weights}
+
+    # --- rows --------------------------------------------------------------------------------
+
+    def row(self, j: int) -> Row:
+        """One line of the table; a number only where these runs determine it."""
+        parameter, value = self.parameters[j], float(self.natural[j])
+        if parameter.name in self.problem.fixed:
+            return self._bare(j, "fixed")
+        if j in self.aliased:
+            held = f"aliased: held at {format_plain(value)}"
+            return self._bare(j, held if j in self.structural else "not identified")
+        if self.at_zero(j):
+            disputed = parameter.name in self.disputed
+            return self._bare(j, "not identified" if disputed else "at its bound, 0")
+        if not self.found.free[j]:
+            return Row(parameter.name, np.nan, np.nan, np.nan, np.nan, "without effect")
+        if self.at_bound(j):
+            return self._bare(j, f"at its bound, {format_plain(value)}")
+        if self.partners(j) or parameter.name in self.disputed:
+            return self._bare(j, "not identified")
+        error = float(np.sqrt(self.covariance[j, j]))
+        std_error = value * error if parameter.positive else error
+        if parameter.role == "offset" and parameter.positive:
+            # the law is linear in a floor, whose logarithm runs off to minus infinity
+            low, high = self._interval(False, value, std_error)
+            low = max(low, 0.0)
+        else:
+            low, high = self._interval(parameter.positive, float(self.found.theta[j]), error)
+        if self.spread.dof <= 0:
+            return self._bare(j, "estimated")
+        return Row(parameter.name, value, std_error, low, high, "estimated")
+
+    def _bare(self, j: int, status: str) -> Row:
+        return Row(self.names[j], float(self.natural[j]), np.nan, np.nan, np.nan, status)
+
+    def _interval(self, logarithm: bool, centre: float, error: float) -> tuple[float, float]:
+        half = t_quantile(self.confidence_level, self.spread.dof) * error
+        low, high = centre - half, centre + half
+        if not logarithm:
+            return low, high
+        with np.errstate(over="ignore"):
+            return float(np.exp(low)), float(np.exp(high))
+
+    def at_zero(self, j: int) -> bool:
+        """A coefficient of exactly zero."""
+        return bool(self.parameters[j].positive and np.isneginf(self.found.theta[j]))
+
+    def at_bound(self, j: int) -> bool:
+        """Estimated, and stopped at a bound."""
+        low, high = self.problem.bounds()
+        theta = self.found.theta[j]
+        return bool(self.found.free[j] and (theta <= low[j] or theta >= high[j]))
+
+    def combinations(self) -> list[Row]:
+        """What is determined where single parameters are not."""
+        logarithms = {p.name: p.positive for p in self.parameters}
+        found = []
+        for j in self.kept:
+            mine = self.partners(int(j))
+            partners = {self.names[k]: w for k, w in mine.items()}
+            # elsewhere the direction turns from point to point, and no one sum is determined
+            if (
+                not partners
+                or not set(mine) <= set(self.structural)
+                or self.names[j] in self.disputed
+            ):
+                continue
+            label = combination_label(self.names[j], partners, logarithms)
+            value = float(self.found.theta[j]) + sum(
+                w * float(self.found.theta[k]) for k, w in self.partners(int(j)).items()
+            )
+            error = float(np.sqrt(self.covariance[j, j]))
+            low, high = self._interval(False, value, error)
+            found.append(Row(label, value, error, low, high, "estimated"))
+        return found
+
+    def _disputed(self) -> set[str]:
+        """Parameters of terms that equally good fits divide otherwise."""
+        shares = [
+            term_shares(self.problem.law, self.table.values, natural)
+            for natural in (self.natural, *self.found.alternatives)
+        ]
+        terms = separate(self.problem.law.parsed.expression, self.names).terms
+        disputed: set[str] = set()
+        for place, term in enumerate(terms):
+            if all(np.abs(other[place] - shares[0][place]).max() <= 1e-4 for other in shares):
+                continue
+            own = [*names_in(term.rest), *names_in(term.power), term.coefficient]
+            disputed.update(name for name in own if name in self.names)
+        return disputed - set(self.problem.fixed)

@@ -1,0 +1,285 @@
+"""From starting points to minima, all as one batch, and which of them wins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from scipy.optimize import brentq
+
+from scalinglaws.errors import FitError
+from scalinglaws.fitting.absolute import to_vertex
+from scalinglaws.fitting.binding import term_shares
+from scalinglaws.fitting.lifting import lifted_starts
+from scalinglaws.fitting.model import Model, to_natural
+from scalinglaws.fitting.objective import (
+    HUBER_FACTOR,
+    FloatArray,
+    IntArray,
+    Loss,
+    robust_scale,
+)
+from scalinglaws.fitting.problem import Estimate, Problem
+from scalinglaws.fitting.solver import Solution, minimise
+from scalinglaws.fitting.starts import Candidates
+
+# Two minima are the same one when their objectives agree to this, relative.
+SAME_MINIMUM = 1e-9
+# Two equally low minima are different when a term's share of the law differs by this much.
+_OTHER_DIVISION = 1e-4
+# An exponent of this size makes its term a constant.
+_CONSTANT = 1e-3
+_WARM_STEPS = 15
+_MOST_LIFTS = 3
+_NEWTON_STEPS = 30
+_LAST_STEPS = 300
+# A row this many times above the best is given up after the safe steps, and one this much above
+# it after the Newton steps.
+# With fewer runs than this many times the parameters, the scale of the residuals is at least this
+# share of the one of least squares.
+_FEW, _LEAST_SHARE = 3, 0.5
+_HOPELESS, _LATE = 10.0, 1.01
+
+
+class Polisher:
+    """Every candidate on its way down, all as one batch."""
+
+    def __init__(self, problem: Problem, model: Model, candidates: Candidates) -> None:
+        self.problem, self.model = problem, model
+        self.free = candidates.free
+        self.lower, self.upper = problem.bounds()
+        self.amplitude = np.array([p.positive and p.linear for p in problem.law.parameters])
+        self.kinds = candidates.free.copy()
+        self.least_squares_scale = 0.0
+        self.weights = problem.weights[None, :]
+        self.loss = Loss("squared")
+        self.solution = self._minimise(self.loss, candidates.theta, majorise=True, steps=0)
+
+    def _minimise(
+        self,
+        loss: Loss,
+        theta: FloatArray,
+        *,
+        majorise: bool = False,
+        steps: int,
+        rows: IntArray | None = None,
+    ) -> Solution:
+        rows = np.arange(len(theta)) if rows is None else rows
+        return minimise(
+            self.model, loss, theta[rows], self.weights, self.free[rows], self.lower, self.upper,
+            majorise=majorise, max_iterations=steps, amplitude=self.amplitude,
+        )  # fmt: skip
+
+    def warm_up(self) -> None:
+        """A few safe steps of least squares."""
+        loss = Loss("squared")
+        self.solution = self._minimise(loss, self.solution.theta, majorise=True, steps=_WARM_STEPS)
+        self.loss = loss
+        if not np.isfinite(self.solution.value).any():
+            raise FitError(
+                f"The law {self.problem.law.label!r} has no finite value at any starting point on "
+                "these runs; check the columns, or pass `bounds` or `start`."
+            )
+
+    def newton(self, loss: Loss) -> None:
+        """To the bottom of each basin that may still be the deepest."""
+        self.loss = loss
+        self._keep_within(_HOPELESS)
+        self.solution = self._minimise(loss, self.solution.theta, steps=_NEWTON_STEPS)
+        limit = np.nanmin(self.solution.value) * _LATE + self._rounding()
+        late = np.flatnonzero(~self.solution.converged & (self.solution.value <= limit))
+        if len(late):
+            last = self._minimise(loss, self.solution.theta, steps=_LAST_STEPS, rows=late)
+            self.solution.put(late, last)
+
+    def _keep_within(self, factor: float) -> None:
+        rows = self.solution.value <= np.nanmin(self.solution.value) * factor + self._rounding()
+        self.free = self.free[rows]
+        self.solution = self.solution.take(rows)
+
+    def to_huber(self, delta: float) -> None:
+        """Reweighted least squares first, then exact second-order steps."""
+        self.loss = Loss("huber", delta)
+        self.solution = self._minimise(
+            self.loss, self.solution.theta, majorise=True, steps=_WARM_STEPS
+        )
+        self.newton(self.loss)
+
+    def residual_scale(self) -> float:
+        """Robust scale of the best row's residuals, never quite zero."""
+        winner = self._winner()
+        residuals = self.model.residuals(self.solution.theta[winner][None])[0]
+        n_free = int(self.free[winner].sum())
+        scale = robust_scale(residuals, self.problem.weights, n_free)
+        n = int((self.problem.weights > 0).sum())
+        if n <= _FEW * n_free:
+            # about as many residuals as parameters are zero by construction, and the median is too
+            scale = max(scale, _LEAST_SHARE * self.least_squares_scale)
+        return max(scale, 1e-14 * max(1.0, self.model.magnitude))
+
+    def least_squares(self) -> None:
+        """To the bottom of least squares, and keep its scale of residuals."""
+        self.newton(Loss("squared"))
+        winner = self._winner()
+        used = int((self.problem.weights > 0).sum())
+        dof = max(1, used - int(self.free[winner].sum()))
+        mean = self.solution.value[winner] / self.problem.weights.sum() * used / dof
+        self.least_squares_scale = float(np.sqrt(mean))
+
+    def own_delta(self) -> float:
+        """Huber threshold at 1.345 times the scale of the residuals of the fit that it gives.
+
+        The winner alone looks for the fixed point, by Brent's method in log delta; all candidates
+        are brought to the first threshold and to the last.
+        """
+        self.least_squares()
+        delta = self._fixed_point(HUBER_FACTOR * self.residual_scale())
+        while self.lift():
+            delta = self._fixed_point(HUBER_FACTOR * self.residual_scale())
+        return delta
+
+    def _fixed_point(self, first: float) -> float:
+        self.to_huber(first)
+        theta, free = self.solution.theta, self.free
+        winner = self._winner()
+        self.free, self.solution = free[[winner]], self.solution.take([winner])
+        delta = float(np.exp(_root_near(self._excess_scale, float(np.log(first)))))
+        theta[winner] = self.solution.theta[0]
+        self.free = free
+        self.solution = self._minimise(self.loss, theta, steps=0)
+        self.newton(Loss("huber", delta))
+        return delta
+
+    def _excess_scale(self, log_delta: float) -> float:
+        """Logarithm of the threshold that the residuals ask for, over the one that they got."""
+        self.newton(Loss("huber", float(np.exp(log_delta))))
+        return float(np.log(HUBER_FACTOR * self.residual_scale())) - log_delta
+
+    def lift(self) -> bool:
+        """Give each coefficient at or near zero the chance to grow; True if that was better.
+
+        Its logarithm would need very many steps to come back from minus infinity.
+        """
+        improved = False
+        for _ in range(_MOST_LIFTS):
+            winner = self._winner()
+            starts = lifted_starts(
+                self.problem.law, self.problem.columns, self.problem.y,
+                self.solution.theta[winner], self.free[winner], self.problem.fixed,
+            )  # fmt: skip
+            if not len(starts.theta):
+                return improved
+            old = self.free, self.solution
+            best = self.solution.value[winner]
+            self.free = starts.free
+            self.solution = self._minimise(
+                self.loss, starts.theta, majorise=True, steps=_WARM_STEPS
+            )
+            self.newton(self.loss)
+            lower = np.nanmin(self.solution.value) < best * (1 - SAME_MINIMUM) - self._rounding()
+            if not lower:
+                self.free, self.solution = old
+                return improved
+            self.free = np.concatenate([old[0], self.free])
+            self.solution = old[1].joined(self.solution)
+            improved = True
+        return False  # still improving: enough
+
+    def _winner(self) -> int:
+        """Best row; among equals the one with most coefficients at zero."""
+        value = np.where(np.isfinite(self.solution.value), self.solution.value, np.inf)
+        limit = value.min() * (1 + SAME_MINIMUM) + self._rounding()
+        equals = np.flatnonzero(value <= limit)
+        n_free = self.free[equals].sum(axis=1)
+        return int(equals[np.lexsort((value[equals], n_free))[0]])
+
+    def _rounding(self) -> float:
+        """Objective of residuals at rounding level: below it, minima cannot be told apart."""
+        residual = np.array([1e-13 * max(1.0, self.model.magnitude)])
+        return float(self.problem.weights.sum() * self.loss.value(residual)[0])
+
+    def best(self, delta: float | None) -> Estimate:
+        """The winner, and how many starts agree with it."""
+        winner = self._winner()
+        value = self.solution.value
+        same_kind = (self.free == self.free[winner]).all(axis=1)
+        limit = value[winner] * (1 + 1e-7) + self._rounding()
+        n_starts = int((self.kinds == self.free[winner]).all(axis=1).sum())
+        perfect = value[winner] <= self._rounding()  # nothing can be lower
+        settled = self.solution.converged & np.isfinite(value)
+        return Estimate(
+            theta=self.solution.theta[winner],
+            free=self.free[winner],
+            value=float(value[winner]),
+            delta=delta,
+            converged=bool(self.solution.converged[winner] or perfect),
+            alternatives=self._alternatives(winner),
+            n_starts=n_starts,
+            n_agreeing=n_starts if perfect else int((same_kind & (value <= limit)).sum()),
+            n_minima=max(1, _count_distinct(value[settled & same_kind], self._rounding())),
+            decrement=float(self.solution.decrement[winner]),
+        )
+
+    def _alternatives(self, winner: int) -> FloatArray:
+        """Natural values of the rows that are as low as the winner but divide the law otherwise."""
+        value = self.solution.value
+        ties = np.flatnonzero(value <= value[winner] * (1 + SAME_MINIMUM) + self._rounding())
+        natural = to_natural(self.solution.theta, self.problem.positive)
+        own = term_shares(self.problem.law, self.problem.columns, natural[winner])
+        kept: list[FloatArray] = []
+        exponents = np.array([p.role == "exponent" for p in self.problem.law.parameters])
+        for row in ties:
+            if np.any(exponents & self.free[row] & (np.abs(natural[row]) < _CONSTANT)):
+                continue  # a term that is constant only repeats the floor
+            shares = term_shares(self.problem.law, self.problem.columns, natural[row])
+            if np.abs(shares - own).max() > _OTHER_DIVISION:
+                kept.append(natural[row])
+        return np.array(kept).reshape(len(kept), natural.shape[1])
+
+    def vertex(self) -> Estimate:
+        """Least absolute deviations from the winner of the nearly absolute Huber fits."""
+        huber = self.best(None)
+        vertex = to_vertex(
+            self.model, huber.theta, self.problem.weights, huber.free, self.lower, self.upper
+        )
+        return Estimate(
+            theta=vertex.theta,
+            free=huber.free,
+            value=vertex.value,
+            delta=None,
+            converged=vertex.certified,
+            n_starts=huber.n_starts,
+            n_agreeing=huber.n_agreeing,
+            n_minima=huber.n_minima,
+            decrement=vertex.promise,
+            alternatives=huber.alternatives,
+        )
+
+
+def _root_near(function: Callable[[float], float], start: float) -> float:
+    """A root of a function that falls through zero, from a guess."""
+    known: dict[float, float] = {}
+
+    def value(x: float) -> float:
+        # asked twice at one place, a warm-started solver may answer a little differently
+        if x not in known:
+            known[x] = function(x)
+        return known[x]
+
+    low = high = start
+    step = 0.05
+    while value(low) < 0 and step < 50:
+        low, step = low - step, 2 * step
+    while value(high) > 0 and step < 50:
+        high, step = high + step, 2 * step
+    if value(low) > 0 > value(high):
+        return float(brentq(value, low, high, xtol=1e-15, rtol=1e-15, maxiter=60, disp=False))
+    return min(known, key=lambda x: abs(known[x]))
+
+
+def _count_distinct(values: FloatArray, rounding: float) -> int:
+    ordered = np.sort(values)
+    if not len(ordered):
+        return 0
+    apart = np.diff(ordered) > 1e-6 * np.abs(ordered[:-1]) + rounding
+    return int(1 + apart.sum())

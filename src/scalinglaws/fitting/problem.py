@@ -1,0 +1,73 @@
+"""What is asked of the search, and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from scalinglaws.core.law import Law
+from scalinglaws.fitting.objective import BoolArray, FloatArray, ObjectiveName, ScaleName
+
+# Logarithms of coefficients stay where exp neither over- nor underflows.
+_MOST_LOG = 690.0
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Everything the search needs: a law bound to columns, what is minimised, what may move."""
+
+    law: Law
+    columns: Mapping[str, FloatArray]
+    y: FloatArray
+    weights: FloatArray
+    scale: ScaleName
+    objective: ObjectiveName
+    delta: float | None  # None: taken from the residuals' own scale
+    fixed: Mapping[str, float]  # natural values
+    start: Mapping[str, float] | None = None
+
+    @property
+    def positive(self) -> BoolArray:
+        """Which parameters are worked on as logarithms."""
+        return np.array([p.positive for p in self.law.parameters])
+
+    def bounds(self) -> tuple[FloatArray, FloatArray]:
+        """Bounds on the working parameters."""
+        low = np.array([p.lower for p in self.law.parameters])
+        high = np.array([p.upper for p in self.law.parameters])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            low = np.where(self.positive, np.maximum(np.log(low), -_MOST_LOG), low)
+            high = np.where(self.positive, np.minimum(np.log(high), _MOST_LOG), high)
+        return low, high
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The best minimum and how it was reached.
+
+    Attributes
+    ----------
+    theta : working parameters; a coefficient at zero is minus infinity
+    free : parameters that the data determined (not fixed, not at zero or without effect)
+    value : objective, summed over the runs with their weights
+    delta : Huber threshold used, or None
+    converged : bool
+    n_starts, n_agreeing, n_minima : int
+        Starting points with the same terms at work, how many of them ended at the best minimum,
+        and the distinct minima among those.
+    decrement : float
+        Relative decrease that a further step promises.
+    """
+
+    theta: FloatArray
+    free: BoolArray
+    value: float
+    delta: float | None
+    converged: bool
+    n_starts: int
+    n_agreeing: int
+    n_minima: int
+    decrement: float
+    alternatives: FloatArray  # natural values of other minima that are equally low

@@ -1,0 +1,209 @@
+"""What stands against taking a fit at face value, in sentences about this very fit."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.stats import spearmanr
+
+from scalinglaws.core.expression import names_in
+from scalinglaws.core.law import Parameter
+from scalinglaws.core.structure import separate
+from scalinglaws.fitting.identifiability import combination_label
+from scalinglaws.fitting.lack_of_fit import compare_with_repeats
+from scalinglaws.fitting.measurement import Measurement
+from scalinglaws.fitting.record import Row
+from scalinglaws.fitting.status import Status, Verdict
+from scalinglaws.numerals import format_error, format_plain, format_to, listed, plural
+
+# Share of a weak direction that a parameter must have to be named in its sentence.
+_NAMED_SHARE = 0.3
+_WRONG_WAY = 0.3  # rank correlation
+
+
+def verdicts(m: Measurement) -> list[Verdict]:
+    """Everything that stands against taking the numbers at face value."""
+    found: list[Verdict] = []
+    if not m.found.converged:
+        found.append(Verdict(Status.NOT_CONVERGED, _not_converged(m)))
+    if m.aliased:
+        found.append(Verdict(Status.NOT_IDENTIFIED, _not_identified(m)))
+    if m.disputed:
+        found.append(Verdict(Status.NOT_IDENTIFIED, _dispute(m)))
+    if m.spread.dof <= 0:
+        found.append(Verdict(Status.WEAKLY_IDENTIFIED, _no_freedom(m)))
+    if m.found.n_starts >= 3 and m.found.n_agreeing < 2:
+        found.append(Verdict(Status.STARTS_DISAGREE, _starts_disagree(m)))
+    misfit = _misfit(m)
+    if misfit:
+        found.append(Verdict(Status.LACK_OF_FIT, misfit))
+    found += [
+        Verdict(Status.AT_BOUND, _bound_sentence(m, j))
+        for j in range(len(m.names))
+        if m.names[j] not in (*m.problem.fixed, *m.disputed) and (m.at_zero(j) or m.at_bound(j))
+    ]
+    if m.local.is_weak:
+        found.append(Verdict(Status.WEAKLY_IDENTIFIED, _weak(m)))
+    elif m.facts and not m.aliased and not m.disputed:
+        found.append(Verdict(Status.WEAKLY_IDENTIFIED, _narrow_design(m)))
+    faint = _faint_exponents(m)
+    if faint:
+        found.append(Verdict(Status.WEAKLY_IDENTIFIED, _faint(m, faint)))
+    return found
+
+
+def _narrow_design(m: Measurement) -> str:
+    """A design that leaves a law identified on paper only."""
+    return (
+        f"{' '.join(m.facts)} What these variables do apart from each other is hardly seen, "
+        "and predictions off this line rest on the law alone. Runs off it would show it."
+    )
+
+
+def _faint_exponents(m: Measurement) -> list[Row]:
+    """Exponents of a sum that cannot be told from zero: their terms might be constants."""
+    if len(separate(m.problem.law.parsed.expression, m.names).terms) < 2:
+        return []
+    rows = [m.row(j) for j, p in enumerate(m.parameters) if p.role == "exponent"]
+    return [row for row in rows if abs(row.estimate) < 2 * row.std_error]
+
+
+def _faint(m: Measurement, rows: list[Row]) -> str:
+    each = [
+        f"{row.name} is {format_to(row.estimate, row.std_error)} with a standard error of "
+        f"{format_error(row.std_error)}"
+        for row in rows
+    ]
+    return (
+        f"{listed(each)}: not told from 0. A law with fewer parameters, a value held with "
+        "`fixed`, or runs over a wider range would make the others firmer."
+    )
+
+
+def _dispute(m: Measurement) -> str:
+    names = [name for name in m.names if name in m.disputed]
+    n_others = len(m.found.alternatives)
+    why = f"{' '.join(m.facts)} " if m.facts else ""
+    return (
+        f"{why}These runs are fitted equally well in {plural(n_others, 'other way')}, which "
+        "divide the law otherwise among "
+        f"{listed(names)}: none of these can be told. Predictions where the fits differ have "
+        "no finite interval."
+    )
+
+
+def _no_freedom(m: Measurement) -> str:
+    return (
+        f"{plural(m.table.n, 'run')} for {len(m.kept)} coefficients: the law passes "
+        "through the runs, and nothing can be said of its uncertainty."
+    )
+
+
+def _not_converged(m: Measurement) -> str:
+    return (
+        f"One more step still promises {m.found.decrement:.1e} of the objective. Try a law "
+        "with fewer parameters, or pass `bounds`."
+    )
+
+
+def _not_identified(m: Measurement) -> str:
+    lost = [m.names[j] for j in m.aliased]
+    if not set(m.aliased) <= set(m.structural):
+        return _locally_aliased(m)
+    shared = sorted({k for weights in m.aliased.values() for k in weights})
+    together = [m.names[j] for j in sorted({*m.aliased, *shared})]
+    logarithms = {p.name: p.positive for p in m.parameters}
+    sums = [
+        combination_label(m.names[k], {m.names[j]: w for j, w in m.partners(k).items()}, logarithms)
+        for k in shared
+    ]
+    why = f"{' '.join(m.facts)} " if m.facts else ""
+    text = f"{why}No value of {listed(together)} alone can be told from these runs"
+    text += f"; only {listed(sums)} can." if sums else "."
+    held = [f"{name} is held at {format_plain(m.natural[m.names.index(name)])}"
+            for name in lost]  # fmt: skip
+    return f"{text} By convention {listed(held)}."
+
+
+def _locally_aliased(m: Measurement) -> str:
+    """Dependence that only holds near the estimate: no fixed combination to name."""
+    together = sorted({*m.aliased, *(k for w in m.aliased.values() for k in w)})
+    why = f"{' '.join(m.facts)} " if m.facts else ""
+    stopped = [f"{m.names[j]} at {format_plain(float(m.natural[j]))}" for j in m.aliased]
+    return (
+        f"{why}{listed([m.names[j] for j in together])} change the fitted values in the "
+        f"same way, and cannot be told apart. The solver stopped with {listed(stopped)}."
+    )
+
+
+def _starts_disagree(m: Measurement) -> str:
+    return (
+        f"Of {m.found.n_starts} starts only {m.found.n_agreeing} ended at the best of "
+        f"{m.found.n_minima} minima; a better one may exist. A law with fewer parameters, "
+        "or `bounds`, would make the answer firmer."
+    )
+
+
+def _misfit(m: Measurement) -> str | None:
+    """A sentence where repeated runs show that the law itself is off."""
+    variables = np.stack(list(m.table.values.values()), axis=1)
+    found = compare_with_repeats(variables, m.residuals, m.problem.weights, len(m.kept))
+    if found is None or not found.is_bad:
+        return None
+    if m.problem.scale == "log":
+        scatter = f"{100 * found.around_law:.2g} %", f"{100 * found.between_repeats:.2g} %"
+    else:
+        scatter = format_plain(found.around_law, 2), format_plain(found.between_repeats, 2)
+    return (
+        f"Runs scatter by {scatter[0]} around the law, and repeated runs by {scatter[1]} among "
+        f"themselves ({found.dof_repeats} degrees of freedom): the law is off, or noise is "
+        "larger elsewhere. Look at fit.plot_residuals(), "
+        "try another law, or leave out runs that it was not made for, such as the shortest; "
+        "extrapolations of this fit are not to be trusted."
+    )
+
+
+def _bound_sentence(m: Measurement, j: int) -> str:
+    parameter = m.parameters[j]
+    value = format_plain(float(m.natural[j]))
+    if parameter.role == "offset" and m.at_zero(j):
+        text = f"{parameter.name} is 0: these runs show no floor."
+    elif m.at_zero(j):
+        text = f"{parameter.name} is 0: these runs show no such term."
+    else:
+        text = f"{parameter.name} stopped at its bound {value}."
+    return text + _wrong_way(m, parameter) + _facts_sentence(m)
+
+
+def _wrong_way(m: Measurement, parameter: Parameter) -> str:
+    """Say so if the performance goes the other way than a decaying term can."""
+    terms = separate(m.problem.law.parsed.expression, m.names).terms
+    for term in terms:
+        if parameter.name != term.coefficient and parameter.name not in names_in(term.rest):
+            continue
+        for variable in (v for v in names_in(term.rest) if v in m.table.values):
+            values = m.table.values[variable]
+            if np.ptp(values) == 0:
+                continue
+            trend = float(spearmanr(values, m.table.y).statistic)
+            if trend > _WRONG_WAY:
+                return (
+                    f" {m.table.target} rises with {variable} (rank correlation "
+                    f"{trend:+.2f}), which this term cannot follow: fit 1 - score or an "
+                    "error, or a law such as 'power' whose exponents have either sign."
+                )
+    return ""
+
+
+def _facts_sentence(m: Measurement) -> str:
+    return f" {' '.join(m.facts)}" if m.facts else ""
+
+
+def _weak(m: Measurement) -> str:
+    weights = np.abs(m.local.weakest)
+    involved = [m.names[j] for j in np.argsort(-weights) if weights[j] >= _NAMED_SHARE]
+    why = f"{' '.join(m.facts)} " if m.facts else ""
+    return (
+        f"{why}{listed(involved)} trade off against each other (condition number "
+        f"{format_error(m.local.condition)}): their sum of effects is known, each alone "
+        "hardly. Runs off this line would separate them."
+    )
