@@ -27,6 +27,7 @@ class Assessment:
     spread: Spread
     covariance: FloatArray
     interval_method: str
+    seed: int | None
     null_space: FloatArray
     condition: float
 
@@ -56,6 +57,7 @@ def assess(
         spread=measured.spread,
         covariance=measured.covariance,
         interval_method=measured.interval_method,
+        seed=measured.seed,
         null_space=measured.null_space,
         condition=measured.local.condition,
     )

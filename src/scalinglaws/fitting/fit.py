@@ -196,6 +196,7 @@ def _fit_problem(problem: Problem, table: RunTable, method: str, confidence_leve
         dof=assessment.spread.dof,
         confidence_level=confidence_level,
         interval_method=assessment.interval_method,
+        seed=assessment.seed,
         evidence=Evidence(
             found.n_starts, found.n_agreeing, found.n_minima, found.decrement,
             assessment.condition,

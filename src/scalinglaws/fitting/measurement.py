@@ -24,7 +24,7 @@ from scalinglaws.fitting.runs import RunTable
 from scalinglaws.fitting.uncertainty import Spread, t_quantile
 from scalinglaws.numerals import format_plain
 
-BOOTSTRAP_SEED = 0
+SEED = 0  # of the resampling: the same table has the same intervals
 
 
 class Measurement:
@@ -84,6 +84,11 @@ class Measurement:
             return uncertainty.SANDWICH
         return uncertainty.EQUAL_NOISE if self._bootstrap is None else uncertainty.BOOTSTRAP
 
+    @property
+    def seed(self) -> int | None:
+        """Seed of the resampling, where there is one."""
+        return SEED if self.interval_method == uncertainty.BOOTSTRAP else None
+
     @cached_property
     def covariance(self) -> FloatArray:
         """Covariance of the working parameters."""
@@ -110,7 +115,7 @@ class Measurement:
         amplitude = np.array([p.positive and p.linear for p in self.parameters])
         return uncertainty.bootstrap_covariance(
             self.model, self.found.theta, self.problem.weights, self.kept, self._loss(),
-            self.problem.bounds(), amplitude, np.random.default_rng(BOOTSTRAP_SEED),
+            self.problem.bounds(), amplitude, np.random.default_rng(SEED),
         )  # fmt: skip
 
     def _loss(self) -> Loss:

@@ -71,7 +71,8 @@ class BlockSums(Protocol):
 
     def __call__(
         self, theta: FloatArray, weights: FloatArray, loss: Loss, majorised: bool, rows: slice, /
-    ) -> Sums: ...
+    ) -> Sums:
+        """Sums over `rows`; `weights` is cut to them already."""
 
 
 def in_blocks(

@@ -54,32 +54,7 @@ class Evidence:
 class FitRecord:
     """Everything that a fit holds, and what follows from it without further ado.
 
-    Attributes
-    ----------
-    law : Law
-    rows : tuple of Row
-        The coefficients; `table` and `params` show them as pandas objects.
-    combinations : tuple of Row
-        What is identified where single coefficients are not, such as ``b + d``.
-    verdicts : tuple of Verdict
-        Everything that was found wrong or doubtful; empty when the fit is good.
-    runs : RunTable
-        The runs fitted, the columns used and the rows dropped.
-    method, objective, scale : str
-        "log-linear" or "nls"; "squared", "huber" or "absolute"; "log" or "level".
-    delta : float or None
-        Huber threshold.
-    objective_value : float
-        Sum over the runs of weight times loss: r^2 for "squared"; r^2/2 inside delta and
-        delta*(|r| - delta/2) outside for "huber"; |r| for "absolute".
-    noise : float
-        Standard deviation of a run around the curve, in the residuals' scale.
-    confidence_level : float
-        Level of the intervals in `table`.
-    interval_method : str
-        How intervals were computed.
-    evidence : Evidence
-        How sure the optimum is.
+    The attributes are described at `Fit`, which adds the verbs.
     """
 
     law: Law
@@ -96,6 +71,7 @@ class FitRecord:
     dof: int
     confidence_level: float
     interval_method: str
+    seed: int | None
     evidence: Evidence
     fixed: Mapping[str, float]
     facts: tuple[str, ...]

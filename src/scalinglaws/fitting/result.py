@@ -48,6 +48,8 @@ class Fit(FitRecord):
         Level of the intervals in `table`.
     interval_method : str
         How intervals were computed.
+    seed : int or None
+        Seed of the resampling behind the intervals, where there was one.
     evidence : Evidence
         How sure the optimum is.
     """

@@ -29,6 +29,7 @@ _MOST_DAMPING = 1e12
 _GROWTH = (-0.9, 20.0)
 # Consecutive accepted steps without a decrease that counts, after which a flat valley is left.
 _PATIENCE = 4
+_MOST_IDLE = 12
 # A row that gains less than this, relative, in so many steps is given up.
 _WINDOW, _CRAWL = 40, 1e-8
 
@@ -108,100 +109,128 @@ def minimise(
         Use the Hessian of iteratively reweighted least squares: slower at the end, safer far away.
     max_iterations : int
     """
-    n_batch = len(start)
-    theta = np.where(free, np.clip(start, lower, upper), start)
-    state = _evaluate(model, theta, weights, loss, np.arange(n_batch), majorised=True)
-    floor = _rounding_floor(model, weights, loss)
-    damping = np.full(n_batch, _FIRST_DAMPING if majorise else 0.0)
-    metric = _damping_metric(model, state)
-    converged = np.zeros(n_batch, dtype=np.bool_)
-    definite = np.zeros(n_batch, dtype=np.bool_)
-    decrement = np.full(n_batch, np.inf)
-    idle = np.zeros(n_batch, dtype=np.intp)
-    active = np.flatnonzero(np.isfinite(state.value))
-    earlier = state.value.copy()
+    descent = _Descent(model, loss, start, weights, free, (lower, upper), amplitude, majorise)
+    active = np.flatnonzero(np.isfinite(descent.state.value))
     iteration = 0
     while len(active) and iteration < max_iterations:
         iteration += 1
-        gradient, hessian, blocked = _reduced(state, theta, free, lower, upper, active, majorise)
-        # A coefficient that wants to grow steps in its natural value, in which the law is linear:
-        # near zero its logarithm sees negative curvature.
-        growing = amplitude & (gradient < 0) & ~np.bool_(majorise)
-        np.einsum("bii->bi", hessian)[...] -= np.where(growing, gradient, 0.0)
-        step, promised, ok = _damped_step(
-            gradient, hessian, damping[active][:, None, None] * metric[active], blocked,
-            theta[active], lower, upper,
-        )  # fmt: skip
-        scale = np.abs(state.value[active]) + floor[active if len(floor) > 1 else 0]
-        decrement[active] = np.where(ok, promised / scale, np.inf)
-        definite[active] = ok & (damping[active] == 0)
-        arrived = ok & (promised <= _TOLERANCE * scale) & (damping[active] <= 1e-8)
-        move = np.where(growing, np.log1p(np.clip(step, *_GROWTH)), step)
-        trial = theta[active] + np.where(ok[:, None], move, 0.0)
-        new = _evaluate(model, trial, weights, loss, active, majorised=majorise)
-        actual = state.value[active] - new.value
+        active = descent.step(active, check=iteration % _WINDOW == 0)
+    return Solution(
+        descent.theta, descent.state.value, descent.decrement, descent.converged,
+        descent.definite, iteration,
+    )  # fmt: skip
+
+
+@dataclass
+class _Proposal:
+    """A step of each active row, and the decrease that its quadratic model promises."""
+
+    trial: FloatArray
+    promised: FloatArray
+    ok: BoolArray
+
+
+class _Descent:
+    """Where each row of a batch stands, and one damped step of those that have not arrived."""
+
+    def __init__(
+        self,
+        model: Model,
+        loss: Loss,
+        start: FloatArray,
+        weights: FloatArray,
+        free: BoolArray,
+        bounds: tuple[FloatArray, FloatArray],
+        amplitude: BoolArray,
+        majorise: bool,
+    ) -> None:
+        self.model, self.loss, self.weights = model, loss, weights
+        self.free, self.bounds = free, bounds
+        self.growable = amplitude & (not majorise)
+        self.majorise = majorise
+        n_batch = len(start)
+        self.theta = np.where(free, np.clip(start, *bounds), start)
+        self.state = self._evaluate(self.theta, np.arange(n_batch), majorised=True)
+        self.metric = _damping_metric(model, self.state)
+        self.damping = np.full(n_batch, _FIRST_DAMPING if majorise else 0.0)
+        self.decrement = np.full(n_batch, np.inf)
+        self.converged = np.zeros(n_batch, dtype=np.bool_)
+        self.definite = np.zeros(n_batch, dtype=np.bool_)
+        self._idle = np.zeros(n_batch, dtype=np.intp)
+        self._earlier = self.state.value.copy()
+        rounding = np.array([_ROUNDING * max(1.0, model.magnitude)])
+        self._floor = weights.sum(axis=1) * loss.value(rounding)[0] + 1e-300
+
+    def step(self, active: IntArray, *, check: bool) -> IntArray:
+        """Move the active rows; return those that go on. `check` looks for rows that crawl."""
+        proposal = self._propose(active)
+        promised, ok = proposal.promised, proposal.ok
+        scale = (
+            np.abs(self.state.value[active]) + np.broadcast_to(self._floor, len(self.theta))[active]
+        )
+        damping = self.damping[active]
+        self.decrement[active] = np.where(ok, promised / scale, np.inf)
+        self.definite[active] = ok & (damping == 0)
+        arrived = ok & (promised <= _TOLERANCE * scale) & (damping <= 1e-8)
+        new = self._evaluate(proposal.trial, active, majorised=self.majorise)
+        actual = self.state.value[active] - new.value
         with np.errstate(divide="ignore", invalid="ignore"):
             gain = np.where(promised > 0, actual / promised, 0.0)
         # The last step goes by the gradient: the objective no longer sees so small a change.
         tolerated = np.where(arrived, -_LOST_IN_ROUNDING * scale, 0.0)
         accepted = ok & np.isfinite(new.value) & ((actual > 0) | (arrived & (actual >= tolerated)))
-        _keep(state, new, theta, trial, active, accepted)
+        self._accept(active, accepted, proposal.trial, new)
         # A refused step whose promise is rounding is an arrival as well.
-        arrived |= (
-            ok & ~accepted & (promised <= 1e-11 * scale)
-            & (np.abs(actual) <= _LOST_IN_ROUNDING * scale)
-        )  # fmt: skip
+        lost = (promised <= 1e-11 * scale) & (np.abs(actual) <= _LOST_IN_ROUNDING * scale)
+        arrived |= ok & ~accepted & lost
+        self.damping[active] = _next_damping(damping, ok, gain, accepted)
         useful = accepted & (actual > _TOLERANCE * scale)
-        idle[active] = np.where(useful, 0, idle[active] + 1)
-        damping[active] = _next_damping(damping[active], ok, gain, accepted)
-        stuck = (damping[active] > _MOST_DAMPING) | (idle[active] >= 12)
-        flat = accepted & (idle[active] >= _PATIENCE)
-        if iteration % _WINDOW == 0:
-            crawling = earlier[active] - state.value[active] <= _CRAWL * scale
-            stuck |= crawling & ~arrived
-            earlier[active] = state.value[active]
-        converged[active] = arrived | flat | (stuck & (decrement[active] <= 1e-9))
-        active = active[~(arrived | flat | stuck)]
-    return Solution(theta, state.value, decrement, converged, definite, iteration)
+        self._idle[active] = np.where(useful, 0, self._idle[active] + 1)
+        flat = accepted & (self._idle[active] >= _PATIENCE)
+        stuck = (self.damping[active] > _MOST_DAMPING) | (self._idle[active] >= _MOST_IDLE)
+        if check:
+            stuck |= self._crawling(active, scale) & ~arrived
+        self.converged[active] = arrived | flat | (stuck & (self.decrement[active] <= 1e-9))
+        return np.asarray(active[~(arrived | flat | stuck)])
 
+    def _propose(self, active: IntArray) -> _Proposal:
+        point = self.theta[active]
+        lower, upper = self.bounds
+        gradient = self.state.gradient[active].copy()
+        hessian = (self.state.majorised if self.majorise else self.state.hessian)[active].copy()
+        blocked = ~self.free[active]
+        blocked |= (point <= lower) & (gradient > 0)
+        blocked |= (point >= upper) & (gradient < 0)
+        gradient[blocked] = 0.0
+        keep = (~blocked).astype(np.float64)
+        hessian *= keep[:, :, None] * keep[:, None, :]
+        # A coefficient that wants to grow steps in its natural value, in which the law is linear:
+        # near zero its logarithm sees negative curvature.
+        growing = self.growable & (gradient < 0)
+        np.einsum("bii->bi", hessian)[...] -= np.where(growing, gradient, 0.0)
+        damping = self.damping[active][:, None, None] * self.metric[active]
+        step, promised, ok = _damped_step(gradient, hessian, damping, blocked, point, lower, upper)
+        move = np.where(growing, np.log1p(np.clip(step, *_GROWTH)), step)
+        return _Proposal(point + np.where(ok[:, None], move, 0.0), promised, ok)
 
-def _evaluate(
-    model: Model,
-    theta: FloatArray,
-    weights: FloatArray,
-    loss: Loss,
-    rows: IntArray,
-    *,
-    majorised: bool,
-) -> Sums:
-    own = weights[rows] if len(weights) > 1 else weights
-    with np.errstate(over="ignore", invalid="ignore"):
-        sums = model.sums(theta, own, loss, majorised=majorised)
-    lost = ~np.isfinite(sums.value)
-    sums.value[lost] = np.inf
-    return sums
+    def _evaluate(self, theta: FloatArray, rows: IntArray, *, majorised: bool) -> Sums:
+        own = self.weights[rows] if len(self.weights) > 1 else self.weights
+        with np.errstate(over="ignore", invalid="ignore"):
+            sums = self.model.sums(theta, own, self.loss, majorised=majorised)
+        sums.value[~np.isfinite(sums.value)] = np.inf
+        return sums
 
+    def _accept(self, active: IntArray, accepted: BoolArray, trial: FloatArray, new: Sums) -> None:
+        rows = active[accepted]
+        self.theta[rows] = trial[accepted]
+        for name in ("value", "gradient", "hessian", "majorised"):
+            getattr(self.state, name)[rows] = getattr(new, name)[accepted]
 
-def _keep(
-    state: Sums,
-    new: Sums,
-    theta: FloatArray,
-    trial: FloatArray,
-    active: IntArray,
-    accepted: BoolArray,
-) -> None:
-    rows = active[accepted]
-    theta[rows] = trial[accepted]
-    state.value[rows] = new.value[accepted]
-    state.gradient[rows] = new.gradient[accepted]
-    state.hessian[rows] = new.hessian[accepted]
-    state.majorised[rows] = new.majorised[accepted]
-
-
-def _rounding_floor(model: Model, weights: FloatArray, loss: Loss) -> FloatArray:
-    """Objective of residuals that are rounding errors."""
-    rounding = loss.value(np.array([_ROUNDING * max(1.0, model.magnitude)]))[0]
-    return np.asarray(weights.sum(axis=1) * rounding + 1e-300)
+    def _crawling(self, active: IntArray, scale: FloatArray) -> BoolArray:
+        """Rows that have gained next to nothing since the last check."""
+        gained = self._earlier[active] - self.state.value[active]
+        self._earlier[active] = self.state.value[active]
+        return np.asarray(gained <= _CRAWL * scale)
 
 
 def _damping_metric(model: Model, state: Sums) -> FloatArray:
@@ -215,28 +244,6 @@ def _damping_metric(model: Model, state: Sums) -> FloatArray:
     size = np.maximum(size, 1e-300)
     ridge = 1e-9 * np.trace(model.metric) / p * np.eye(p)
     return np.asarray(size[:, None, None] * (model.metric + ridge))
-
-
-def _reduced(
-    state: Sums,
-    theta: FloatArray,
-    free: BoolArray,
-    lower: FloatArray,
-    upper: FloatArray,
-    active: IntArray,
-    majorise: bool,
-) -> tuple[FloatArray, FloatArray, BoolArray]:
-    """Gradient and Hessian with fixed and blocked parameters taken out."""
-    gradient = state.gradient[active].copy()
-    hessian = (state.majorised if majorise else state.hessian)[active].copy()
-    point = theta[active]
-    blocked = ~free[active]
-    blocked |= (point <= lower) & (gradient > 0)
-    blocked |= (point >= upper) & (gradient < 0)
-    gradient[blocked] = 0.0
-    keep = (~blocked).astype(np.float64)
-    hessian *= keep[:, :, None] * keep[:, None, :]
-    return gradient, hessian, blocked
 
 
 def _damped_step(

@@ -24,7 +24,7 @@ SCHEMA = 1
 # Fields that are already plain JSON values.
 _PLAIN = (
     "method", "objective", "scale", "delta", "objective_value", "noise", "dof",
-    "confidence_level", "interval_method",
+    "confidence_level", "interval_method", "seed",
 )  # fmt: skip
 
 

@@ -47,7 +47,7 @@ def verdicts(m: Measurement) -> list[Verdict]:
         found.append(Verdict(Status.WEAKLY_IDENTIFIED, _narrow_design(m)))
     faint = _faint_exponents(m)
     if faint:
-        found.append(Verdict(Status.WEAKLY_IDENTIFIED, _faint(m, faint)))
+        found.append(Verdict(Status.WEAKLY_IDENTIFIED, _faint(faint)))
     return found
 
 
@@ -67,7 +67,7 @@ def _faint_exponents(m: Measurement) -> list[Row]:
     return [row for row in rows if abs(row.estimate) < 2 * row.std_error]
 
 
-def _faint(m: Measurement, rows: list[Row]) -> str:
+def _faint(rows: list[Row]) -> str:
     each = [
         f"{row.name} is {format_to(row.estimate, row.std_error)} with a standard error of "
         f"{format_error(row.std_error)}"
