@@ -9,7 +9,7 @@ import numpy as np
 from scalinglaws.core.expression import Apply, Expression, Name, evaluate, names_in
 from scalinglaws.core.jets import Jet, differentiate
 from scalinglaws.core.law import Law
-from scalinglaws.fitting.model import Sums, in_blocks
+from scalinglaws.fitting.model import Sums, in_blocks, magnitude_of
 from scalinglaws.fitting.objective import FloatArray, Loss, ScaleName
 
 
@@ -29,7 +29,7 @@ class GeneralModel:
         self._positive = positive
         self._log = scale == "log"
         self._target = np.log(y) if self._log else y
-        self.magnitude = float(np.abs(self._target).max())
+        self.magnitude = magnitude_of(self._target, logarithms=self._log)
         self._known: dict[str, FloatArray] = {}
         self._expression = self._fold(law.parsed.expression, columns)
 

@@ -9,7 +9,7 @@ import numpy as np
 from scalinglaws.core.expression import Expression, evaluate
 from scalinglaws.core.law import Law
 from scalinglaws.core.structure import LogAffineTerm
-from scalinglaws.fitting.model import Sums, in_blocks
+from scalinglaws.fitting.model import Sums, in_blocks, magnitude_of
 from scalinglaws.fitting.objective import FloatArray, IntArray, Loss, ScaleName
 
 
@@ -33,7 +33,7 @@ class LogAffineModel:
         self.n_parameters, self.n_rows = len(names), len(y)
         self._log = scale == "log"
         self._target = np.log(y) if self._log else y
-        self.magnitude = float(np.abs(self._target).max())
+        self.magnitude = magnitude_of(self._target, logarithms=self._log)
         self._indices: list[IntArray] = []
         self._slopes: list[FloatArray] = []
         self._constants: list[FloatArray] = []

@@ -36,7 +36,7 @@ class Model(Protocol):
 
     n_parameters: int
     n_rows: int
-    magnitude: float  # largest size of the target: what rounding is relative to
+    magnitude: float  # what rounding of the residuals is relative to
 
     @property
     def metric(self) -> FloatArray | None:
@@ -58,6 +58,12 @@ class Model(Protocol):
 
         The majorising Hessian is left at zero where it is not wanted.
         """
+
+
+def magnitude_of(target: FloatArray, *, logarithms: bool) -> float:
+    """Size that rounding is relative to; a logarithm near zero still has terms of order one."""
+    largest = float(np.abs(target).max())
+    return max(1.0, largest) if logarithms else largest
 
 
 def to_natural(theta: FloatArray, positive: BoolArray) -> FloatArray:

@@ -35,10 +35,10 @@ _NEWTON_STEPS = 30
 _LAST_STEPS = 300
 # A row this many times above the best is given up after the safe steps, and one this much above
 # it after the Newton steps.
+_HOPELESS, _LATE = 10.0, 1.01
 # With fewer runs than this many times the parameters, the scale of the residuals is at least this
 # share of the one of least squares.
 _FEW, _LEAST_SHARE = 3, 0.5
-_HOPELESS, _LATE = 10.0, 1.01
 
 
 class Polisher:
@@ -99,6 +99,7 @@ class Polisher:
 
     def to_huber(self, delta: float) -> None:
         """Reweighted least squares first, then exact second-order steps."""
+        self._keep_within(_HOPELESS)
         self.loss = Loss("huber", delta)
         self.solution = self._minimise(
             self.loss, self.solution.theta, majorise=True, steps=_WARM_STEPS
@@ -115,7 +116,7 @@ class Polisher:
         if n <= _FEW * n_free:
             # about as many residuals as parameters are zero by construction, and the median is too
             scale = max(scale, _LEAST_SHARE * self.least_squares_scale)
-        return max(scale, 1e-14 * max(1.0, self.model.magnitude))
+        return max(scale, 1e-14 * self.model.magnitude)
 
     def least_squares(self) -> None:
         """To the bottom of least squares, and keep its scale of residuals."""
@@ -183,7 +184,7 @@ class Polisher:
             self.free = np.concatenate([old[0], self.free])
             self.solution = old[1].joined(self.solution)
             improved = True
-        return False  # still improving: enough
+        return False  # three times is enough
 
     def _winner(self) -> int:
         """Best row; among equals the one with most coefficients at zero."""
@@ -195,7 +196,7 @@ class Polisher:
 
     def _rounding(self) -> float:
         """Objective of residuals at rounding level: below it, minima cannot be told apart."""
-        residual = np.array([1e-13 * max(1.0, self.model.magnitude)])
+        residual = np.array([1e-13 * self.model.magnitude])
         return float(self.problem.weights.sum() * self.loss.value(residual)[0])
 
     def best(self, delta: float | None) -> Estimate:

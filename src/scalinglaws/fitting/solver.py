@@ -158,7 +158,7 @@ class _Descent:
         self.definite = np.zeros(n_batch, dtype=np.bool_)
         self._idle = np.zeros(n_batch, dtype=np.intp)
         self._earlier = self.state.value.copy()
-        rounding = np.array([_ROUNDING * max(1.0, model.magnitude)])
+        rounding = np.array([_ROUNDING * model.magnitude])
         self._floor = weights.sum(axis=1) * loss.value(rounding)[0] + 1e-300
 
     def step(self, active: IntArray, *, check: bool) -> IntArray:
