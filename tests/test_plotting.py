@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.axes import Axes
-from matplotlib.collections import FillBetweenPolyCollection, PathCollection
+from matplotlib.collections import PathCollection, PolyCollection
 
 import scalinglaws as sl
 from scalinglaws.plotting import plot_fit, plot_residuals
@@ -44,7 +44,7 @@ def test_runs_curves_bands_and_extrapolation_are_apart(fit: sl.Fit) -> None:
     ax = plot_fit(fit)
 
     points = [c for c in ax.collections if isinstance(c, PathCollection)]
-    bands = [c for c in ax.collections if isinstance(c, FillBetweenPolyCollection)]
+    bands = [c for c in ax.collections if isinstance(c, PolyCollection)]
     assert len(points[0].get_offsets()) == fit.n
     assert len(_solid(ax)) == 6
     assert len(bands) == 6
