@@ -37,6 +37,12 @@ def epoch(data: Path) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="session")
+def epoch_all(data: Path) -> pd.DataFrame:
+    """All 245 runs, five far ones included."""
+    return pd.read_csv(data / "chinchilla" / "chinchilla_epoch.csv")
+
+
+@pytest.fixture(scope="session")
 def marin(data: Path) -> pd.DataFrame:
     """IsoFLOP runs with a compute column that was measured."""
     runs = pd.read_csv(data / "isoflop_marin" / "marin_isoflop.csv")

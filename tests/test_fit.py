@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -113,12 +114,14 @@ def test_every_reference_optimum_is_reached(data: Path, row: int) -> None:
         runs = runs.query(reference["rows"])
     huber = "Huber" in reference["objective"]
 
-    fit = sl.fit(
-        runs, "chinchilla", y="loss",
-        objective="huber" if huber else "squared",
-        delta=1e-3 if huber else "auto",
-        scale="level" if "level" in reference["objective"] else "log",
-    )  # fmt: skip
+    # five of the 245 runs lie far off, and the verdict says so
+    with warnings.catch_warnings(action="ignore", category=sl.LackOfFitWarning):
+        fit = sl.fit(
+            runs, "chinchilla", y="loss",
+            objective="huber" if huber else "squared",
+            delta=1e-3 if huber else "auto",
+            scale="level" if "level" in reference["objective"] else "log",
+        )  # fmt: skip
 
     n = len(runs) if reference["objective"].startswith("mean") else 1
     assert len(runs) == reference["n"]

@@ -41,8 +41,8 @@ def test_without_repeats_nothing_is_claimed() -> None:
     """There is nothing to compare with."""
     rng = np.random.default_rng(0)
 
-    variables, residuals = rng.uniform(size=(20, 2)), rng.standard_normal(20)
-    assert compare_with_repeats(variables, residuals, np.ones(20), 5) is None
+    residuals = rng.standard_normal(20)
+    assert compare_with_repeats(np.arange(20), residuals, np.ones(20), 5) is None
 
 
 def test_runs_without_weight_do_not_count() -> None:
@@ -57,3 +57,25 @@ def test_runs_without_weight_do_not_count() -> None:
 
     assert weighted.status is dropped.status is sl.Status.CONVERGED
     np.testing.assert_allclose(weighted.table.iloc[:, :4], dropped.table.iloc[:, :4], rtol=1e-6)
+
+
+def test_other_conditions_are_no_repeats() -> None:
+    """Runs with the same N and D at other learning rates do not measure the noise."""
+    base = make_runs()
+    rates = pd.concat([base.assign(lr=lr, seed=0) for lr in (1e-3, 2e-3, 4e-3)], ignore_index=True)
+    rng = np.random.default_rng(0)
+    rates["loss"] *= np.exp(
+        0.05 * np.log2(rates["lr"] / 2e-3) ** 2 + 0.002 * rng.standard_normal(108)
+    )
+
+    fit = sl.fit(rates, "chinchilla")
+
+    assert len(np.unique(fit.runs.repeats)) == len(rates)
+
+
+def test_far_outliers_are_named(epoch_all: pd.DataFrame) -> None:
+    """The five highest losses of the Chinchilla extraction pull even a robust fit."""
+    with pytest.warns(sl.LackOfFitWarning, match="more than 15 times the typical scatter away"):
+        fit = sl.fit(epoch_all, "chinchilla")
+
+    assert fit.status is sl.Status.OUTLIERS

@@ -162,7 +162,7 @@ def test_residuals_are_in_per_cent(fit: sl.Fit, x: str) -> None:
     ax = plot_residuals(fit, x)
 
     offsets = ax.collections[-1].get_offsets()
-    np.testing.assert_allclose(offsets[:, 1], 100 * fit.residuals)
+    np.testing.assert_allclose(offsets[:, 1], 100 * np.expm1(fit.residuals))
     assert len(ax.texts) == 3
     assert ax.get_legend().get_texts()[0].get_text() == "one standard deviation of a run"
 

@@ -3,7 +3,7 @@
     python examples/ladder/train.py                 # two processes on the CPU, resumable
     python examples/ladder/train.py --device cuda   # the same on a GPU
 
-One row is appended to the table for each finished run; start again and it goes on where it stopped.
+One row is appended to the table for each finished run; start again and it resumes where it stopped.
 """
 
 from __future__ import annotations

@@ -64,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="scalinglaws", description=(scalinglaws.__doc__ or "").splitlines()[0]
     )
     parser.add_argument("--version", action="version", version=scalinglaws.__version__)
-    verbs = parser.add_subparsers(title="verbs", metavar="")
+    verbs = parser.add_subparsers(title="verbs", metavar="VERB")
     _add_demo(verbs)
     _add_fit(verbs)
     _add_predict(verbs)
@@ -84,7 +84,7 @@ def _add_demo(verbs: Any) -> None:
 def _add_fit(verbs: Any) -> None:
     fitting = verbs.add_parser("fit", help="fit a law to a table of runs")
     fitting.add_argument(
-        "runs", type=Path, help=".csv, .tsv, .json, .jsonl or .parquet, one row a run"
+        "runs", type=Path, help=".csv, .tsv, .json, .jsonl or .parquet, one row per run"
     )
     fitting.add_argument("--law", default="power", help="a name or one line of maths (power)")
     fitting.add_argument("--y", help="the performance column (found by its usual names)")
@@ -95,14 +95,25 @@ def _add_fit(verbs: Any) -> None:
         metavar="N=params",
         help="columns of the law's variables",
     )
-    fitting.add_argument("--method", choices=METHODS, default="auto")
-    fitting.add_argument("--objective", choices=("auto", *OBJECTIVES), default="auto")
+    fitting.add_argument("--method", choices=METHODS, default="auto", help="how (auto)")
+    fitting.add_argument(
+        "--objective",
+        choices=("auto", *OBJECTIVES),
+        default="auto",
+        help="loss of residuals (auto)",
+    )
     fitting.add_argument("--delta", type=float, help="Huber threshold (from the residuals)")
-    fitting.add_argument("--scale", choices=SCALES, default="log")
+    fitting.add_argument(
+        "--scale", choices=SCALES, default="log", help="residuals of the logarithm or level (log)"
+    )
     fitting.add_argument("--weights", help="a column of weights")
     fitting.add_argument("--fixed", nargs="+", default=[], metavar="E=1.7", help="parameters held")
-    fitting.add_argument("--missing", choices=("raise", "drop"), default="raise")
-    fitting.add_argument("--confidence-level", type=float, default=0.95)
+    fitting.add_argument(
+        "--missing", choices=("raise", "drop"), default="raise", help="unusable runs (raise)"
+    )
+    fitting.add_argument(
+        "--confidence-level", type=float, default=0.95, help="level of the intervals (0.95)"
+    )
     fitting.add_argument(
         "--plot", type=Path, metavar="FILE", help="draw the fit (.png, .pdf, .svg)"
     )
@@ -115,7 +126,7 @@ def _add_predict(verbs: Any) -> None:
     predict = verbs.add_parser("predict", help="evaluate a saved fit")
     predict.add_argument("fit", type=Path, help="a file that fit --save wrote")
     predict.add_argument("values", nargs="+", metavar="N=7B", help="a value for each variable")
-    predict.add_argument("--confidence-level", type=float)
+    predict.add_argument("--confidence-level", type=float, help="that of the fit by default")
     predict.add_argument("--json", action="store_true", help="print JSON instead of text")
     predict.set_defaults(verb=_predict)
 

@@ -104,6 +104,8 @@ def format_to(value: float, error: float) -> str:
         return format_plain(value)
     if not (math.isfinite(error) and error > 0):
         return format_plain(value, 5)
+    if error < 1e-8 * abs(value):  # known to more digits than anyone reads
+        return format_plain(value, 8)
     place = math.floor(math.log10(error)) - 1
     digits = max(2, math.floor(math.log10(abs(value))) - place + 1) if value else 2
     rounded = float(f"{value:.{min(digits, 12)}g}")
@@ -118,6 +120,12 @@ def format_error(value: float) -> str:
         return format_plain(value)
     rounded = float(f"{value:.2g}")
     return f"{rounded:.0f}" if 100 <= rounded < 1e6 else format_plain(value, 2)
+
+
+def format_signed(value: float) -> str:
+    """Two significant digits with the sign written."""
+    sign = "+" if value > 0 else "-" if value < 0 else ""
+    return sign + format_error(abs(value))
 
 
 def plural(n: int, noun: str) -> str:

@@ -26,7 +26,8 @@ def ladder(split: Literal["fit", "target", "all"] = "fit") -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row a run, indexed by its name: ``N`` parameters with embeddings, ``N_no_emb`` without,
+        One row per run, indexed by its name: ``N`` parameters with embeddings, ``N_no_emb``
+        without,
         ``D`` bytes seen, ``C`` training FLOPs counted from the architecture (not 6ND), ``loss`` in
         nats per byte on held-out files, ``bits_per_byte``, ``perplexity``, ``seed``,
         ``learning_rate``, ``batch_size`` in sequences, ``wall_s`` and more.

@@ -46,6 +46,7 @@ _WARNING_OF: Mapping[Status, type[ScalingLawWarning]] = {
     Status.NOT_CONVERGED: ConvergenceWarning,
     Status.STARTS_DISAGREE: ConvergenceWarning,
     Status.LACK_OF_FIT: LackOfFitWarning,
+    Status.OUTLIERS: LackOfFitWarning,
     Status.AT_BOUND: IdentifiabilityWarning,
     Status.NOT_IDENTIFIED: IdentifiabilityWarning,
     Status.WEAKLY_IDENTIFIED: IdentifiabilityWarning,
@@ -75,7 +76,7 @@ def fit(
     Parameters
     ----------
     runs : DataFrame, object with ``to_pandas()``, or mapping of columns
-        One row a run. Numbers may be text such as "7B" or "1,000,000".
+        One row per run. Numbers may be text such as "7B" or "1,000,000".
     law : str or Law, default "power"
         A name ("power", "power-floor", "chinchilla", "kaplan"), one line of maths such as
         ``"loss ~ E + A/N**alpha"``, or a `Law`. In a line of maths, names that are columns (and
@@ -99,7 +100,7 @@ def fit(
     scale : {"log", "level"}
         Residuals of the logarithm of the performance (relative), or of the performance itself.
     weights : str or array, optional
-        A column, or one number a run, that multiplies each run's loss; relative precisions.
+        A column, or one number per run, that multiplies each run's loss; relative precisions.
     fixed : mapping of str to float, optional
         Parameters held at a value.
     bounds : mapping of str to (low, high), optional

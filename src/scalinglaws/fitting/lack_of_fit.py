@@ -9,10 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from scipy.special import fdtrc
 
-from scalinglaws.fitting.objective import FloatArray
+from scalinglaws.fitting.objective import FloatArray, IntArray
 
 _LEAST_REPEATS = 4  # degrees of freedom of the noise
 _LEAST_POINTS = 2  # repeated at so many places, since noise may differ between them
@@ -37,20 +36,20 @@ class Comparison:
 
 
 def compare_with_repeats(
-    variables: FloatArray, residuals: FloatArray, weights: FloatArray, n_estimated: int
+    repeats: IntArray, residuals: FloatArray, weights: FloatArray, n_estimated: int
 ) -> Comparison | None:
     """Compare the two scatters; None where there are too few repeated runs.
 
     Parameters
     ----------
-    variables : (runs, variables)
+    repeats : (runs,)
+        A number for each set of repeated runs.
     residuals, weights : (runs,)
         Runs without weight are left out.
     """
     used = weights > 0
     r, w = residuals[used], weights[used] / weights[used].mean()
-    frame = pd.DataFrame(variables[used])
-    group = frame.groupby(list(frame.columns), sort=False).ngroup().to_numpy()
+    _, group = np.unique(repeats[used], return_inverse=True)
     counts = np.bincount(group)
     dof_repeats = int(len(r) - len(counts))
     dof_law = len(r) - n_estimated

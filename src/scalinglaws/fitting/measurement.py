@@ -145,6 +145,8 @@ class Measurement:
         parameter, value = self.parameters[j], float(self.natural[j])
         if parameter.name in self.problem.fixed:
             return self._bare(j, "fixed")
+        if not self.found.converged:
+            return self._bare(j, "not converged")
         if j in self.aliased:
             held = f"aliased: held at {format_plain(value)}"
             return self._bare(j, held if j in self.structural else "not identified")

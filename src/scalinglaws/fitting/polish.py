@@ -36,6 +36,7 @@ _LAST_STEPS = 300
 # A row this many times above the best is given up after the safe steps, and one this much above
 # it after the Newton steps.
 _HOPELESS, _LATE = 10.0, 1.01
+_MOST_LATE = 8
 # With fewer runs than this many times the parameters, the scale of the residuals is at least this
 # share of the one of least squares.
 _FEW, _LEAST_SHARE = 3, 0.5
@@ -88,6 +89,7 @@ class Polisher:
         self.solution = self._minimise(loss, self.solution.theta, steps=_NEWTON_STEPS)
         limit = np.nanmin(self.solution.value) * _LATE + self._rounding()
         late = np.flatnonzero(~self.solution.converged & (self.solution.value <= limit))
+        late = late[np.argsort(self.solution.value[late])][:_MOST_LATE]
         if len(late):
             last = self._minimise(loss, self.solution.theta, steps=_LAST_STEPS, rows=late)
             self.solution.put(late, last)

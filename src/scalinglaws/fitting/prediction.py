@@ -11,10 +11,16 @@ import numpy.typing as npt
 import pandas as pd
 
 from scalinglaws.core.roles import positive_variables
-from scalinglaws.errors import ExtrapolationWarning, IdentifiabilityWarning, warn
+from scalinglaws.errors import (
+    ConvergenceWarning,
+    ExtrapolationWarning,
+    IdentifiabilityWarning,
+    warn,
+)
 from scalinglaws.fitting import columns as col
 from scalinglaws.fitting.objective import FloatArray
 from scalinglaws.fitting.record import FitRecord
+from scalinglaws.fitting.status import Status
 from scalinglaws.fitting.uncertainty import t_quantile
 from scalinglaws.numerals import format_plain, parse_number
 
@@ -99,7 +105,10 @@ def at(fit: FitRecord, columns: Mapping[str, FloatArray], level: float) -> Predi
     gradient = _working_gradient(fit, flat, estimate)
     std_error = np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", gradient, fit.covariance, gradient), 0))
     lost = not_determined(fit, gradient) | _disputed(fit, flat, estimate)
-    std_error = np.where(lost, np.inf, std_error)
+    converged = fit.status is not Status.NOT_CONVERGED
+    std_error = np.where(lost | (not converged), np.inf, std_error)
+    if not converged:
+        warn("The fit did not converge: its predictions have no interval.", ConvergenceWarning)
     if lost.any():
         warn(
             f"The fitted runs do not determine the law at {int(lost.sum())} of {len(lost)} points: "
@@ -166,19 +175,23 @@ def _disputed(
 
 
 def times_beyond(fit: FitRecord, columns: Mapping[str, FloatArray]) -> FloatArray:
-    """Compute of each point relative to the largest fitted run.
+    """How far beyond the fitted runs each point lies, as a factor; up to one is inside.
 
-    Compute is C where the law has it, N*D where it has both, else the variables' own product.
+    Compute counts: C where the law has it, N*D where it has both, or whichever it has. A variable
+    of another kind, such as a loss, is beyond the runs on either side of their range.
     """
-
-    def size(values: Mapping[str, FloatArray]) -> FloatArray:
-        if "C" in values:
-            return np.asarray(values["C"])
-        if "N" in values and "D" in values:
-            return np.asarray(values["N"] * values["D"])
-        return np.asarray(np.prod([np.asarray(v) for v in values.values()], axis=0))
-
-    return np.asarray(size(columns) / size(fit.runs.values).max())
+    runs = fit.runs.values
+    used = ["C"] if "C" in runs else [v for v in ("N", "D") if v in runs]
+    here = np.prod([np.asarray(columns[v]) for v in used], axis=0)
+    beyond = here / np.prod([runs[v] for v in used], axis=0).max() if used else np.zeros(1)
+    for name in (v for v in runs if v not in ("N", "D", "C")):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            above = columns[name] / runs[name].max()
+            below = runs[name].min() / columns[name]
+        beyond = np.maximum(beyond, np.nan_to_num(np.maximum(above, below)))
+    return np.asarray(
+        np.broadcast_to(beyond, np.broadcast_shapes(*map(np.shape, columns.values())))
+    )
 
 
 def _warn_if_far(beyond: FloatArray) -> None:

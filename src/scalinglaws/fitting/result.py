@@ -109,17 +109,61 @@ class Fit(FitRecord):
 
     # --- pictures --------------------------------------------------------------------------
 
-    def plot(self, x: str | None = None, **options: Any) -> Axes:
-        """Fitted curves over the observed runs; see `scalinglaws.plotting.plot_fit`."""
+    def plot(
+        self,
+        x: str | None = None,
+        *,
+        ax: Axes | None = None,
+        extrapolate: float | None = None,
+        band: str = "curve",
+        targets: pd.DataFrame | None = None,
+        confidence_level: float | None = None,
+        point: Mapping[str, Any] | None = None,
+        line: Mapping[str, Any] | None = None,
+        legend: bool = True,
+    ) -> Axes:
+        """Draw the fitted curves over the observed runs.
+
+        Parameters
+        ----------
+        x : str, optional
+            The variable along the axis; D, or the law's first.
+        ax : Axes, optional
+            Where to draw; by default a new figure.
+        extrapolate : float, optional
+            How many times beyond the largest run the curves go on, dashed.
+        band : {"curve", "run", "none"}
+            The interval shaded: of the curve, or of a new run.
+        targets : DataFrame, optional
+            Runs that were not fitted, drawn as stars.
+        confidence_level : float, optional
+            Level of the band; that of the fit by default.
+        point, line : mapping, optional
+            Styles handed to matplotlib.
+        legend : bool
+
+        Returns
+        -------
+        Axes
+        """
         from scalinglaws.plotting import plot_fit
 
-        return plot_fit(self, x, **options)
+        return plot_fit(
+            self, x, ax=ax, extrapolate=extrapolate, band=band, targets=targets,
+            confidence_level=confidence_level, point=point, line=line, legend=legend,
+        )  # fmt: skip
 
-    def plot_residuals(self, x: str | None = None, **options: Any) -> Axes:
-        """Residuals against a variable; see `scalinglaws.plotting.plot_residuals`."""
+    def plot_residuals(
+        self,
+        x: str | None = None,
+        *,
+        ax: Axes | None = None,
+        point: Mapping[str, Any] | None = None,
+    ) -> Axes:
+        """Draw the residuals against a variable of the law, or against "fitted"."""
         from scalinglaws.plotting import plot_residuals
 
-        return plot_residuals(self, x, **options)
+        return plot_residuals(self, x, ax=ax, point=point)
 
     # --- words -----------------------------------------------------------------------------
 

@@ -15,9 +15,11 @@ from scalinglaws.core.law import Law
 from scalinglaws.core.roles import positive_variables
 from scalinglaws.errors import DataError, DataWarning, warn
 from scalinglaws.fitting import columns as col
-from scalinglaws.fitting.objective import FloatArray, ScaleName
+from scalinglaws.fitting.objective import FloatArray, IntArray, ScaleName
 from scalinglaws.numerals import format_plain, listed, plural
 
+# In the names of columns that tell repeated runs apart.
+_SEED_WORDS = ("seed", "rerun", "repeat", "replicate", "trial", "role", "index")
 # Nothing lies in so wide a gap of a ladder's sizes unless two units were mixed.
 _UNIT_GAP = 1e3
 
@@ -30,10 +32,11 @@ class RunTable:
     ----------
     values : mapping of variable to float64 array
     y : performance
-    weights : one number a run
+    weights : one number per run
     index : the input's row labels
     columns : the table's column for each variable; `target` likewise for the performance
     dropped : row label to reason, for rows left out
+    repeats : a number for each set of runs that differ in nothing but the seed
     """
 
     values: Mapping[str, FloatArray]
@@ -44,6 +47,7 @@ class RunTable:
     target: str
     dropped: Mapping[Any, str] = field(default_factory=dict)
     weighted: bool = False
+    repeats: IntArray = field(default_factory=lambda: np.zeros(0, dtype=np.intp), repr=False)
 
     @property
     def n(self) -> int:
@@ -102,12 +106,38 @@ def read_table(
     table = RunTable(
         {v: a[keep] for v, a in values.items()}, performance[keep], weight[keep],
         frame.index[keep], names, target, dropped, weights is not None,
+        _repeats(frame[keep], {v: a[keep] for v, a in values.items()}, target),
     )  # fmt: skip
     _check_enough(table, frame)
     if units == "check":
         _check_units(table, must_be_positive)
     _warn_repeats(table, frame[keep])
     return table
+
+
+def _repeats(frame: pd.DataFrame, values: Mapping[str, FloatArray], target: str) -> IntArray:
+    """Number the sets of runs with the same variables under the same conditions.
+
+    A condition is any other column whose values recur, such as a learning rate or a data set; a
+    seed is none, and neither are measurements, whose values are nearly all different.
+    """
+    keys: dict[str, Any] = {f"variable {name}": column for name, column in values.items()}
+    for name in frame.columns:
+        is_seed = any(word in str(name).lower() for word in _SEED_WORDS)
+        if name != target and not is_seed and _recurs(frame[name]):
+            keys[f"condition {name}"] = frame[name].to_numpy()
+    table = pd.DataFrame(keys)
+    numbers = table.groupby(list(table.columns), sort=False, dropna=False).ngroup()
+    return np.asarray(numbers.to_numpy(), dtype=np.intp)
+
+
+def _recurs(column: pd.Series) -> bool:
+    """Whether values come back, as those of a condition do and measurements do not."""
+    share = 1 / 3 if pd.api.types.is_float_dtype(column.dtype) else 1 / 2
+    try:
+        return bool(column.nunique(dropna=False) <= share * len(column))
+    except TypeError:  # values that cannot be compared
+        return False
 
 
 def _read_weights(frame: pd.DataFrame, weights: str | npt.ArrayLike | None) -> FloatArray:
@@ -165,7 +195,7 @@ def _handle_unusable(bad: Mapping[int, str], index: pd.Index, missing: str) -> d
         raise DataError(
             f"{plural(len(bad), 'run')} of {len(index)} cannot be fitted: row"
             f"{'s' if len(bad) > 1 else ''} {rows}. "
-            'Mend them, or pass missing="drop" to leave them out.'
+            'Fix them, or pass missing="drop" to leave them out.'
         )
     warn(
         f"Left out {plural(len(bad), 'run')} of {len(index)}: row{'s' if len(bad) > 1 else ''} "
@@ -265,6 +295,7 @@ def _warn_repeats(table: RunTable, frame: pd.DataFrame) -> None:
             f"{plural(int(repeated.sum()), 'run')} repeat"
             f"{'s' if repeated.sum() == 1 else ''} another run exactly (row"
             f"{'s' if repeated.sum() > 1 else ''} {rows}). They count as independent and make the "
-            "intervals too narrow; if they are copies, pass runs.drop_duplicates().",
+            "intervals too narrow; if they are copies, pass runs.drop_duplicates("
+            f"subset={list(dict.fromkeys([*table.columns.values(), table.target]))}).",
             DataWarning,
         )

@@ -127,24 +127,32 @@ class _Search:
 
     def _axis(self, name: str, unit: FloatArray) -> FloatArray:
         """Map [0, 1] to the range in which a parameter is sought."""
-        parameter = self.parameters[name]
+        parameter, size = self.parameters[name], self._unit_of(name)
         if parameter.role == "exponent" and not parameter.positive:
-            values = _exponents(parameter, unit)
+            values = size * _exponents(parameter, unit)
         elif parameter.positive:
-            centre = self._unit_of(name)
-            values = centre * np.exp(np.log(1e6) * (2 * unit - 1))
+            values = size * np.exp(np.log(1e6) * (2 * unit - 1))
         else:
-            values = np.sinh(np.arcsinh(1e3) * (2 * unit - 1))
+            values = size * np.sinh(np.arcsinh(1e3) * (2 * unit - 1))
         return _inside(values, parameter, unit)
 
     def _unit_of(self, name: str) -> float:
-        """Geometric mean of the variables that a scale parameter is measured in."""
+        """Size of what a parameter is added to or measured in; one where it has no unit."""
         for node in walk(self.law.parsed.expression):
-            if isinstance(node, Apply) and node.function in "+-*/" and Name(name) in node.arguments:
-                near = [v for v in names_in(node) if v in self.columns]
-                if near:
-                    logs = [np.log(np.abs(self.columns[v]) + 1e-300).mean() for v in near]
-                    return float(np.exp(np.mean(logs)))
+            if not isinstance(node, Apply) or Name(name) not in node.arguments:
+                continue
+            beside = [a for a in node.arguments if a != Name(name)]
+            if len(beside) != 1 or not set(names_in(beside[0])) & set(self.columns):
+                continue
+            is_log = isinstance(beside[0], Apply) and beside[0].function.startswith("log")
+            if is_log or set(names_in(beside[0])) - set(self.columns):
+                continue
+            size = np.abs(np.asarray(evaluate(beside[0], self.columns), dtype=np.float64))
+            centre = float(np.exp(np.log(np.maximum(size, 1e-300)).mean()))
+            if node.function in ("+", "-", "/"):
+                return centre
+            if node.function == "*":
+                return 1.0 / centre
         return 1.0
 
     # --- coefficients at each point ----------------------------------------------------------

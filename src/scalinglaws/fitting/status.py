@@ -14,7 +14,8 @@ class Status(Enum):
     STARTS_DISAGREE = "Different starting points end in different minima; the best one is reported."
     LACK_OF_FIT = "The law misses these runs by more than repeated runs differ."
     AT_BOUND = "A parameter sits at the edge of its range."
-    WEAKLY_IDENTIFIED = "These runs hardly determine a combination of the parameters."
+    OUTLIERS = "A few runs lie far off the law, and may pull it."
+    WEAKLY_IDENTIFIED = "These runs barely determine some of the parameters."
     CONVERGED = "Converged: the optimum was reached, and different starting points agree on it."
 
     @property

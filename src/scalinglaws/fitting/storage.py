@@ -36,6 +36,8 @@ def write(fit: FitRecord, path: str | Path) -> None:
 
 def read(path: str | Path) -> dict[str, Any]:
     """Fields of a saved fit; see `scalinglaws.load`."""
+    if not Path(path).exists():
+        raise FileNotFoundError(f"There is no file {str(path)!r}.")
     try:
         values = json.loads(Path(path).read_text(encoding="utf-8"))
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
@@ -87,6 +89,7 @@ def to_dict(fit: FitRecord) -> dict[str, Any]:
             "y": _list(runs.y),
             "weights": _list(runs.weights),
             "weighted": runs.weighted,
+            "repeats": runs.repeats.tolist(),
             "dropped": [[_label(k), v] for k, v in runs.dropped.items()],
         },
     }
@@ -109,6 +112,7 @@ def from_dict(values: Mapping[str, Any]) -> dict[str, Any]:
         target=runs["target"],
         dropped=dict(runs["dropped"]),
         weighted=runs["weighted"],
+        repeats=np.array(runs["repeats"], dtype=np.intp),
     )
     if table.digest != runs["digest"]:
         raise ValueError("the runs do not have the hash that was saved with them")

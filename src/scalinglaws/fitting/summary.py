@@ -12,6 +12,7 @@ from scalinglaws.fitting.record import FitRecord, Row
 from scalinglaws.numerals import (
     format_error,
     format_plain,
+    format_signed,
     format_to,
     format_variable,
     listed,
@@ -108,7 +109,9 @@ def _residual_line(fit: FitRecord) -> str:
     rms = float(np.sqrt(np.mean(np.square(residuals.to_numpy()))))
     label, value = residuals.index[worst], float(residuals.iloc[worst])
     if fit.scale == "log":
-        return f"rms {100 * rms:.2g} %, largest {100 * np.expm1(value):+.2g} % (row {label})"
+        return (
+            f"rms {100 * rms:.2g} %, largest {format_signed(100 * np.expm1(value))} % (row {label})"
+        )
     return f"rms {format_plain(rms, 3)}, largest {value:+.3g} (row {label})"
 
 

@@ -119,6 +119,17 @@ def bootstrap_covariance(
     solution = minimise(
         model, loss, start, counts, free, *bounds, amplitude=amplitude, max_iterations=40
     )
+    late = np.flatnonzero(~solution.converged)
+    if len(late):
+        safe = minimise(
+            model, loss, solution.theta[late], counts[late], free[late], *bounds,
+            amplitude=amplitude, majorise=True, max_iterations=20,
+        )  # fmt: skip
+        last = minimise(
+            model, loss, safe.theta, counts[late], free[late], *bounds, amplitude=amplitude,
+            max_iterations=60,
+        )  # fmt: skip
+        solution.put(late, last)
     draws = solution.theta[solution.converged][:, kept]
     draws = draws[np.isfinite(draws).all(axis=1)]
     if len(draws) < N_RESAMPLES // 2:

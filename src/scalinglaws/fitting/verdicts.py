@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import spearmanr
+import pandas as pd
 
 from scalinglaws.core.expression import names_in
 from scalinglaws.core.law import Parameter
@@ -11,6 +11,7 @@ from scalinglaws.core.structure import separate
 from scalinglaws.fitting.identifiability import combination_label
 from scalinglaws.fitting.lack_of_fit import compare_with_repeats
 from scalinglaws.fitting.measurement import Measurement
+from scalinglaws.fitting.objective import robust_scale
 from scalinglaws.fitting.record import Row
 from scalinglaws.fitting.status import Status, Verdict
 from scalinglaws.numerals import format_error, format_plain, format_to, listed, plural
@@ -18,6 +19,8 @@ from scalinglaws.numerals import format_error, format_plain, format_to, listed, 
 # Share of a weak direction that a parameter must have to be named in its sentence.
 _NAMED_SHARE = 0.3
 _WRONG_WAY = 0.3  # rank correlation
+# Residuals in units of the robust scale, and the share of the runs up to which they are a few.
+_FAR_OFF, _MOST_FAR = 15.0, 0.1
 
 
 def verdicts(m: Measurement) -> list[Verdict]:
@@ -36,6 +39,9 @@ def verdicts(m: Measurement) -> list[Verdict]:
     misfit = _misfit(m)
     if misfit:
         found.append(Verdict(Status.LACK_OF_FIT, misfit))
+    outliers = _outliers(m)
+    if outliers:
+        found.append(Verdict(Status.OUTLIERS, outliers))
     found += [
         Verdict(Status.AT_BOUND, _bound_sentence(m, j))
         for j in range(len(m.names))
@@ -54,7 +60,7 @@ def verdicts(m: Measurement) -> list[Verdict]:
 def _narrow_design(m: Measurement) -> str:
     """A design that leaves a law identified on paper only."""
     return (
-        f"{' '.join(m.facts)} What these variables do apart from each other is hardly seen, "
+        f"{' '.join(m.facts)} What these variables do apart from each other is barely seen, "
         "and predictions off this line rest on the law alone. Runs off it would show it."
     )
 
@@ -74,8 +80,8 @@ def _faint(rows: list[Row]) -> str:
         for row in rows
     ]
     return (
-        f"{listed(each)}: not told from 0. A law with fewer parameters, a value held with "
-        "`fixed`, or runs over a wider range would make the others firmer."
+        f"{listed(each)}: not distinguishable from 0. A law with fewer parameters, a value held "
+        "with `fixed`, or runs over a wider range would make the others firmer."
     )
 
 
@@ -137,16 +143,15 @@ def _locally_aliased(m: Measurement) -> str:
 
 def _starts_disagree(m: Measurement) -> str:
     return (
-        f"Of {m.found.n_starts} starts only {m.found.n_agreeing} ended at the best of "
-        f"{m.found.n_minima} minima; a better one may exist. A law with fewer parameters, "
-        "or `bounds`, would make the answer firmer."
+        f"Of {m.found.n_starts} starting points only {m.found.n_agreeing} ended at the best "
+        "minimum; a better one may exist. A law with fewer parameters, or `bounds`, would make "
+        "the answer firmer."
     )
 
 
 def _misfit(m: Measurement) -> str | None:
     """A sentence where repeated runs show that the law itself is off."""
-    variables = np.stack(list(m.table.values.values()), axis=1)
-    found = compare_with_repeats(variables, m.residuals, m.problem.weights, len(m.kept))
+    found = compare_with_repeats(m.table.repeats, m.residuals, m.problem.weights, len(m.kept))
     if found is None or not found.is_bad:
         return None
     if m.problem.scale == "log":
@@ -155,10 +160,23 @@ def _misfit(m: Measurement) -> str | None:
         scatter = format_plain(found.around_law, 2), format_plain(found.between_repeats, 2)
     return (
         f"Runs scatter by {scatter[0]} around the law, and repeated runs by {scatter[1]} among "
-        f"themselves ({found.dof_repeats} degrees of freedom): the law is off, or noise is "
-        "larger elsewhere. Look at fit.plot_residuals(), "
+        f"themselves ({found.dof_repeats} degrees of freedom): the law is off, or the noise of "
+        "other runs is larger. Look at fit.plot_residuals(), "
         "try another law, or leave out runs that it was not made for, such as the shortest; "
         "extrapolations of this fit are not to be trusted."
+    )
+
+
+def _outliers(m: Measurement) -> str | None:
+    """Runs so far off that even a robust loss may follow them, where they sit at the edge."""
+    scale = robust_scale(m.residuals, m.problem.weights, len(m.kept))
+    far = np.flatnonzero(np.abs(m.residuals) > _FAR_OFF * scale)
+    if not len(far) or len(far) > _MOST_FAR * m.table.n or m.spread.dof <= 0:
+        return None
+    rows = listed([str(m.table.index[int(k)]) for k in far])
+    return (
+        f"Row{'s' if len(far) > 1 else ''} {rows}: more than {_FAR_OFF:g} times the typical "
+        "scatter away. Look at them, and fit once without them: exponents that move much are not settled."
     )
 
 
@@ -184,7 +202,8 @@ def _wrong_way(m: Measurement, parameter: Parameter) -> str:
             values = m.table.values[variable]
             if np.ptp(values) == 0:
                 continue
-            trend = float(spearmanr(values, m.table.y).statistic)
+            ranks = pd.DataFrame({"x": values, "y": m.table.y}).rank()
+            trend = float(np.corrcoef(ranks["x"], ranks["y"])[0, 1])
             if trend > _WRONG_WAY:
                 return (
                     f" {m.table.target} rises with {variable} (rank correlation "
@@ -204,6 +223,6 @@ def _weak(m: Measurement) -> str:
     why = f"{' '.join(m.facts)} " if m.facts else ""
     return (
         f"{why}{listed(involved)} trade off against each other (condition number "
-        f"{format_error(m.local.condition)}): their sum of effects is known, each alone "
-        "hardly. Runs off this line would separate them."
+        f"{format_error(m.local.condition)}): their effects together are known, "
+        "each alone barely. Runs off this line would separate them."
     )

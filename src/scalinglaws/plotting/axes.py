@@ -15,9 +15,10 @@ LABELS = {
     "D": "training tokens D",
     "C": "training compute C [FLOP]",
 }
-# Mantissas of the ticks, the coarser the wider the axis.
-_MANTISSAS = ((0.7, (1, 1.5, 2, 3, 5, 7)), (1.6, (1, 2, 5)), (3.2, (1, 3)), (np.inf, (1,)))
-_MOST_TICKS = 8
+# Mantissas of the ticks, the coarsest first; the first set with enough ticks is taken.
+_MANTISSAS = ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7))
+_ENOUGH_TICKS = 4
+_TICKS_PER_INCH = 1.5
 
 
 def new_axes() -> Axes:
@@ -39,7 +40,7 @@ def log_axis(axis: Axis, name: str | None, low: float, high: float) -> None:
     along_x = isinstance(axis, XAxis)
     (axis.axes.set_xscale if along_x else axis.axes.set_yscale)("log")
     (axis.axes.set_xlim if along_x else axis.axes.set_ylim)(low, high)
-    axis.set_major_locator(FixedLocator(_ticks(low, high, plain=name is None)))
+    axis.set_major_locator(FixedLocator(_ticks(low, high, _most_ticks(axis, along_x=along_x))))
     axis.set_minor_locator(NullLocator())
     axis.set_minor_formatter(NullFormatter())
     axis.set_major_formatter(FuncFormatter(lambda value, _: tick_text(name, value)))
@@ -54,16 +55,22 @@ def tick_text(name: str | None, value: float) -> str:
     return format_plain(value, 3)
 
 
-def _ticks(low: float, high: float, *, plain: bool) -> list[float]:
-    decades = np.log10(high / low)
-    if plain and decades < 0.7:
-        return _even_ticks(low, high)
-    mantissas = next(m for width, m in _MANTISSAS if decades <= width)
+def _most_ticks(axis: Axis, *, along_x: bool) -> int:
+    """How many labels fit along the axis."""
+    figure, box = axis.axes.figure, axis.axes.get_position()
+    width, height = figure.canvas.figure.get_size_inches()
+    inches = float(width * box.width if along_x else height * box.height)
+    return max(3, int(_TICKS_PER_INCH * inches))
+
+
+def _ticks(low: float, high: float, most: int) -> list[float]:
     exponents = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
-    ticks = [m * 10.0**e for e in exponents for m in mantissas]
-    inside = [t for t in ticks if low <= t * (1 + 1e-9) and t <= high * (1 + 1e-9)]
-    every = int(np.ceil(len(inside) / (_MOST_TICKS + 1)))
-    return inside[::every]
+    for mantissas in _MANTISSAS:
+        ticks = [m * 10.0**e for e in exponents for m in mantissas]
+        inside = [t for t in ticks if low <= t * (1 + 1e-9) and t <= high * (1 + 1e-9)]
+        if len(inside) >= min(_ENOUGH_TICKS, most):
+            return inside[:: int(np.ceil(len(inside) / most))]
+    return _even_ticks(low, high)
 
 
 def _even_ticks(low: float, high: float) -> list[float]:

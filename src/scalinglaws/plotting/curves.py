@@ -17,6 +17,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator
 
+from scalinglaws.core.law import STANDARD_VARIABLES
 from scalinglaws.errors import DataError, ScalingLawWarning
 from scalinglaws.fitting import prediction
 from scalinglaws.fitting.objective import FloatArray
@@ -33,6 +34,10 @@ from scalinglaws.plotting.axes import (
 )
 
 _POINTS = 160
+# Limits of the default extrapolation along other variables, and along N, D and C.
+_EXTRAPOLATION = ((1.0, 1.3), (1.5, 10.0))
+_MANY_RUNS = 1500  # more are drawn small and under the curves
+_LONGEST_LABEL = 24
 _MOST_CURVES = 7
 _MOST_NAMED = 3  # curves that the legend names; more get a colour bar
 _COLOURS = "viridis"
@@ -46,7 +51,7 @@ def plot_fit(
     x: str | None = None,
     *,
     ax: Axes | None = None,
-    extrapolate: float = 10.0,
+    extrapolate: float | None = None,
     band: str = "curve",
     targets: pd.DataFrame | None = None,
     confidence_level: float | None = None,
@@ -64,8 +69,9 @@ def plot_fit(
         There is one curve for each value of another variable (or a selection of its values).
     ax : Axes, optional
         Where to draw; by default a new figure.
-    extrapolate : float, default 10
-        How many times beyond the largest run, along x, the curves go on, dashed.
+    extrapolate : float, optional
+        How many times beyond the largest run, along x, the curves go on, dashed; by default as
+        far as the runs themselves range, between 1.5 and 10 times.
     band : {"curve", "run", "none"}
         The interval shaded around each curve: of the curve itself, or of a new run.
     targets : DataFrame, optional
@@ -87,20 +93,24 @@ def plot_fit(
 
     Notes
     -----
-    Where the law has more than two variables, those not drawn follow the fitted runs: C is taken
-    at its typical ratio to N*D. Of runs repeated with other seeds, every one is drawn.
+    Where the law has more than two variables, those not drawn are taken as in the runs that the
+    curve stands for: C at its ratio to N*D there, others at their geometric mean.
     """
     check_option("band", band, _BANDS)
     x = _axis_variable(fit, x)
-    if extrapolate < 1:
+    if extrapolate is not None and extrapolate < 1:
         raise ValueError(f"`extrapolate` must be 1 or more; got {extrapolate}.")
     ax = new_axes() if ax is None else ax
     family = _Family(fit, x, targets)
     level = fit.confidence_level if confidence_level is None else confidence_level
-    largest = float(fit.runs.values[x].max())
+    smallest, largest = float(fit.runs.values[x].min()), float(fit.runs.values[x].max())
+    if extrapolate is None:
+        extrapolate = float(np.clip(largest / smallest, *_EXTRAPOLATION[x in STANDARD_VARIABLES]))
     end = largest * extrapolate
     end = max(end, _largest_target(fit, targets, x))
-    low, high = padded(float(fit.runs.values[x].min()), end)
+    # of a variable such as a loss, smaller values are as far from the runs as larger ones
+    start = smallest if x in STANDARD_VARIABLES else smallest / extrapolate
+    low, high = padded(start, end)
     heights: list[FloatArray] = [fit.runs.y]
     for value in family.curves:
         heights.append(_draw_curve(ax, family, value, (low, high), band, level, dict(line or {})))
@@ -177,9 +187,19 @@ class _Family:
         elif value > self.levels[-1]:
             return None
         else:
-            distance = np.abs(np.log(values[self.by][:, None] / np.array(self.curves)))
-            own = values[self.x][distance.argmin(axis=1) == self.curves.index(value)]
+            own = values[self.x][self._near(value)]
         return (float(own.min()), float(own.max())) if len(own) else None
+
+    def _near(self, value: float) -> npt.NDArray[np.bool_]:
+        """The runs that a curve stands for; for a curve beyond them, those of the last one."""
+        values = self.fit.runs.values
+        if self.by is None:
+            return np.ones(self.fit.runs.n, dtype=np.bool_)
+        inside = [c for c in self.curves if c <= self.levels[-1]]
+        distance = np.abs(np.log(values[self.by][:, None] / np.array(inside)))
+        place = inside.index(value) if value in inside else len(inside) - 1
+        near: npt.NDArray[np.bool_] = distance.argmin(axis=1) == place
+        return near if near.any() else np.ones_like(near)
 
     def _is_scattered(self) -> bool:
         return len(self.levels) > 3 * _MOST_CURVES
@@ -190,12 +210,16 @@ class _Family:
         if self.by:
             columns[self.by] = np.full_like(along, value)
         for name in self.rest:
-            columns[name] = self._typical(name, columns)
+            columns[name] = self._typical(name, columns, value)
         return {v: columns[v] for v in self.fit.law.variables}
 
-    def _typical(self, name: str, columns: Mapping[str, FloatArray]) -> FloatArray:
-        """A variable that is not drawn, at its typical ratio to the product of those that are."""
-        values = self.fit.runs.values
+    def _typical(self, name: str, columns: Mapping[str, FloatArray], value: float) -> FloatArray:
+        """A variable that is not drawn, as in the runs that this curve stands for.
+
+        C is taken at its ratio to N*D there, others at their geometric mean.
+        """
+        near = self._near(value)
+        values = {v: column[near] for v, column in self.fit.runs.values.items()}
         others = [v for v in (self.x, self.by) if v and v != "C"]
         runs = np.prod([values[v] for v in others], axis=0)
         here = np.prod([columns[v] for v in others], axis=0)
@@ -254,8 +278,11 @@ def _draw_runs(ax: Axes, family: _Family, style: dict[str, Any]) -> None:
     runs = family.fit.runs
     values = runs.values[family.by] if family.by else np.ones(runs.n)
     colours = [family.colour(v) for v in values]
-    size = 26 if runs.n <= 150 else 14
-    options = {"s": size, "zorder": 4, "edgecolors": "white", "linewidths": 0.5, **style}
+    options: dict[str, Any] = {"zorder": 4, "edgecolors": "white", "linewidths": 0.5}
+    options["s"] = 26 if runs.n <= 150 else 14
+    if runs.n > _MANY_RUNS:
+        options = {"zorder": 1.5, "s": 4, "linewidths": 0, "alpha": 0.3, "rasterized": True}
+    options.update(style)
     ax.scatter(runs.values[family.x], runs.y, c=colours, **options)
 
 
@@ -329,7 +356,7 @@ def _add_legend(ax: Axes, family: _Family, band: str, level: float, has_targets:
         handles.append(
             Line2D([], [], color=grey, marker="o", linestyle="none", markersize=4, label="run")
         )
-    handles.append(Line2D([], [], color=grey, linewidth=1.6, label=f"fit ({family.fit.law.label})"))
+    handles.append(Line2D([], [], color=grey, linewidth=1.6, label=_fit_label(family.fit)))
     handles.append(
         Line2D([], [], color=grey, linewidth=1.6, linestyle=_DASHED, label="extrapolated")
     )
@@ -347,4 +374,15 @@ def _add_legend(ax: Axes, family: _Family, band: str, level: float, has_targets:
             Line2D([], [], color=grey, marker="*", linestyle="none", markersize=10,
                    markeredgecolor="black", label="not fitted")
         )  # fmt: skip
-    ax.legend(handles=handles, fontsize=8, frameon=False, loc="best", handlelength=2.2)
+    if family.rest:
+        held = ", ".join(family.rest)
+        handles.append(Line2D([], [], linestyle="none", label=f"{held} as in the runs nearby"))
+    ax.legend(
+        handles=handles, fontsize=8, loc="best", handlelength=2.2,
+        frameon=True, framealpha=0.75, edgecolor="none",
+    )  # fmt: skip
+
+
+def _fit_label(fit: FitRecord) -> str:
+    label = fit.law.label
+    return f"fit ({label})" if len(label) <= _LONGEST_LABEL else "fit"

@@ -42,8 +42,8 @@ def plot_residuals(
 
     Notes
     -----
-    The grey band is one standard deviation of a run around the curve. In logarithms residuals are
-    shown in per cent.
+    The grey band is one standard deviation of a run around the curve. Residuals of logarithms are
+    shown as per cent above the curve.
     """
     x = fit.law.variables[0] if x is None else x
     x = {column: variable for variable, column in fit.runs.columns.items()}.get(x, x)
@@ -51,9 +51,9 @@ def plot_residuals(
     ax = new_axes() if ax is None else ax
     values = fit.fitted.to_numpy() if x == "fitted" else fit.runs.values[x]
     in_percent = fit.scale == "log"
-    factor = 100.0 if in_percent else 1.0
-    residuals = fit.residuals.to_numpy() * factor
-    noise = fit.noise * factor
+    residuals, noise = fit.residuals.to_numpy(), fit.noise
+    if in_percent:
+        residuals, noise = 100 * np.expm1(residuals), 100 * np.expm1(noise)
     if np.isfinite(noise):
         ax.axhspan(-noise, noise, color="0.5", alpha=0.15, linewidth=0, zorder=1,
                    label="one standard deviation of a run")  # fmt: skip

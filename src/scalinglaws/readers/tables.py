@@ -1,4 +1,4 @@
-"""A file with one row a run, in any of the usual formats."""
+"""A file with one row per run, in any of the usual formats."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _COMPRESSIONS = (".gz", ".bz2", ".xz", ".zip", ".zst")
 
 
 def read_runs(path: str | Path) -> pd.DataFrame:
-    r"""Read a table of training runs, one row a run.
+    r"""Read a table of training runs, one row per run.
 
     Parameters
     ----------
