@@ -25,6 +25,8 @@ _FIRST_DAMPING = 1e-3
 _RENEWED_DAMPING = 1e-7
 _LEAST_DAMPING = 1e-10
 _MOST_DAMPING = 1e12
+# Share of each parameter's own curvature in the damping of a law without a metric of its own.
+_OWN_UNITS = 0.1
 # Relative change of a growing coefficient in one step.
 _GROWTH = (-0.9, 20.0)
 # Consecutive accepted steps without a decrease that counts, after which a flat valley is left.
@@ -237,9 +239,9 @@ def _damping_metric(model: Model, state: Sums) -> FloatArray:
     """Metric of each row: the model's own, at the size of the row's curvature."""
     p = model.n_parameters
     if model.metric is None:
-        diagonal = np.einsum("bii->bi", state.majorised)
-        largest = np.maximum(diagonal.max(axis=1), 1e-300)
-        return np.asarray(state.majorised + 1e-6 * largest[:, None, None] * np.eye(p))
+        # each parameter in its own unit: a common ridge would freeze those with large units
+        diagonal = np.maximum(np.einsum("bii->bi", state.majorised), 1e-300)
+        return np.asarray(state.majorised + _OWN_UNITS * diagonal[:, :, None] * np.eye(p))
     size = np.einsum("bij,ji->b", state.majorised, np.linalg.pinv(model.metric)) / p
     size = np.maximum(size, 1e-300)
     ridge = 1e-9 * np.trace(model.metric) / p * np.eye(p)

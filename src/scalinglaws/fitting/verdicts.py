@@ -176,7 +176,8 @@ def _outliers(m: Measurement) -> str | None:
     rows = listed([str(m.table.index[int(k)]) for k in far])
     return (
         f"Row{'s' if len(far) > 1 else ''} {rows}: more than {_FAR_OFF:g} times the typical "
-        "scatter away. Look at them, and fit once without them: exponents that move much are not settled."
+        "scatter away. Look at them, and fit once without them: exponents that move much are not "
+        "settled."
     )
 
 

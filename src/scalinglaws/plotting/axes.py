@@ -19,6 +19,7 @@ LABELS = {
 _MANTISSAS = ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7))
 _ENOUGH_TICKS = 4
 _TICKS_PER_INCH = 1.5
+_SMALL = 3.2  # inches
 
 
 def new_axes() -> Axes:
@@ -57,10 +58,19 @@ def tick_text(name: str | None, value: float) -> str:
 
 def _most_ticks(axis: Axis, *, along_x: bool) -> int:
     """How many labels fit along the axis."""
-    figure, box = axis.axes.figure, axis.axes.get_position()
-    width, height = figure.canvas.figure.get_size_inches()
-    inches = float(width * box.width if along_x else height * box.height)
-    return max(3, int(_TICKS_PER_INCH * inches))
+    return max(3, int(_TICKS_PER_INCH * inches(axis.axes)[0 if along_x else 1]))
+
+
+def inches(ax: Axes) -> tuple[float, float]:
+    """Width and height of the axes, as far as they are known before drawing."""
+    width, height = figure_of(ax).get_size_inches()
+    box = ax.get_position()
+    return float(width * box.width), float(height * box.height)
+
+
+def is_small(ax: Axes) -> bool:
+    """A panel too narrow for long legends and for names beside points."""
+    return inches(ax)[0] < _SMALL
 
 
 def _ticks(low: float, high: float, most: int) -> list[float]:

@@ -26,6 +26,7 @@ from scalinglaws.numerals import format_variable
 from scalinglaws.options import check_option
 from scalinglaws.plotting.axes import (
     figure_of,
+    is_small,
     label_of,
     log_axis,
     new_axes,
@@ -378,7 +379,8 @@ def _add_legend(ax: Axes, family: _Family, band: str, level: float, has_targets:
         held = ", ".join(family.rest)
         handles.append(Line2D([], [], linestyle="none", label=f"{held} as in the runs nearby"))
     ax.legend(
-        handles=handles, fontsize=8, loc="best", handlelength=2.2,
+        handles=handles, loc="best", fontsize=5.5 if is_small(ax) else 8,
+        handlelength=1.6 if is_small(ax) else 2.2,
         frameon=True, framealpha=0.75, edgecolor="none",
     )  # fmt: skip
 

@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter
 from scalinglaws.fitting.record import FitRecord
 from scalinglaws.numerals import format_plain
 from scalinglaws.options import check_option
-from scalinglaws.plotting.axes import label_of, log_axis, new_axes, padded, quiet_frame
+from scalinglaws.plotting.axes import is_small, label_of, log_axis, new_axes, padded, quiet_frame
 
 _LABELLED = 3  # the largest residuals get their run's name
 
@@ -68,7 +68,8 @@ def plot_residuals(
     ax.yaxis.set_major_formatter(
         FuncFormatter(lambda v, _: f"{'+' if v > 0 else ''}{format_plain(v, 3)}{unit}")
     )
-    for place in np.argsort(-np.abs(residuals))[:_LABELLED]:
+    labelled = 0 if is_small(ax) else _LABELLED
+    for place in np.argsort(-np.abs(residuals))[:labelled]:
         ax.annotate(
             str(fit.runs.index[place]), (values[place], residuals[place]), xytext=(4, 4),
             textcoords="offset points", fontsize=7, color="0.35",
@@ -79,5 +80,5 @@ def plot_residuals(
     ax.set_ylabel(f"{fit.runs.target}: observed above fitted")
     quiet_frame(ax)
     if np.isfinite(noise):
-        ax.legend(fontsize=8, frameon=False, loc="upper right")
+        ax.legend(fontsize=5.5 if is_small(ax) else 8, frameon=False, loc="upper right")
     return ax
