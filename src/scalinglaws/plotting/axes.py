@@ -18,7 +18,7 @@ LABELS = {
 # Mantissas of the ticks, the coarsest first; the first set with enough ticks is taken.
 _MANTISSAS = ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7))
 _ENOUGH_TICKS = 4
-_TICKS_PER_INCH = 1.5
+_TICKS_PER_INCH = (1.5, 2.5)  # labels are wider than high
 _SMALL = 3.2  # inches
 
 
@@ -58,7 +58,8 @@ def tick_text(name: str | None, value: float) -> str:
 
 def _most_ticks(axis: Axis, *, along_x: bool) -> int:
     """How many labels fit along the axis."""
-    return max(3, int(_TICKS_PER_INCH * inches(axis.axes)[0 if along_x else 1]))
+    side = 0 if along_x else 1
+    return max(3, int(_TICKS_PER_INCH[side] * inches(axis.axes)[side]))
 
 
 def inches(ax: Axes) -> tuple[float, float]:
