@@ -33,6 +33,7 @@ _WARM_STEPS = 15
 _MOST_LIFTS = 3
 _NEWTON_STEPS = 30
 _LAST_STEPS = 300
+_PATIENT_STEPS = 2000
 # A row this many times above the best is given up after the safe steps, and one this much above
 # it after the Newton steps.
 _HOPELESS, _LATE = 10.0, 1.01
@@ -62,13 +63,14 @@ class Polisher:
         theta: FloatArray,
         *,
         majorise: bool = False,
+        patient: bool = False,
         steps: int,
         rows: IntArray | None = None,
     ) -> Solution:
         rows = np.arange(len(theta)) if rows is None else rows
         return minimise(
             self.model, loss, theta[rows], self.weights, self.free[rows], self.lower, self.upper,
-            majorise=majorise, max_iterations=steps, amplitude=self.amplitude,
+            majorise=majorise, patient=patient, max_iterations=steps, amplitude=self.amplitude,
         )  # fmt: skip
 
     def warm_up(self) -> None:
@@ -93,6 +95,17 @@ class Polisher:
         if len(late):
             last = self._minimise(loss, self.solution.theta, steps=_LAST_STEPS, rows=late)
             self.solution.put(late, last)
+
+    def persist(self) -> None:
+        """Follow the winner down a long curved valley, if that is where it is."""
+        winner = self._winner()
+        if self.solution.converged[winner]:
+            return
+        row = np.array([winner])
+        last = self._minimise(
+            self.loss, self.solution.theta, steps=_PATIENT_STEPS, rows=row, patient=True
+        )
+        self.solution.put(row, last)
 
     def _keep_within(self, factor: float) -> None:
         rows = self.solution.value <= np.nanmin(self.solution.value) * factor + self._rounding()
@@ -189,12 +202,16 @@ class Polisher:
         return False  # three times is enough
 
     def _winner(self) -> int:
-        """Best row; among equals the one with most coefficients at zero."""
+        """Best row; among equals the one with most coefficients at zero.
+
+        Where a law is symmetric, as in two exchangeable terms, a start of the user's own decides.
+        """
         value = np.where(np.isfinite(self.solution.value), self.solution.value, np.inf)
         limit = value.min() * (1 + SAME_MINIMUM) + self._rounding()
         equals = np.flatnonzero(value <= limit)
         n_free = self.free[equals].sum(axis=1)
-        return int(equals[np.lexsort((value[equals], n_free))[0]])
+        last = equals if self.problem.start is not None else value[equals]
+        return int(equals[np.lexsort((last, ~self.solution.converged[equals], n_free))[0]])
 
     def _rounding(self) -> float:
         """Objective of residuals at rounding level: below it, minima cannot be told apart."""
@@ -203,6 +220,7 @@ class Polisher:
 
     def best(self, delta: float | None) -> Estimate:
         """The winner, and how many starts agree with it."""
+        self.persist()
         winner = self._winner()
         value = self.solution.value
         same_kind = (self.free == self.free[winner]).all(axis=1)
@@ -234,10 +252,26 @@ class Polisher:
         for row in ties:
             if np.any(exponents & self.free[row] & (np.abs(natural[row]) < _CONSTANT)):
                 continue  # a term that is constant only repeats the floor
+            mirrored = (self.free[row] == self.free[winner]).all()
+            if mirrored and self._same_everywhere(natural[row], natural[winner]):
+                continue  # exchangeable terms under other names
             shares = term_shares(self.problem.law, self.problem.columns, natural[row])
             if np.abs(shares - own).max() > _OTHER_DIVISION:
                 kept.append(natural[row])
         return np.array(kept).reshape(len(kept), natural.shape[1])
+
+    def _same_everywhere(self, one: FloatArray, other: FloatArray) -> bool:
+        """Whether two parameter vectors are the same function, also away from the runs."""
+        law = self.problem.law
+        away = {
+            name: 1.5 * np.roll(column, shift)
+            for shift, (name, column) in enumerate(self.problem.columns.items())
+        }
+
+        def value(natural: FloatArray) -> FloatArray:
+            return law.value(dict(zip(law.parameter_names, natural, strict=True)), away)
+
+        return bool(np.allclose(value(one), value(other), rtol=1e-6, equal_nan=True))
 
     def vertex(self) -> Estimate:
         """Least absolute deviations from the winner of the nearly absolute Huber fits."""

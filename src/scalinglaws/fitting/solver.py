@@ -92,6 +92,7 @@ def minimise(
     *,
     amplitude: BoolArray,
     majorise: bool = False,
+    patient: bool = False,
     max_iterations: int = 200,
 ) -> Solution:
     """Minimise the objective from each row of `start`.
@@ -109,6 +110,8 @@ def minimise(
         Bounds on the working parameters.
     majorise : bool
         Use the Hessian of iteratively reweighted least squares: slower at the end, safer far away.
+    patient : bool
+        Do not give up a row that crawls, as along a curved valley.
     max_iterations : int
     """
     descent = _Descent(model, loss, start, weights, free, (lower, upper), amplitude, majorise)
@@ -116,7 +119,7 @@ def minimise(
     iteration = 0
     while len(active) and iteration < max_iterations:
         iteration += 1
-        active = descent.step(active, check=iteration % _WINDOW == 0)
+        active = descent.step(active, check=not patient and iteration % _WINDOW == 0)
     return Solution(
         descent.theta, descent.state.value, descent.decrement, descent.converged,
         descent.definite, iteration,

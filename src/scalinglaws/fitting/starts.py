@@ -148,7 +148,10 @@ class _Search:
             if is_log or set(names_in(beside[0])) - set(self.columns):
                 continue
             size = np.abs(np.asarray(evaluate(beside[0], self.columns), dtype=np.float64))
-            centre = float(np.exp(np.log(np.maximum(size, 1e-300)).mean()))
+            size = size[np.isfinite(size) & (size > 0)]
+            if not size.size:
+                continue
+            centre = float(np.exp(np.log(size).mean()))
             if node.function in ("+", "-", "/"):
                 return centre
             if node.function == "*":
@@ -226,10 +229,10 @@ class _Search:
         columns = np.empty((n_points, len(self.linear) + 1, len(self.y)))
         shifts = np.zeros((n_points, len(self.linear)))
         for k, term in enumerate(self.separation.terms):
-            if k in self.linear and term.log_rest is not None:
+            log_rest = None if term.log_rest is None else on_grid(term.log_rest)
+            if k in self.linear and log_rest is not None and not np.isnan(log_rest).any():
                 # N**-large underflows: taken at its largest, and the rest put into the coefficient
                 place = self.linear.index(k)
-                log_rest = on_grid(term.log_rest)
                 shifts[:, place] = log_rest.max(axis=1)
                 rest = term.sign * np.exp(log_rest - shifts[:, [place]])
                 columns[:, place] = rest * size
