@@ -122,7 +122,6 @@ UNARY: Mapping[str, UnaryFunction] = {
     ),
 }
 
-OPERATORS = ("+", "-", "*", "/", "**")
 VARIADIC = ("min", "max")
 FUNCTIONS = (*(name for name in UNARY if name != "neg"), *VARIADIC)
 

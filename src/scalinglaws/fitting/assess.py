@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scalinglaws.fitting.identifiability import Aliasing
 from scalinglaws.fitting.measurement import Measurement
-from scalinglaws.fitting.model import Model
 from scalinglaws.fitting.objective import FloatArray
-from scalinglaws.fitting.problem import Estimate, Problem
 from scalinglaws.fitting.record import Row
-from scalinglaws.fitting.runs import RunTable
 from scalinglaws.fitting.status import Verdict
 from scalinglaws.fitting.uncertainty import Spread
 from scalinglaws.fitting.verdicts import verdicts
@@ -32,25 +28,10 @@ class Assessment:
     condition: float
 
 
-def assess(
-    problem: Problem,
-    model: Model,
-    table: RunTable,
-    found: Estimate,
-    structural: Aliasing,
-    method: str,
-    confidence_level: float,
-) -> Assessment:
-    """Judge an estimate.
-
-    Parameters
-    ----------
-    structural : Aliasing
-        What the design already leaves open, whatever the values; those parameters were held.
-    """
-    measured = Measurement(problem, model, table, found, structural, method, confidence_level)
+def assess(measured: Measurement) -> Assessment:
+    """Judge a measured estimate."""
     return Assessment(
-        rows=tuple(measured.row(j) for j in range(len(problem.law.parameters))),
+        rows=tuple(measured.row(j) for j in range(len(measured.parameters))),
         combinations=tuple(measured.combinations()),
         verdicts=tuple(verdicts(measured)),
         facts=tuple(measured.facts),

@@ -34,6 +34,7 @@ from scalinglaws.fitting.assess import Assessment, assess
 from scalinglaws.fitting.binding import bind
 from scalinglaws.fitting.estimate import estimate
 from scalinglaws.fitting.identifiability import Aliasing, aliasing
+from scalinglaws.fitting.measurement import Measurement
 from scalinglaws.fitting.model import Model
 from scalinglaws.fitting.objective import ScaleName
 from scalinglaws.fitting.problem import Estimate, Problem
@@ -181,7 +182,9 @@ def _fit_problem(problem: Problem, table: RunTable, method: str, confidence_leve
         # zero as an exponent, one as a coefficient: both are a working value of zero
         neutral = {names[j]: 1.0 if problem.positive[j] else 0.0 for j in aliases.aliased}
         found = estimate(replace(problem, fixed={**problem.fixed, **neutral}))
-    assessment = assess(problem, model, table, found, aliases, method, confidence_level)
+    assessment = assess(
+        Measurement(problem, model, table, found, aliases, method, confidence_level)
+    )
     result = Fit(
         law=problem.law,
         rows=assessment.rows,

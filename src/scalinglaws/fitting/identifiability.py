@@ -44,14 +44,15 @@ class Aliasing:
         """Identified, but only just."""
         return self.condition > _WEAK_CONDITION
 
-    def null_space(self, n_parameters: int) -> FloatArray:
-        """Directions along which nothing changes, shape (parameters, directions)."""
-        basis = np.zeros((n_parameters, len(self.aliased)))
-        for place, (j, weights) in enumerate(self.aliased.items()):
-            basis[j, place] = 1.0
-            for k, weight in weights.items():
-                basis[k, place] = -weight
-        return basis
+
+def null_space(aliased: Mapping[int, Mapping[int, float]], n_parameters: int) -> FloatArray:
+    """Directions along which nothing changes, shape (parameters, directions)."""
+    basis = np.zeros((n_parameters, len(aliased)))
+    for place, (j, weights) in enumerate(aliased.items()):
+        basis[j, place] = 1.0
+        for k, weight in weights.items():
+            basis[k, place] = -weight
+    return basis
 
 
 def aliasing(jacobian: FloatArray, amplitudes: Sequence[bool], moving: Sequence[bool]) -> Aliasing:

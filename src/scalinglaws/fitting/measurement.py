@@ -15,6 +15,7 @@ from scalinglaws.fitting.identifiability import (
     aliasing,
     combination_label,
     design_facts,
+    null_space,
 )
 from scalinglaws.fitting.model import Model, to_natural
 from scalinglaws.fitting.objective import FloatArray, IntArray, Loss
@@ -28,7 +29,13 @@ SEED = 0  # of the resampling: the same table has the same intervals
 
 
 class Measurement:
-    """Everything that numbers say of an estimate; sentences are made of it in `verdicts`."""
+    """Everything that numbers say of an estimate; sentences are made of it in `verdicts`.
+
+    Parameters
+    ----------
+    structural : Aliasing
+        What the design leaves open whatever the values; those parameters were held.
+    """
 
     def __init__(
         self,
@@ -127,12 +134,7 @@ class Measurement:
     @cached_property
     def null_space(self) -> FloatArray:
         """Directions that these runs leave open."""
-        basis = np.zeros((len(self.names), len(self.aliased)))
-        for place, (j, weights) in enumerate(self.aliased.items()):
-            basis[j, place] = 1.0
-            for k, weight in weights.items():
-                basis[k, place] = -weight
-        return basis
+        return null_space(self.aliased, len(self.names))
 
     def partners(self, k: int) -> dict[int, float]:
         """Aliased parameters that share the effect of parameter k, with their weights."""

@@ -35,7 +35,7 @@ _MOST_IDLE = 12
 # A row that gains less than this, relative, in so many steps is given up.
 _WINDOW, _CRAWL = 40, 1e-8
 
-_ROWWISE = ("theta", "value", "decrement", "converged", "definite")
+_ROWWISE = ("theta", "value", "decrement", "converged")
 
 
 @dataclass
@@ -53,15 +53,12 @@ class Solution:
         scaled units.
     converged : (batch,)
         The decrement is at rounding level, or the objective no longer falls.
-    definite : (batch,)
-        The Hessian in the free parameters is positive definite: a strict minimum.
     """
 
     theta: FloatArray
     value: FloatArray
     decrement: FloatArray
     converged: BoolArray
-    definite: BoolArray
     n_iterations: int
 
     def take(self, rows: npt.ArrayLike) -> Solution:
@@ -121,8 +118,7 @@ def minimise(
         iteration += 1
         active = descent.step(active, check=not patient and iteration % _WINDOW == 0)
     return Solution(
-        descent.theta, descent.state.value, descent.decrement, descent.converged,
-        descent.definite, iteration,
+        descent.theta, descent.state.value, descent.decrement, descent.converged, iteration,
     )  # fmt: skip
 
 
@@ -160,7 +156,6 @@ class _Descent:
         self.damping = np.full(n_batch, _FIRST_DAMPING if majorise else 0.0)
         self.decrement = np.full(n_batch, np.inf)
         self.converged = np.zeros(n_batch, dtype=np.bool_)
-        self.definite = np.zeros(n_batch, dtype=np.bool_)
         self._idle = np.zeros(n_batch, dtype=np.intp)
         self._earlier = self.state.value.copy()
         rounding = np.array([_ROUNDING * model.magnitude])
@@ -175,7 +170,6 @@ class _Descent:
         )
         damping = self.damping[active]
         self.decrement[active] = np.where(ok, promised / scale, np.inf)
-        self.definite[active] = ok & (damping == 0)
         arrived = ok & (promised <= _TOLERANCE * scale) & (damping <= 1e-8)
         new = self._evaluate(proposal.trial, active, majorised=self.majorise)
         actual = self.state.value[active] - new.value
