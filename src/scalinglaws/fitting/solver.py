@@ -16,7 +16,7 @@ from scalinglaws.fitting.model import Model, Sums
 from scalinglaws.fitting.objective import BoolArray, FloatArray, IntArray, Loss
 
 # Promised decrease, relative to the objective, below which a row has arrived.
-_TOLERANCE = 1e-14
+TOLERANCE = 1e-14
 # Residuals of this relative size are rounding: an objective below it is zero.
 _ROUNDING = 4e-16
 # Changes of the objective, relative, that are rounding in a sum over many runs.
@@ -90,6 +90,7 @@ def minimise(
     amplitude: BoolArray,
     majorise: bool = False,
     patient: bool = False,
+    tolerance: float = TOLERANCE,
     max_iterations: int = 200,
 ) -> Solution:
     """Minimise the objective from each row of `start`.
@@ -109,9 +110,13 @@ def minimise(
         Use the Hessian of iteratively reweighted least squares: slower at the end, safer far away.
     patient : bool
         Do not give up a row that crawls, as along a curved valley.
+    tolerance : float
+        Promised decrease, relative to the objective, below which a row has arrived.
     max_iterations : int
     """
-    descent = _Descent(model, loss, start, weights, free, (lower, upper), amplitude, majorise)
+    descent = _Descent(
+        model, loss, start, weights, free, (lower, upper), amplitude, majorise, tolerance
+    )
     active = np.flatnonzero(np.isfinite(descent.state.value))
     iteration = 0
     while len(active) and iteration < max_iterations:
@@ -144,7 +149,9 @@ class _Descent:
         bounds: tuple[FloatArray, FloatArray],
         amplitude: BoolArray,
         majorise: bool,
+        tolerance: float,
     ) -> None:
+        self.tolerance = tolerance
         self.model, self.loss, self.weights = model, loss, weights
         self.free, self.bounds = free, bounds
         self.growable = amplitude & (not majorise)
@@ -170,7 +177,7 @@ class _Descent:
         )
         damping = self.damping[active]
         self.decrement[active] = np.where(ok, promised / scale, np.inf)
-        arrived = ok & (promised <= _TOLERANCE * scale) & (damping <= 1e-8)
+        arrived = ok & (promised <= self.tolerance * scale) & (damping <= 1e-8)
         new = self._evaluate(proposal.trial, active, majorised=self.majorise)
         actual = self.state.value[active] - new.value
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -183,7 +190,7 @@ class _Descent:
         lost = (promised <= 1e-11 * scale) & (np.abs(actual) <= _LOST_IN_ROUNDING * scale)
         arrived |= ok & ~accepted & lost
         self.damping[active] = _next_damping(damping, ok, gain, accepted)
-        useful = accepted & (actual > _TOLERANCE * scale)
+        useful = accepted & (actual > TOLERANCE * scale)
         self._idle[active] = np.where(useful, 0, self._idle[active] + 1)
         flat = accepted & (self._idle[active] >= _PATIENCE)
         stuck = (self.damping[active] > _MOST_DAMPING) | (self._idle[active] >= _MOST_IDLE)

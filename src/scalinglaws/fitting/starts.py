@@ -175,8 +175,9 @@ class _Search:
                     loss = np.where(np.isfinite(loss), self._true_loss(grid, solution), np.inf)
                 whole = len(subset) == len(self.linear)
                 n_best = self.effort * (_BASINS if whole else _BASINS_OF_SUBSET)
+                free = self._free(subset)
                 for place in self._basins(points, loss, n_best):
-                    theta, free = self._assemble(
+                    theta = self._assemble(
                         known, place, solution[place], grid.shifts[place], subset
                     )
                     if np.isfinite(np.where(free, theta, 0.0)).all():
@@ -319,8 +320,8 @@ class _Search:
         solution: FloatArray,
         shift: FloatArray,
         subset: tuple[int, ...],
-    ) -> tuple[FloatArray, BoolArray]:
-        """Working parameters of one candidate, and which of them may move."""
+    ) -> FloatArray:
+        """Working parameters of one candidate."""
         natural: dict[str, float] = {}
         for name, values in known.items():
             natural[name] = float(values[place, 0] if len(values) > 1 else values[0, 0])
@@ -335,11 +336,13 @@ class _Search:
                 theta[slot] = (np.log(solution[k]) - shift[k]) / power if k in subset else -np.inf
             else:
                 theta[slot] = np.sign(solution[k]) * np.exp(np.log(np.abs(solution[k])) - shift[k])
-        free = np.array([name not in self.fixed for name in self.names])
+        return theta
+
+    def _free(self, subset: tuple[int, ...]) -> BoolArray:
+        """Which parameters may move where the other terms' coefficients are zero."""
         gone = [self._coefficient(k).name for k in range(len(self.linear)) if k not in subset]
-        for name in self._without_effect(gone) | set(gone):
-            free[self.names.index(name)] = False
-        return theta, free
+        held = {*self.fixed, *gone, *self._without_effect(gone)}
+        return np.array([name not in held for name in self.names])
 
     def _working(self, name: str, value: float) -> float:
         if not self.parameters[name].positive:

@@ -32,6 +32,9 @@ N_RESAMPLES = 200
 _SMOOTH_SHARE = 0.5
 _SMOOTH_COUNT = 500
 _MOST_LEVERAGE = 0.98
+# A refit this near its optimum, relative to the objective, is within a hundredth of its own
+# standard error.
+_CLOSE_ENOUGH = 1e-8
 
 
 @dataclass(frozen=True)
@@ -117,17 +120,18 @@ def bootstrap_covariance(
     free[:, kept] = True
     start = np.repeat(theta[None, :], N_RESAMPLES, axis=0)
     solution = minimise(
-        model, loss, start, counts, free, *bounds, amplitude=amplitude, max_iterations=40
-    )
+        model, loss, start, counts, free, *bounds, amplitude=amplitude, max_iterations=40,
+        tolerance=_CLOSE_ENOUGH,
+    )  # fmt: skip
     late = np.flatnonzero(~solution.converged)
     if len(late):
         safe = minimise(
             model, loss, solution.theta[late], counts[late], free[late], *bounds,
-            amplitude=amplitude, majorise=True, max_iterations=20,
+            amplitude=amplitude, majorise=True, max_iterations=20, tolerance=_CLOSE_ENOUGH,
         )  # fmt: skip
         last = minimise(
             model, loss, safe.theta, counts[late], free[late], *bounds, amplitude=amplitude,
-            max_iterations=60,
+            max_iterations=60, tolerance=_CLOSE_ENOUGH,
         )  # fmt: skip
         solution.put(late, last)
     draws = solution.theta[solution.converged][:, kept]
