@@ -109,8 +109,9 @@ class GeneralModel:
         self, theta: FloatArray, weights: FloatArray, loss: Loss, majorised: bool, rows: slice
     ) -> Sums:
         jet = self._jet(theta, rows)
-        psi, curvature, reweight = loss.derivatives(jet.value)
-        slope, outer, majorising = weights * psi, weights * curvature, weights * reweight
+        psi, curvature = loss.derivatives(jet.value)
+        slope, outer = weights * psi, weights * curvature
+        majorising = weights * loss.reweighted(jet.value) if majorised else outer
         b, p = theta.shape
         value = (weights * loss.value(jet.value)).sum(axis=1)
         sums = Sums(value, np.zeros((b, p)), np.zeros((b, p, p)), np.zeros((b, p, p)))

@@ -126,12 +126,11 @@ class LogAffineModel:
         self, theta: FloatArray, weights: FloatArray, loss: Loss, majorised: bool, rows: slice
     ) -> Sums:
         shares, residuals = self._shares(theta, rows)
-        psi, curvature, reweight = loss.derivatives(residuals)
+        psi, curvature = loss.derivatives(residuals)
         slope = weights * psi
         outer = weights * curvature
         if self._log:
             outer = outer - slope  # Hessian of logsumexp: second moment minus squared mean
-        majorising = weights * reweight
         b, p = theta.shape
         sums = Sums(
             np.einsum("bn,bn->b", np.broadcast_to(weights, residuals.shape), loss.value(residuals)),
@@ -139,18 +138,30 @@ class LogAffineModel:
             np.zeros((b, p, p)),
             np.zeros((b, p, p)),
         )
-        for k, share in enumerate(shares):
-            sums.gradient[:, self._indices[k]] += (slope * share) @ self._slopes[k][rows]
-        for k, m, products in self._pairs:
-            table = products[rows]
-            share = shares[k] * shares[m]
-            moment = outer * share
-            if k == m:
-                moment = moment + slope * shares[k]
-            self._scatter(sums.hessian, moment @ table, k, m)
-            if majorised:
-                self._scatter(sums.majorised, (majorising * share) @ table, k, m)
+        first = [slope * share for share in shares]
+        for k, part in enumerate(first):
+            sums.gradient[:, self._indices[k]] += part @ self._slopes[k][rows]
+        self._add_moments(sums.hessian, shares, outer, rows, diagonal=first)
+        if majorised:
+            reweighted = weights * loss.reweighted(residuals)
+            self._add_moments(sums.majorised, shares, reweighted, rows)
         return sums
+
+    def _add_moments(
+        self,
+        matrices: FloatArray,
+        shares: list[FloatArray],
+        outer: FloatArray,
+        rows: slice,
+        diagonal: list[FloatArray] | None = None,
+    ) -> None:
+        """Add the sums of ``outer * mean slope * mean slope'``, and of each term's own moments."""
+        half = [outer * share for share in shares]
+        for k, m, products in self._pairs:
+            moment = half[k] * shares[m]
+            if k == m and diagonal is not None:
+                moment += diagonal[k]
+            self._scatter(matrices, moment @ products[rows], k, m)
 
     def _scatter(self, matrices: FloatArray, block: FloatArray, k: int, m: int) -> None:
         left, right = self._indices[k], self._indices[m]

@@ -41,15 +41,17 @@ class Loss:
         # r^2/2 inside, delta*(|r| - delta/2) outside, as one product
         return inside * (size - 0.5 * inside)
 
-    def derivatives(self, r: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """First and second derivative, and the weight psi(r)/r of reweighted least squares."""
+    def derivatives(self, r: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """First derivative psi, and second derivative."""
         if self.kind == "squared":
-            two = np.full_like(r, 2.0)
-            return 2.0 * r, two, two
-        size = np.abs(r)
-        psi = np.clip(r, -self.delta, self.delta)
-        weight = self.delta / np.maximum(size, self.delta)
-        return psi, (size <= self.delta).astype(np.float64), weight
+            return 2.0 * r, np.full_like(r, 2.0)
+        return np.clip(r, -self.delta, self.delta), (np.abs(r) <= self.delta).astype(np.float64)
+
+    def reweighted(self, r: FloatArray) -> FloatArray:
+        """Weight psi(r)/r of reweighted least squares."""
+        if self.kind == "squared":
+            return np.full_like(r, 2.0)
+        return np.asarray(self.delta / np.maximum(np.abs(r), self.delta))
 
 
 def robust_scale(residuals: FloatArray, weights: FloatArray, n_parameters: int) -> float:

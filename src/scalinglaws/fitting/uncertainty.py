@@ -92,7 +92,7 @@ def sandwich_covariance(
     hessian = model.sums(theta[None, :], weights[None, :], loss).hessian[0][np.ix_(kept, kept)]
     bread = _inverse_positive(hessian)
     if bread is None:  # not a strict minimum: expected curvature instead
-        _, curvature, _ = loss.derivatives(residuals)
+        _, curvature = loss.derivatives(residuals)
         mean_curvature = float(weights @ curvature) / weights.sum()
         bread = root @ root.T / max(mean_curvature, 1e-12)
     half = scores @ bread
