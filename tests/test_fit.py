@@ -182,7 +182,7 @@ def test_weighted_log_linear_is_weighted_least_squares() -> None:
 
 
 def test_bootstrap_errors_of_the_replication(epoch: pd.DataFrame) -> None:
-    """4,000 bootstrap refits gave E .0257, alpha .0154, beta .0206, A 124.5; 200 agree to 15 %."""
+    """4,000 bootstrap refits gave E .0257, alpha .0154, beta .0206, A 124.5; 128 agree to 15 %."""
     fit = sl.fit(epoch, "chinchilla", objective="huber", delta=1e-3)
 
     published = {"E": 0.0257, "alpha": 0.0154, "beta": 0.0206}

@@ -47,6 +47,7 @@ def _search(problem: Problem, effort: int) -> Estimate:
         run.to_huber(problem.delta)
         run.lift()
         return run.best(problem.delta)
+    run.newton(Loss("squared"))
     run.least_squares()
     for factor in _TOWARDS_ABSOLUTE:
         run.to_huber(factor * run.residual_scale())

@@ -14,6 +14,7 @@ from scalinglaws.fitting.lifting import lifted_starts
 from scalinglaws.fitting.model import Model, to_natural
 from scalinglaws.fitting.objective import (
     HUBER_FACTOR,
+    BoolArray,
     FloatArray,
     IntArray,
     Loss,
@@ -108,7 +109,10 @@ class Polisher:
         self.solution.put(row, last)
 
     def _keep_within(self, factor: float) -> None:
-        rows = self.solution.value <= np.nanmin(self.solution.value) * factor + self._rounding()
+        limit = np.nanmin(self.solution.value) * factor + self._rounding()
+        self._keep(self.solution.value <= limit)
+
+    def _keep(self, rows: BoolArray) -> None:
         self.free = self.free[rows]
         self.solution = self.solution.take(rows)
 
@@ -134,12 +138,17 @@ class Polisher:
         return max(scale, 1e-14 * self.model.magnitude)
 
     def least_squares(self) -> None:
-        """To the bottom of least squares, and keep its scale of residuals."""
-        self.newton(Loss("squared"))
-        winner = self._winner()
+        """Bring the winner to the bottom of least squares, for the scale of its residuals.
+
+        The others stay where the safe steps left them: what vanishes in least squares need not in
+        a robust fit.
+        """
+        winner = np.array([self._winner()])
+        one = self._minimise(self.loss, self.solution.theta, steps=_LAST_STEPS, rows=winner)
+        self.solution.put(winner, one)
         used = int((self.problem.weights > 0).sum())
         dof = max(1, used - int(self.free[winner].sum()))
-        mean = self.solution.value[winner] / self.problem.weights.sum() * used / dof
+        mean = float(one.value[0]) / self.problem.weights.sum() * used / dof
         self.least_squares_scale = float(np.sqrt(mean))
 
     def own_delta(self) -> float:
@@ -156,6 +165,8 @@ class Polisher:
 
     def _fixed_point(self, first: float) -> float:
         self.to_huber(first)
+        limit = np.nanmin(self.solution.value) * _LATE + self._rounding()
+        self._keep(self.solution.converged | (self.solution.value <= limit))
         theta, free = self.solution.theta, self.free
         winner = self._winner()
         self.free, self.solution = free[[winner]], self.solution.take([winner])

@@ -27,7 +27,7 @@ BOOTSTRAP = "case bootstrap, Student t"
 EQUAL_NOISE = "equal noise, Student t"
 # Asymptotic variance of a median relative to a mean, for normal noise.
 MEDIAN_VARIANCE = np.pi / 2
-N_RESAMPLES = 200
+N_RESAMPLES = 128
 # Below this share of residuals in the quadratic part of the loss, the Hessian is mostly chance.
 _SMOOTH_SHARE = 0.5
 _SMOOTH_COUNT = 500
