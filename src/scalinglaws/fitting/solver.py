@@ -20,7 +20,7 @@ TOLERANCE = 1e-14
 # Residuals of this relative size are rounding: an objective below it is zero.
 _ROUNDING = 4e-16
 # Changes of the objective, relative, that are rounding in a sum over many runs.
-_LOST_IN_ROUNDING = 1e-13
+_LOST_IN_ROUNDING = 1e-11
 _FIRST_DAMPING = 1e-3
 _RENEWED_DAMPING = 1e-7
 _LEAST_DAMPING = 1e-10
@@ -182,13 +182,13 @@ class _Descent:
         actual = self.state.value[active] - new.value
         with np.errstate(divide="ignore", invalid="ignore"):
             gain = np.where(promised > 0, actual / promised, 0.0)
-        # The last step goes by the gradient: the objective no longer sees so small a change.
-        tolerated = np.where(arrived, -_LOST_IN_ROUNDING * scale, 0.0)
-        accepted = ok & np.isfinite(new.value) & ((actual > 0) | (arrived & (actual >= tolerated)))
+        # The last steps go by the gradient: the objective no longer sees so small a change.
+        close = ok & (promised <= _LOST_IN_ROUNDING * scale) & (damping <= 1e-8)
+        lost = np.abs(actual) <= _LOST_IN_ROUNDING * scale
+        accepted = ok & np.isfinite(new.value) & ((actual > 0) | (close & lost))
         self._accept(active, accepted, proposal.trial, new)
         # A refused step whose promise is rounding is an arrival as well.
-        lost = (promised <= 1e-11 * scale) & (np.abs(actual) <= _LOST_IN_ROUNDING * scale)
-        arrived |= ok & ~accepted & lost
+        arrived |= ok & ~accepted & lost & (promised <= _LOST_IN_ROUNDING * scale)
         self.damping[active] = _next_damping(damping, ok, gain, accepted)
         useful = accepted & (actual > TOLERANCE * scale)
         self._idle[active] = np.where(useful, 0, self._idle[active] + 1)
