@@ -12,6 +12,18 @@ def is_number(value: object) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool)
 
 
+def check_level(level: object) -> None:
+    """Refuse a confidence level that is none.
+
+    Raises
+    ------
+    ValueError
+        If `level` is not a number between 0 and 1.
+    """
+    if not is_number(level) or not 0 < float(level) < 1:  # type: ignore[arg-type]
+        raise ValueError(f"`confidence_level` must be between 0 and 1; got {level!r}.")
+
+
 def check_option(name: str, value: str, choices: Sequence[str]) -> None:
     """Refuse an option that does not exist, listing those that do.
 

@@ -16,7 +16,7 @@ from scalinglaws.fitting import columns as col
 from scalinglaws.fitting import loglinear
 from scalinglaws.fitting.objective import OBJECTIVES, SCALES, ObjectiveName
 from scalinglaws.fitting.runs import RunTable
-from scalinglaws.options import check_option, is_number
+from scalinglaws.options import check_level, check_option, is_number
 
 METHODS = ("auto", "log-linear", "nls")
 
@@ -30,8 +30,7 @@ def check_options(
     check_option("scale", scale, SCALES)
     check_option("missing", missing, ("raise", "drop"))
     check_option("units", units, ("check", "trust"))
-    if not is_number(level) or not 0 < level < 1:
-        raise ValueError(f"`confidence_level` must be between 0 and 1; got {level!r}.")
+    check_level(level)
     if delta == "auto":
         return
     if not is_number(delta) or not 0 < float(delta) < np.inf:  # type: ignore[arg-type]
@@ -91,14 +90,14 @@ def _refuse_lost_columns(
         usual = col.usual_variable(name)
         if near is None and usual is None:
             continue
-        meant = f"the column {near!r}" if near else f"{usual} ({describe_meaning(usual)})"
+        meant = f"the column {near!r}" if near else f"{usual} ({_describe_meaning(usual)})"
         raise FormulaError(
             f"{name!r} is no column of the table and would be taken as a parameter. If it is meant "
             f"as {meant}, write {near or usual}; {col.describe_columns(frame)}"
         )
 
 
-def describe_meaning(variable: str | None) -> str:
+def _describe_meaning(variable: str | None) -> str:
     """What one of the usual variables stands for."""
     return {"N": "parameters", "D": "tokens", "C": "compute"}.get(variable or "", "")
 

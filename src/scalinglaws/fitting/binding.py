@@ -15,6 +15,9 @@ from scalinglaws.fitting.log_affine import LogAffineModel
 from scalinglaws.fitting.model import Model
 from scalinglaws.fitting.objective import FloatArray, ScaleName
 
+# Two fits divide a law differently when a term's share of it differs by this much.
+OTHER_DIVISION = 1e-4
+
 
 def bind(law: Law, columns: Mapping[str, FloatArray], y: FloatArray, scale: ScaleName) -> Model:
     """Bind a law to its columns; a sum of positive products gets the faster model."""

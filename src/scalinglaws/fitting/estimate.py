@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from scalinglaws.errors import FitError
-from scalinglaws.fitting.binding import bind
+from scalinglaws.fitting.model import Model
 from scalinglaws.fitting.objective import Loss
 from scalinglaws.fitting.polish import SAME_MINIMUM, Polisher
 from scalinglaws.fitting.problem import Estimate, Problem
@@ -17,7 +17,7 @@ _ENOUGH, _MORE_EFFORT = 3, 4
 _TOWARDS_ABSOLUTE = (0.3, 0.03, 1e-3, 1e-5)
 
 
-def estimate(problem: Problem) -> Estimate:
+def estimate(problem: Problem, model: Model) -> Estimate:
     """Search, polish every basin, and return the best.
 
     Raises
@@ -25,16 +25,15 @@ def estimate(problem: Problem) -> Estimate:
     FitError
         If no start has a finite objective.
     """
-    found = _search(problem, effort=1)
+    found = _search(problem, model, effort=1)
     if found.n_starts >= _ENOUGH and found.n_agreeing < 2:
         # one start alone at the best minimum: look in many more basins
-        again = _search(problem, effort=_MORE_EFFORT)
+        again = _search(problem, model, effort=_MORE_EFFORT)
         return again if again.value <= found.value * (1 + SAME_MINIMUM) else found
     return found
 
 
-def _search(problem: Problem, effort: int) -> Estimate:
-    model = bind(problem.law, problem.columns, problem.y, problem.scale)
+def _search(problem: Problem, model: Model, effort: int) -> Estimate:
     run = Polisher(problem, model, _starts(problem, effort))
     run.warm_up()
     if problem.objective == "squared":
@@ -55,10 +54,7 @@ def _search(problem: Problem, effort: int) -> Estimate:
 
 
 def _starts(problem: Problem, effort: int) -> Candidates:
-    found = find_starts(
-        problem.law, problem.columns, problem.y, problem.weights, problem.scale, problem.fixed,
-        effort,
-    )  # fmt: skip
+    found = find_starts(problem, effort)
     theta, free = found.theta, found.free
     if problem.start is not None:
         own = np.array([problem.start[name] for name in problem.law.parameter_names], dtype=float)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
 
 import numpy as np
 
 from scalinglaws.core.algebra import ONE
 from scalinglaws.core.expression import evaluate, names_in
-from scalinglaws.core.law import Law, Parameter
+from scalinglaws.core.law import Parameter
 from scalinglaws.core.structure import separate
 from scalinglaws.fitting.objective import BoolArray, FloatArray
+from scalinglaws.fitting.problem import Problem
 from scalinglaws.fitting.starts import Candidates
 
 # Shares of the smallest performance at which a vanished term is brought back, the exponents then
@@ -21,20 +21,14 @@ _LIFT_EXPONENTS = (0.05, 0.2, 0.6, 1.5)
 _AT_WORK = 1e-3
 
 
-def lifted_starts(
-    law: Law,
-    columns: Mapping[str, FloatArray],
-    y: FloatArray,
-    theta: FloatArray,
-    free: BoolArray,
-    fixed: Mapping[str, float],
-) -> Candidates:
+def lifted_starts(problem: Problem, theta: FloatArray, free: BoolArray) -> Candidates:
     """From a minimum, new starts in which one coefficient at or near zero is at work.
 
     Parameters
     ----------
     theta, free : working parameters of the minimum, and which of them moved
     """
+    law, columns, y, fixed = problem.law, problem.columns, problem.y, problem.fixed
     names = law.parameter_names
     parameters = {p.name: p for p in law.parameters}
     values = dict(zip(names, theta, strict=True))

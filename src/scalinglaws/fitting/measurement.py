@@ -9,7 +9,7 @@ import numpy as np
 from scalinglaws.core.expression import names_in
 from scalinglaws.core.structure import separate
 from scalinglaws.fitting import uncertainty
-from scalinglaws.fitting.binding import term_shares
+from scalinglaws.fitting.binding import OTHER_DIVISION, term_shares
 from scalinglaws.fitting.identifiability import (
     Aliasing,
     aliasing,
@@ -119,10 +119,9 @@ class Measurement:
     def _bootstrap(self) -> FloatArray | None:
         if self.spread.dof <= 0 or not len(self.kept):
             return None
-        amplitude = np.array([p.positive and p.linear for p in self.parameters])
         return uncertainty.bootstrap_covariance(
             self.model, self.found.theta, self.problem.weights, self.kept, self._loss(),
-            self.problem.bounds(), amplitude, np.random.default_rng(SEED),
+            self.problem.bounds(), self.problem.amplitudes, np.random.default_rng(SEED),
         )  # fmt: skip
 
     def _loss(self) -> Loss:
@@ -210,7 +209,7 @@ class Measurement:
                 continue
             label = combination_label(self.names[j], partners, logarithms)
             value = float(self.found.theta[j]) + sum(
-                w * float(self.found.theta[k]) for k, w in self.partners(int(j)).items()
+                w * float(self.found.theta[k]) for k, w in mine.items()
             )
             error = float(np.sqrt(self.covariance[j, j]))
             low, high = self._interval(False, value, error)
@@ -226,7 +225,9 @@ class Measurement:
         terms = separate(self.problem.law.parsed.expression, self.names).terms
         disputed: set[str] = set()
         for place, term in enumerate(terms):
-            if all(np.abs(other[place] - shares[0][place]).max() <= 1e-4 for other in shares):
+            if all(
+                np.abs(other[place] - shares[0][place]).max() <= OTHER_DIVISION for other in shares
+            ):
                 continue
             own = [*names_in(term.rest), *names_in(term.power), term.coefficient]
             disputed.update(name for name in own if name in self.names)

@@ -9,7 +9,7 @@ from scipy.optimize import brentq
 
 from scalinglaws.errors import FitError
 from scalinglaws.fitting.absolute import to_vertex
-from scalinglaws.fitting.binding import term_shares
+from scalinglaws.fitting.binding import OTHER_DIVISION, term_shares
 from scalinglaws.fitting.lifting import lifted_starts
 from scalinglaws.fitting.model import Model, to_natural
 from scalinglaws.fitting.objective import (
@@ -26,8 +26,6 @@ from scalinglaws.fitting.starts import Candidates
 
 # Two minima are the same one when their objectives agree to this, relative.
 SAME_MINIMUM = 1e-9
-# Two equally low minima are different when a term's share of the law differs by this much.
-_OTHER_DIVISION = 1e-4
 # An exponent of this size makes its term a constant.
 _CONSTANT = 1e-3
 _WARM_STEPS = 15
@@ -51,7 +49,7 @@ class Polisher:
         self.problem, self.model = problem, model
         self.free = candidates.free
         self.lower, self.upper = problem.bounds()
-        self.amplitude = np.array([p.positive and p.linear for p in problem.law.parameters])
+        self.amplitude = problem.amplitudes
         self.kinds = candidates.free.copy()
         self.least_squares_scale = 0.0
         self.weights = problem.weights[None, :]
@@ -190,10 +188,7 @@ class Polisher:
         improved = False
         for _ in range(_MOST_LIFTS):
             winner = self._winner()
-            starts = lifted_starts(
-                self.problem.law, self.problem.columns, self.problem.y,
-                self.solution.theta[winner], self.free[winner], self.problem.fixed,
-            )  # fmt: skip
+            starts = lifted_starts(self.problem, self.solution.theta[winner], self.free[winner])
             if not len(starts.theta):
                 return improved
             old = self.free, self.solution
@@ -267,7 +262,7 @@ class Polisher:
             if mirrored and self._same_everywhere(natural[row], natural[winner]):
                 continue  # exchangeable terms under other names
             shares = term_shares(self.problem.law, self.problem.columns, natural[row])
-            if np.abs(shares - own).max() > _OTHER_DIVISION:
+            if np.abs(shares - own).max() > OTHER_DIVISION:
                 kept.append(natural[row])
         return np.array(kept).reshape(len(kept), natural.shape[1])
 

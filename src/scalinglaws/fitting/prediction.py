@@ -23,6 +23,7 @@ from scalinglaws.fitting.record import FitRecord
 from scalinglaws.fitting.status import Status
 from scalinglaws.fitting.uncertainty import t_quantile
 from scalinglaws.numerals import format_plain, parse_number
+from scalinglaws.options import check_level
 
 _FAR = 100.0
 
@@ -87,8 +88,7 @@ def predict(
 ) -> Prediction | pd.DataFrame:
     """See `Fit.predict`."""
     level = fit.confidence_level if confidence_level is None else confidence_level
-    if not 0 < level < 1:
-        raise ValueError(f"`confidence_level` must be between 0 and 1; got {level}.")
+    check_level(level)
     if isinstance(data, pd.DataFrame):
         columns = _checked(fit, _columns_of(fit, data))
         return at(fit, columns, level).to_frame(data.index)
@@ -220,10 +220,9 @@ def _columns_of(fit: FitRecord, frame: pd.DataFrame) -> dict[str, FloatArray]:
 
 def _named(fit: FitRecord, given: Mapping[str, Any]) -> dict[str, Any]:
     """Values under the law's names; what the law does not use may be given all the same."""
-    by_column = {column: variable for variable, column in fit.runs.columns.items()}
     named: dict[str, Any] = {}
     for name, value in given.items():
-        variable = by_column.get(name, name)
+        variable = fit.runs.variable_of(name)
         if variable in fit.law.variables:
             named[variable] = value
         elif variable not in ("N", "D", "C"):

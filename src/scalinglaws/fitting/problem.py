@@ -33,6 +33,11 @@ class Problem:
         """Which parameters are worked on as logarithms."""
         return np.array([p.positive for p in self.law.parameters])
 
+    @property
+    def amplitudes(self) -> BoolArray:
+        """Coefficients worked on as logarithms in which the law itself is linear."""
+        return np.array([p.positive and p.linear for p in self.law.parameters])
+
     def bounds(self) -> tuple[FloatArray, FloatArray]:
         """Bounds on the working parameters."""
         low = np.array([p.lower for p in self.law.parameters])

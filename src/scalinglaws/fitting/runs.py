@@ -63,13 +63,18 @@ class RunTable:
         whole.update(self.y.tobytes() + self.weights.tobytes())
         return whole.hexdigest()[:16]
 
+    def variable_of(self, name: str) -> str:
+        """The law's name for one of the table's columns; any other name stays."""
+        by_column = {column: variable for variable, column in self.columns.items()}
+        return by_column.get(name, name)
+
     def frame(self) -> pd.DataFrame:
         """Variables and performance under the law's names, with the input's index."""
         return pd.DataFrame({**self.values, self.target: self.y}, index=self.index)
 
 
 def read_table(
-    runs: Any,
+    frame: pd.DataFrame,
     law: Law,
     *,
     y: str | None,
@@ -86,7 +91,6 @@ def read_table(
     DataError
         If the table cannot be fitted as it is.
     """
-    frame = col.as_frame(runs)
     if not len(frame):
         raise DataError("The table of runs is empty.")
     target = col.resolve_target(frame, y, law.target)
@@ -103,15 +107,15 @@ def read_table(
     bad = _unusable(values, performance, weight, names, target, must_be_positive, scale)
     dropped = _handle_unusable(bad, frame.index, missing)
     keep = np.array([place not in bad for place in range(len(frame))])
+    kept, kept_values = frame[keep], {v: a[keep] for v, a in values.items()}
     table = RunTable(
-        {v: a[keep] for v, a in values.items()}, performance[keep], weight[keep],
-        frame.index[keep], names, target, dropped, weights is not None,
-        _repeats(frame[keep], {v: a[keep] for v, a in values.items()}, target),
+        kept_values, performance[keep], weight[keep], kept.index, names, target, dropped,
+        weights is not None, _repeats(kept, kept_values, target),
     )  # fmt: skip
     _check_enough(table, frame)
     if units == "check":
         _check_units(table, must_be_positive)
-    _warn_repeats(table, frame[keep])
+    _warn_repeats(table, kept)
     return table
 
 
@@ -252,8 +256,9 @@ def _check_units(table: RunTable, positive: Mapping[str, str]) -> None:
             continue
         gap = int(np.argmax(ratio))
         below, above = gap + 1, len(ordered) - gap - 1
+        is_wide = ratio[gap] >= _UNIT_GAP
         # two groups are two units; one lone tiny or huge run may be meant
-        if ratio[gap] >= _UNIT_GAP and min(below, above) < max(2, len(ordered) // 10):
+        if is_wide and min(below, above) < max(2, len(ordered) // 10):
             few = table.values[variable] <= ordered[gap]
             rows = table.index[few if below < above else ~few]
             warn(
@@ -262,7 +267,7 @@ def _check_units(table: RunTable, positive: Mapping[str, str]) -> None:
                 "from that of every other run: is it in another unit?",
                 DataWarning,
             )
-        if ratio[gap] >= _UNIT_GAP and min(below, above) >= max(2, len(ordered) // 10):
+        elif is_wide:
             low = table.index[table.values[variable] <= ordered[gap]]
             raise DataError(
                 f"{name!r} falls into two groups, {plural(below, 'run')} from "

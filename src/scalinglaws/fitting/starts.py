@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from scalinglaws.core.algebra import ONE, depends_on
 from scalinglaws.core.expression import Apply, Expression, Name, evaluate, names_in, walk
-from scalinglaws.core.law import Law, Parameter
+from scalinglaws.core.law import Parameter
 from scalinglaws.core.structure import Separation, separate
-from scalinglaws.fitting.objective import BoolArray, FloatArray, IntArray, ScaleName
+from scalinglaws.fitting.objective import BoolArray, FloatArray, IntArray
+from scalinglaws.fitting.problem import Problem
 
 # Exponents searched, as sizes; published ones lie between 0.03 and 2.
 _SMALLEST_EXPONENT, _LARGEST_EXPONENT = 0.015, 4.0
@@ -43,20 +44,16 @@ class Candidates:
     free: BoolArray
 
 
-def find_starts(
-    law: Law,
-    columns: Mapping[str, FloatArray],
-    y: FloatArray,
-    weights: FloatArray,
-    scale: ScaleName,
-    fixed: Mapping[str, float],
-    effort: int = 1,
-) -> Candidates:
+def find_starts(problem: Problem, effort: int = 1) -> Candidates:
     """Candidates for the global minimum, from the table alone; `effort` multiplies their number."""
-    rows = _sample(len(y))
-    table = {name: column[rows] for name, column in columns.items()}
-    search = _Search(law, table, y[rows], weights[rows], scale, fixed, effort)
-    return search.candidates()
+    rows = _sample(len(problem.y))
+    sample = replace(
+        problem,
+        columns={name: column[rows] for name, column in problem.columns.items()},
+        y=problem.y[rows],
+        weights=problem.weights[rows],
+    )
+    return _Search(sample, effort).candidates()
 
 
 def _sample(n_rows: int) -> IntArray:
@@ -86,19 +83,11 @@ class _Grid:
 
 
 class _Search:
-    def __init__(
-        self,
-        law: Law,
-        columns: Mapping[str, FloatArray],
-        y: FloatArray,
-        weights: FloatArray,
-        scale: ScaleName,
-        fixed: Mapping[str, float],
-        effort: int,
-    ) -> None:
+    def __init__(self, problem: Problem, effort: int) -> None:
         self.effort = effort
-        self.law, self.columns, self.y, self.weights, self.scale = law, columns, y, weights, scale
-        self.fixed = fixed
+        self.law, self.scale, self.fixed = problem.law, problem.scale, problem.fixed
+        self.columns, self.y, self.weights = problem.columns, problem.y, problem.weights
+        law, fixed = problem.law, problem.fixed
         self.names = law.parameter_names
         self.parameters = {p.name: p for p in law.parameters}
         self.separation: Separation = separate(law.parsed.expression, self.names)

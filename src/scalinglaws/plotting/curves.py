@@ -129,8 +129,7 @@ def plot_fit(
 def _axis_variable(fit: FitRecord, x: str | None) -> str:
     if x is None:
         return "D" if "D" in fit.law.variables else fit.law.variables[0]
-    by_column = {column: variable for variable, column in fit.runs.columns.items()}
-    variable = by_column.get(x, x)
+    variable = fit.runs.variable_of(x)
     check_option("x", variable, fit.law.variables)
     return variable
 

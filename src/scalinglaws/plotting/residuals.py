@@ -46,7 +46,7 @@ def plot_residuals(
     shown as per cent above the curve.
     """
     x = fit.law.variables[0] if x is None else x
-    x = {column: variable for variable, column in fit.runs.columns.items()}.get(x, x)
+    x = fit.runs.variable_of(x)
     check_option("x", x, (*fit.law.variables, "fitted"))
     ax = new_axes() if ax is None else ax
     values = fit.fitted.to_numpy() if x == "fitted" else fit.runs.values[x]
