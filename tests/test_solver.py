@@ -12,9 +12,8 @@ from scipy.optimize import least_squares
 import scalinglaws as sl
 from scalinglaws.core import catalogue
 from scalinglaws.core.law import Law
-from scalinglaws.fitting.binding import bind
-from scalinglaws.fitting.general import GeneralModel
-from scalinglaws.fitting.log_affine import LogAffineModel
+from scalinglaws.fitting.binding import bind, bind_general
+from scalinglaws.fitting.log_affine import LogAffineBlock
 from scalinglaws.fitting.objective import Loss, robust_scale
 from scalinglaws.fitting.solver import minimise, solve_positive_definite
 from tests.conftest import make_runs
@@ -31,14 +30,16 @@ def test_the_fast_model_is_the_general_one(scale: str, loss: Loss) -> None:
     """Softmax moments and automatic differentiation give the same sums."""
     law = catalogue.named("chinchilla")
     fast = bind(law, COLUMNS, LOSSES, scale)
-    general = GeneralModel(law, tuple(p.positive for p in law.parameters), COLUMNS, LOSSES, scale)
+    general = bind_general(law, COLUMNS, LOSSES, scale)
     weights = np.linspace(0.5, 2.0, len(LOSSES))[None, :]
-    assert isinstance(fast, LogAffineModel)
+    shifts = np.random.default_rng(0).normal(0, 0.01, (2, len(LOSSES)))
+    assert all(isinstance(block, LogAffineBlock) for _, block in fast.blocks())
 
-    a, b = fast.sums(THETA, weights, loss), general.sums(THETA, weights, loss)
-
-    for name in ("value", "gradient", "hessian", "majorised"):
-        np.testing.assert_allclose(getattr(a, name), getattr(b, name), rtol=1e-9, atol=1e-9)
+    for majorise in (False, True):
+        a = fast.sums(THETA, weights, loss, majorise=majorise, shifts=shifts)
+        b = general.sums(THETA, weights, loss, majorise=majorise, shifts=shifts)
+        for name in ("value", "gradient", "hessian"):
+            np.testing.assert_allclose(getattr(a, name), getattr(b, name), rtol=1e-9, atol=1e-9)
     np.testing.assert_allclose(fast.jacobian(THETA[0]), general.jacobian(THETA[0]), rtol=1e-10)
 
 
@@ -122,10 +123,13 @@ def test_huber_is_quadratic_inside_and_linear_outside() -> None:
 
     np.testing.assert_allclose(loss.value(r), [0.875, 0.045, 0.0, 0.08, 1.375])
     psi, curvature = loss.derivatives(r)
-    weight = loss.reweighted(r)
     np.testing.assert_allclose(psi, [-0.5, -0.3, 0.0, 0.4, 0.5])
+    slope, weight = np.empty((1, 5)), np.empty((1, 5))
+    total = loss.weighted(r[None], np.full((1, 5), 2.0), slope, weight, majorise=True)
+    np.testing.assert_allclose(total, 2 * loss.value(r).sum())
+    np.testing.assert_allclose(slope[0], 2 * psi)
     np.testing.assert_allclose(curvature, [0, 1, 1, 1, 0])
-    np.testing.assert_allclose(weight, [0.25, 1, 1, 1, 0.5 / 3.0])
+    np.testing.assert_allclose(weight[0] / 2, [0.25, 1, 1, 1, 0.5 / 3.0])
 
 
 def test_the_robust_scale_of_normal_noise() -> None:

@@ -10,9 +10,9 @@ import numpy as np
 from scalinglaws.core.expression import Expression, evaluate, names_in
 from scalinglaws.core.law import Law
 from scalinglaws.core.structure import LogAffineTerm, log_affine_terms, separate
-from scalinglaws.fitting.general import GeneralModel
-from scalinglaws.fitting.log_affine import LogAffineModel
-from scalinglaws.fitting.model import Model
+from scalinglaws.fitting.general import GeneralBlock
+from scalinglaws.fitting.log_affine import LogAffineBlock
+from scalinglaws.fitting.model import Model, magnitude_of
 from scalinglaws.fitting.objective import FloatArray, ScaleName
 
 # Two fits divide a law differently when a term's share of it differs by this much.
@@ -20,15 +20,45 @@ OTHER_DIVISION = 1e-4
 
 
 def bind(law: Law, columns: Mapping[str, FloatArray], y: FloatArray, scale: ScaleName) -> Model:
-    """Bind a law to its columns; a sum of positive products gets the faster model."""
-    positive = tuple(p.positive for p in law.parameters)
+    """Bind a law to its columns; a sum of positive products gets the faster blocks."""
     terms = log_affine_terms(law.parsed.expression, law.parameter_names)
-    if terms is not None and _roles_agree(law, terms):
-        with np.errstate(all="ignore"):
-            model = LogAffineModel(law, terms, columns, y, scale)
-        if model.is_finite:  # every base is positive in these runs
-            return model
-    return GeneralModel(law, positive, columns, y, scale)
+    if terms is None or not _roles_agree(law, terms):
+        return bind_general(law, columns, y, scale)
+    names = law.parameter_names
+
+    def block(rows: slice) -> LogAffineBlock:
+        return LogAffineBlock(terms, names, *_cut(columns, y, scale, rows), scale)
+
+    model = Model(block, len(y), len(names), magnitude_of(y, scale))
+    with np.errstate(all="ignore"):
+        # every base is positive in these runs
+        is_finite = all(
+            isinstance(part, LogAffineBlock) and part.is_finite for _, part in model.blocks()
+        )
+    return model if is_finite else bind_general(law, columns, y, scale)
+
+
+def bind_general(
+    law: Law, columns: Mapping[str, FloatArray], y: FloatArray, scale: ScaleName
+) -> Model:
+    """Bind any law to its columns."""
+    positive = tuple(p.positive for p in law.parameters)
+
+    def block(rows: slice) -> GeneralBlock:
+        return GeneralBlock(
+            law.parsed.expression, law.parameter_names, positive,
+            *_cut(columns, y, scale, rows), scale,
+        )  # fmt: skip
+
+    return Model(block, len(y), len(law.parameters), magnitude_of(y, scale))
+
+
+def _cut(
+    columns: Mapping[str, FloatArray], y: FloatArray, scale: ScaleName, rows: slice
+) -> tuple[dict[str, FloatArray], FloatArray]:
+    """Variables and target on some rows."""
+    target = np.log(y[rows]) if scale == "log" else y[rows]
+    return {name: column[rows] for name, column in columns.items()}, target
 
 
 def _roles_agree(law: Law, terms: tuple[LogAffineTerm, ...]) -> bool:

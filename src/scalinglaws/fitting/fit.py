@@ -221,7 +221,7 @@ def _structural_aliases(problem: Problem, model: Model) -> Aliasing:
     """Parameters whose effect on every term others can make, whatever their values."""
     names = problem.law.parameter_names
     moving = [name not in problem.fixed for name in names]
-    slopes = model.stacked_slopes()
+    slopes = model.design_triangle
     columns = np.eye(len(names)) if slopes is None else slopes
     return aliasing(columns, _amplitudes(problem), moving)
 

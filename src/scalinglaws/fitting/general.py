@@ -1,51 +1,47 @@
-"""Any law, by second-order automatic differentiation."""
+"""Any law, by second-order automatic differentiation of its expression."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from scalinglaws.core.expression import Apply, Expression, Name, evaluate, names_in
 from scalinglaws.core.jets import Jet, differentiate
-from scalinglaws.core.law import Law
-from scalinglaws.fitting.model import Sums, in_blocks, magnitude_of
-from scalinglaws.fitting.objective import FloatArray, Loss, ScaleName
+from scalinglaws.fitting.objective import FloatArray, ScaleName
+from scalinglaws.fitting.workspace import WORKSPACE
 
 
-class GeneralModel:
-    """Any law, by second-order automatic differentiation of its expression."""
+class GeneralBlock:
+    """A law on a block of rows; every part without parameters is evaluated once, here.
+
+    Parameters
+    ----------
+    expression : the law
+    names, positive : the parameters, in order, and which are worked on as logarithms
+    columns : variables on these rows
+    target : observations on these rows, logarithms if `scale` is "log"
+    """
 
     def __init__(
         self,
-        law: Law,
-        positive: tuple[bool, ...],
+        expression: Expression,
+        names: Sequence[str],
+        positive: Sequence[bool],
         columns: Mapping[str, FloatArray],
-        y: FloatArray,
+        target: FloatArray,
         scale: ScaleName,
     ) -> None:
-        self.n_parameters, self.n_rows = len(law.parameters), len(y)
-        self._names = law.parameter_names
-        self._positive = positive
-        self._log = scale == "log"
-        self._target = np.log(y) if self._log else y
-        self.magnitude = magnitude_of(self._target, logarithms=self._log)
+        self.n_parameters, self.n_rows = len(names), len(target)
+        self._names, self._positive = names, positive
+        self.is_log, self.target = scale == "log", target
         self._known: dict[str, FloatArray] = {}
-        self._expression = self._fold(law.parsed.expression, columns)
-
-    @property
-    def metric(self) -> None:
-        return None
-
-    def stacked_slopes(self) -> None:
-        return None
+        self._expression = self._fold(expression, columns)
 
     def _fold(self, expression: Expression, columns: Mapping[str, FloatArray]) -> Expression:
-        """Evaluate every part without parameters once, here."""
         if not set(names_in(expression)) & set(self._names):
             name = f"known {len(self._known)}"
-            value = np.asarray(evaluate(expression, columns), dtype=np.float64)
-            self._known[name] = np.broadcast_to(value, (self.n_rows,)) if value.ndim else value
+            self._known[name] = np.asarray(evaluate(expression, columns), dtype=np.float64)
             return Name(name)
         if isinstance(expression, Apply):
             return Apply(
@@ -53,9 +49,11 @@ class GeneralModel:
             )
         return expression
 
-    def _jet(self, theta: FloatArray, rows: slice) -> Jet:
-        """Residuals as a jet in the working parameters."""
-        jets = {k: Jet(v[rows] if v.ndim else v) for k, v in self._known.items()}
+    def slopes(self) -> None:
+        return None
+
+    def at(self, theta: FloatArray) -> GeneralPoint:
+        jets = {name: Jet(value) for name, value in self._known.items()}
         for place, name in enumerate(self._names):
             value = theta[:, place : place + 1]
             if self._positive[place]:
@@ -63,69 +61,53 @@ class GeneralModel:
                 jets[name] = Jet(value, {place: value}, {(place, place): value})
             else:
                 jets[name] = Jet(value, {place: np.ones_like(value)})
-        f = differentiate(self._expression, jets)
-        shape = (len(theta), len(self._target[rows]))
-        if not self._log:
-            return Jet(np.broadcast_to(f.value, shape) - self._target[rows], f.gradient, f.hessian)
-        inverse = 1.0 / f.value
-        gradient = {i: d * inverse for i, d in f.gradient.items()}
-        hessian = {pair: h * inverse for pair, h in f.hessian.items()}
-        for i, d in gradient.items():
-            for j, e in gradient.items():
-                if i <= j:
-                    hessian[i, j] = hessian.get((i, j), 0.0) - d * e
-        residual = np.log(f.value) - self._target[rows]
-        return Jet(np.broadcast_to(residual, shape), gradient, hessian)
+        return GeneralPoint(self, differentiate(self._expression, jets), len(theta))
 
-    def residuals(self, theta: FloatArray) -> FloatArray:
-        with np.errstate(all="ignore"):
-            return np.asarray(self._jet(theta, slice(None)).value)
 
-    def jacobian(self, theta: FloatArray) -> FloatArray:
-        with np.errstate(all="ignore"):
-            gradient = self._jet(theta[None, :], slice(None)).gradient
-        columns = [
-            np.broadcast_to(gradient.get(i, 0.0), (1, self.n_rows))[0]
-            for i in range(self.n_parameters)
-        ]
-        return np.stack(columns, axis=1)
+class GeneralPoint:
+    """A law and its derivatives at a batch of parameter vectors."""
 
-    def sums(
-        self, theta: FloatArray, weights: FloatArray, loss: Loss, *, majorised: bool = True
-    ) -> Sums:
-        with np.errstate(all="ignore"):
-            sums = in_blocks(self._sums_of_block, theta, weights, loss, majorised, self.n_rows)
-        broken = ~(
-            np.isfinite(sums.value)
-            & np.isfinite(sums.gradient).all(axis=1)
-            & np.isfinite(sums.hessian).all(axis=(1, 2))
-        )
-        sums.value[broken] = np.inf
-        sums.gradient[broken] = 0.0
-        sums.hessian[broken] = sums.majorised[broken] = np.eye(self.n_parameters)
-        return sums
+    def __init__(self, block: GeneralBlock, f: Jet, n_batch: int) -> None:
+        self._block, self._f = block, f
+        self._shape = n_batch, block.n_rows
+        # with log f, every derivative is relative to f
+        self._inverse = 1.0 / f.value if block.is_log else None
+        value = np.log(f.value) if block.is_log else f.value
+        self.residuals = np.broadcast_to(value, self._shape) - block.target
 
-    def _sums_of_block(
-        self, theta: FloatArray, weights: FloatArray, loss: Loss, majorised: bool, rows: slice
-    ) -> Sums:
-        jet = self._jet(theta, rows)
-        psi, curvature = loss.derivatives(jet.value)
-        slope, outer = weights * psi, weights * curvature
-        majorising = weights * loss.reweighted(jet.value) if majorised else outer
-        b, p = theta.shape
-        value = (weights * loss.value(jet.value)).sum(axis=1)
-        sums = Sums(value, np.zeros((b, p)), np.zeros((b, p, p)), np.zeros((b, p, p)))
-        for i, d in jet.gradient.items():
-            sums.gradient[:, i] = (slope * d).sum(axis=1)
-            for j, e in jet.gradient.items():
-                if i > j:
-                    continue
-                product = d * e
-                second = outer * product
-                if (i, j) in jet.hessian:
-                    second = second + slope * jet.hessian[i, j]
-                sums.hessian[:, i, j] = sums.hessian[:, j, i] = second.sum(axis=1)
-                if majorised:
-                    second = (majorising * product).sum(axis=1)
-                    sums.majorised[:, i, j] = sums.majorised[:, j, i] = second
-        return sums
+    def _rows(self) -> FloatArray:
+        """Derivatives of the residuals, shape (batch, parameters, rows)."""
+        n_batch, n_rows = self._shape
+        found = WORKSPACE.take("derivatives", n_batch, self._block.n_parameters, n_rows)
+        for j in range(self._block.n_parameters):
+            derivative = self._f.gradient.get(j, 0.0)
+            if self._inverse is None:
+                found[:, j] = derivative
+            else:
+                np.multiply(derivative, self._inverse, out=found[:, j])
+        return found
+
+    def gradients(self) -> FloatArray:
+        return np.array(self._rows().transpose(0, 2, 1))
+
+    def along(self, step: FloatArray) -> FloatArray:
+        return np.asarray(np.matmul(step[:, None, :], self._rows())[:, 0])
+
+    def contract(
+        self, slope: FloatArray, outer: FloatArray, *, curved: bool
+    ) -> tuple[FloatArray, FloatArray]:
+        rows = self._rows()
+        gradient = np.matmul(rows, slope[:, :, None])[:, :, 0]
+        if curved and self._block.is_log:
+            outer -= slope
+        weighted = np.multiply(rows, outer[:, None, :], out=WORKSPACE.take("weighted", *rows.shape))
+        hessian = np.matmul(weighted, rows.transpose(0, 2, 1))
+        if curved:
+            if self._inverse is not None:
+                slope *= self._inverse
+            for (i, j), second in self._f.hessian.items():
+                sums = np.einsum("bn,bn->b", slope, np.broadcast_to(second, slope.shape))
+                hessian[:, i, j] += sums
+                if i != j:
+                    hessian[:, j, i] += sums
+        return gradient, hessian

@@ -16,6 +16,8 @@ from scalinglaws.fitting.objective import FloatArray, IntArray
 _LEAST_REPEATS = 4  # degrees of freedom of the noise
 _LEAST_POINTS = 2  # repeated at so many places, since noise may differ between them
 _LEVEL = 0.001
+# Repeated runs that agree to this share of the scatter are copies, and measure no noise.
+_COPIES = 1e-18
 _LEAST_RATIO = 1.5  # a tiny misfit in a huge table is not worth a warning
 
 
@@ -60,7 +62,7 @@ def compare_with_repeats(
     means = np.bincount(group, w * r) / np.bincount(group, w)
     pure = float(w @ (r - means[group]) ** 2)
     whole = float(w @ (r * r))
-    if pure <= 0 or whole <= pure:
+    if pure <= _COPIES * whole or whole <= pure:
         return None
     ratio = ((whole - pure) / dof_misfit) / (pure / dof_repeats)
     return Comparison(

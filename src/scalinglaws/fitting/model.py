@@ -1,112 +1,295 @@
-"""A law bound to a table: residuals, gradient and Hessian for a batch of parameter vectors.
+"""A law bound to a table: the objective, its gradient and Hessian for a batch of parameter vectors.
 
 Parameters are worked on in their natural form, positive ones as logarithms. A coefficient of
-exactly zero is a logarithm of minus infinity. Every row of a batch has its own parameter vector and
-its own weights; all share the table.
+exactly zero is a logarithm of minus infinity. Every row of a batch has its own parameter vector,
+its own weights and, if need be, its own shift of the observations; all share the table.
+
+The table is taken in blocks of rows. A small table is one block, whose fixed tables are made once;
+those of a large table are made when its turn comes and forgotten, so that they take no memory.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Protocol
 
 import numpy as np
 
-from scalinglaws.fitting.objective import BoolArray, FloatArray, Loss
+from scalinglaws.fitting.objective import BoolArray, FloatArray, Loss, ScaleName
+from scalinglaws.fitting.workspace import WORKSPACE
 
-# Elements of one (batch, rows) work array: 512 kB of float64, so that a dozen stay in cache.
-_BLOCK = 65_536
+# Elements of one (batch, rows) work array: 192 kB of float64, so that ten stay in cache.
+_WORK = 24_576
+# Rows of a block of a large table, and the size up to which a table is one block.
+_ROWS, _ONE_BLOCK = 32_768, 65_536
 
 
 @dataclass
 class Sums:
-    """Objective, gradient, Hessian and majorising Hessian of each row of a batch.
-
-    The majorising Hessian is that of iteratively reweighted least squares: positive semidefinite.
-    """
+    """Objective, gradient and Hessian of each row of a batch."""
 
     value: FloatArray
     gradient: FloatArray
     hessian: FloatArray
-    majorised: FloatArray
 
 
-class Model(Protocol):
-    """What the solver asks of a law bound to a table."""
+class Point(Protocol):
+    """A law at a batch of parameter vectors, on one block of rows."""
 
-    n_parameters: int
-    n_rows: int
-    magnitude: float  # what rounding of the residuals is relative to
+    residuals: FloatArray  # (batch, rows)
 
-    @property
-    def metric(self) -> FloatArray | None:
-        """Quadratic form that measures steps, if the model has one of its own."""
+    def gradients(self) -> FloatArray:
+        """Derivatives of the residuals, shape (batch, rows, parameters)."""
 
-    def stacked_slopes(self) -> FloatArray | None:
-        """Slopes of every term's logarithm at every run, where the law has such terms."""
+    def along(self, step: FloatArray) -> FloatArray:
+        """Change of the residuals to first order in a step of each row of the batch."""
 
-    def residuals(self, theta: FloatArray) -> FloatArray:
-        """Residuals of each row of a batch, shape (batch, rows)."""
+    def contract(
+        self, slope: FloatArray, outer: FloatArray, *, curved: bool
+    ) -> tuple[FloatArray, FloatArray]:
+        """Sums over the rows: of ``slope * g``, and of ``outer * g g'``.
 
-    def jacobian(self, theta: FloatArray) -> FloatArray:
-        """Derivatives of the residuals in one parameter vector, shape (rows, parameters)."""
-
-    def sums(
-        self, theta: FloatArray, weights: FloatArray, loss: Loss, *, majorised: bool = True
-    ) -> Sums:
-        """Objective and its derivatives; `weights` has shape (batch, rows) or (1, rows).
-
-        The majorising Hessian is left at zero where it is not wanted.
+        With `curved`, ``slope * second derivatives`` is added to the latter. Both arrays,
+        of shape (batch, rows), may be overwritten.
         """
 
 
-def magnitude_of(target: FloatArray, *, logarithms: bool) -> float:
+class Block(Protocol):
+    """A law on one block of rows."""
+
+    def at(self, theta: FloatArray) -> Point:
+        """The law at each row of a batch; valid until the next call."""
+
+    def slopes(self) -> FloatArray | None:
+        """Slopes of every term's logarithm at every run, shape (terms * rows, parameters).
+
+        None if the law has no such terms.
+        """
+
+
+class Model:
+    """A law bound to a table.
+
+    Parameters
+    ----------
+    make_block : from a slice of rows to the law on these rows
+    n_rows, n_parameters : int
+    magnitude : what rounding of the residuals is relative to
+    """
+
+    def __init__(
+        self,
+        make_block: Callable[[slice], Block],
+        n_rows: int,
+        n_parameters: int,
+        magnitude: float,
+    ) -> None:
+        self._make = make_block
+        self.n_rows, self.n_parameters, self.magnitude = n_rows, n_parameters, magnitude
+
+    @cached_property
+    def _whole(self) -> Block:
+        return self._make(slice(0, self.n_rows))
+
+    def blocks(self) -> Iterator[tuple[slice, Block]]:
+        """The table in blocks of rows."""
+        if self.n_rows <= _ONE_BLOCK:
+            yield slice(0, self.n_rows), self._whole
+            return
+        for first in range(0, self.n_rows, _ROWS):
+            rows = slice(first, min(first + _ROWS, self.n_rows))
+            yield rows, self._make(rows)
+
+    # --- one parameter vector ----------------------------------------------------------------
+
+    def residuals(self, theta: FloatArray) -> FloatArray:
+        """Residuals of each row of a batch, shape (batch, rows)."""
+        found = np.empty((len(theta), self.n_rows))
+        with np.errstate(all="ignore"):
+            for rows, block in self.blocks():
+                found[:, rows] = block.at(theta).residuals
+        return found
+
+    def jacobian(self, theta: FloatArray) -> FloatArray:
+        """Derivatives of the residuals in one parameter vector, shape (rows, parameters)."""
+        found = np.empty((self.n_rows, self.n_parameters))
+        with np.errstate(all="ignore"):
+            for rows, block in self.blocks():
+                found[rows] = block.at(theta[None, :]).gradients()[0]
+        return found
+
+    def jacobian_triangle(self, theta: FloatArray) -> FloatArray:
+        """R of the QR decomposition of the Jacobian: all that its columns say of each other."""
+        with np.errstate(all="ignore"):
+            return _triangle(
+                np.nan_to_num(block.at(theta[None, :]).gradients()[0]) for _, block in self.blocks()
+            )
+
+    # --- the design ----------------------------------------------------------------------------
+
+    @cached_property
+    def design_triangle(self) -> FloatArray | None:
+        """R of the slopes of every term's logarithm at every run, if the law has such terms."""
+        slopes = (block.slopes() for _, block in self.blocks())
+        known = (part for part in slopes if part is not None)
+        triangle = _triangle(known)
+        return triangle if len(triangle) else None
+
+    @cached_property
+    def metric(self) -> FloatArray | None:
+        """Mean square change of the terms' logarithms, as a quadratic form of a step."""
+        triangle = self.design_triangle
+        return None if triangle is None else np.asarray(triangle.T @ triangle / self.n_rows)
+
+    @cached_property
+    def inverse_metric(self) -> FloatArray:
+        """Pseudo-inverse of the metric."""
+        assert self.metric is not None
+        return np.asarray(np.linalg.pinv(self.metric), dtype=np.float64)
+
+    # --- sums over the table -------------------------------------------------------------------
+
+    def sums(
+        self,
+        theta: FloatArray,
+        weights: FloatArray,
+        loss: Loss,
+        *,
+        shifts: FloatArray | None = None,
+        majorise: bool = False,
+    ) -> Sums:
+        """Objective and its derivatives.
+
+        Parameters
+        ----------
+        theta : (batch, parameters)
+        weights : (batch, rows) or (1, rows)
+        loss : Loss
+        shifts : (batch, rows), optional
+            Added to the observations of each row of the batch, in the residuals' scale.
+        majorise : bool
+            Give the Hessian of iteratively reweighted least squares instead of the true one: it is
+            positive semidefinite, and its steps never go uphill.
+        """
+        n_batch, p = theta.shape
+        total = Sums(np.zeros(n_batch), np.zeros((n_batch, p)), np.zeros((n_batch, p, p)))
+        with np.errstate(all="ignore"):
+            for rows, block in self.blocks():
+                size = max(1, _WORK // (rows.stop - rows.start))
+                for first in range(0, n_batch, size):
+                    batch = slice(first, first + size)
+                    own = weights[batch, rows] if len(weights) > 1 else weights[:, rows]
+                    shift = None if shifts is None else shifts[batch, rows]
+                    point = block.at(theta[batch])
+                    value, gradient, hessian = _weighted(point, own, loss, shift, majorise)
+                    total.value[batch] += value
+                    total.gradient[batch] += gradient
+                    total.hessian[batch] += hessian
+        _mark_broken(total)
+        return total
+
+    def shorten(
+        self,
+        theta: FloatArray,
+        step: FloatArray,
+        descent: FloatArray,
+        weights: FloatArray,
+        loss: Loss,
+        shifts: FloatArray | None = None,
+    ) -> FloatArray:
+        """Share of a step to take where the loss has kinks that its Hessian does not see.
+
+        The minimum along the step is sought with the residuals taken as linear: the derivative
+        along it then rises from kink to kink, and two probes find its zero well enough.
+
+        Parameters
+        ----------
+        theta, step : (batch, parameters)
+        descent : (batch,)
+            Derivative of the objective along the step, at its beginning.
+
+        Returns
+        -------
+        (batch,)
+            Between 0 and 1; all ones for a table that is taken in blocks.
+        """
+        if self.n_rows > _ONE_BLOCK:
+            return np.ones(len(theta))
+        share = np.empty(len(theta))
+        size = max(1, _WORK // self.n_rows)
+        with np.errstate(all="ignore"):
+            for first in range(0, len(theta), size):
+                batch = slice(first, first + size)
+                point = self._whole.at(theta[batch])
+                if shifts is not None:
+                    point.residuals -= shifts[batch]
+                own = weights[batch] if len(weights) > 1 else weights
+                derivative = partial(
+                    loss.slope_along, point.residuals, point.along(step[batch]), own
+                )
+                share[batch] = _first_zero(derivative, descent[batch])
+        return share
+
+
+def _weighted(
+    point: Point, weights: FloatArray, loss: Loss, shift: FloatArray | None, majorise: bool
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Objective and derivatives on one block of rows."""
+    r = point.residuals
+    if shift is not None:
+        r -= shift
+    slope, outer = WORKSPACE.take("slope", *r.shape), WORKSPACE.take("outer", *r.shape)
+    value = loss.weighted(r, weights, slope, outer, majorise=majorise)
+    return (value, *point.contract(slope, outer, curved=not majorise))
+
+
+def _first_zero(derivative: Callable[[FloatArray], FloatArray], at_zero: FloatArray) -> FloatArray:
+    """Where rising functions that are negative at 0 cross zero, if before 1; else 1."""
+    low, high = np.zeros_like(at_zero), np.ones_like(at_zero)
+    below, above = at_zero, derivative(high)
+    crosses = (below < 0) & (above > 0)
+    if not crosses.any():
+        return high
+    probe = np.where(crosses, below / (below - above), 1.0)
+    there = derivative(probe)
+    before = there <= 0
+    low, below = np.where(before, probe, low), np.where(before, there, below)
+    high, above = np.where(before, high, probe), np.where(before, above, there)
+    zero = low - (high - low) * below / (above - below)
+    return np.where(crosses & np.isfinite(zero), np.clip(zero, 1e-3, 1.0), 1.0)
+
+
+def _mark_broken(sums: Sums) -> None:
+    """An objective that is not a number, or has no derivatives, is infinitely high."""
+    fine = np.isfinite(sums.value) & np.isfinite(sums.gradient).all(axis=1)
+    fine &= np.isfinite(sums.hessian).all(axis=(1, 2))
+    if fine.all():
+        return
+    sums.value[~fine] = np.inf
+    sums.gradient[~fine] = 0.0
+    sums.hessian[~fine] = np.eye(sums.gradient.shape[1])
+
+
+def _triangle(parts: Iterator[FloatArray]) -> FloatArray:
+    """R of the QR decomposition of matrices on top of each other."""
+    triangle = np.zeros((0, 0))
+    for part in parts:
+        above = triangle if len(triangle) else np.zeros((0, part.shape[1]))
+        triangle = np.asarray(np.linalg.qr(np.concatenate([above, part]), mode="r"))
+    return triangle
+
+
+def magnitude_of(y: FloatArray, scale: ScaleName) -> float:
     """Size that rounding is relative to; a logarithm near zero still has terms of order one."""
-    largest = float(np.abs(target).max())
-    return max(1.0, largest) if logarithms else largest
+    ends = np.array([y.min(), y.max()])
+    if scale == "log":
+        return max(1.0, float(np.abs(np.log(ends)).max()))
+    return float(np.abs(ends).max())
 
 
 def to_natural(theta: FloatArray, positive: BoolArray) -> FloatArray:
     """Natural values from working values."""
     with np.errstate(over="ignore"):
         return np.where(positive, np.exp(np.where(positive, theta, 0.0)), theta)
-
-
-class BlockSums(Protocol):
-    """Sums over one block of rows."""
-
-    def __call__(
-        self, theta: FloatArray, weights: FloatArray, loss: Loss, majorised: bool, rows: slice, /
-    ) -> Sums:
-        """Sums over `rows`; `weights` is cut to them already."""
-
-
-def in_blocks(
-    sums_of_block: BlockSums,
-    theta: FloatArray,
-    weights: FloatArray,
-    loss: Loss,
-    majorised: bool,
-    n_rows: int,
-) -> Sums:
-    """Add up over blocks of rows, a cache-sized part of the batch at a time."""
-    n_batch, p = theta.shape
-    total = Sums(
-        np.zeros(n_batch),
-        np.zeros((n_batch, p)),
-        np.zeros((n_batch, p, p)),
-        np.zeros((n_batch, p, p)),
-    )
-    step_rows = min(n_rows, _BLOCK)
-    step_batch = max(1, _BLOCK // step_rows)
-    for first in range(0, n_batch, step_batch):
-        batch = slice(first, first + step_batch)
-        own = weights[batch] if len(weights) > 1 else weights
-        for start in range(0, n_rows, step_rows):
-            rows = slice(start, start + step_rows)
-            part = sums_of_block(theta[batch], own[:, rows], loss, majorised, rows)
-            total.value[batch] += part.value
-            total.gradient[batch] += part.gradient
-            total.hessian[batch] += part.hessian
-            total.majorised[batch] += part.majorised
-    return total

@@ -11,6 +11,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from scalinglaws.fitting.workspace import WORKSPACE
+
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 IntArray = npt.NDArray[np.intp]
@@ -32,6 +34,11 @@ class Loss:
     kind: Literal["squared", "huber"]
     delta: float = np.inf
 
+    @property
+    def has_kinks(self) -> bool:
+        """Its second derivative jumps, so that a Newton step may overshoot."""
+        return self.kind == "huber"
+
     def value(self, r: FloatArray) -> FloatArray:
         """Loss of each residual."""
         if self.kind == "squared":
@@ -47,11 +54,66 @@ class Loss:
             return 2.0 * r, np.full_like(r, 2.0)
         return np.clip(r, -self.delta, self.delta), (np.abs(r) <= self.delta).astype(np.float64)
 
-    def reweighted(self, r: FloatArray) -> FloatArray:
-        """Weight psi(r)/r of reweighted least squares."""
+    def weighted(
+        self,
+        r: FloatArray,
+        weights: FloatArray,
+        slope: FloatArray,
+        outer: FloatArray,
+        *,
+        majorise: bool,
+    ) -> FloatArray:
+        """Weighted loss summed over the runs; its derivatives are written to `slope` and `outer`.
+
+        Parameters
+        ----------
+        r : (batch, rows)
+        weights : (batch, rows) or (1, rows)
+        slope : (batch, rows)
+            Receives the weighted psi.
+        outer : (batch, rows)
+            Receives the weighted second derivative or, to `majorise`, the weight psi(r)/r of
+            reweighted least squares.
+        """
         if self.kind == "squared":
-            return np.full_like(r, 2.0)
-        return np.asarray(self.delta / np.maximum(np.abs(r), self.delta))
+            np.multiply(weights, r, out=slope)
+            value: FloatArray = np.einsum("bn,bn->b", slope, r)
+            slope *= 2.0
+            np.multiply(weights, 2.0, out=outer)
+            return value
+        psi = np.clip(r, -self.delta, self.delta, out=slope)
+        np.multiply(psi, -0.5, out=outer)
+        outer += r
+        outer *= psi
+        value = _weighted_sum(outer, weights)
+        if majorise:
+            np.abs(r, out=outer)
+            np.maximum(outer, self.delta, out=outer)
+            np.divide(self.delta, outer, out=outer)
+            outer *= weights
+        else:
+            np.multiply(weights, psi == r, out=outer)
+        slope *= weights
+        return value
+
+    def slope_along(
+        self, r: FloatArray, change: FloatArray, weights: FloatArray, t: FloatArray
+    ) -> FloatArray:
+        """Derivative in t of the weighted loss of ``r + t * change``, one t for each batch row."""
+        moved = np.multiply(change, t[:, None], out=WORKSPACE.take("moved", *change.shape))
+        moved += r
+        if self.kind == "squared":
+            moved *= 2.0
+        else:
+            np.clip(moved, -self.delta, self.delta, out=moved)
+        moved *= change
+        return _weighted_sum(moved, weights)
+
+
+def _weighted_sum(values: FloatArray, weights: FloatArray) -> FloatArray:
+    if len(weights) == 1:
+        return np.asarray(values @ weights[0])
+    return np.asarray(np.einsum("bn,bn->b", values, weights))
 
 
 def robust_scale(residuals: FloatArray, weights: FloatArray, n_parameters: int) -> float:
