@@ -18,6 +18,8 @@ from typing import Protocol
 import numpy as np
 
 from scalinglaws.fitting.objective import BoolArray, FloatArray, Loss, ScaleName
+from scalinglaws.fitting.penalty import Penalty
+from scalinglaws.fitting.whitening import Whitening
 from scalinglaws.fitting.workspace import WORKSPACE
 
 # Elements of one (batch, rows) work array: 192 kB of float64, so that ten stay in cache.
@@ -77,6 +79,8 @@ class Model:
     make_block : from a slice of rows to the law on these rows
     n_rows, n_parameters : int
     magnitude : what rounding of the residuals is relative to
+    penalty : what is known of the parameters beside the table
+    whitening : how neighbouring residuals are made independent; the table is then one block
     """
 
     def __init__(
@@ -85,17 +89,26 @@ class Model:
         n_rows: int,
         n_parameters: int,
         magnitude: float,
+        *,
+        penalty: Penalty | None = None,
+        whitening: Whitening | None = None,
     ) -> None:
         self._make = make_block
         self.n_rows, self.n_parameters, self.magnitude = n_rows, n_parameters, magnitude
+        self.penalty, self.whitening = penalty, whitening
 
     @cached_property
     def _whole(self) -> Block:
         return self._make(slice(0, self.n_rows))
 
+    @property
+    def is_one_block(self) -> bool:
+        """The table is small enough, or its residuals hang together."""
+        return self.n_rows <= _ONE_BLOCK or self.whitening is not None
+
     def blocks(self) -> Iterator[tuple[slice, Block]]:
         """The table in blocks of rows."""
-        if self.n_rows <= _ONE_BLOCK:
+        if self.is_one_block:
             yield slice(0, self.n_rows), self._whole
             return
         for first in range(0, self.n_rows, _ROWS):
@@ -110,7 +123,7 @@ class Model:
         with np.errstate(all="ignore"):
             for rows, block in self.blocks():
                 found[:, rows] = block.at(theta).residuals
-        return found
+        return found if self.whitening is None else self.whitening.apply(found)
 
     def jacobian(self, theta: FloatArray) -> FloatArray:
         """Derivatives of the residuals in one parameter vector, shape (rows, parameters)."""
@@ -118,10 +131,12 @@ class Model:
         with np.errstate(all="ignore"):
             for rows, block in self.blocks():
                 found[rows] = block.at(theta[None, :]).gradients()[0]
-        return found
+        return found if self.whitening is None else self.whitening.apply(found.T).T
 
     def jacobian_triangle(self, theta: FloatArray) -> FloatArray:
         """R of the QR decomposition of the Jacobian: all that its columns say of each other."""
+        if self.is_one_block:
+            return _triangle(iter([np.nan_to_num(self.jacobian(theta))]))
         with np.errstate(all="ignore"):
             return _triangle(
                 np.nan_to_num(block.at(theta[None, :]).gradients()[0]) for _, block in self.blocks()
@@ -183,12 +198,42 @@ class Model:
                     own = weights[batch, rows] if len(weights) > 1 else weights[:, rows]
                     shift = None if shifts is None else shifts[batch, rows]
                     point = block.at(theta[batch])
-                    value, gradient, hessian = _weighted(point, own, loss, shift, majorise)
+                    value, gradient, hessian = self._weighted(point, own, loss, shift, majorise)
                     total.value[batch] += value
                     total.gradient[batch] += gradient
                     total.hessian[batch] += hessian
+            if self.penalty is not None:
+                self.penalty.add_to(theta, total.value, total.gradient, total.hessian)
         _mark_broken(total)
         return total
+
+    def _weighted(
+        self,
+        point: Point,
+        weights: FloatArray,
+        loss: Loss,
+        shift: FloatArray | None,
+        majorise: bool,
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Objective and derivatives on one block of rows."""
+        r = self._whitened(point.residuals, shift)
+        slope, outer = WORKSPACE.take("slope", *r.shape), WORKSPACE.take("outer", *r.shape)
+        value = loss.weighted(r, weights, slope, outer, majorise=majorise)
+        if self.whitening is None:
+            return (value, *point.contract(slope, outer, curved=not majorise))
+        # products of neighbouring first derivatives come in: they are formed explicitly
+        rows = self.whitening.apply(point.gradients().transpose(0, 2, 1))
+        products = np.matmul(rows * outer[:, None, :], rows.transpose(0, 2, 1))
+        nothing = np.zeros_like(outer)
+        slope = self.whitening.transpose(slope)
+        gradient, curvature = point.contract(slope, nothing, curved=not majorise)
+        return value, gradient, products + curvature
+
+    def _whitened(self, r: FloatArray, shift: FloatArray | None) -> FloatArray:
+        """Residuals less the shift of the observations, made independent."""
+        if shift is not None:
+            r -= shift
+        return r if self.whitening is None else self.whitening.apply(r)
 
     def shorten(
         self,
@@ -215,7 +260,7 @@ class Model:
         (batch,)
             Between 0 and 1; all ones for a table that is taken in blocks.
         """
-        if self.n_rows > _ONE_BLOCK:
+        if not self.is_one_block:
             return np.ones(len(theta))
         share = np.empty(len(theta))
         size = max(1, _WORK // self.n_rows)
@@ -223,26 +268,12 @@ class Model:
             for first in range(0, len(theta), size):
                 batch = slice(first, first + size)
                 point = self._whole.at(theta[batch])
-                if shifts is not None:
-                    point.residuals -= shifts[batch]
+                r = self._whitened(point.residuals, None if shifts is None else shifts[batch])
+                change = self._whitened(point.along(step[batch]), None)
                 own = weights[batch] if len(weights) > 1 else weights
-                derivative = partial(
-                    loss.slope_along, point.residuals, point.along(step[batch]), own
-                )
+                derivative = partial(loss.slope_along, r, change, own)
                 share[batch] = _first_zero(derivative, descent[batch])
         return share
-
-
-def _weighted(
-    point: Point, weights: FloatArray, loss: Loss, shift: FloatArray | None, majorise: bool
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Objective and derivatives on one block of rows."""
-    r = point.residuals
-    if shift is not None:
-        r -= shift
-    slope, outer = WORKSPACE.take("slope", *r.shape), WORKSPACE.take("outer", *r.shape)
-    value = loss.weighted(r, weights, slope, outer, majorise=majorise)
-    return (value, *point.contract(slope, outer, curved=not majorise))
 
 
 def _first_zero(derivative: Callable[[FloatArray], FloatArray], at_zero: FloatArray) -> FloatArray:
