@@ -16,7 +16,7 @@ from scalinglaws.core.formula import Formula, parse
 from scalinglaws.core.jets import Jet, differentiate
 from scalinglaws.core.latex import name_to_latex, to_latex
 from scalinglaws.core.roles import roles
-from scalinglaws.core.structure import separate
+from scalinglaws.core.structure import Separation, separate
 from scalinglaws.errors import FormulaError
 from scalinglaws.options import is_number
 
@@ -154,6 +154,11 @@ class Law:
         return self.parsed.target
 
     @cached_property
+    def separation(self) -> Separation:
+        """Which parameters the law is linear in once the others are known."""
+        return separate(self.parsed.expression, self.parameter_names)
+
+    @cached_property
     def parameter_names(self) -> tuple[str, ...]:
         """Names of the parameters, in the order in which the formula has them."""
         return tuple(n for n in names_in(self.parsed.expression) if n not in self.variables)
@@ -162,7 +167,7 @@ class Law:
     def parameters(self) -> tuple[Parameter, ...]:
         """Role and range of each parameter."""
         found_roles = roles(self.parsed.expression, self.parameter_names)
-        searched = separate(self.parsed.expression, self.parameter_names).searched
+        searched = self.separation.searched
         found = []
         for name in self.parameter_names:
             role = found_roles[name]

@@ -9,7 +9,7 @@ import numpy as np
 
 from scalinglaws.core.expression import Expression, evaluate, names_in
 from scalinglaws.core.law import Law
-from scalinglaws.core.structure import LogAffineTerm, log_affine_terms, separate
+from scalinglaws.core.structure import LogAffineTerm, log_affine_terms
 from scalinglaws.fitting.general import GeneralBlock
 from scalinglaws.fitting.log_affine import LogAffineBlock
 from scalinglaws.fitting.model import Model, magnitude_of
@@ -81,7 +81,7 @@ def term_shares(law: Law, columns: Mapping[str, FloatArray], natural: FloatArray
     n = len(next(iter(columns.values())))
     sizes = []
     with np.errstate(all="ignore"):
-        for term in separate(law.parsed.expression, law.parameter_names).terms:
+        for term in law.separation.terms:
             size = np.abs(evaluate(term.rest, names))
             if term.coefficient is not None:
                 amplitude = params[term.coefficient]

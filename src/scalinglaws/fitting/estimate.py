@@ -5,36 +5,63 @@ from __future__ import annotations
 import numpy as np
 
 from scalinglaws.errors import FitError
+from scalinglaws.fitting.lifting import lifted_starts
 from scalinglaws.fitting.model import Model
 from scalinglaws.fitting.objective import Loss
-from scalinglaws.fitting.polish import SAME_MINIMUM, Polisher
+from scalinglaws.fitting.polish import QUICK, SAME_MINIMUM, THOROUGH, Pace, Polisher
 from scalinglaws.fitting.problem import Estimate, Problem
 from scalinglaws.fitting.starts import Candidates, find_starts
 
-# Starts from which on agreement is asked for, and how many more are tried where there is none.
-_ENOUGH, _MORE_EFFORT = 3, 4
 # Huber thresholds, in units of the residuals' scale, on the way to absolute deviations.
 _TOWARDS_ABSOLUTE = (0.3, 0.03, 1e-3, 1e-5)
+# Starts from which on agreement is asked for, and exponents so small that a term hardly changes.
+_ENOUGH, _FLAT = 3, 0.02
+# Scaled curvature below which parameters may trade against each other without end.
+_SINGULAR = 1e-10
 
 
 def estimate(problem: Problem, model: Model) -> Estimate:
     """Search, polish every basin, and return the best.
+
+    A quick look is enough where several starts agree on a minimum in which every term is at work.
+    Elsewhere every set of terms is followed down, and where even then only one start reaches the
+    best minimum, from many more basins.
 
     Raises
     ------
     FitError
         If no start has a finite objective.
     """
-    found = _search(problem, model, effort=1)
+    if problem.objective != "absolute":
+        found = _search(problem, model, 0, QUICK)
+        if _is_certain(problem, found):
+            return found
+    found = _search(problem, model, 1, THOROUGH)
     if found.n_starts >= _ENOUGH and found.n_agreeing < 2:
-        # one start alone at the best minimum: look in many more basins
-        again = _search(problem, model, effort=_MORE_EFFORT)
+        again = _search(problem, model, 2, THOROUGH)
         return again if again.value <= found.value * (1 + SAME_MINIMUM) else found
     return found
 
 
-def _search(problem: Problem, model: Model, effort: int) -> Estimate:
-    run = Polisher(problem, model, _starts(problem, effort))
+def _is_certain(problem: Problem, found: Estimate) -> bool:
+    """Whether a quick look has seen all that there is to see."""
+    moving = np.array([name not in problem.fixed for name in problem.law.parameter_names])
+    lower, upper = problem.bounds()
+    exponents = np.array([p.role == "exponent" for p in problem.law.parameters]) & moving
+    return bool(
+        found.converged
+        and found.n_agreeing >= 2
+        and found.n_minima == 1
+        and found.curvature > _SINGULAR
+        and (found.free == moving).all()
+        and np.all((found.theta > lower) & (found.theta < upper) | ~moving)
+        and np.all(np.abs(found.theta[exponents]) > _FLAT)
+        and not len(lifted_starts(problem, found.theta, found.free).theta)
+    )
+
+
+def _search(problem: Problem, model: Model, effort: int, pace: Pace) -> Estimate:
+    run = Polisher(problem, model, _starts(problem, effort), pace)
     run.warm_up()
     if problem.objective == "squared":
         run.newton(Loss("squared"))

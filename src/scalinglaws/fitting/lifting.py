@@ -9,7 +9,6 @@ import numpy as np
 from scalinglaws.core.algebra import ONE
 from scalinglaws.core.expression import evaluate, names_in
 from scalinglaws.core.law import Parameter
-from scalinglaws.core.structure import separate
 from scalinglaws.fitting.objective import BoolArray, FloatArray
 from scalinglaws.fitting.problem import Problem
 from scalinglaws.fitting.starts import Candidates
@@ -34,7 +33,7 @@ def lifted_starts(problem: Problem, theta: FloatArray, free: BoolArray) -> Candi
     values = dict(zip(names, theta, strict=True))
     new_theta: list[FloatArray] = []
     new_free: list[BoolArray] = []
-    terms = separate(law.parsed.expression, names)
+    terms = law.separation
     for term in terms.terms if terms.outer == ONE else ():
         parameter = parameters.get(term.coefficient or "")
         if parameter is None or parameter.name in fixed or term.log_rest is None:

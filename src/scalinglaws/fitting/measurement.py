@@ -7,7 +7,6 @@ from functools import cached_property
 import numpy as np
 
 from scalinglaws.core.expression import names_in
-from scalinglaws.core.structure import separate
 from scalinglaws.fitting import uncertainty
 from scalinglaws.fitting.binding import OTHER_DIVISION, term_shares
 from scalinglaws.fitting.identifiability import (
@@ -222,7 +221,7 @@ class Measurement:
             term_shares(self.problem.law, self.table.values, natural)
             for natural in (self.natural, *self.found.alternatives)
         ]
-        terms = separate(self.problem.law.parsed.expression, self.names).terms
+        terms = self.problem.law.separation.terms
         disputed: set[str] = set()
         for place, term in enumerate(terms):
             if all(

@@ -97,6 +97,7 @@ def minimise(
     patient: bool = False,
     tolerance: float = TOLERANCE,
     max_iterations: int = 200,
+    enough: int | None = None,
 ) -> Solution:
     """Minimise the objective from each row of `start`.
 
@@ -122,6 +123,8 @@ def minimise(
     tolerance : float
         Promised decrease, relative to the objective, below which a row has arrived.
     max_iterations : int
+    enough : int, optional
+        Stop when so many rows have arrived at one objective and no other row is below it.
     """
     descent = _Descent(
         _Task(model, loss, lower, upper, amplitude & (not majorise), majorise, tolerance),
@@ -129,6 +132,8 @@ def minimise(
     )  # fmt: skip
     while len(descent.rows) and descent.n_iterations < max_iterations:
         descent.step(patient=patient)
+        if enough is not None and descent.agree(enough):
+            break
     return descent.solution()
 
 
@@ -189,6 +194,15 @@ class _Descent:
         self._leave(np.ones(len(self.rows), bool), np.zeros(len(self.rows), bool))
         self._ended.n_iterations = self.n_iterations
         return self._ended
+
+    def agree(self, enough: int) -> bool:
+        """Whether so many rows have arrived at the lowest objective of all."""
+        arrived = self._ended.value[self._ended.converged]
+        if len(arrived) < enough:
+            return False
+        lowest = arrived.min()
+        limit = lowest + 1e-9 * abs(lowest) + float(self.floor.max(initial=0.0))
+        return bool((arrived <= limit).sum() >= enough and np.all(self.state.value >= lowest))
 
     def step(self, *, patient: bool) -> None:
         """One damped step of each row."""

@@ -7,7 +7,6 @@ import pandas as pd
 
 from scalinglaws.core.expression import names_in
 from scalinglaws.core.law import Parameter
-from scalinglaws.core.structure import separate
 from scalinglaws.fitting.identifiability import combination_label
 from scalinglaws.fitting.lack_of_fit import compare_with_repeats
 from scalinglaws.fitting.measurement import Measurement
@@ -67,7 +66,7 @@ def _narrow_design(m: Measurement) -> str:
 
 def _faint_exponents(m: Measurement) -> list[Row]:
     """Exponents of a sum that cannot be told from zero: their terms might be constants."""
-    if len(separate(m.problem.law.parsed.expression, m.names).terms) < 2:
+    if len(m.problem.law.separation.terms) < 2:
         return []
     rows = [m.row(j) for j, p in enumerate(m.parameters) if p.role == "exponent"]
     return [row for row in rows if abs(row.estimate) < 2 * row.std_error]
@@ -195,7 +194,7 @@ def _bound_sentence(m: Measurement, j: int) -> str:
 
 def _wrong_way(m: Measurement, parameter: Parameter) -> str:
     """Say so if the performance goes the other way than a decaying term can."""
-    terms = separate(m.problem.law.parsed.expression, m.names).terms
+    terms = m.problem.law.separation.terms
     for term in terms:
         if parameter.name != term.coefficient and parameter.name not in names_in(term.rest):
             continue
