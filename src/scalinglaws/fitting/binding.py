@@ -9,6 +9,7 @@ import numpy as np
 
 from scalinglaws.core.expression import Expression, evaluate, names_in
 from scalinglaws.core.law import Law
+from scalinglaws.core.logspace import LogSpace
 from scalinglaws.core.structure import LogAffineTerm, log_affine_terms
 from scalinglaws.fitting.general import GeneralBlock
 from scalinglaws.fitting.log_affine import LogAffineBlock
@@ -42,13 +43,14 @@ def bind_general(
     law: Law, columns: Mapping[str, FloatArray], y: FloatArray, scale: ScaleName
 ) -> Model:
     """Bind any law to its columns."""
+    names = law.parameter_names
     positive = tuple(p.positive for p in law.parameters)
+    space = LogSpace(names, [p.name for p in law.parameters if p.positive])
+    rewrite = space.logarithm if scale == "log" else space.value
+    expression = rewrite(law.parsed.expression)
 
     def block(rows: slice) -> GeneralBlock:
-        return GeneralBlock(
-            law.parsed.expression, law.parameter_names, positive,
-            *_cut(columns, y, scale, rows), scale,
-        )  # fmt: skip
+        return GeneralBlock(expression, names, positive, *_cut(columns, y, scale, rows))
 
     return Model(block, len(y), len(law.parameters), magnitude_of(y, scale))
 

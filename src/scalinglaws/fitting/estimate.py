@@ -10,7 +10,7 @@ from scalinglaws.fitting.model import Model
 from scalinglaws.fitting.objective import Loss
 from scalinglaws.fitting.polish import QUICK, SAME_MINIMUM, THOROUGH, Pace, Polisher
 from scalinglaws.fitting.problem import Estimate, Problem
-from scalinglaws.fitting.starts import Candidates, find_starts
+from scalinglaws.fitting.starts import Candidates, can_be_exhaustive, find_starts
 
 # Huber thresholds, in units of the residuals' scale, on the way to absolute deviations.
 _TOWARDS_ABSOLUTE = (0.3, 0.03, 1e-3, 1e-5)
@@ -23,7 +23,8 @@ _SINGULAR = 1e-10
 def estimate(problem: Problem, model: Model) -> Estimate:
     """Search, polish every basin, and return the best.
 
-    A quick look is enough where several starts agree on a minimum in which every term is at work.
+    Where a grid covers all parameters but the linear ones, a quick look is enough if several starts
+    agree on a minimum in which every term is at work.
     Elsewhere every set of terms is followed down, and where even then only one start reaches the
     best minimum, from many more basins.
 
@@ -32,7 +33,7 @@ def estimate(problem: Problem, model: Model) -> Estimate:
     FitError
         If no start has a finite objective.
     """
-    if problem.objective != "absolute":
+    if problem.objective != "absolute" and can_be_exhaustive(problem):
         found = _search(problem, model, 0, QUICK)
         if _is_certain(problem, found):
             return found

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from scalinglaws.core.expression import Apply, Expression, Name, evaluate, names_in
+from scalinglaws.core.expression import Apply, Expression, Name, Number, evaluate, names_in
 from scalinglaws.core.jets import Jet, differentiate
-from scalinglaws.fitting.objective import FloatArray, ScaleName
+from scalinglaws.core.logspace import working_name
+from scalinglaws.fitting.objective import FloatArray
 from scalinglaws.fitting.workspace import WORKSPACE
 
 
@@ -17,10 +18,10 @@ class GeneralBlock:
 
     Parameters
     ----------
-    expression : the law
+    expression : the law, or its logarithm, in log space
     names, positive : the parameters, in order, and which are worked on as logarithms
     columns : variables on these rows
-    target : observations on these rows, logarithms if `scale` is "log"
+    target : observations on these rows, in the residuals' scale
     """
 
     def __init__(
@@ -30,18 +31,23 @@ class GeneralBlock:
         positive: Sequence[bool],
         columns: Mapping[str, FloatArray],
         target: FloatArray,
-        scale: ScaleName,
     ) -> None:
         self.n_parameters, self.n_rows = len(names), len(target)
-        self._names, self._positive = names, positive
-        self.is_log, self.target = scale == "log", target
-        self._known: dict[str, FloatArray] = {}
+        self._names = [
+            working_name(name) if is_positive else name
+            for name, is_positive in zip(names, positive, strict=True)
+        ]
+        self.target = target
+        self._known: dict[str, Jet] = {}
         self._expression = self._fold(expression, columns)
 
     def _fold(self, expression: Expression, columns: Mapping[str, FloatArray]) -> Expression:
         if not set(names_in(expression)) & set(self._names):
+            if isinstance(expression, Number):
+                return expression
             name = f"known {len(self._known)}"
-            self._known[name] = np.asarray(evaluate(expression, columns), dtype=np.float64)
+            value = np.asarray(evaluate(expression, columns), dtype=np.float64)
+            self._known[name] = Jet(value)
             return Name(name)
         if isinstance(expression, Apply):
             return Apply(
@@ -53,14 +59,10 @@ class GeneralBlock:
         return None
 
     def at(self, theta: FloatArray) -> GeneralPoint:
-        jets = {name: Jet(value) for name, value in self._known.items()}
+        jets = dict(self._known)
+        one = np.ones((len(theta), 1))
         for place, name in enumerate(self._names):
-            value = theta[:, place : place + 1]
-            if self._positive[place]:
-                value = np.exp(value)
-                jets[name] = Jet(value, {place: value}, {(place, place): value})
-            else:
-                jets[name] = Jet(value, {place: np.ones_like(value)})
+            jets[name] = Jet(theta[:, place : place + 1], {place: one})
         return GeneralPoint(self, differentiate(self._expression, jets), len(theta))
 
 
@@ -70,21 +72,14 @@ class GeneralPoint:
     def __init__(self, block: GeneralBlock, f: Jet, n_batch: int) -> None:
         self._block, self._f = block, f
         self._shape = n_batch, block.n_rows
-        # with log f, every derivative is relative to f
-        self._inverse = 1.0 / f.value if block.is_log else None
-        value = np.log(f.value) if block.is_log else f.value
-        self.residuals = np.broadcast_to(value, self._shape) - block.target
+        self.residuals = np.broadcast_to(f.value, self._shape) - block.target
 
     def _rows(self) -> FloatArray:
         """Derivatives of the residuals, shape (batch, parameters, rows)."""
         n_batch, n_rows = self._shape
         found = WORKSPACE.take("derivatives", n_batch, self._block.n_parameters, n_rows)
         for j in range(self._block.n_parameters):
-            derivative = self._f.gradient.get(j, 0.0)
-            if self._inverse is None:
-                found[:, j] = derivative
-            else:
-                np.multiply(derivative, self._inverse, out=found[:, j])
+            found[:, j] = self._f.gradient.get(j, 0.0)
         return found
 
     def gradients(self) -> FloatArray:
@@ -98,13 +93,9 @@ class GeneralPoint:
     ) -> tuple[FloatArray, FloatArray]:
         rows = self._rows()
         gradient = np.matmul(rows, slope[:, :, None])[:, :, 0]
-        if curved and self._block.is_log:
-            outer -= slope
         weighted = np.multiply(rows, outer[:, None, :], out=WORKSPACE.take("weighted", *rows.shape))
         hessian = np.matmul(weighted, rows.transpose(0, 2, 1))
         if curved:
-            if self._inverse is not None:
-                slope *= self._inverse
             for (i, j), second in self._f.hessian.items():
                 sums = np.einsum("bn,bn->b", slope, np.broadcast_to(second, slope.shape))
                 hessian[:, i, j] += sums

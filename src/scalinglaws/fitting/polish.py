@@ -382,7 +382,7 @@ def _root_near(function: Callable[[float], float], start: float) -> float:
 def _smallest_curvature(hessian: FloatArray, free: BoolArray) -> float:
     """Smallest eigenvalue of the Hessian of what moved, scaled to a unit diagonal."""
     own = hessian[np.ix_(free, free)]
-    size = np.sqrt(np.diag(own))
-    if not len(own) or not np.all(size > 0):
+    if not len(own) or not np.all(np.diag(own) > 0):
         return 0.0
+    size = np.sqrt(np.diag(own))
     return float(np.linalg.eigvalsh(own / np.outer(size, size))[0])

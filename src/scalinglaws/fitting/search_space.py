@@ -22,6 +22,7 @@ from scalinglaws.fitting.problem import Problem
 _SMALLEST_EXPONENT, _LARGEST_EXPONENT = 0.015, 4.0
 # Points a dimension of a product grid, and points of a space-filling set, at effort 0, 1 and 2.
 _GRID_POINTS = {1: (32, 64, 256), 2: (16, 24, 48)}
+LARGEST_GRID = max(_GRID_POINTS)  # dimensions
 _SPACE_FILLING_POINTS = {3: (600, 1500, 6000)}
 _MANY_POINTS = (1000, 3000, 8000)
 # Distance between basins, in spacings of the points.
@@ -78,18 +79,19 @@ class SearchSpace:
         return taken
 
     def _local_minima(self, loss: FloatArray) -> np.ndarray:
-        """Points of a grid that are lower than all their neighbours."""
+        """Points of a grid that no neighbour is below and at least one is above."""
         if self.shape is None:
             return np.zeros(len(loss), dtype=np.bool_)
         inner = (slice(1, -1),) * len(self.shape)
         grid = np.full([n + 2 for n in self.shape], np.inf)
         grid[inner] = loss.reshape(self.shape)
-        lower = np.isfinite(grid[inner])
+        lower, below_some = np.isfinite(grid[inner]), np.zeros(self.shape, dtype=np.bool_)
         for offset in itertools.product((0, 1, 2), repeat=len(self.shape)):
             if any(o != 1 for o in offset):
                 beside = tuple(slice(o, o + n) for o, n in zip(offset, self.shape, strict=True))
                 lower &= grid[inner] <= grid[beside]
-        return np.asarray(lower.ravel())
+                below_some |= grid[inner] < grid[beside]
+        return np.asarray((lower & below_some).ravel())
 
 
 def search_space(problem: Problem, names: Sequence[str], effort: int) -> SearchSpace:

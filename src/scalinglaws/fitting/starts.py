@@ -19,7 +19,7 @@ from scalinglaws.core.law import Parameter
 from scalinglaws.core.structure import LinearTerm
 from scalinglaws.fitting.objective import BoolArray, FloatArray, IntArray
 from scalinglaws.fitting.problem import Problem
-from scalinglaws.fitting.search_space import SearchSpace, search_space
+from scalinglaws.fitting.search_space import LARGEST_GRID, SearchSpace, search_space
 from scalinglaws.fitting.solver import solve_positive_definite
 
 _MOST_LINEAR = 5  # every set of zero coefficients is tried up to here
@@ -62,6 +62,12 @@ def find_starts(problem: Problem, effort: int) -> Candidates:
         )
     with np.errstate(all="ignore"):
         return _Search(problem, effort).candidates()
+
+
+def can_be_exhaustive(problem: Problem) -> bool:
+    """Whether so few parameters must be searched over that a grid covers them."""
+    searched = [p for p in problem.law.separation.searched if p not in problem.fixed]
+    return len(searched) <= LARGEST_GRID
 
 
 def _sample(n_rows: int) -> IntArray:
