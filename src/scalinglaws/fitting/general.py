@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from scalinglaws.core.expression import Apply, Expression, Name, Number, evaluate, names_in
-from scalinglaws.core.jets import Jet, differentiate
 from scalinglaws.core.logspace import working_name
+from scalinglaws.core.tape import Tape, Trace
 from scalinglaws.fitting.objective import FloatArray
 from scalinglaws.fitting.workspace import WORKSPACE
 
@@ -38,48 +38,48 @@ class GeneralBlock:
             for name, is_positive in zip(names, positive, strict=True)
         ]
         self.target = target
-        self._known: dict[str, Jet] = {}
-        self._expression = self._fold(expression, columns)
+        known: dict[str, FloatArray] = {}
+        folded = self._fold(expression, columns, known)
+        self._tape = Tape(folded, self._names, known)
 
-    def _fold(self, expression: Expression, columns: Mapping[str, FloatArray]) -> Expression:
+    def _fold(
+        self,
+        expression: Expression,
+        columns: Mapping[str, FloatArray],
+        known: dict[str, FloatArray],
+    ) -> Expression:
+        if isinstance(expression, Number):
+            return expression
         if not set(names_in(expression)) & set(self._names):
-            if isinstance(expression, Number):
-                return expression
-            name = f"known {len(self._known)}"
-            value = np.asarray(evaluate(expression, columns), dtype=np.float64)
-            self._known[name] = Jet(value)
+            name = f"known {len(known)}"
+            known[name] = np.asarray(evaluate(expression, columns), dtype=np.float64)
             return Name(name)
         if isinstance(expression, Apply):
-            return Apply(
-                expression.function, tuple(self._fold(a, columns) for a in expression.arguments)
-            )
+            inner = tuple(self._fold(a, columns, known) for a in expression.arguments)
+            return Apply(expression.function, inner)
         return expression
 
     def slopes(self) -> None:
         return None
 
     def at(self, theta: FloatArray) -> GeneralPoint:
-        jets = dict(self._known)
-        one = np.ones((len(theta), 1))
-        for place, name in enumerate(self._names):
-            jets[name] = Jet(theta[:, place : place + 1], {place: one})
-        return GeneralPoint(self, differentiate(self._expression, jets), len(theta))
+        return GeneralPoint(self, self._tape.run(theta), len(theta))
 
 
 class GeneralPoint:
     """A law and its derivatives at a batch of parameter vectors."""
 
-    def __init__(self, block: GeneralBlock, f: Jet, n_batch: int) -> None:
-        self._block, self._f = block, f
+    def __init__(self, block: GeneralBlock, trace: Trace, n_batch: int) -> None:
+        self._block, self._trace = block, trace
         self._shape = n_batch, block.n_rows
-        self.residuals = np.broadcast_to(f.value, self._shape) - block.target
+        self.residuals = np.broadcast_to(trace.value, self._shape) - block.target
 
     def _rows(self) -> FloatArray:
         """Derivatives of the residuals, shape (batch, parameters, rows)."""
         n_batch, n_rows = self._shape
         found = WORKSPACE.take("derivatives", n_batch, self._block.n_parameters, n_rows)
         for j in range(self._block.n_parameters):
-            found[:, j] = self._f.gradient.get(j, 0.0)
+            found[:, j] = self._trace.gradient.get(j, 0.0)
         return found
 
     def gradients(self) -> FloatArray:
@@ -96,9 +96,5 @@ class GeneralPoint:
         weighted = np.multiply(rows, outer[:, None, :], out=WORKSPACE.take("weighted", *rows.shape))
         hessian = np.matmul(weighted, rows.transpose(0, 2, 1))
         if curved:
-            for (i, j), second in self._f.hessian.items():
-                sums = np.einsum("bn,bn->b", slope, np.broadcast_to(second, slope.shape))
-                hessian[:, i, j] += sums
-                if i != j:
-                    hessian[:, j, i] += sums
+            hessian += self._trace.curvature(slope, self._block.n_parameters)
         return gradient, hessian
