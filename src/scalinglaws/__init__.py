@@ -21,6 +21,8 @@ from scalinglaws.errors import LackOfFitWarning as LackOfFitWarning
 from scalinglaws.errors import ScalingLawError as ScalingLawError
 from scalinglaws.errors import ScalingLawWarning as ScalingLawWarning
 from scalinglaws.fitting.fit import fit as fit
+from scalinglaws.fitting.many import Fits as Fits
+from scalinglaws.fitting.many import fit_each as fit_each
 from scalinglaws.fitting.prediction import Prediction as Prediction
 from scalinglaws.fitting.result import Fit as Fit
 from scalinglaws.fitting.result import load as load
@@ -37,6 +39,7 @@ __all__ = [
     "FileFormatError",
     "Fit",
     "FitError",
+    "Fits",
     "FormulaError",
     "IdentifiabilityWarning",
     "LackOfFitWarning",
@@ -47,6 +50,7 @@ __all__ = [
     "Status",
     "datasets",
     "fit",
+    "fit_each",
     "load",
     "read_runs",
 ]

@@ -17,9 +17,10 @@ from scalinglaws.fitting.identifiability import (
     null_space,
 )
 from scalinglaws.fitting.model import Model, to_natural
-from scalinglaws.fitting.objective import FloatArray, IntArray, Loss
+from scalinglaws.fitting.objective import FloatArray, IntArray, Loss, smooth_loss
 from scalinglaws.fitting.problem import Estimate, Problem
 from scalinglaws.fitting.record import Row
+from scalinglaws.fitting.resampling import Refitter
 from scalinglaws.fitting.runs import RunTable
 from scalinglaws.fitting.uncertainty import Spread, t_quantile
 from scalinglaws.numerals import format_plain
@@ -102,9 +103,7 @@ class Measurement:
         if self.spread.dof <= 0 or not len(self.kept):
             return np.zeros((len(theta), len(theta)))
         if self.interval_method == uncertainty.SANDWICH:
-            return uncertainty.sandwich_covariance(
-                self.model, theta, weights, self.kept, self._loss()
-            )
+            return uncertainty.sandwich_covariance(self.model, theta, weights, self.kept, self.loss)
         if self.interval_method == uncertainty.BOOTSTRAP:
             assert self._bootstrap is not None
             return self._bootstrap
@@ -118,16 +117,17 @@ class Measurement:
     def _bootstrap(self) -> FloatArray | None:
         if self.spread.dof <= 0 or not len(self.kept):
             return None
+        free = np.zeros(len(self.names), dtype=np.bool_)
+        free[self.kept] = True
+        refitter = Refitter(self.problem, self.model, self.loss, self.found.theta, free)
         return uncertainty.bootstrap_covariance(
-            self.model, self.found.theta, self.problem.weights, self.kept, self._loss(),
-            self.problem.bounds(), self.problem.amplitudes, np.random.default_rng(SEED),
-        )  # fmt: skip
+            refitter, self.problem.weights, self.kept, np.random.default_rng(SEED)
+        )
 
-    def _loss(self) -> Loss:
-        if self.problem.objective == "squared":
-            return Loss("squared")
-        # absolute deviations as the limit of Huber losses, smooth enough for a second-order step
-        return Loss("huber", self.found.delta or 1e-2 * max(self.spread.run, 1e-300))
+    @property
+    def loss(self) -> Loss:
+        """The loss as it was minimised, or smooth enough for a second-order step."""
+        return smooth_loss(self.problem.objective, self.found.delta, self.spread.run)
 
     @cached_property
     def null_space(self) -> FloatArray:

@@ -116,6 +116,13 @@ def _weighted_sum(values: FloatArray, weights: FloatArray) -> FloatArray:
     return np.asarray(np.einsum("bn,bn->b", values, weights))
 
 
+def smooth_loss(objective: ObjectiveName, delta: float | None, noise: float) -> Loss:
+    """The loss of an objective; absolute deviations as the Huber loss that is next to them."""
+    if objective == "squared":
+        return Loss("squared")
+    return Loss("huber", delta or 1e-2 * max(noise, 1e-300))
+
+
 def robust_scale(residuals: FloatArray, weights: FloatArray, n_parameters: int) -> float:
     """Standard deviation of the residuals' core: a normalised, weighted median of absolute values.
 

@@ -21,6 +21,20 @@ _NEAR = 1e-4
 _NEAR_STEPS, _STEPS, _SAFE_STEPS, _LAST_STEPS = 12, 20, 20, 80
 
 
+def resampled_weights(
+    weights: FloatArray, n_resamples: int, rng: np.random.Generator
+) -> FloatArray:
+    """Weights of resampled runs: how often each run with weight is drawn, times its weight.
+
+    Returns
+    -------
+    (n_resamples, rows)
+    """
+    used = weights > 0
+    n = int(used.sum())
+    return np.asarray(rng.multinomial(n, used / n, n_resamples) * weights)
+
+
 class Refitter:
     """A fit that is to be repeated with other weights.
 

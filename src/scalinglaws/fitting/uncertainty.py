@@ -18,8 +18,9 @@ import numpy as np
 from scipy.special import ndtri, stdtrit
 
 from scalinglaws.fitting.model import Model
-from scalinglaws.fitting.objective import BoolArray, FloatArray, IntArray, Loss
-from scalinglaws.fitting.solver import minimise, solve_positive_definite
+from scalinglaws.fitting.objective import FloatArray, IntArray, Loss
+from scalinglaws.fitting.resampling import Refitter, resampled_weights
+from scalinglaws.fitting.solver import solve_positive_definite
 
 EXACT = "exact, Student t"
 SANDWICH = "sandwich HC3, Student t"
@@ -100,45 +101,21 @@ def sandwich_covariance(
 
 
 def bootstrap_covariance(
-    model: Model,
-    theta: FloatArray,
-    weights: FloatArray,
-    kept: IntArray,
-    loss: Loss,
-    bounds: tuple[FloatArray, FloatArray],
-    amplitude: BoolArray,
-    rng: np.random.Generator,
+    refitter: Refitter, weights: FloatArray, kept: IntArray, rng: np.random.Generator
 ) -> FloatArray | None:
     """Covariance over refits to resampled runs, all solved as one batch of weights.
 
     None where fewer than half of the refits have an answer, as with very few runs.
     """
-    used = weights > 0
-    n = int(used.sum())
-    counts = rng.multinomial(n, used / n, N_RESAMPLES).astype(np.float64) * weights
-    free = np.zeros((N_RESAMPLES, len(theta)), dtype=np.bool_)
-    free[:, kept] = True
-    start = np.repeat(theta[None, :], N_RESAMPLES, axis=0)
-    solution = minimise(
-        model, loss, start, counts, free, *bounds, amplitude=amplitude, max_iterations=40,
-        tolerance=_CLOSE_ENOUGH,
-    )  # fmt: skip
-    late = np.flatnonzero(~solution.converged)
-    if len(late):
-        safe = minimise(
-            model, loss, solution.theta[late], counts[late], free[late], *bounds,
-            amplitude=amplitude, majorise=True, max_iterations=20, tolerance=_CLOSE_ENOUGH,
-        )  # fmt: skip
-        last = minimise(
-            model, loss, safe.theta, counts[late], free[late], *bounds, amplitude=amplitude,
-            max_iterations=60, tolerance=_CLOSE_ENOUGH,
-        )  # fmt: skip
-        solution.put(late, last)
+    counts = resampled_weights(weights, N_RESAMPLES, rng)
+    solution = refitter.refit(counts, tolerance=_CLOSE_ENOUGH)
     draws = solution.theta[solution.converged][:, kept]
     draws = draws[np.isfinite(draws).all(axis=1)]
     if len(draws) < N_RESAMPLES // 2:
         return None
-    return _spread_out(np.atleast_2d(np.cov(draws, rowvar=False)), kept, len(theta))
+    return _spread_out(
+        np.atleast_2d(np.cov(draws, rowvar=False)), kept, refitter.model.n_parameters
+    )
 
 
 def _inverse_root(columns: FloatArray) -> FloatArray:
