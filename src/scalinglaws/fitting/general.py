@@ -24,6 +24,8 @@ class GeneralBlock:
     target : observations on these rows, in the residuals' scale
     """
 
+    work_size = 8_192  # every step of the tape leaves a few such arrays
+
     def __init__(
         self,
         expression: Expression,

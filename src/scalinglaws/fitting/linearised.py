@@ -25,6 +25,8 @@ def linearise(model: Model, origin: FloatArray) -> Model:
 class LinearisedBlock:
     """Residuals ``r + J d`` for a step d from the origin."""
 
+    work_size = 24_576
+
     def __init__(self, residuals: FloatArray, jacobian: FloatArray, origin: FloatArray) -> None:
         p = len(origin)
         self.origin, self.residuals = origin, residuals

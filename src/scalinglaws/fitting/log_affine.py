@@ -29,6 +29,8 @@ class LogAffineBlock:
     target : observations on these rows, logarithms if `scale` is "log"
     """
 
+    work_size = 24_576  # ten such arrays are 2 MB
+
     def __init__(
         self,
         terms: Sequence[LogAffineTerm],

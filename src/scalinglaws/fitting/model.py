@@ -22,8 +22,6 @@ from scalinglaws.fitting.penalty import Penalty
 from scalinglaws.fitting.whitening import Whitening
 from scalinglaws.fitting.workspace import WORKSPACE
 
-# Elements of one (batch, rows) work array: 192 kB of float64, so that ten stay in cache.
-_WORK = 24_576
 # Rows of a block of a large table, and the size up to which a table is one block.
 _ROWS, _ONE_BLOCK = 32_768, 65_536
 
@@ -60,6 +58,8 @@ class Point(Protocol):
 
 class Block(Protocol):
     """A law on one block of rows."""
+
+    work_size: int  # elements of a (batch, rows) array at which its work stays in the cache
 
     def at(self, theta: FloatArray) -> Point:
         """The law at each row of a batch; valid until the next call."""
@@ -192,7 +192,7 @@ class Model:
         total = Sums(np.zeros(n_batch), np.zeros((n_batch, p)), np.zeros((n_batch, p, p)))
         with np.errstate(all="ignore"):
             for rows, block in self.blocks():
-                size = max(1, _WORK // (rows.stop - rows.start))
+                size = max(1, block.work_size // (rows.stop - rows.start))
                 for first in range(0, n_batch, size):
                     batch = slice(first, first + size)
                     own = weights[batch, rows] if len(weights) > 1 else weights[:, rows]
@@ -263,7 +263,7 @@ class Model:
         if not self.is_one_block:
             return np.ones(len(theta))
         share = np.empty(len(theta))
-        size = max(1, _WORK // self.n_rows)
+        size = max(1, self._whole.work_size // self.n_rows)
         with np.errstate(all="ignore"):
             for first in range(0, len(theta), size):
                 batch = slice(first, first + size)
