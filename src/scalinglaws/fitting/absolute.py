@@ -16,7 +16,7 @@ from scipy.sparse import csr_array, eye_array, hstack
 from scalinglaws.fitting.model import Model
 from scalinglaws.fitting.objective import BoolArray, FloatArray
 
-_MOST_STEPS = 60
+_MOST_STEPS = 300
 _CERTIFIED = 1e-12  # promised decrease, relative to the objective
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from scalinglaws.errors import FitError
-from scalinglaws.fitting.lifting import lifted_starts
+from scalinglaws.fitting.lifting import vanished_terms
 from scalinglaws.fitting.model import Model
 from scalinglaws.fitting.objective import Loss
 from scalinglaws.fitting.polish import QUICK, SAME_MINIMUM, THOROUGH, Pace, Polisher
@@ -14,6 +14,7 @@ from scalinglaws.fitting.starts import Candidates, can_be_exhaustive, find_start
 
 # Huber thresholds, in units of the residuals' scale, on the way to absolute deviations.
 _TOWARDS_ABSOLUTE = (0.3, 0.03, 1e-3, 1e-5)
+_SECOND_LOOK = 1e-3
 # Starts from which on agreement is asked for, and exponents so small that a term hardly changes.
 _ENOUGH, _FLAT = 3, 0.02
 # Scaled curvature below which parameters may trade against each other without end.
@@ -57,7 +58,7 @@ def _is_certain(problem: Problem, found: Estimate) -> bool:
         and (found.free == moving).all()
         and np.all((found.theta > lower) & (found.theta < upper) | ~moving)
         and np.all(np.abs(found.theta[exponents]) > _FLAT)
-        and not len(lifted_starts(problem, found.theta, found.free).theta)
+        and not vanished_terms(problem, found.theta, found.free)
     )
 
 
@@ -78,6 +79,8 @@ def _search(problem: Problem, model: Model, effort: int, pace: Pace) -> Estimate
     run.least_squares()
     for factor in _TOWARDS_ABSOLUTE:
         run.to_huber(factor * run.residual_scale())
+        if factor == _SECOND_LOOK:
+            run.lift()
     return run.vertex()
 
 

@@ -13,6 +13,7 @@ from scalinglaws.fitting.absolute import to_vertex
 from scalinglaws.fitting.binding import OTHER_DIVISION, term_shares
 from scalinglaws.fitting.lifting import lifted_starts
 from scalinglaws.fitting.model import Model, to_natural
+from scalinglaws.fitting.neighbours import neighbouring_starts
 from scalinglaws.fitting.objective import (
     HUBER_FACTOR,
     BoolArray,
@@ -216,14 +217,19 @@ class Polisher:
         return float(np.log(HUBER_FACTOR * self.residual_scale())) - log_delta
 
     def lift(self) -> bool:
-        """Give each coefficient at or near zero the chance to grow; True if that was better.
+        """A second look from the winner; True if that was better.
 
-        Its logarithm would need very many steps to come back from minus infinity.
+        Each coefficient at or near zero gets the chance to grow, since its logarithm would need
+        very many steps to come back from minus infinity; and the winner's neighbours are tried,
+        with the coefficients solved again.
         """
         improved = False
         for _ in range(_MOST_LIFTS if self.pace.enough is None else 0):
             winner = self._winner()
-            starts = lifted_starts(self.problem, self.solution.theta[winner], self.free[winner])
+            at = self.solution.theta[winner], self.free[winner]
+            starts = lifted_starts(self.problem, self.model, self.loss, *at).joined(
+                neighbouring_starts(self.problem, at[0])
+            )
             if not len(starts.theta):
                 return improved
             old = self.free, self.solution

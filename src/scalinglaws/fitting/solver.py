@@ -292,10 +292,7 @@ class _Descent:
             keep = ~blocked[damped]
             ridge = self.damping[damped, None, None] * self._metric_of(damped)
             matrix[damped] += ridge * (keep[:, :, None] & keep[:, None, :])
-        step, ok = solve_positive_definite(matrix, -gradient, blocked)
-        # a coefficient held at zero sits at minus infinity and does not move
-        anchor = np.where(blocked, 0.0, point)
-        step = np.where(blocked, 0.0, np.clip(anchor + step, task.lower, task.upper) - anchor)
+        step, ok = _bounded_step(matrix, gradient, blocked, point, task.lower, task.upper)
         turned = gradient + 0.5 * np.matmul(hessian, step[:, :, None])[:, :, 0]
         promised = -(turned * step).sum(axis=1)
         ok &= np.isfinite(promised) & (promised >= 0)
@@ -375,6 +372,40 @@ def _damping_metric(model: Model, majorised: FloatArray) -> FloatArray:
     size = np.maximum(size, 1e-300)
     ridge = 1e-9 * np.trace(model.metric) / p * np.eye(p)
     return np.asarray(size[:, None, None] * (model.metric + ridge))
+
+
+def _bounded_step(
+    matrix: FloatArray,
+    gradient: FloatArray,
+    blocked: BoolArray,
+    point: FloatArray,
+    lower: FloatArray,
+    upper: FloatArray,
+) -> tuple[FloatArray, BoolArray]:
+    """Newton step inside the bounds; False where the matrix is not positive definite.
+
+    What would leave its range stops at the bound, and the others are solved again beside it.
+    """
+    # a coefficient held at zero sits at minus infinity and does not move
+    anchor = np.where(blocked, 0.0, point)
+
+    def inside(step: FloatArray) -> FloatArray:
+        return np.where(blocked, 0.0, np.clip(anchor + step, lower, upper) - anchor)
+
+    whole, ok = solve_positive_definite(matrix, -gradient, blocked)
+    step = inside(whole)
+    hit = (np.abs(step - whole) > 1e-12 * (np.abs(whole) + np.abs(anchor))) & ~blocked
+    rows = np.flatnonzero(hit.any(axis=1) & ok)
+    if len(rows):
+        held = hit[rows] | blocked[rows]
+        fixed = np.where(hit[rows], step[rows], 0.0)
+        rest = gradient[rows] + np.matmul(matrix[rows], fixed[:, :, None])[:, :, 0]
+        keep = ~held
+        reduced = matrix[rows] * (keep[:, :, None] & keep[:, None, :])
+        again, _ = solve_positive_definite(reduced, np.where(held, 0.0, -rest), held)
+        whole[rows] = fixed + np.where(held, 0.0, again)
+        step = inside(whole)
+    return step, ok
 
 
 def _next_damping(

@@ -42,6 +42,12 @@ class Candidates:
     theta: FloatArray
     free: BoolArray
 
+    def joined(self, other: Candidates) -> Candidates:
+        """Both."""
+        return Candidates(
+            np.concatenate([self.theta, other.theta]), np.concatenate([self.free, other.free])
+        )
+
 
 def find_starts(problem: Problem, effort: int) -> Candidates:
     """Candidates for the global minimum, from the table alone.
