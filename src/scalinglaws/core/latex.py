@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from scalinglaws.core.expression import UNARY, Apply, Expression, Name, Number
 
 _GREEK = set(
@@ -70,9 +72,27 @@ def _set(expression: Expression) -> tuple[str, int]:
         case Apply("min" | "max" as which, arguments):
             inner = ", ".join(_set(a)[0] for a in arguments)
             return rf"\{which}\left({inner}\right)", _ATOM
+        case Apply("smoothmax", (*terms, q)):
+            return _set(_power_mean(terms, q))
+        case Apply("saturate", (x, knee, room)):
+            arguments_latex = rf"{_set(x)[0]};\, {_set(knee)[0]}"
+            return rf"\mathrm{{sat}}_{{{_set(room)[0]}}}\left({arguments_latex}\right)", _ATOM
+        case Apply("share", (z, strength)):
+            return rf"\mathrm{{share}}_{{{_set(strength)[0]}}}\left({_set(z)[0]}\right)", _ATOM
         case Apply(function, (u,)):
             return UNARY[function].latex.format(_set(u)[0]), _ATOM
     raise AssertionError(expression)
+
+
+def _power_mean(terms: Sequence[Expression], q: Expression) -> Expression:
+    """The sum of powers under a power that a smooth maximum stands for."""
+    inverse = Apply("/", (Number(1.0), q))
+    total: Expression | None = None
+    for term in terms:
+        raised = term if term == Number(1.0) else Apply("**", (term, inverse))
+        total = raised if total is None else Apply("+", (total, raised))
+    assert total is not None
+    return Apply("**", (total, q))
 
 
 def _inside(expression: Expression, binding: int) -> str:
