@@ -1,0 +1,105 @@
+"""What the catalogue says of a law: one row of data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from scalinglaws.core.law import Law
+
+NOT_NEGATIVE = (0.0, float("inf"))
+NOT_POSITIVE = (-float("inf"), 0.0)
+DECAY = (0.0, 10.0)  # an exponent that makes its term fall
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Where a law or its coefficients are from.
+
+    Attributes
+    ----------
+    authors : such as "Hoffmann et al."
+    year : of the first public version
+    arxiv : identifier, or empty
+    where : equation, table, page or repository
+    """
+
+    authors: str
+    year: int
+    arxiv: str = ""
+    where: str = ""
+
+    def __str__(self) -> str:
+        parts = [f"{self.authors} {self.year}"]
+        if self.arxiv:
+            parts.append(f"arXiv:{self.arxiv}")
+        return ", ".join([*parts, self.where] if self.where else parts)
+
+
+@dataclass(frozen=True)
+class Coefficients:
+    """One published set of coefficients.
+
+    Attributes
+    ----------
+    name : short name within the law, such as "epoch2024"
+    values : a number for each parameter, in the units of the law's variables
+    reference : None where it is that of the law
+    data, method : what was fitted, and how
+    counting : what N, D and C count in this set, where it matters
+    verified : how the numbers were checked; sets that were not are not in the catalogue
+    note : what to mind, such as digits lost to rounding
+    """
+
+    name: str
+    values: Mapping[str, float]
+    verified: str
+    data: str = ""
+    method: str = ""
+    counting: str = ""
+    note: str = ""
+    reference: Reference | None = None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row of the catalogue.
+
+    Attributes
+    ----------
+    name, aliases : what the law is called
+    formula : one line of maths
+    variables : meaning and unit of each variable
+    summary : what the law says, in a sentence
+    reference : where it is from
+    topics : words to find it by
+    traps : what goes wrong in practice, in a sentence or two
+    parameters : meaning of parameters whose name does not say it
+    bounds : ranges that do not follow from the roles
+    published : sets of coefficients
+    """
+
+    name: str
+    formula: str
+    variables: Mapping[str, str]
+    summary: str
+    reference: Reference
+    topics: tuple[str, ...]
+    traps: str = ""
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    bounds: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    published: tuple[Coefficients, ...] = ()
+    aliases: tuple[str, ...] = ()
+
+    @cached_property
+    def law(self) -> Law:
+        """The law itself, to fit or to evaluate."""
+        return Law(
+            self.formula,
+            variables=tuple(self.variables),
+            name=self.name,
+            bounds=self.bounds,
+            description=self.summary,
+            reference=str(self.reference),
+        )
