@@ -70,7 +70,7 @@ SCORE_CURVE = np.geomspace(16, 1e5, 24)
 def _six_n_d() -> pd.DataFrame:
     """Compute measured on its own, close to 6ND."""
     table = Row({"N": N, "D": D}).table()
-    return table.assign(C=6.3 * table["N"] ** 1.01 * table["D"] ** 0.98)
+    return table.assign(C=6.0 * table["N"] * table["D"] + 3e4 * table["N"] ** 0.7 * table["D"])
 
 
 def _repeats() -> pd.DataFrame:
@@ -132,8 +132,8 @@ ROWS: Mapping[str, Row] = {
         checks=(
             Check({"N": 70e9, "D": 1.4e12}, 1.973882, 3e-7, _EPOCH),
             Check({"N": 1e9, "D": 2e10}, 2.530050, 3e-7, _EPOCH),
-            Check({"N": 70e9, "D": 1.4e12}, 1.920842, 3e-7, _TEX),
-            Check({"N": 1e9, "D": 2e10}, 2.530665, 3e-7, _TEX),
+            Check({"N": 70e9, "D": 1.4e12}, 1.920842, 4e-6, _TEX),
+            Check({"N": 1e9, "D": 2e10}, 2.530665, 4e-6, _TEX),
             Check({"N": 70e9, "D": 1.4e12}, 1.936645, 3e-7, _PRINTED),
             Check({"N": 1e9, "D": 2e10}, 2.580048, 3e-7, _PRINTED),
         ),
@@ -163,8 +163,8 @@ ROWS: Mapping[str, Row] = {
     "gadre": Row(_six_n_d),
     "farseer": Row(
         {"N": np.geomspace(1e8, 6e9, 10), "D": np.geomspace(1e9, 5e11, 10)},
-        {"a_3": -0.021, "g_3": 0.169, "b_3": 1.09, "a_2": 88.01, "g_2": -0.1, "b_2": -6.287,
-         "a_1": -0.124, "g_1": 0.123, "b_1": 0.424},
+        {"c_3": 0.4, "s_3": -0.119, "g_3": 0.17, "c_2": -0.5, "s_2": -0.3, "g_2": -0.1,
+         "c_1": -1.166, "s_1": -0.196, "g_1": 0.123},
     ),
     "tao": Row(
         {"N_nv": np.geomspace(3e7, 3e9, 5), "N_v": np.geomspace(2e3, 1e5, 5),
@@ -184,9 +184,9 @@ ROWS: Mapping[str, Row] = {
     "muennighoff": Row(
         _repeats,
         checks=(
-            Check({"N": 2.8e9, "D": 55e9, "U": 55e9}, 2.354404, 3e-5),
-            Check({"N": 2.8e9, "D": 55e9, "U": 13.75e9}, 2.377776, 3e-5),
-            Check({"N": 2.8e9, "D": 55e9, "U": 1.25e9}, 2.701207, 3e-5),
+            Check({"N": 2.8e9, "D": 55e9, "U": 55e9}, 2.354404, 3e-7),
+            Check({"N": 2.8e9, "D": 55e9, "U": 13.75e9}, 2.377776, 3e-7),
+            Check({"N": 2.8e9, "D": 55e9, "U": 1.25e9}, 2.701207, 3e-7),
         ),
     ),
     "hernandez": Row({"D_F": np.geomspace(1e5, 1e9, 5), "N": N}),

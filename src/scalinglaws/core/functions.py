@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import factorial
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ Array = npt.NDArray[Any]
 Pair = tuple[int, int]
 
 _TINY = 1e-300  # a term that underflows still has a logarithm
+_SERIES_UP_TO, _SERIES_TERMS = 1.0, 20
 _ROOT_STEPS = 60  # of Newton, which needs about six
 
 
@@ -187,8 +189,52 @@ def _share_partials(z: Array, strength: Array) -> Partials:
     return Partials(t, (slope / z, by_strength), second)
 
 
+def boxcox(x: Array, curvature: Array) -> Array:
+    """``(x**curvature - 1) / curvature``, the logarithm at curvature 0."""
+    logarithm = np.log(x)
+    exponent = curvature * logarithm
+    flat = exponent == 0
+    safe = np.where(flat, 1.0, exponent)
+    return np.where(flat, logarithm, logarithm * np.expm1(safe) / safe)
+
+
+def _boxcox_partials(x: Array, curvature: Array) -> Partials:
+    logarithm = np.log(x)
+    ratio, first, second = _relative_expm1(curvature * logarithm)
+    slope = np.exp((curvature - 1) * logarithm)
+    return Partials(
+        logarithm * ratio,
+        (slope, logarithm**2 * first),
+        {
+            (0, 0): (curvature - 1) * slope / x,
+            (0, 1): slope * logarithm,
+            (1, 1): logarithm**3 * second,
+        },
+    )
+
+
+def _relative_expm1(u: Array) -> tuple[Array, Array, Array]:
+    """``expm1(u)/u`` and its first two derivatives; a series where the formulas would cancel."""
+    small = np.abs(u) < _SERIES_UP_TO
+    safe, near = np.where(small, 1.0, u), np.where(small, u, 0.0)
+    e = np.exp(safe)
+    far = (
+        np.expm1(safe) / safe,
+        (e * (safe - 1) + 1) / safe**2,
+        (e * (safe**2 - 2 * safe + 2) - 2) / safe**3,
+    )
+    series = [np.zeros_like(near) for _ in range(3)]
+    for n in range(_SERIES_TERMS, -1, -1):  # Horner's rule for the sum of u**n / (n + 1)!
+        series[0] = series[0] * near + 1 / factorial(n + 1)
+        series[1] = series[1] * near + (n + 1) / factorial(n + 2)
+        series[2] = series[2] * near + (n + 1) * (n + 2) / factorial(n + 3)
+    value, first, second = (np.where(small, s, f) for s, f in zip(series, far, strict=True))
+    return value, first, second
+
+
 FUNCTIONS_OF_SEVERAL: Mapping[str, Function] = {
     "smoothmax": Function("smoothmax(u, v, ..., q)", 3, 64, smoothmax, _smoothmax_partials),
     "saturate": Function("saturate(x, knee, room)", 3, 3, saturate, _saturate_partials),
+    "boxcox": Function("boxcox(x, curvature)", 2, 2, boxcox, _boxcox_partials),
     "share": Function("share(z, strength)", 2, 2, share, _share_partials),
 }

@@ -77,6 +77,9 @@ def _set(expression: Expression) -> tuple[str, int]:
         case Apply("saturate", (x, knee, room)):
             arguments_latex = rf"{_set(x)[0]};\, {_set(knee)[0]}"
             return rf"\mathrm{{sat}}_{{{_set(room)[0]}}}\left({arguments_latex}\right)", _ATOM
+        case Apply("boxcox", (x, curvature)):
+            lifted = Apply("-", (Apply("**", (x, curvature)), Number(1.0)))
+            return _set(Apply("/", (lifted, curvature)))
         case Apply("share", (z, strength)):
             return rf"\mathrm{{share}}_{{{_set(strength)[0]}}}\left({_set(z)[0]}\right)", _ATOM
         case Apply(function, (u,)):

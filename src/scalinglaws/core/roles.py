@@ -139,9 +139,17 @@ def positive_variables(expression: Expression, variables: Collection[str]) -> se
         match node:
             case Apply("**", (base, exponent)):
                 if not is_whole(exponent) or (isinstance(exponent, Number) and exponent.value < 0):
-                    found.update(names_in(base))
+                    found.update(_factors_of(base))
             case Apply("log" | "log2" | "log10" | "sqrt", (u,)):
-                found.update(names_in(u))
+                found.update(_factors_of(u))
             case Apply("/", (_, v)):
                 found.update(names_in(v) if isinstance(v, Name) else ())
     return found & set(variables)
+
+
+def _factors_of(expression: Expression) -> set[str]:
+    """Names that a product is made of; in a sum such as 1 - S the names are free."""
+    parts = products(expression, ())
+    if len(parts) > 1:
+        return set()
+    return {base.name for base in parts[0].factors if isinstance(base, Name)}

@@ -365,6 +365,8 @@ def _exponents(parameter: Parameter, unit: FloatArray) -> FloatArray:
 def _inside(values: FloatArray, parameter: Parameter, unit: FloatArray) -> FloatArray:
     """A search range that leaves the bounds is replaced by the bounds."""
     low, high = parameter.lower, parameter.upper
+    if ((values >= low) & (values <= high)).all():
+        return values
     if np.isfinite(low) and np.isfinite(high):
         if low > 0 and high / low > 10:
             return np.asarray(low * (high / low) ** unit)

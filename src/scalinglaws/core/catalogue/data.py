@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import exp
+
 from scalinglaws.core.catalogue.entry import (
     DECAY,
     NOT_NEGATIVE,
@@ -59,8 +61,8 @@ ENTRIES = (
         published=(
             Coefficients(
                 "muennighoff2023",
-                {"E": 1.8691, "A": 520.9, "B": 1487.6, "alpha": 0.3526596, "R_N": 5.309743,
-                 "R_D": 15.387756},
+                {"E": exp(0.6254804), "A": exp(6.255414), "B": exp(7.3049974),
+                 "alpha": 0.3526596, "R_N": 5.309743, "R_D": 15.387756},
                 data="54 single-epoch runs, then 182 runs with repeats, on C4",
                 method="two steps, Huber loss of log residuals, delta 1e-3",
                 verified="read in the authors' notebook (log A 6.255414, log B 7.3049974, log E "

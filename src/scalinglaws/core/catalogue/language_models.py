@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import exp
+
 from scalinglaws.core.catalogue.entry import (
     DECAY,
     NOT_NEGATIVE,
@@ -49,7 +51,7 @@ _CHINCHILLA_SETS = (
     ),
     Coefficients(
         "hoffmann2022-tex",
-        {"E": 1.69337368, "A": 406.401018, "alpha": 0.33917084, "B": 410.722827,
+        {"E": exp(0.5267228), "A": exp(6.0073404), "alpha": 0.33917084, "B": exp(6.0179186),
          "beta": 0.2849083},
         data="over 400 runs, 70M to 16B parameters, MassiveText",
         method="approach 3: Huber loss of log residuals, delta 1e-3, L-BFGS",
@@ -78,7 +80,8 @@ _CHINCHILLA_SETS = (
     ),
     Coefficients(
         "muennighoff2023-single-epoch",
-        {"E": 1.8691, "A": 520.9, "alpha": 0.3526596, "B": 1487.6, "beta": 0.3526596},
+        {"E": exp(0.6254804), "A": exp(6.255414), "alpha": 0.3526596, "B": exp(7.3049974),
+         "beta": 0.3526596},
         reference=Reference("Muennighoff et al.", 2023, "2305.16264"),
         data="54 single-epoch runs on C4",
         method="Huber loss of log residuals, delta 1e-3, exponents tied",
@@ -247,14 +250,19 @@ ENTRIES = (
     ),
     Entry(
         name="farseer",
-        formula="loss ~ exp(a_3*N**g_3 + b_3) + exp(a_2*N**g_2 + b_2) * D**-exp(a_1*N**g_1 + b_1)",
+        formula=(
+            "loss ~ exp(c_3 + s_3*boxcox(N/1e9, g_3)) + exp(c_2 + s_2*boxcox(N/1e9, g_2)) "
+            "* (D/1e9)**-exp(c_1 + s_1*boxcox(N/1e9, g_1))"
+        ),
         variables={"N": _N_BODY, "D": _D},
         summary="The exponent of the data changes with the size of the model.",
         reference=Reference("Li et al.", 2025, "2506.10972"),
         topics=("language model", "loss"),
-        traps="Each triple (a, g, b) is nearly a power law of its own: very different numbers make "
-        "the same surface.",
-        bounds={"g_1": (-1.0, 1.0), "g_2": (-1.0, 1.0), "g_3": (-1.0, 1.0)},
+        traps="In the paper each exponent is a*N**g + b, where very different triples make the same "
+        "surface. Here it is c at 1e9 parameters, its slope s, and g: a = s/g, b = c - s/g for N "
+        "and D in billions.",
+        bounds={"g_1": (-2.0, 2.0), "g_2": (-2.0, 2.0), "g_3": (-2.0, 2.0), "s_3": (-10.0, 10.0),
+                "s_2": (-10.0, 10.0), "s_1": (-10.0, 10.0), "c_1": (-10.0, 10.0)},
     ),
     Entry(
         name="tao",
