@@ -98,7 +98,7 @@ def saturate(x: Array, knee: Array, room: Array) -> Array:
     """``x`` up to the knee, from there exponentially towards ``knee * (1 + room)``."""
     beyond = (x - knee) / (knee * room)
     curved = knee - knee * room * np.expm1(-beyond)
-    return np.where(np.real(x) <= np.real(knee), x * np.ones_like(curved), curved)
+    return np.asarray(np.where(np.real(x) <= np.real(knee), x * np.ones_like(curved), curved))
 
 
 def _saturate_partials(x: Array, knee: Array, room: Array) -> Partials:

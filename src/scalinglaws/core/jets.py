@@ -62,17 +62,25 @@ def differentiate(expression: Expression, values: Mapping[str, Jet]) -> Jet:
                 result = _choose(first_wins(which, result.value, other.value), result, other)
             return result
         case name if name in FUNCTIONS_OF_SEVERAL:
-            values_of = [np.asarray(argument.value) * 1.0 for argument in arguments]
-            if all(argument.is_constant for argument in arguments):
-                return Jet(FUNCTIONS_OF_SEVERAL[name].value(*values_of))
-            return chain_several(arguments, FUNCTIONS_OF_SEVERAL[name].partials(*values_of))
+            return _function_of_several(name, arguments)
         case name:
-            function = UNARY[name]
-            u = np.asarray(arguments[0].value)
-            f = function.value(u)
-            if arguments[0].is_constant:
-                return Jet(f)
-            return chain(arguments[0], f, function.first(u, f), function.second(u, f))
+            return _function_of_one(name, arguments[0])
+
+
+def _function_of_one(name: str, inner: Jet) -> Jet:
+    function, u = UNARY[name], np.asarray(inner.value)
+    f = function.value(u)
+    if inner.is_constant:
+        return Jet(f)
+    return chain(inner, f, function.first(u, f), function.second(u, f))
+
+
+def _function_of_several(name: str, arguments: Sequence[Jet]) -> Jet:
+    function = FUNCTIONS_OF_SEVERAL[name]
+    values = [np.asarray(argument.value) * 1.0 for argument in arguments]
+    if all(argument.is_constant for argument in arguments):
+        return Jet(function.value(*values))
+    return chain_several(arguments, function.partials(*values))
 
 
 def chain(inner: Jet, value: Any, first: Any, second: Any) -> Jet:

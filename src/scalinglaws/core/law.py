@@ -68,7 +68,16 @@ class Law:
     formula : str
         For instance ``"loss ~ E + A/N**alpha + B/D**beta"``. The language has names, numbers,
         ``+ - * / **``, parentheses and the functions exp, log, log2, log10, log1p, expm1, sqrt,
-        abs, min, max, tanh, sigmoid, sin, cos, arctan. ``target ~`` may be left out.
+        abs, min, max, tanh, sigmoid, sin, cos, arctan, and
+
+        * ``smoothmax(u, v, ..., q)`` = (u^(1/q) + v^(1/q) + ...)^q, the sum at q = 1 and the
+          maximum as q goes to 0; with 1 as a term, a break,
+        * ``saturate(x, knee, room)``: x up to the knee, then exponentially towards
+          knee * (1 + room),
+        * ``share(z, strength)``: the t between 0 and 1 with t / (1 - t)^strength = z,
+        * ``boxcox(x, curvature)`` = (x^curvature - 1)/curvature, the logarithm at 0.
+
+        ``target ~`` may be left out.
     variables : sequence of str, optional
         Names that are columns of a table; all others are parameters. By default N, D and C.
     name : str, optional

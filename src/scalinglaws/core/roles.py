@@ -37,9 +37,9 @@ def roles(expression: Expression, parameters: Collection[str]) -> dict[str, Role
     """The role of each parameter.
 
     A coefficient or an offset is positive when every part of the law is a product of positive
-    things. A shape parameter is positive where it stands in a place for positive things only, such as
-    d in ``log(x/d)``. An exponent that only makes terms decay in a sum, as in ``A/N**alpha``, is not negative;
-    exponents of variables in a sum are at most 10 in size.
+    things. A shape parameter is positive where only positive things can stand, such as d in
+    ``log(x/d)``. An exponent that only makes terms decay in a sum, as in ``A/N**alpha``, is not
+    negative; exponents of variables in a sum are at most 10 in size.
     """
     separation = separate(expression, parameters)
     parts = [
@@ -107,9 +107,21 @@ def _positive_inside(expression: Expression, parameters: Collection[str]) -> set
             case Apply(function, arguments) if function in FUNCTIONS_OF_SEVERAL:
                 slots = arguments
         for slot in slots:
-            parts = products(slot, parameters)
-            if all(part.sign > 0 and _is_positive_product(part, parameters) for part in parts):
-                found.update(b.name for part in parts for b in part.factors if isinstance(b, Name))
+            found |= _positive_bases(slot, parameters)
+    return found
+
+
+def _positive_bases(slot: Expression, parameters: Collection[str]) -> set[str]:
+    """Names that a sum of positive products is made of, and the sums within it."""
+    parts = products(slot, parameters)
+    if not all(part.sign > 0 and _is_positive_product(part, parameters) for part in parts):
+        return set()
+    found: set[str] = set()
+    for base in (base for part in parts for base in part.factors):
+        if isinstance(base, Name):
+            found.add(base.name)
+        elif isinstance(base, Apply) and base.function == "+":
+            found |= _positive_bases(base, parameters)
     return found
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from scalinglaws.core.catalogue.entry import (
     DECAY,
     NOT_NEGATIVE,
-    NOT_POSITIVE,
     Coefficients,
     Entry,
     Reference,
@@ -25,8 +24,8 @@ ENTRIES = (
         summary="Loss of routed models: a power of size and of experts, with an interaction.",
         reference=Reference("Clark et al.", 2022, "2202.01169"),
         topics=("mixture of experts", "loss"),
-        traps="All runs saw 130B tokens. E_start and E_max are weakly determined; more experts help "
-        "only below 10**(-b/c) parameters.",
+        traps="All runs saw 130B tokens. E_start and E_max are weakly determined; more experts "
+        "help only below 10**(-b/c) parameters.",
         parameters=_SATURATION,
         bounds={"E_start": (1.0, 1e4), "E_max": (1.0, 1e6)},
         published=tuple(

@@ -125,7 +125,7 @@ ENTRIES = (
         topics=("fine-tuning", "loss", "learning curve"),
         traps="Without sets so small that the loss is flat D_l is open.",
         parameters={"D_l": "data learned already, in units of D**beta"},
-        bounds={"beta": DECAY},
+        bounds={"beta": DECAY, "D_l": NOT_NEGATIVE},
     ),
     ye(2),
 )  # fmt: skip

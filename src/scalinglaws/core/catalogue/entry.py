@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import html
+import textwrap
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from scalinglaws.core.law import Law
+from scalinglaws.numerals import format_plain
 
 NOT_NEGATIVE = (0.0, float("inf"))
 NOT_POSITIVE = (-float("inf"), 0.0)
 DECAY = (0.0, 10.0)  # an exponent that makes its term fall
+_WIDTH = 88
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,20 @@ class Coefficients:
     note: str = ""
     reference: Reference | None = None
 
+    def describe(self) -> Iterator[tuple[str, str]]:
+        """What is known of the set, as pairs of a word and a sentence."""
+        yield "values", ", ".join(f"{k} = {format_plain(v, 7)}" for k, v in self.values.items())
+        for word, text in (
+            ("from", "" if self.reference is None else str(self.reference)),
+            ("data", self.data),
+            ("method", self.method),
+            ("counting", self.counting),
+            ("verified", self.verified),
+            ("mind", self.note),
+        ):
+            if text:
+                yield word, text
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -103,3 +121,54 @@ class Entry:
             description=self.summary,
             reference=str(self.reference),
         )
+
+    def describe(self) -> Iterator[tuple[str, str]]:
+        """What is known of the law, as pairs of a word and a sentence."""
+        yield "law", self.formula
+        yield "says", self.summary
+        yield "from", str(self.reference)
+        for name, meaning in self.variables.items():
+            yield name, meaning
+        for name, meaning in self.parameters.items():
+            yield name, meaning
+        if self.traps:
+            yield "mind", self.traps
+        if self.aliases:
+            yield "also", ", ".join(self.aliases)
+        yield "topics", ", ".join(self.topics)
+
+    def __str__(self) -> str:
+        lines = [self.name, ""]
+        for word, text in self.describe():
+            lines += textwrap.wrap(
+                text, _WIDTH, initial_indent=f"{word:<8} ", subsequent_indent=" " * 9
+            )
+        for coefficients in self.published:
+            lines += ["", f"published as {self.name}/{coefficients.name}"]
+            for word, text in coefficients.describe():
+                lines += textwrap.wrap(
+                    text, _WIDTH, initial_indent=f"  {word:<9} ", subsequent_indent=" " * 12
+                )
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        cell = "padding:2px 10px;text-align:left;vertical-align:top;border:none"
+
+        def table(pairs: Iterator[tuple[str, str]]) -> str:
+            rows = "".join(
+                f'<tr><td style="{cell}">{html.escape(word)}</td>'
+                f'<td style="{cell}">{html.escape(text)}</td></tr>'
+                for word, text in pairs
+            )
+            return f'<table style="border:none">{rows}</table>'
+
+        parts = [
+            f"<div><strong>{html.escape(self.name)}</strong>",
+            f"<div>${html.escape(self.law.latex)}$</div>",
+            table(self.describe()),
+        ]
+        for coefficients in self.published:
+            title = f"{self.name}/{coefficients.name}"
+            parts += [f"<div>published as <code>{html.escape(title)}</code></div>"]
+            parts += [table(coefficients.describe())]
+        return "\n".join([*parts, "</div>"])

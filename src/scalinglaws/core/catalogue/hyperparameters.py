@@ -61,8 +61,8 @@ ENTRIES = (
         summary="Compute-optimal training tokens for a compute budget.",
         reference=Reference("Grattafiori et al.", 2024, "2407.21783", "sec. 3.2.1"),
         topics=("compute-optimal", "power law"),
-        traps="Written as N* in the text, but tokens. The rounded (0.53, 0.29) gives 1.05e13 tokens "
-        "at 3.8e25 FLOP, the figure's digits 1.63e13.",
+        traps="Written as N* in the text, but tokens. The rounded (0.53, 0.29) gives 1.05e13 "
+        "tokens at 3.8e25 FLOP, the figure's digits 1.63e13.",
         published=(
             Coefficients(
                 "llama3", {"A": 0.299, "alpha": 0.537}, verified=_READ,

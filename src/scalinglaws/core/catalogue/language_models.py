@@ -31,7 +31,7 @@ _CHINCHILLA_SETS = (
         "epoch2024",
         {"E": 1.8172, "A": 482.01, "alpha": 0.3478, "B": 2085.43, "beta": 0.3658},
         reference=Reference("Besiroglu et al.", 2024, "2404.10102"),
-        data="240 Chinchilla runs digitised from the paper's figure; the five highest losses left out",
+        data="240 Chinchilla runs digitised from a figure; the five highest losses left out",
         method="Huber loss of log residuals as printed (delta 1e-3); in effect least absolute "
         "deviations, which reproduce it to five digits",
         counting="N total parameters, D = C/(6N)",
@@ -199,7 +199,7 @@ ENTRIES = (
         summary="The critical batch size grows as the loss falls.",
         reference=_kaplan("eq. 5.3"),
         topics=("hyper-parameter", "batch size", "power law"),
-        traps="It measures noise of the gradient at a point of training, not the best batch overall.",
+        traps="It measures noise of the gradient at a point of training, not the best batch.",
         bounds={"alpha_B": (1e-3, 10.0)},
         published=(
             Coefficients(
@@ -258,7 +258,7 @@ ENTRIES = (
         summary="The exponent of the data changes with the size of the model.",
         reference=Reference("Li et al.", 2025, "2506.10972"),
         topics=("language model", "loss"),
-        traps="In the paper each exponent is a*N**g + b, where very different triples make the same "
+        traps="In the paper each exponent is a*N**g + b, where very different triples make one "
         "surface. Here it is c at 1e9 parameters, its slope s, and g: a = s/g, b = c - s/g for N "
         "and D in billions.",
         bounds={"g_1": (-2.0, 2.0), "g_2": (-2.0, 2.0), "g_3": (-2.0, 2.0), "s_3": (-10.0, 10.0),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from scalinglaws.core.catalogue.entry import DECAY, NOT_NEGATIVE, Entry, Reference
 
 _LCDB = Reference("Mohr et al.", 2022, where="LCDB, ECML PKDD 2022, table 1")
 _D = {"D": "training set size; any other quantity through columns={'D': ...}"}
 _FREE = (-float("inf"), float("inf"))
 # name, formula, summary, trap, bounds
-_FAMILIES = (
+_FAMILIES: tuple[tuple[str, str, str, str, Mapping[str, tuple[float, float]]], ...] = (
     ("log2", "score ~ b + a*log(D)", "Logarithm.",
      "Leaves every bounded score.", {}),
     ("lin2", "score ~ a*D + b", "Straight line.",

@@ -28,22 +28,19 @@ _COUNTED: Mapping[str, tuple[int, Callable[[int], Entry]]] = {
     "bnsl": (powers.MOST_BREAKS, powers.bnsl),
     "ye": (data.MOST_DOMAINS, data.ye),
 }
-_ROWS: Mapping[str, Entry] = {
-    row.name: row
-    for row in (
-        *(make(STANDARD_VARIABLES) for make in FLEXIBLE.values()),
-        *powers.ENTRIES,
-        *language_models.ENTRIES,
-        *data.ENTRIES,
-        *architectures.ENTRIES,
-        *metrics.ENTRIES,
-        *hyperparameters.ENTRIES,
-        *learning_curves.ENTRIES,
-    )
+_FLEXIBLE_ROWS = tuple(make(STANDARD_VARIABLES) for make in FLEXIBLE.values())
+# Titles and rows, in the order in which the laws are listed.
+GROUPS: Mapping[str, tuple[Entry, ...]] = {
+    "Powers, floors and breaks": (*_FLEXIBLE_ROWS, *powers.ENTRIES),
+    "Loss of language models": language_models.ENTRIES,
+    "Limited, borrowed and mixed data": data.ENTRIES,
+    "Experts, sparsity and precision": architectures.ENTRIES,
+    "Accuracy, error, reward and coverage": metrics.ENTRIES,
+    "Learning rate, batch size, allocation": hyperparameters.ENTRIES,
+    "Learning-curve families of the LCDB": learning_curves.ENTRIES,
 }
-_ALIASES: Mapping[str, str] = {
-    alias: row.name for row in _ROWS.values() for alias in row.aliases
-}
+_ROWS: Mapping[str, Entry] = {row.name: row for rows in GROUPS.values() for row in rows}
+_ALIASES: Mapping[str, str] = {alias: row.name for row in _ROWS.values() for alias in row.aliases}
 NAMES = tuple(_ROWS)
 
 

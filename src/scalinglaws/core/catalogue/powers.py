@@ -68,9 +68,7 @@ def _monomial(variables: Iterable[str]) -> str:
 
 def bnsl(n_breaks: int) -> Entry:
     """The broken power law with so many breaks."""
-    breaks = "".join(
-        f" * smoothmax(1, D/d_{k}, f_{k})**-c_{k}" for k in range(1, n_breaks + 1)
-    )
+    breaks = "".join(f" * smoothmax(1, D/d_{k}, f_{k})**-c_{k}" for k in range(1, n_breaks + 1))
     bounds = {f"f_{k}": (1e-3, 10.0) for k in range(1, n_breaks + 1)}
     return Entry(
         name="bnsl" if n_breaks == 1 else f"bnsl-{n_breaks}",
@@ -197,7 +195,7 @@ ENTRIES = (
         summary="Power law of compute that saturates at both ends.",
         reference=Reference("Nezhurina et al.", 2025, "2506.04598"),
         topics=("power law", "saturation", "vision-language", "compute"),
-        traps="B needs runs so small that the law is flat there, E runs that bend at the other end.",
+        traps="B needs runs so small that the law is flat there, E runs that bend at the end.",
         bounds={"alpha": DECAY},
     ),
     Entry(
