@@ -59,7 +59,7 @@ loss ~ E + (a*(D/N)**eta + b*(D/N)**-eta) / C**eta
 | fine-tuning sets of several sizes | `lin` | `zhang` where the model varies too |
 | reward against compute of reinforcement learning | `scalerl` | |
 | solved share against samples | `pass-at-k` | |
-| best learning rates or batch sizes | `power` in N and D | compare with `steplaw-lr`, `steplaw-batch` |
+| best learning rates or batch sizes | `power` in N and D | `steplaw-lr` and others beside it |
 
 Fewer coefficients first: a law earns each further one on runs that it was not fitted to. A floor,
 an outer power and a break each need runs on both sides of what they describe; where the runs do

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from scalinglaws.core.algebra import (
     EULER,
-    ONE,
     Product,
     affine,
     depends_on,
@@ -42,11 +41,7 @@ def roles(expression: Expression, parameters: Collection[str]) -> dict[str, Role
     negative; exponents of variables in a sum are at most 10 in size.
     """
     separation = separate(expression, parameters)
-    parts = [
-        part
-        for top in ([expression.arguments[0]] if separation.outer != ONE else [expression])  # type: ignore[union-attr]
-        for part in products(top, parameters)
-    ]
+    parts = products(separation.inner, parameters)
     in_exponents = _names_in_exponents(expression)
     all_positive = all(_is_positive_product(part, parameters) for part in parts)
     slopes = _exponent_slopes(parts, parameters) if len(parts) > 1 else {}

@@ -36,7 +36,7 @@ def lifted_starts(problem: Problem, theta: FloatArray, free: BoolArray) -> Candi
     new_theta: list[FloatArray] = []
     new_free: list[BoolArray] = []
     terms = separate(law.parsed.expression, names)
-    for term in terms.terms if terms.outer == ONE else ():
+    for term in terms.terms if terms.is_plain else ():
         parameter = parameters.get(term.coefficient or "")
         if parameter is None or parameter.name in fixed or term.log_rest is None:
             continue

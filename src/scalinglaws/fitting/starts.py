@@ -14,10 +14,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from scalinglaws.core.algebra import ONE, depends_on
+from scalinglaws.core.algebra import depends_on
 from scalinglaws.core.expression import Apply, Expression, Name, evaluate, names_in, walk
 from scalinglaws.core.law import Parameter
 from scalinglaws.core.structure import Separation, separate
+from scalinglaws.fitting.linking import inner_target, law_of
 from scalinglaws.fitting.objective import BoolArray, FloatArray, IntArray
 from scalinglaws.fitting.problem import Problem
 
@@ -75,11 +76,15 @@ class _Grid:
         Logarithm by which each term was divided.
     outer : (points, 1)
         The outer power.
+    target, size : (points or 1, rows)
+        The sum that meets the performance, and the residual that a unit of it makes.
     """
 
     columns: FloatArray
     shifts: FloatArray
     outer: FloatArray
+    target: FloatArray
+    size: FloatArray
 
 
 class _Search:
@@ -160,7 +165,7 @@ class _Search:
             moments = grid.columns @ grid.columns.transpose(0, 2, 1)
             for subset in self._subsets():
                 solution, loss = self._solve(moments, subset)
-                if self.separation.outer != ONE:
+                if not self.separation.is_plain:
                     loss = np.where(np.isfinite(loss), self._true_loss(grid, solution), np.inf)
                 whole = len(subset) == len(self.linear)
                 n_best = self.effort * (_BASINS if whole else _BASINS_OF_SUBSET)
@@ -209,11 +214,9 @@ class _Search:
             return np.broadcast_to(np.asarray(evaluate(expression, values), float), shape)
 
         outer = on_grid(self.separation.outer)[:, :1]
-        target = self.y ** (1.0 / outer) if self.separation.outer != ONE else self.y
-        # residuals of log f, or of f, to first order in the linear part
-        size = outer / target
-        if self.scale == "level":
-            size = size * self.y
+        target, slope = inner_target(self.separation, self.y, outer)
+        # residuals of log f, or of f, to first order in the sum inside
+        size = slope / self.y if self.scale == "log" else slope
         size = size * np.sqrt(self.weights)
         remainder = np.broadcast_to(target, shape)
         columns = np.empty((n_points, len(self.linear) + 1, len(self.y)))
@@ -236,16 +239,14 @@ class _Search:
                 amplitude = self._amplitude(term.coefficient, on_grid(term.power))
                 remainder = remainder - amplitude * rest
         columns[:, -1] = remainder * size
-        return _Grid(columns, shifts, outer)
+        return _Grid(columns, shifts, outer, target, size)
 
     def _true_loss(self, grid: _Grid, solution: FloatArray) -> FloatArray:
         """Squared residuals of the solved law itself; to first order S/T - 1 is not log(S/T)."""
         gap = np.einsum("gkn,gk->gn", grid.columns[:, :-1], solution) - grid.columns[:, -1]
-        root = np.sqrt(self.weights)
-        if self.scale == "level":
-            residual = root * self.y * ((1 + gap / (grid.outer * self.y * root)) ** grid.outer - 1)
-        else:
-            residual = root * grid.outer * np.log1p(gap / (grid.outer * root))
+        fitted = law_of(self.separation, grid.target + gap / grid.size, grid.outer)
+        residual = np.log(fitted / self.y) if self.scale == "log" else fitted - self.y
+        residual = residual * np.sqrt(self.weights)
         loss = (residual * residual).sum(axis=1)
         return np.asarray(np.where(np.isfinite(loss), loss, np.inf))
 
