@@ -6,7 +6,6 @@ import warnings
 from pathlib import Path
 
 import pytest
-
 from benchmarks import reproduce
 
 

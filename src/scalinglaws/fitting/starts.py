@@ -15,21 +15,21 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from scalinglaws.core.algebra import depends_on
-from scalinglaws.core.expression import Apply, Expression, Name, evaluate, names_in, walk
+from scalinglaws.core.expression import Expression, evaluate
+from scalinglaws.core.inversion import find_inversion
 from scalinglaws.core.law import Parameter
-from scalinglaws.core.structure import Separation, separate
+from scalinglaws.core.structure import Separation, log_affine_terms, separate
+from scalinglaws.fitting.inverse_search import inverse_points
 from scalinglaws.fitting.linking import inner_target, law_of
 from scalinglaws.fitting.objective import BoolArray, FloatArray, IntArray
 from scalinglaws.fitting.problem import Problem
+from scalinglaws.fitting.search_space import SearchSpace, basins
 
-# Exponents searched, as sizes; published ones lie between 0.03 and 2.
-_SMALLEST_EXPONENT, _LARGEST_EXPONENT = 0.015, 4.0
-_GRID_POINTS = {1: 64, 2: 24}  # per dimension; more dimensions get a space-filling set
-_SPACE_FILLING_POINTS = {3: 1500, 4: 3000}
-_MOST_SPACE_FILLING_POINTS = 4000
 _MOST_LINEAR = 5  # every set of zero coefficients is tried up to here
 _MOST_ROWS = 2000  # of the table, for the search alone
 _BASINS = 8
+# Parameters searched over from the inside out: a few thousand points cover no more.
+_MOST_OUTER = 4
 _BASINS_OF_SUBSET = 3
 
 
@@ -89,12 +89,13 @@ class _Grid:
 
 class _Search:
     def __init__(self, problem: Problem, effort: int) -> None:
-        self.effort = effort
+        self.effort, self.problem = effort, problem
         self.law, self.scale, self.fixed = problem.law, problem.scale, problem.fixed
         self.columns, self.y, self.weights = problem.columns, problem.y, problem.weights
         law, fixed = problem.law, problem.fixed
         self.names = law.parameter_names
         self.parameters = {p.name: p for p in law.parameters}
+        self.space = SearchSpace(law, problem.columns)
         self.separation: Separation = separate(law.parsed.expression, self.names)
         self.searched = [p for p in self.separation.searched if p not in fixed]
         self.linear = [
@@ -103,82 +104,61 @@ class _Search:
             if term.coefficient is not None and term.coefficient not in fixed
         ]
 
-    # --- the points searched ---------------------------------------------------------------
-
-    def points(self) -> FloatArray:
-        """Values of the searched parameters, shape (points, searched)."""
-        n = len(self.searched)
-        if n == 0:
-            return np.zeros((1, 0))
-        if n in _GRID_POINTS:
-            axes = [self._axis(name, np.linspace(0, 1, _GRID_POINTS[n])) for name in self.searched]
-            return np.stack([g.ravel() for g in np.meshgrid(*axes, indexing="ij")], axis=1)
-        n_points = _SPACE_FILLING_POINTS.get(n, _MOST_SPACE_FILLING_POINTS)
-        cube = _space_filling(n_points, n)
-        return np.stack(
-            [self._axis(name, cube[:, k]) for k, name in enumerate(self.searched)], axis=1
-        )
-
-    def _axis(self, name: str, unit: FloatArray) -> FloatArray:
-        """Map [0, 1] to the range in which a parameter is sought."""
-        parameter, size = self.parameters[name], self._unit_of(name)
-        if parameter.role == "exponent" and not parameter.positive:
-            values = size * _exponents(parameter, unit)
-        elif parameter.positive:
-            values = size * np.exp(np.log(1e6) * (2 * unit - 1))
-        else:
-            values = size * np.sinh(np.arcsinh(1e3) * (2 * unit - 1))
-        return _inside(values, parameter, unit)
-
-    def _unit_of(self, name: str) -> float:
-        """Size of what a parameter is added to or measured in; one where it has no unit."""
-        for node in walk(self.law.parsed.expression):
-            if not isinstance(node, Apply) or Name(name) not in node.arguments:
-                continue
-            beside = [a for a in node.arguments if a != Name(name)]
-            if len(beside) != 1 or not set(names_in(beside[0])) & set(self.columns):
-                continue
-            is_log = isinstance(beside[0], Apply) and beside[0].function.startswith("log")
-            if is_log or set(names_in(beside[0])) - set(self.columns):
-                continue
-            size = np.abs(np.asarray(evaluate(beside[0], self.columns), dtype=np.float64))
-            size = size[np.isfinite(size) & (size > 0)]
-            if not size.size:
-                continue
-            centre = float(np.exp(np.log(size).mean()))
-            if node.function in ("+", "-", "/"):
-                return centre
-            if node.function == "*":
-                return 1.0 / centre
-        return 1.0
-
     # --- coefficients at each point ----------------------------------------------------------
 
     def candidates(self) -> Candidates:
         """Best basins of the full law, and of each law with some coefficients at zero."""
-        points = self.points()
+        every = tuple(range(len(self.linear)))
+        inverted = self._inverted()
+        found = [(theta, self._free(every)) for theta in inverted]
+        subsets = [s for s in self._subsets() if not inverted or s != every]
+        if subsets:
+            found += self._candidates_of(subsets)
+        if not found:
+            return Candidates(np.zeros((0, len(self.names))), np.zeros((0, len(self.names)), bool))
+        return Candidates(np.stack([f[0] for f in found]), np.stack([f[1] for f in found]))
+
+    def _candidates_of(self, subsets: list[tuple[int, ...]]) -> list[tuple[FloatArray, BoolArray]]:
+        """Best basins with these sets of terms at work."""
+        points = self.space.points(self.searched)
         known = {name: points[:, [k]] for k, name in enumerate(self.searched)}
         known |= {name: np.full((1, 1), value) for name, value in self.fixed.items()}
         found: list[tuple[FloatArray, BoolArray]] = []
         with np.errstate(all="ignore"):
             grid = self._grid(known, len(points))
             moments = grid.columns @ grid.columns.transpose(0, 2, 1)
-            for subset in self._subsets():
+            for subset in subsets:
                 solution, loss = self._solve(moments, subset)
                 if not self.separation.is_plain:
                     loss = np.where(np.isfinite(loss), self._true_loss(grid, solution), np.inf)
                 whole = len(subset) == len(self.linear)
                 n_best = self.effort * (_BASINS if whole else _BASINS_OF_SUBSET)
                 free = self._free(subset)
-                for place in self._basins(points, loss, n_best):
+                for place in basins(points, loss, n_best, self.effort):
                     theta = self._assemble(
                         known, place, solution[place], grid.shifts[place], subset
                     )
                     if np.isfinite(np.where(free, theta, 0.0)).all():
                         found.append((theta, free))
-        if not found:
-            return Candidates(np.zeros((0, len(self.names))), np.zeros((0, len(self.names)), bool))
-        return Candidates(np.stack([f[0] for f in found]), np.stack([f[1] for f in found]))
+        return found
+
+    def _inverted(self) -> list[FloatArray]:
+        """Points found from the inside of the law out, where that leaves fewer to search over."""
+        expression = self.law.parsed.expression
+        if log_affine_terms(expression, self.names) is not None:
+            return []  # quick to search as it is
+        inversion = find_inversion(expression, self.names)
+        if inversion is None:
+            return []
+        n_outer = len(set(inversion.searched) - set(self.fixed))
+        if n_outer > _MOST_OUTER or n_outer >= len(self.searched):
+            return []
+        points = inverse_points(self.problem, inversion, _BASINS, self.effort)
+        thetas = [
+            np.array([self._working(n, float(v)) for n, v in zip(self.names, point, strict=True)])
+            for point in points
+        ]
+        return [theta for theta in thetas if np.isfinite(theta).all()]
 
     def _subsets(self) -> list[tuple[int, ...]]:
         """Sets of terms at work: all, then smaller ones where a coefficient can be zero."""
@@ -286,23 +266,6 @@ class _Search:
         parameter = self._coefficient(k)
         return parameter.positive or parameter.role == "exponent"
 
-    def _basins(self, points: FloatArray, loss: FloatArray, n_best: int) -> list[int]:
-        """The best points that have no better neighbour among those already taken."""
-        order = np.argsort(loss, kind="stable")
-        order = order[np.isfinite(loss[order])]
-        if points.shape[1] == 0:
-            return [int(k) for k in order[:1]]
-        unit = _ranks(points)
-        taken: list[int] = []
-        spacing = 2.1 / len(points) ** (1 / points.shape[1]) / self.effort
-        for place in order[: 100 * n_best]:
-            apart = np.abs(unit[taken] - unit[place]).max(axis=1) if taken else np.array([np.inf])
-            if apart.min() > spacing:
-                taken.append(int(place))
-            if len(taken) == n_best:
-                break
-        return taken
-
     def _assemble(
         self,
         known: Mapping[str, FloatArray],
@@ -350,44 +313,3 @@ class _Search:
                 depends_on(t.rest, [name]) or depends_on(t.power, [name]) for t in remaining
             )
         }
-
-
-def _exponents(parameter: Parameter, unit: FloatArray) -> FloatArray:
-    """Geometric spacing of sizes; both signs where both are allowed."""
-    ratio = np.log(_LARGEST_EXPONENT / _SMALLEST_EXPONENT)
-    if parameter.lower >= 0:
-        return np.asarray(_SMALLEST_EXPONENT * np.exp(ratio * unit))
-    if parameter.upper <= 0:
-        return np.asarray(-_SMALLEST_EXPONENT * np.exp(ratio * unit))
-    signed = 2 * unit - 1
-    return np.asarray(np.sign(signed) * _SMALLEST_EXPONENT * np.exp(ratio * np.abs(signed)))
-
-
-def _inside(values: FloatArray, parameter: Parameter, unit: FloatArray) -> FloatArray:
-    """A search range that leaves the bounds is replaced by the bounds."""
-    low, high = parameter.lower, parameter.upper
-    if ((values >= low) & (values <= high)).all():
-        return values
-    if np.isfinite(low) and np.isfinite(high):
-        if low > 0 and high / low > 10:
-            return np.asarray(low * (high / low) ** unit)
-        return np.asarray(low + (high - low) * unit)
-    return np.asarray(np.clip(values, low if low != 0 else -np.inf, high))
-
-
-def _space_filling(n_points: int, n_dimensions: int) -> FloatArray:
-    """Additive recurrence with the generalised golden ratio (Roberts' R_d sequence)."""
-    ratio = 2.0
-    for _ in range(60):  # the fixed point of x^(d+1) = x + 1
-        ratio = (1 + ratio) ** (1 / (n_dimensions + 1))
-    steps = ratio ** -np.arange(1.0, n_dimensions + 1)
-    return np.asarray((0.5 + np.arange(1, n_points + 1)[:, None] * steps) % 1.0)
-
-
-def _ranks(points: FloatArray) -> FloatArray:
-    """Each coordinate as its rank among the distinct values, scaled to [0, 1]."""
-    ranks = np.empty_like(points)
-    for k in range(points.shape[1]):
-        values, places = np.unique(points[:, k], return_inverse=True)
-        ranks[:, k] = places / max(1, len(values) - 1)
-    return ranks
