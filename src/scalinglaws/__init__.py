@@ -8,6 +8,7 @@ Converged: the optimum was reached, and different starting points agree on it.
 """
 
 from scalinglaws import datasets as datasets
+from scalinglaws.core.catalogue import Laws as Laws
 from scalinglaws.core.law import Law as Law
 from scalinglaws.errors import ConvergenceWarning as ConvergenceWarning
 from scalinglaws.errors import DataError as DataError
@@ -22,12 +23,16 @@ from scalinglaws.errors import ScalingLawError as ScalingLawError
 from scalinglaws.errors import ScalingLawWarning as ScalingLawWarning
 from scalinglaws.fitting.fit import fit as fit
 from scalinglaws.fitting.prediction import Prediction as Prediction
+from scalinglaws.fitting.published import Published as Published
+from scalinglaws.fitting.published import published as published
 from scalinglaws.fitting.result import Fit as Fit
 from scalinglaws.fitting.result import load as load
 from scalinglaws.fitting.status import Status as Status
 from scalinglaws.readers import read_runs as read_runs
 
 __version__ = "0.1.0"
+
+laws = Laws()
 
 __all__ = [
     "ConvergenceWarning",
@@ -41,12 +46,16 @@ __all__ = [
     "IdentifiabilityWarning",
     "LackOfFitWarning",
     "Law",
+    "Laws",
     "Prediction",
+    "Published",
     "ScalingLawError",
     "ScalingLawWarning",
     "Status",
     "datasets",
     "fit",
+    "laws",
     "load",
+    "published",
     "read_runs",
 ]

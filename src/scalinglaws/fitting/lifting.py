@@ -29,12 +29,12 @@ def lifted_starts(problem: Problem, theta: FloatArray, free: BoolArray) -> Candi
     """
     law, columns, y, fixed = problem.law, problem.columns, problem.y, problem.fixed
     names = law.parameter_names
+    smallest = np.abs(y).min()  # a level may be negative
     parameters = {p.name: p for p in law.parameters}
     values = dict(zip(names, theta, strict=True))
     new_theta: list[FloatArray] = []
     new_free: list[BoolArray] = []
-    terms = law.separation
-    for term in terms.terms if terms.outer == ONE else ():
+    for term in law.separation.terms if law.separation.is_plain else ():
         parameter = parameters.get(term.coefficient or "")
         if parameter is None or parameter.name in fixed or term.log_rest is None:
             continue
@@ -44,14 +44,17 @@ def lifted_starts(problem: Problem, theta: FloatArray, free: BoolArray) -> Candi
         idle = [n for n in exponents if not free[names.index(n)]]
         for sizes in itertools.product(*(_lift_values(parameters[n]) for n in idle)):
             trial = {**values, **fixed, **dict(zip(idle, sizes, strict=True))}
-            rest = np.broadcast_to(evaluate(term.log_rest, {**trial, **columns}), y.shape)
-            if values[parameter.name] + rest.max() > np.log(y.min()) + np.log(_AT_WORK):
+            with np.errstate(all="ignore"):
+                rest = np.broadcast_to(evaluate(term.log_rest, {**trial, **columns}), y.shape)
+            if not np.isfinite(rest).all():
+                continue
+            if values[parameter.name] + rest.max() > np.log(_AT_WORK * smallest):
                 continue  # it is at work already
             for share in _LIFTS:
                 point = theta.copy()
                 for name, size in zip(idle, sizes, strict=True):
                     point[names.index(name)] = size
-                point[names.index(parameter.name)] = np.log(share * y.min()) - rest.max()
+                point[names.index(parameter.name)] = np.log(share * smallest) - rest.max()
                 moving = free.copy()
                 moving[[names.index(n) for n in (parameter.name, *idle)]] = True
                 new_theta.append(point)
