@@ -100,8 +100,9 @@ def test_laws_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     """With formula and reference."""
     assert main(["laws"]) == 0
     out = capsys.readouterr().out
-    assert "chinchilla   E + A/N**alpha + B/D**beta" in out
-    assert "arXiv:2001.08361" in out
+    assert "chinchilla            loss ~ E + A/N**alpha + B/D**beta" in out
+    assert main(["laws", "kaplan"]) == 0
+    assert "arXiv:2001.08361" in capsys.readouterr().out
 
 
 def test_no_verb_prints_the_help(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import importlib.util
 import re
 import warnings
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 import scalinglaws as sl
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = ["README.md", "docs/tutorial.md", "docs/how-to.md"]
+DOCUMENTS = ["README.md", "docs/tutorial.md", "docs/how-to.md", "docs/laws.md"]
 _BLOCK = re.compile(r"^```(python|pycon)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -39,6 +40,20 @@ def test_links_to_files_exist(name: str) -> None:
     file = ROOT / name
     for target in re.findall(r"\]\(([^)#:]+)\)", file.read_text(encoding="utf-8")):
         assert (file.parent / target).exists(), target
+
+
+def test_the_reference_of_the_laws_is_current() -> None:
+    """docs/laws.md is what docs/make_laws.py writes, and every law has its picture."""
+    path = ROOT / "docs" / "make_laws.py"
+    specification = importlib.util.spec_from_file_location("make_laws", path)
+    assert specification is not None
+    assert specification.loader is not None
+    make_laws = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(make_laws)
+
+    assert (ROOT / "docs" / "laws.md").read_text(encoding="utf-8") == make_laws.page()
+    pictures = {file.stem for file in (ROOT / "docs" / "images" / "laws").glob("*.png")}
+    assert pictures == set(sl.laws)
 
 
 def test_the_notebook_runs(monkeypatch: pytest.MonkeyPatch) -> None:

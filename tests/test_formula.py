@@ -105,7 +105,7 @@ def test_a_law_must_be_text() -> None:
         ("alpha_N*sqrt(D)", r"\alpha_{N} \, \sqrt{D}"),
         ("-a**2", r"-a^{2}"),
         ("(-a)**2", r"\left(-a\right)^{2}"),
-        ("1e21*exp(-k)", r"1 \times 10^{21} \, \exp\left(-k\right)"),
+        ("1e21*exp(-k)", r"10^{21} \, \exp\left(-k\right)"),
         ("min(a, b)/2", r"\frac{\min\left(a, b\right)}{2}"),
         ("log10(N)", r"\log_{10}\left(N\right)"),
     ],

@@ -20,6 +20,12 @@ LAWS = [
     Law("max(A/N, B/D) * abs(c - d*log1p(N)) - expm1(-e*log10(D))"),
     Law("p*sigmoid(k*log(N) - m) + arctan(w*D) + sin(u*D)*cos(v*N) + log2(N + z)"),
     Law("E + (A/N**(alpha/q) + B/D**(beta/q))**q"),
+    Law("E + smoothmax(A/N**alpha, B/D**beta, c, q)"),
+    Law("a + b*D**-c * smoothmax(1, D/d, f)**-e"),
+    Law("E + A/saturate(N, k*min(u, D), r)**alpha + B/saturate(D, p*N, s)"),
+    Law("exp(c + s*boxcox(N*d, g)) * D**-exp(p + q*boxcox(N, 0*r)) + r"),
+    Law("low + high*share(b*D**-c*N**d, strength + 0.3)"),
+    Law("low + high*share(b*D**-c*N**d, 2*strength + 1)"),
 ]
 
 

@@ -8,6 +8,7 @@ Converged: the optimum was reached, and different starting points agree on it.
 """
 
 from scalinglaws import datasets as datasets
+from scalinglaws.core.catalogue import Laws as Laws
 from scalinglaws.core.law import Law as Law
 from scalinglaws.errors import ConvergenceWarning as ConvergenceWarning
 from scalinglaws.errors import DataError as DataError
@@ -24,12 +25,16 @@ from scalinglaws.fitting.fit import fit as fit
 from scalinglaws.fitting.many import Fits as Fits
 from scalinglaws.fitting.many import fit_each as fit_each
 from scalinglaws.fitting.prediction import Prediction as Prediction
+from scalinglaws.fitting.published import Published as Published
+from scalinglaws.fitting.published import published as published
 from scalinglaws.fitting.result import Fit as Fit
 from scalinglaws.fitting.result import load as load
 from scalinglaws.fitting.status import Status as Status
 from scalinglaws.readers import read_runs as read_runs
 
 __version__ = "0.1.0"
+
+laws = Laws()
 
 __all__ = [
     "ConvergenceWarning",
@@ -44,13 +49,17 @@ __all__ = [
     "IdentifiabilityWarning",
     "LackOfFitWarning",
     "Law",
+    "Laws",
     "Prediction",
+    "Published",
     "ScalingLawError",
     "ScalingLawWarning",
     "Status",
     "datasets",
     "fit",
     "fit_each",
+    "laws",
     "load",
+    "published",
     "read_runs",
 ]

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import scalinglaws
-from scalinglaws.core import catalogue
 from scalinglaws.errors import ScalingLawError, ScalingLawWarning
 from scalinglaws.fitting import storage
 from scalinglaws.fitting.arguments import METHODS
@@ -132,7 +131,11 @@ def _add_predict(verbs: Any) -> None:
 
 
 def _add_laws(verbs: Any) -> None:
-    laws = verbs.add_parser("laws", help="list the named laws")
+    laws = verbs.add_parser("laws", help="list the named laws, or all that is known of one")
+    laws.add_argument("name", nargs="?", help="a law, such as gadre")
+    laws.add_argument("--search", default="", metavar="TEXT", help="only laws that say this")
+    laws.add_argument("--variable", metavar="D", help="only laws with this variable")
+    laws.add_argument("--topic", help="only laws of this topic")
     laws.set_defaults(verb=_laws)
 
 
@@ -186,10 +189,15 @@ def _predict(options: argparse.Namespace) -> int:
     return OK
 
 
-def _laws(_: argparse.Namespace) -> int:
-    for name in catalogue.NAMES:
-        law = catalogue.named(name)
-        print(f"{name:<12} {law.formula}\n{'':<12} {law.description} {law.reference}".rstrip())
+def _laws(options: argparse.Namespace) -> int:
+    laws = scalinglaws.laws
+    if options.name is not None:
+        print(laws.about(options.name))
+        return OK
+    found = laws.search(options.search, variable=options.variable, topic=options.topic)
+    if not found:
+        raise ValueError("No law matches; the topics are " + ", ".join(laws.topics) + ".")
+    print(found)
     return OK
 
 

@@ -213,18 +213,23 @@ def is_positive(expression: Expression) -> bool:
             return value > 0
         case Name():
             return True
-        case Apply("+" | "*" | "/" | "min" | "max", arguments):
+        case Apply("+" | "*" | "/" | "min" | "max" | "smoothmax" | "saturate", arguments):
             return all(is_positive(a) for a in arguments)
         case Apply("**", (base, _)):
             return is_positive(base)
-        case Apply("exp", _):
+        case Apply("exp" | "sigmoid" | "share", _):
             return True
         case Apply("sqrt", (u,)):
             return is_positive(u)
     return False
 
 
+def is_whole(exponent: Expression) -> bool:
+    """A power that negative bases have too."""
+    return isinstance(exponent, Number) and exponent.value == int(exponent.value)
+
+
 def is_positive_factor(base: Expression, exponent: Expression, parameters: Collection[str]) -> bool:
     """A base under a power must be positive anyway, such as log(D) in ``log(D)**b``."""
-    powered = exponent != ONE and not depends_on(base, parameters)
+    powered = exponent != ONE and not (depends_on(base, parameters) and is_whole(exponent))
     return base == EULER or is_positive(base) or powered

@@ -11,10 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-# Real in ordinary use; complex when a test takes a complex step.
-Array = npt.NDArray[Any]
+from scalinglaws.core.functions import FUNCTIONS_OF_SEVERAL, Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +121,7 @@ UNARY: Mapping[str, UnaryFunction] = {
 }
 
 VARIADIC = ("min", "max")
-FUNCTIONS = (*(name for name in UNARY if name != "neg"), *VARIADIC)
+FUNCTIONS = (*(name for name in UNARY if name != "neg"), *VARIADIC, *FUNCTIONS_OF_SEVERAL)
 
 
 def names_in(expression: Expression) -> list[str]:
@@ -172,6 +170,8 @@ def evaluate(expression: Expression, values: Mapping[str, Any]) -> Any:
             for other in arguments[1:]:
                 result = np.where(first_wins(which, result, other), result, other)
             return result
+        case name if name in FUNCTIONS_OF_SEVERAL:
+            return FUNCTIONS_OF_SEVERAL[name].value(*(np.asarray(a) * 1.0 for a in arguments))
         case name:
             return UNARY[name].value(np.asarray(arguments[0]))
 

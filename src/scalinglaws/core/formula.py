@@ -20,6 +20,7 @@ from scalinglaws.core.expression import (
     Name,
     Number,
 )
+from scalinglaws.core.functions import FUNCTIONS_OF_SEVERAL
 from scalinglaws.errors import FormulaError
 
 _OPERATORS: dict[type[ast.operator], str] = {
@@ -201,3 +202,8 @@ class _Reader:
             raise self._error(place, f"'{name}' takes one argument, not {n_arguments}")
         if name in VARIADIC and n_arguments < 2:
             raise self._error(place, f"'{name}' takes two or more arguments")
+        several = FUNCTIONS_OF_SEVERAL.get(name)
+        if several and not several.fewest <= n_arguments <= several.most:
+            raise self._error(
+                place, f"'{name}' is written {several.signature}; it got {n_arguments} arguments"
+            )

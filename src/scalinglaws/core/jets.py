@@ -7,7 +7,7 @@ of a parameter with respect to itself is the number 1.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,8 +21,7 @@ from scalinglaws.core.expression import (
     first_wins,
     power,
 )
-
-Pair = tuple[int, int]
+from scalinglaws.core.functions import FUNCTIONS_OF_SEVERAL, Pair, Partials
 
 
 @dataclass(slots=True)
@@ -62,13 +61,26 @@ def differentiate(expression: Expression, values: Mapping[str, Jet]) -> Jet:
             for other in arguments[1:]:
                 result = _choose(first_wins(which, result.value, other.value), result, other)
             return result
+        case name if name in FUNCTIONS_OF_SEVERAL:
+            return _function_of_several(name, arguments)
         case name:
-            function = UNARY[name]
-            u = np.asarray(arguments[0].value)
-            f = function.value(u)
-            if arguments[0].is_constant:
-                return Jet(f)
-            return chain(arguments[0], f, function.first(u, f), function.second(u, f))
+            return _function_of_one(name, arguments[0])
+
+
+def _function_of_one(name: str, inner: Jet) -> Jet:
+    function, u = UNARY[name], np.asarray(inner.value)
+    f = function.value(u)
+    if inner.is_constant:
+        return Jet(f)
+    return chain(inner, f, function.first(u, f), function.second(u, f))
+
+
+def _function_of_several(name: str, arguments: Sequence[Jet]) -> Jet:
+    function = FUNCTIONS_OF_SEVERAL[name]
+    values = [np.asarray(argument.value) * 1.0 for argument in arguments]
+    if all(argument.is_constant for argument in arguments):
+        return Jet(function.value(*values))
+    return chain_several(arguments, function.partials(*values))
 
 
 def chain(inner: Jet, value: Any, first: Any, second: Any) -> Jet:
@@ -80,6 +92,26 @@ def chain(inner: Jet, value: Any, first: Any, second: Any) -> Jet:
         for j, du_j in items[place:]:
             _add_to(hessian, (i, j), bent * du_j)
     return Jet(value, {i: first * du for i, du in inner.gradient.items()}, hessian)
+
+
+def chain_several(inner: Sequence[Jet], outer: Partials) -> Jet:
+    """Jet of f(u, v, ...) from the jets of its arguments and its partial derivatives."""
+    gradient: dict[int, Any] = {}
+    hessian: dict[Pair, Any] = {}
+    for jet, slope in zip(inner, outer.first, strict=True):
+        for i, du in jet.gradient.items():
+            _add_to(gradient, i, slope * du)
+        for pair, h in jet.hessian.items():
+            _add_to(hessian, pair, slope * h)
+    for (a, b), curvature in outer.second.items():
+        for i, du in inner[a].gradient.items():
+            for j, dv in inner[b].gradient.items():
+                # f_ab stands for f_ba as well, and both orders of (i, j) are one entry
+                if a == b and i > j:
+                    continue
+                both = 2.0 if a != b and i == j else 1.0
+                _add_to(hessian, (min(i, j), max(i, j)), both * curvature * du * dv)
+    return Jet(outer.value, gradient, hessian)
 
 
 def _add_to(terms: dict[Any, Any], key: Any, term: Any) -> None:

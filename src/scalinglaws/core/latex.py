@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import reduce
+
 from scalinglaws.core.expression import UNARY, Apply, Expression, Name, Number
+from scalinglaws.core.functions import FUNCTIONS_OF_SEVERAL
 
 _GREEK = set(
     """alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi rho sigma tau
     upsilon phi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega""".split()
 )
+_SYMBOLS = {
+    "eps": r"\varepsilon",
+    "inf": r"\infty",
+    "star": r"\ast",
+    **{g: f"\\{g}" for g in _GREEK},
+}
 # How tightly an expression binds; a looser one inside a tighter one needs parentheses.
 _SUM, _PRODUCT, _NEGATIVE, _POWER, _ATOM = range(5)
 
@@ -27,8 +37,8 @@ def to_latex(expression: Expression) -> str:
 def name_to_latex(name: str) -> str:
     r"""``alpha_N`` becomes ``\alpha_{N}``, ``loss`` becomes ``\mathrm{loss}``."""
     stem, _, index = name.strip("_").partition("_")
-    if stem in _GREEK:
-        symbol = f"\\{stem}"
+    if stem in _SYMBOLS:
+        symbol = _SYMBOLS[stem]
     elif len(stem) == 1:
         symbol = stem
     else:
@@ -40,6 +50,8 @@ def _number(value: float) -> str:
     text = f"{value:.6g}"
     if "e" in text:
         mantissa, exponent = text.split("e")
+        if mantissa == "1":
+            return f"10^{{{int(exponent)}}}"
         return rf"{mantissa} \times 10^{{{int(exponent)}}}"
     return text
 
@@ -70,9 +82,33 @@ def _set(expression: Expression) -> tuple[str, int]:
         case Apply("min" | "max" as which, arguments):
             inner = ", ".join(_set(a)[0] for a in arguments)
             return rf"\{which}\left({inner}\right)", _ATOM
+        case Apply(function, arguments) if function in FUNCTIONS_OF_SEVERAL:
+            return _set_function(function, arguments)
         case Apply(function, (u,)):
             return UNARY[function].latex.format(_set(u)[0]), _ATOM
     raise AssertionError(expression)
+
+
+def _set_function(function: str, arguments: tuple[Expression, ...]) -> tuple[str, int]:
+    """A function of several arguments: written out where that is short, else by its name."""
+    match function, arguments:
+        case "smoothmax", (*terms, q):
+            return _set(Apply("**", (_power_sum(terms, q), q)))
+        case "boxcox", (x, curvature):
+            lifted = Apply("-", (Apply("**", (x, curvature)), Number(1.0)))
+            return _set(Apply("/", (lifted, curvature)))
+        case "saturate", (x, knee, room):
+            inside, index = rf"{_set(x)[0]};\, {_set(knee)[0]}", _set(room)[0]
+        case _, (x, parameter):
+            inside, index = _set(x)[0], _set(parameter)[0]
+    return rf"\mathrm{{{function}}}_{{{index}}}\left({inside}\right)", _ATOM
+
+
+def _power_sum(terms: Sequence[Expression], q: Expression) -> Expression:
+    """The sum of powers 1/q that a smooth maximum is a power of."""
+    inverse = Apply("/", (Number(1.0), q))
+    raised = [u if u == Number(1.0) else Apply("**", (u, inverse)) for u in terms]
+    return reduce(lambda u, v: Apply("+", (u, v)), raised)
 
 
 def _inside(expression: Expression, binding: int) -> str:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from scalinglaws.core.expression import evaluate, names_in
 from scalinglaws.core.formula import Formula, parse
+from scalinglaws.core.inversion import Inversion, find_inversion
 from scalinglaws.core.jets import Jet, differentiate
 from scalinglaws.core.latex import name_to_latex, to_latex
 from scalinglaws.core.roles import roles
@@ -68,7 +69,16 @@ class Law:
     formula : str
         For instance ``"loss ~ E + A/N**alpha + B/D**beta"``. The language has names, numbers,
         ``+ - * / **``, parentheses and the functions exp, log, log2, log10, log1p, expm1, sqrt,
-        abs, min, max, tanh, sigmoid, sin, cos, arctan. ``target ~`` may be left out.
+        abs, min, max, tanh, sigmoid, sin, cos, arctan, and
+
+        * ``smoothmax(u, v, ..., q)`` = (u^(1/q) + v^(1/q) + ...)^q, the sum at q = 1 and the
+          maximum as q goes to 0; with 1 as a term, a break,
+        * ``saturate(x, knee, room)``: x up to the knee, then exponentially towards
+          knee * (1 + room),
+        * ``share(z, strength)``: the t between 0 and 1 with t / (1 - t)^strength = z,
+        * ``boxcox(x, curvature)`` = (x^curvature - 1)/curvature, the logarithm at 0.
+
+        ``target ~`` may be left out.
     variables : sequence of str, optional
         Names that are columns of a table; all others are parameters. By default N, D and C.
     name : str, optional
@@ -157,6 +167,11 @@ class Law:
     def separation(self) -> Separation:
         """Which parameters the law is linear in once the others are known."""
         return separate(self.parsed.expression, self.parameter_names)
+
+    @cached_property
+    def inversion(self) -> Inversion | None:
+        """The part of the law that is linear once what stands around it is taken off, if any."""
+        return find_inversion(self.parsed.expression, self.parameter_names)
 
     @cached_property
     def parameter_names(self) -> tuple[str, ...]:

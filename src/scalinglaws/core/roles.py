@@ -7,14 +7,15 @@ from dataclasses import dataclass
 
 from scalinglaws.core.algebra import (
     EULER,
-    ONE,
     Product,
     affine,
     depends_on,
     is_positive_factor,
+    is_whole,
     products,
 )
 from scalinglaws.core.expression import Apply, Expression, Name, Number, evaluate, names_in, walk
+from scalinglaws.core.functions import FUNCTIONS_OF_SEVERAL
 from scalinglaws.core.structure import separate
 
 _UNBOUNDED = float("inf")
@@ -35,22 +36,16 @@ def roles(expression: Expression, parameters: Collection[str]) -> dict[str, Role
     """The role of each parameter.
 
     A coefficient or an offset is positive when every part of the law is a product of positive
-    things. An exponent that only makes terms decay in a sum, as in ``A/N**alpha``, is not negative;
-    exponents of variables in a sum are at most 10 in size.
+    things. A shape parameter is positive where only positive things can stand, such as d in
+    ``log(x/d)``. An exponent that only makes terms decay in a sum, as in ``A/N**alpha``, is not
+    negative; exponents of variables in a sum are at most 10 in size.
     """
     separation = separate(expression, parameters)
-    parts = [
-        part
-        for top in ([expression.arguments[0]] if separation.outer != ONE else [expression])  # type: ignore[union-attr]
-        for part in products(top, parameters)
-    ]
+    parts = products(separation.inner, parameters)
     in_exponents = _names_in_exponents(expression)
-    all_positive = all(
-        is_positive_factor(base, exponent, parameters)
-        for part in parts
-        for base, exponent in part.factors.items()
-    )
+    all_positive = all(_is_positive_product(part, parameters) for part in parts)
     slopes = _exponent_slopes(parts, parameters) if len(parts) > 1 else {}
+    inside = _positive_inside(expression, parameters)
     found: dict[str, Role] = {}
     for name in parameters:
         in_base = [p for p in parts if Name(name) in p.factors]
@@ -66,7 +61,9 @@ def roles(expression: Expression, parameters: Collection[str]) -> dict[str, Role
             kind = "offset" if alone and len(parts) > 1 else "coefficient"
             found[name] = Role(kind, all_positive, 0.0 if all_positive else -_UNBOUNDED, _UNBOUNDED)
         else:
-            found[name] = Role("shape", False, -_UNBOUNDED, _UNBOUNDED)
+            positive = name in inside
+            low = 0.0 if positive else -_UNBOUNDED
+            found[name] = Role("shape", positive, low, _UNBOUNDED)
     return found
 
 
@@ -92,6 +89,41 @@ def _names_in_exponents(expression: Expression) -> set[str]:
     return found
 
 
+def _positive_inside(expression: Expression, parameters: Collection[str]) -> set[str]:
+    """Parameters of products that stand where only positive things can, such as d in log(x/d)."""
+    found: set[str] = set()
+    for node in walk(expression):
+        slots: tuple[Expression, ...] = ()
+        match node:
+            case Apply("**", (base, exponent)) if not is_whole(exponent):
+                slots = (base,)
+            case Apply("log" | "log2" | "log10" | "sqrt", arguments):
+                slots = arguments
+            case Apply(function, arguments) if function in FUNCTIONS_OF_SEVERAL:
+                slots = arguments
+        for slot in slots:
+            found |= _positive_bases(slot, parameters)
+    return found
+
+
+def _positive_bases(slot: Expression, parameters: Collection[str]) -> set[str]:
+    """Names that a sum of positive products is made of, and the sums within it."""
+    parts = products(slot, parameters)
+    if not all(part.sign > 0 and _is_positive_product(part, parameters) for part in parts):
+        return set()
+    found: set[str] = set()
+    for base in (base for part in parts for base in part.factors):
+        if isinstance(base, Name):
+            found.add(base.name)
+        elif isinstance(base, Apply) and base.function == "+":
+            found |= _positive_bases(base, parameters)
+    return found
+
+
+def _is_positive_product(part: Product, parameters: Collection[str]) -> bool:
+    return all(is_positive_factor(base, e, parameters) for base, e in part.factors.items())
+
+
 def _exponent_slopes(parts: list[Product], parameters: Collection[str]) -> dict[str, list[float]]:
     """Exponents of variables, with the plain numbers that they are multiplied by."""
     slopes: dict[str, list[float]] = {}
@@ -113,11 +145,18 @@ def positive_variables(expression: Expression, variables: Collection[str]) -> se
     for node in walk(expression):
         match node:
             case Apply("**", (base, exponent)):
-                whole = isinstance(exponent, Number) and exponent.value == int(exponent.value)
-                if not whole or (isinstance(exponent, Number) and exponent.value < 0):
-                    found.update(names_in(base))
+                if not is_whole(exponent) or (isinstance(exponent, Number) and exponent.value < 0):
+                    found.update(_factors_of(base))
             case Apply("log" | "log2" | "log10" | "sqrt", (u,)):
-                found.update(names_in(u))
+                found.update(_factors_of(u))
             case Apply("/", (_, v)):
                 found.update(names_in(v) if isinstance(v, Name) else ())
     return found & set(variables)
+
+
+def _factors_of(expression: Expression) -> set[str]:
+    """Names that a product is made of; in a sum such as 1 - S the names are free."""
+    parts = products(expression, ())
+    if len(parts) > 1:
+        return set()
+    return {base.name for base in parts[0].factors if isinstance(base, Name)}

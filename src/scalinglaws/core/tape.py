@@ -16,11 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from scalinglaws.core.expression import UNARY, Expression, Name, Number, first_wins, power
+from scalinglaws.core.functions import Pair
 
 FloatArray = npt.NDArray[np.float64]
 # Rows share a value of shape (batch, 1); a known column has shape (rows,).
 Value = Any
-Pair = tuple[int, int]
 
 
 @dataclass(frozen=True)

@@ -103,11 +103,6 @@ def _describe_meaning(variable: str | None) -> str:
 
 
 def _variables_of(law: str, frame: pd.DataFrame, columns: Mapping[str, str]) -> list[str]:
-    unknown = [v for v in columns if v not in STANDARD_VARIABLES]
-    if unknown:
-        raise ValueError(
-            f"`columns` names {unknown[0]!r}, and the law {law!r} has the variables N, D and C."
-        )
     found = list(columns) or [v for v in STANDARD_VARIABLES if col.find_variable(frame, v)]
     if not found:
         raise DataError(

@@ -79,7 +79,7 @@ def fit(
     runs : DataFrame, object with ``to_pandas()``, or mapping of columns
         One row per run. Numbers may be text such as "7B" or "1,000,000".
     law : str or Law, default "power"
-        A name ("power", "power-floor", "chinchilla", "kaplan"), one line of maths such as
+        A name of the catalogue (``scalinglaws.laws``), one line of maths such as
         ``"loss ~ E + A/N**alpha"``, or a `Law`. In a line of maths, names that are columns (and
         N, D, C) are variables; all others are parameters. A name used twice is one parameter.
     y : str, optional
@@ -87,8 +87,8 @@ def fit(
         usual name, such as "loss" or "eval_loss". Any positive performance, rising or falling.
     columns : mapping of str to str, optional
         From the law's variables to the table's columns, such as ``{"N": "params"}``; by default
-        the usual names are looked for. With "power" and "power-floor" it also says which of
-        N, D and C are used; by default all that the table has.
+        the usual names are looked for. With "power" and "power-floor" it also says which
+        variables there are; by default those of N, D and C that the table has.
     method : {"auto", "log-linear", "nls"}
         "log-linear": least squares in logarithms, closed form, exact t intervals, for a law that
         is one product of powers. "nls": nonlinear least squares, for every law. "auto" takes the

@@ -36,7 +36,7 @@ _ROUNDING = 1e-9
 def vanished_terms(problem: Problem, theta: FloatArray, free: BoolArray) -> list[LinearTerm]:
     """Terms of a plain sum whose coefficient is at zero, or next to nothing in every run."""
     law, names = problem.law, problem.law.parameter_names
-    if law.separation.outer != ONE:
+    if not law.separation.is_plain:
         return []
     values = {**dict(zip(names, theta, strict=True)), **problem.fixed, **problem.columns}
     smallest = np.log(_AT_WORK * np.abs(problem.y).min())

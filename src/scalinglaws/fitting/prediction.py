@@ -93,7 +93,7 @@ def predict(
         columns = _checked(fit, _columns_of(fit, data))
         return at(fit, columns, level).to_frame(data.index)
     given = {**dict({} if data is None else data), **variables}
-    columns = {name: _values(name, value) for name, value in _named(fit, given).items()}
+    columns = {name: to_values(name, value) for name, value in _named(fit, given).items()}
     return at(fit, _checked(fit, columns), level)
 
 
@@ -231,7 +231,7 @@ def _named(fit: FitRecord, given: Mapping[str, Any]) -> dict[str, Any]:
             )
     missing = [v for v in fit.law.variables if v not in named]
     if missing == ["C"] and (ratio := constant_ratio(fit)) is not None:
-        named["C"] = ratio * _values("N", named["N"]) * _values("D", named["D"])
+        named["C"] = ratio * to_values("N", named["N"]) * to_values("D", named["D"])
         missing = []
     if missing:
         raise ValueError(
@@ -250,7 +250,14 @@ def constant_ratio(fit: FitRecord) -> float | None:
     return float(ratio[0]) if np.ptp(ratio) <= 1e-6 * ratio[0] else None
 
 
-def _values(name: str, value: Any) -> FloatArray:
+def to_values(name: str, value: Any) -> FloatArray:
+    """Numbers given as such or as text such as "7B".
+
+    Raises
+    ------
+    ValueError
+        If they are none.
+    """
     if isinstance(value, str):
         return np.asarray(parse_number(value))
     if isinstance(value, list | tuple) and any(isinstance(item, str) for item in value):

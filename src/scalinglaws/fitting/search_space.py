@@ -1,8 +1,8 @@
 """The parameters that must be searched over, and the points at which they are tried.
 
-Exponents have no units, so one grid serves every table; other parameters are tried around the size
-of what they are added to or measured in. One or two parameters get a product grid, more of them a
-space-filling set.
+Exponents have no units, so one grid serves every table; levels of the performance are tried on both
+sides of it, other parameters around the size of what they are added to or measured in. One or two
+parameters get a product grid, more of them a space-filling set.
 """
 
 from __future__ import annotations
@@ -25,8 +25,13 @@ _GRID_POINTS = {1: (32, 64, 256), 2: (16, 24, 48)}
 LARGEST_GRID = max(_GRID_POINTS)  # dimensions
 _SPACE_FILLING_POINTS = {3: (600, 1500, 6000)}
 _MANY_POINTS = (1000, 3000, 8000)
-# Distance between basins, in spacings of the points.
-_APART = 2.1
+# How far beyond what it is measured by a positive parameter is sought, as a factor.
+_REACH, _REACH_WITHOUT_UNIT = 100.0, 1e6
+# Distances of a level from the performances seen, relative to the nearest of them.
+_NEAREST_LEVEL, _FURTHEST_LEVEL = 1e-3, 10.0
+# Distance between basins: in spacings of the points, and at most as a share of the range, since
+# many dimensions have hardly two points on each axis.
+_APART, _MOST_APART = 2.1, 0.3
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,7 @@ class SearchSpace:
         minima = self._local_minima(loss)
         order = np.concatenate([order[minima[order]], order[~minima[order]]])
         unit = self.places / np.maximum(self.places.max(axis=0), 1)
-        apart = _APART / len(self.points) ** (1 / len(self.names))
+        apart = min(_APART / len(self.points) ** (1 / len(self.names)), _MOST_APART)
         taken: list[int] = []
         for place in order[: 100 * n_best]:
             distance = np.abs(unit[taken] - unit[place]).max(axis=1) if taken else np.ones(1)
@@ -94,38 +99,81 @@ class SearchSpace:
         return np.asarray((lower & below_some).ravel())
 
 
-def search_space(problem: Problem, names: Sequence[str], effort: int) -> SearchSpace:
-    """Points for the parameters `names`; denser ones for more effort: 0, 1 or 2."""
+def search_space(
+    problem: Problem, names: Sequence[str], effort: int, levels: Collection[str] = ()
+) -> SearchSpace:
+    """Points for the parameters `names`; denser ones for more effort: 0, 1 or 2.
+
+    Those of them that are `levels` of the performance are sought around it.
+    """
+
+    def axis(name: str, unit: FloatArray) -> FloatArray:
+        parameter = next(p for p in problem.law.parameters if p.name == name)
+        values = _levels(problem.y, unit) if name in levels else _values(problem, parameter, unit)
+        return _inside(values, parameter, unit)
+
     n = len(names)
     if n == 0:
         return SearchSpace((), np.zeros((1, 0)), np.zeros((1, 0), np.intp), ())
     if n in _GRID_POINTS:
         size = _GRID_POINTS[n][effort]
-        axes = [_axis(problem, name, np.linspace(0, 1, size)) for name in names]
+        axes = [axis(name, np.linspace(0, 1, size)) for name in names]
         points = np.stack([g.ravel() for g in np.meshgrid(*axes, indexing="ij")], axis=1)
         places = np.indices((size,) * n).reshape(n, -1).T
         return SearchSpace(tuple(names), points, places, (size,) * n)
     n_points = _SPACE_FILLING_POINTS.get(n, _MANY_POINTS)[effort]
     cube = _space_filling(n_points, n)
-    points = np.stack([_axis(problem, name, cube[:, k]) for k, name in enumerate(names)], axis=1)
-    return SearchSpace(tuple(names), points, points.argsort(axis=0).argsort(axis=0), None)
+    points = np.stack([axis(name, cube[:, k]) for k, name in enumerate(names)], axis=1)
+    places = points.argsort(axis=0).argsort(axis=0)
+    return SearchSpace(tuple(names), _balanced(problem, names, points), places, None)
 
 
-def _axis(problem: Problem, name: str, unit: FloatArray) -> FloatArray:
+def _balanced(problem: Problem, names: Sequence[str], points: FloatArray) -> FloatArray:
+    """Coefficients such as A in ``A/N**alpha`` in the unit that alpha gives them at each point."""
+    searched = dict(zip(names, points.T, strict=True))
+    with np.errstate(all="ignore"):
+        centre = {name: np.exp(np.log(x).mean()) for name, x in problem.columns.items()}
+    balanced = points.copy()
+    for node in walk(problem.law.parsed.expression):
+        match node:
+            case Apply("/" | "*" as operator, (Name(name), beside)) if name in searched:
+                parameter = next(p for p in problem.law.parameters if p.name == name)
+                needed = set(names_in(beside))
+                known = needed <= {*centre, *searched} and needed & set(searched)
+                if not known or not parameter.positive:
+                    continue
+                with np.errstate(all="ignore"):
+                    size = evaluate(beside, {**centre, **searched})
+                    values = searched[name] * size if operator == "/" else searched[name] / size
+                if np.isfinite(values).all():
+                    balanced[:, names.index(name)] = values.clip(parameter.lower, parameter.upper)
+    return balanced
+
+
+def _values(problem: Problem, parameter: Parameter, unit: FloatArray) -> FloatArray:
     """Map [0, 1] to the range in which a parameter is sought."""
-    parameter = next(p for p in problem.law.parameters if p.name == name)
-    size = _unit_of(problem, name)
+    smallest, largest = _span_of(problem, parameter.name)
+    size = np.sqrt(smallest * largest)
     if parameter.role == "exponent" and not parameter.positive:
-        values = size * _exponents(parameter, unit)
-    elif parameter.positive:
-        values = size * np.exp(np.log(1e6) * (2 * unit - 1))
-    else:
-        values = size * np.sinh(np.arcsinh(1e3) * (2 * unit - 1))
-    return _inside(values, parameter, unit)
+        return np.asarray(size * _exponents(parameter, unit))
+    if parameter.positive:
+        # far outside what it is measured by, a place or a shift does nothing
+        reach = _REACH if smallest < largest else _REACH_WITHOUT_UNIT
+        return np.asarray(smallest / reach * (largest / smallest * reach**2) ** unit)
+    return np.asarray(size * np.sinh(np.arcsinh(1e3) * (2 * unit - 1)))
 
 
-def _unit_of(problem: Problem, name: str) -> float:
-    """Size of what a parameter is added to or measured in; one where it has no unit."""
+def _levels(y: FloatArray, unit: FloatArray) -> FloatArray:
+    """Levels below and above all performances, the near ones dense."""
+    lowest, highest = y.min(), y.max()
+    side = 2 * unit - 1
+    distance = _NEAREST_LEVEL * (_FURTHEST_LEVEL / _NEAREST_LEVEL) ** np.abs(side)
+    below = lowest - abs(lowest) * np.minimum(distance, 1.0)
+    return np.asarray(np.where(side < 0, below, highest + abs(highest) * distance))
+
+
+def _span_of(problem: Problem, name: str) -> tuple[float, float]:
+    """Sizes of what a parameter is added to or measured in; one where it has no unit."""
     for node in walk(problem.law.parsed.expression):
         if not isinstance(node, Apply) or Name(name) not in node.arguments:
             continue
@@ -139,12 +187,11 @@ def _unit_of(problem: Problem, name: str) -> float:
         size = size[np.isfinite(size) & (size > 0)]
         if not size.size:
             continue
-        centre = float(np.exp(np.log(size).mean()))
         if node.function in ("+", "-", "/"):
-            return centre
+            return float(size.min()), float(size.max())
         if node.function == "*":
-            return 1.0 / centre
-    return 1.0
+            return float(1.0 / size.max()), float(1.0 / size.min())
+    return 1.0, 1.0
 
 
 def _exponents(parameter: Parameter, unit: FloatArray) -> FloatArray:

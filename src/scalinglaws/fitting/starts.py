@@ -2,7 +2,8 @@
 
 At each point searched the law is linear in its coefficients; they come from least squares on
 relative residuals, once for every set of coefficients that may be at work, the others being exactly
-zero. So a floor or a term that belongs at zero is a candidate like any other.
+zero. So a floor or a term that belongs at zero is a candidate like any other. A law that leaves
+fewer parameters to search over when it is solved from the inside out is searched in this way.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from scalinglaws.core.algebra import ONE
 from scalinglaws.core.expression import Expression, evaluate, names_in
+from scalinglaws.core.inversion import Inversion
 from scalinglaws.core.law import Parameter
-from scalinglaws.core.structure import LinearTerm
+from scalinglaws.core.structure import LinearTerm, log_affine_terms
+from scalinglaws.fitting.inverse_search import inverse_points
+from scalinglaws.fitting.linking import inner_target, law_of
 from scalinglaws.fitting.objective import BoolArray, FloatArray, IntArray
 from scalinglaws.fitting.problem import Problem
 from scalinglaws.fitting.search_space import LARGEST_GRID, SearchSpace, search_space
@@ -27,6 +30,7 @@ _MOST_ROWS = 2000  # of the table, for the search alone
 # Basins kept of the best solution at each point, of the whole law, and of each smaller one, at
 # effort 0, 1 and 2.
 _BASINS, _BASINS_OF_WHOLE, _BASINS_OF_SUBSET = (5, 4, 16), (0, 8, 32), (0, 3, 12)
+_BASINS_OF_INVERSE = (5, 8, 32)  # kept of a search from the inside out
 # Columns are multiplied all with all if that is at most so many products a point searched.
 _MOST_PRODUCTS = 64
 
@@ -56,9 +60,10 @@ def find_starts(problem: Problem, effort: int) -> Candidates:
     ----------
     effort : {0, 1, 2}
         At 0, the best set of coefficients at each point is followed; from 1 on every set is, since
-        what vanishes in least squares need not in a robust fit.
+        what vanishes in least squares need not in a robust fit. A law that is searched from the
+        inside out has all its terms at work at effort 0.
     """
-    rows = _sample(len(problem.y))
+    rows = _sample(problem.weights)
     if len(rows) < len(problem.y):
         problem = replace(
             problem,
@@ -72,15 +77,31 @@ def find_starts(problem: Problem, effort: int) -> Candidates:
 
 def can_be_exhaustive(problem: Problem) -> bool:
     """Whether so few parameters must be searched over that a grid covers them."""
-    searched = [p for p in problem.law.separation.searched if p not in problem.fixed]
-    return len(searched) <= LARGEST_GRID
+    inversion = _useful_inversion(problem)
+    searched = problem.law.separation.searched if inversion is None else inversion.searched
+    return len(set(searched) - set(problem.fixed)) <= LARGEST_GRID
 
 
-def _sample(n_rows: int) -> IntArray:
-    """Evenly spread rows: enough for a start, whatever the size of the table."""
-    if n_rows <= _MOST_ROWS:
-        return np.arange(n_rows)
-    return np.linspace(0, n_rows - 1, _MOST_ROWS).astype(np.intp)
+def _useful_inversion(problem: Problem) -> Inversion | None:
+    """How to solve the law from the inside out, where that leaves fewer to search over."""
+    law, inversion = problem.law, problem.law.inversion
+    if inversion is None:
+        return None
+    n_outer = len(set(inversion.searched) - set(problem.fixed))
+    n_searched = len(set(law.separation.searched) - set(problem.fixed))
+    if n_outer >= n_searched:
+        return None
+    # a sum of products is quick to search as it is
+    is_sum = log_affine_terms(law.parsed.expression, law.parameter_names) is not None
+    return None if is_sum else inversion
+
+
+def _sample(weights: FloatArray) -> IntArray:
+    """Evenly spread rows that count: enough for a start, whatever the size of the table."""
+    rows = np.flatnonzero(weights)
+    if len(rows) <= _MOST_ROWS:
+        return rows
+    return rows[np.linspace(0, len(rows) - 1, _MOST_ROWS).astype(np.intp)]
 
 
 @dataclass
@@ -132,6 +153,30 @@ class _Search:
 
     def candidates(self) -> Candidates:
         """Best basins of the full law, and of each law with some coefficients at zero."""
+        every = tuple(range(len(self.linear)))
+        found = [(theta, self._free(every)) for theta in self._inverted()]
+        subsets = self._subsets()
+        if found:
+            subsets = [s for s in subsets if s != every] if self.effort else []
+        if subsets:
+            found += self._separated(subsets)
+        p = len(self.names)
+        theta = np.array([point for point, _ in found]).reshape(-1, p)
+        free = np.array([moving for _, moving in found], dtype=np.bool_).reshape(-1, p)
+        return Candidates(theta, free)
+
+    def _inverted(self) -> list[FloatArray]:
+        """Working parameters found from the inside of the law out, all terms at work."""
+        inversion = _useful_inversion(self.problem)
+        if inversion is None:
+            return []
+        n_best = _BASINS_OF_INVERSE[self.effort]
+        points = inverse_points(self.problem, inversion, n_best, self.effort)
+        thetas = [np.array(list(map(self._working, self.names, point))) for point in points]
+        return [theta for theta in thetas if np.isfinite(theta).all()]
+
+    def _separated(self, subsets: Sequence[tuple[int, ...]]) -> list[tuple[FloatArray, BoolArray]]:
+        """The best points with these sets of terms at work, and what may move from there."""
         columns = [self._column(term) for term in self.linear]
         target = self._target()
         every = [*columns, target]
@@ -139,27 +184,22 @@ class _Search:
         for k, left in enumerate(every):
             for m in range(k + 1):
                 moments[:, k, m] = moments[:, m, k] = left.times(every[m])
-        subsets = self._subsets()
         solutions, losses = [], []
         for subset in subsets:
             solution, loss = self._solve(moments, subset)
-            if self.separation.outer != ONE:
+            if not self.separation.is_plain:
                 usable = np.isfinite(loss)
                 loss[usable] = self._true_loss(columns, target, solution, usable)
             solutions.append(solution)
             losses.append(loss)
-        theta, free = [], []
+        found = []
         for place, which in dict.fromkeys(self._chosen(subsets, np.array(losses))):
             shifts = [c.shift[c.of_point[place]] for c in columns]
             point = self._assemble(place, solutions[which][place], shifts, subsets[which])
             moving = self._free(subsets[which])
             if np.isfinite(np.where(moving, point, 0.0)).all():
-                theta.append(point)
-                free.append(moving)
-        p = len(self.names)
-        return Candidates(
-            np.array(theta).reshape(-1, p), np.array(free, dtype=np.bool_).reshape(-1, p)
-        )
+                found.append((point, moving))
+        return found
 
     def _chosen(
         self, subsets: Sequence[tuple[int, ...]], losses: FloatArray
@@ -191,15 +231,19 @@ class _Search:
         ]
         return found, of_point
 
-    def _size(self, outer: FloatArray, target: FloatArray) -> FloatArray:
-        """What makes residuals of the linear part those of log f, or of f, to first order."""
-        size = outer / target * self.root_weights
-        return size * self.y if self.problem.scale == "level" else size
+    def _linked(self, outer: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """What the sum of the terms should be, and the residual of the fit that a unit of it makes.
+
+        The latter is to first order; both broadcast to (distinct points, rows).
+        """
+        target, slope = inner_target(self.separation, self.y, outer)
+        size = slope if self.problem.scale == "level" else slope / self.y
+        return target, size * self.root_weights
 
     def _column(self, term: LinearTerm) -> _Column:
         expressions = [self.separation.outer, term.rest if term.log_rest is None else term.log_rest]
         (outer, rest), of_point = self._evaluate(expressions)
-        size = self._size(outer, self._inverted(outer))
+        _, size = self._linked(outer)
         shift = np.zeros(len(rest))
         if term.log_rest is not None and not np.isnan(rest).any():
             # N**-large underflows: taken at its largest, and the rest put into the coefficient
@@ -209,22 +253,17 @@ class _Search:
             (outer, rest), of_point = self._evaluate([self.separation.outer, term.rest])
         return _Column(term.sign * rest * size, of_point, shift)
 
-    def _inverted(self, outer: FloatArray) -> FloatArray:
-        """What the sum of the terms should be."""
-        return self.y ** (1.0 / outer) if self.separation.outer != ONE else self.y
-
     def _target(self) -> _Column:
         """The observations, less the terms that are fully known."""
         known = [t for t in self.separation.terms if t not in self.linear]
         expressions = [e for t in known for e in (t.rest, t.power)]
         (outer, *values), of_point = self._evaluate([self.separation.outer, *expressions])
-        wanted = self._inverted(outer)
+        wanted, size = self._linked(outer)
         remainder = np.broadcast_to(wanted, outer.shape)
         for place, term in enumerate(known):
             rest, power = values[2 * place], values[2 * place + 1]
             amplitude = 1.0 if term.coefficient is None else self._amplitude(term, power)
             remainder = remainder - term.sign * amplitude * rest
-        size = self._size(outer, wanted)
         return _Column(remainder * size, of_point, np.zeros(len(outer)))
 
     def _amplitude(self, term: LinearTerm, power: FloatArray) -> FloatArray:
@@ -248,11 +287,10 @@ class _Search:
             gap += solution[usable, k][:, None] * column.values[column.of_point[usable]]
         (outer,), of_point = self._evaluate([self.separation.outer])
         power = outer[of_point[usable], :1]
-        if self.problem.scale == "level":
-            ratio = 1 + gap / (power * self.y * self.root_weights)
-            residual = self.root_weights * self.y * (ratio**power - 1)
-        else:
-            residual = self.root_weights * power * np.log1p(gap / (power * self.root_weights))
+        wanted, size = self._linked(power)
+        fitted = law_of(self.separation, wanted + gap / size, power)
+        residual = fitted - self.y if self.problem.scale == "level" else np.log(fitted / self.y)
+        residual = residual * self.root_weights
         loss = np.einsum("gn,gn->g", residual, residual)
         return np.asarray(np.where(np.isfinite(loss), loss, np.inf))
 

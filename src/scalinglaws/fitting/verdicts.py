@@ -20,6 +20,7 @@ _NAMED_SHARE = 0.3
 _WRONG_WAY = 0.3  # rank correlation
 # Residuals in units of the robust scale, and the share of the runs up to which they are a few.
 _FAR_OFF, _MOST_FAR = 15.0, 0.1
+_ROUNDING = 1e-14  # of residuals, relative to their magnitude
 
 
 def verdicts(m: Measurement) -> list[Verdict]:
@@ -169,6 +170,7 @@ def _misfit(m: Measurement) -> str | None:
 def _outliers(m: Measurement) -> str | None:
     """Runs so far off that even a robust loss may follow them, where they sit at the edge."""
     scale = robust_scale(m.residuals, m.problem.weights, len(m.kept))
+    scale = max(scale, _ROUNDING * m.model.magnitude)
     far = np.flatnonzero(np.abs(m.residuals) > _FAR_OFF * scale)
     if not len(far) or len(far) > _MOST_FAR * m.table.n or m.spread.dof <= 0:
         return None

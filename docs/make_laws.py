@@ -1,0 +1,177 @@
+"""Write the reference of the laws and draw their shapes: ``python docs/make_laws.py``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+FOLDER = Path(__file__).parent
+sys.path.insert(0, str(FOLDER.parent))  # coefficients and designs are those of the tests
+
+from tests.catalogue_rows import ROWS, coefficients  # noqa: E402
+
+from scalinglaws.core.catalogue import GROUPS, Coefficients, Entry, Reference  # noqa: E402
+from scalinglaws.numerals import format_plain  # noqa: E402
+from scalinglaws.plotting.axes import log_axis  # noqa: E402
+
+PAGE, IMAGES = FOLDER / "laws.md", FOLDER / "images" / "laws"
+_HEADER = """\
+# The laws
+
+Written by `python docs/make_laws.py` from the catalogue; edit the rows in
+`src/scalinglaws/core/catalogue`, not this page.
+
+```pycon
+>>> import scalinglaws as sl
+>>> print(sl.laws["gadre"].formula)
+loss ~ E + (a*(D/N)**eta + b*(D/N)**-eta) / C**eta
+>>> list(sl.laws.search("vocabulary"))
+['tao']
+>>> print(sl.published["chinchilla/epoch2024"].predict(N="70B", D="1.4T").estimate.__round__(4))
+1.9739
+
+```
+
+`sl.laws.about("gadre")` tells all that is known of a law, in a terminal `scalinglaws laws gadre`;
+`sl.fit(runs, "gadre")` fits it. A law that is not here is one line of maths.
+
+## How to choose a law
+
+| you have | begin with | then try |
+|---|---|---|
+| losses of several sizes and token counts | `chinchilla` | `kaplan`, `outer-power` |
+| the same, few runs | `gadre` (equal exponents) | `chinchilla` |
+| the same, a hundred runs and more | `chinchilla` | `farseer` |
+| tokens repeated over epochs | `muennighoff` | |
+| one curve of loss against data, steps or compute | `m2` | `m1` if it does not bend |
+| the same, with a knee | `bnsl` | `bnsl-2` |
+| the same, from chance level on | `m4` | `scalerl` for rewards |
+| accuracy of a task, and the loss | `accuracy-sigmoid`, floor fixed | `accuracy-cloglog` |
+| error over many tasks, and the loss | `gadre-error` | |
+| loss on two data sets | `loss-to-loss` | |
+| experts | `clark` (at one token count), `abnar` | `krajewski`, `ludziejewski` |
+| bits | `kumar` in training, `kumar-ptq` or `ouyang` after it | |
+| fine-tuning sets of several sizes | `lin` | `zhang` where the model varies too |
+| reward against compute of reinforcement learning | `scalerl` | |
+| solved share against samples | `pass-at-k` | |
+| best learning rates or batch sizes | `power` in N and D | or `steplaw-lr`, `steplaw-batch` |
+
+Fewer coefficients first: a law earns each further one on runs that it was not fitted to. A floor,
+an outer power and a break each need runs on both sides of what they describe; where the runs do
+not have them the fit says so, and the simpler law is the better one.
+
+In pictures the curves are the law at the coefficients of the first published set, or typical ones
+where none is published; dark to light is from the smallest to the largest value of the variable
+named.
+"""
+
+
+# The variable along the axis, where it is not D or the first.
+_ALONG = {"busbridge-student": "L_T"}
+
+
+def page() -> str:
+    """The whole page."""
+    parts = [_HEADER]
+    for title, entries in GROUPS.items():
+        parts.append(f"## {title}\n")
+        parts += [section(entry) for entry in entries]
+    return "\n".join(parts)
+
+
+def section(entry: Entry) -> str:
+    """One law."""
+    lines = [
+        f"### {entry.name}",
+        "",
+        f'<img src="images/laws/{entry.name}.png" width="240" align="right" alt="its shape">',
+        "",
+        f"{entry.summary} {_linked(entry.reference)}.",
+        "",
+        "```math",
+        entry.law.latex,
+        "```",
+        "",
+        f"`{entry.formula}`",
+        "",
+    ]
+    lines += [f"* `{name}`: {meaning}" for name, meaning in entry.variables.items()]
+    lines += [f"* `{name}`: {meaning}" for name, meaning in entry.parameters.items()]
+    if entry.traps:
+        lines.append(f"* Mind: {entry.traps}")
+    if entry.aliases:
+        lines.append("* Also called " + ", ".join(f"`{a}`" for a in entry.aliases) + ".")
+    if entry.published:
+        lines += ["", "| published as | coefficients | what was fitted | checked |"]
+        lines += ["|---|---|---|---|"]
+        lines += [_published_row(entry, c) for c in entry.published]
+    return "\n".join([*lines, "", '<br clear="right">', ""])
+
+
+def _published_row(entry: Entry, c: Coefficients) -> str:
+    values = ", ".join(f"{k} = {format_plain(v, 7)}" for k, v in c.values.items())
+    source = "" if c.reference is None else f"{_linked(c.reference)}: "
+    about = "; ".join(text for text in (c.data, c.method, c.counting) if text)
+    note = f". {c.note}" if c.note else ""
+    return f"| `{entry.name}/{c.name}` | {values} | {source}{about}{note} | {c.verified} |"
+
+
+def _linked(reference: Reference) -> str:
+    if not reference.arxiv:
+        return str(reference)
+    return f"[{reference}](https://arxiv.org/abs/{reference.arxiv})"
+
+
+def draw(entry: Entry, ax: Axes) -> None:
+    """The law along one variable, at a few levels of a second one."""
+    table, values = ROWS[entry.name].table(), coefficients(entry.name)
+    x = _ALONG.get(entry.name, "D" if "D" in entry.variables else next(iter(entry.variables)))
+    # the law's own variable tells more than N, D or C
+    others = sorted((v for v in entry.variables if v != x), key=lambda v: v in ("N", "D", "C"))
+    middle = {v: float(np.exp(np.log(np.maximum(table[v], 1e-12)).mean())) for v in others}
+    linear = table[x].min() <= 0 or table[x].max() < 10 * table[x].min()
+    span = (np.linspace if linear else np.geomspace)(table[x].min(), table[x].max(), 200)
+    by = others[0] if others else None
+    levels = (
+        np.quantile(table[by].unique(), [0, 1 / 3, 2 / 3, 1], method="nearest") if by else [None]
+    )
+    lowest, highest = np.inf, -np.inf
+    for place, level in enumerate(levels):
+        at = {**middle, x: span, **({by: level} if by else {})}
+        if entry.name == "ye":
+            at["r_2"] = 1 - span
+        if {"N", "D", "C"} <= set(at):
+            at["C"] = 6 * at["N"] * at["D"]
+        y = np.broadcast_to(entry.law.value(values, at), span.shape)
+        lowest, highest = min(lowest, y.min()), max(highest, y.max())
+        ax.plot(span, y, color=mpl.colormaps["viridis"](0.88 * place / max(1, len(levels) - 1)))
+        if entry.name == "ye":
+            break
+    if not linear:
+        log_axis(ax.xaxis, x, float(span[0]), float(span[-1]))
+    if lowest > 0 and highest > 3 * lowest:
+        log_axis(ax.yaxis, None, 0.93 * lowest, 1.07 * highest)
+    ax.set_xlabel(x)
+    ax.set_ylabel(entry.law.target or "performance")
+    if by and entry.name != "ye":
+        ax.set_title(f"by {by}", fontsize=8)
+    ax.spines[["top", "right"]].set_visible(False)
+
+
+def main() -> None:
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    with mpl.rc_context({"font.size": 8, "lines.linewidth": 1.4}):
+        for entry in (entry for entries in GROUPS.values() for entry in entries):
+            figure = Figure(figsize=(2.6, 1.8), layout="constrained")
+            draw(entry, figure.subplots())
+            figure.savefig(IMAGES / f"{entry.name}.png", dpi=100)
+    PAGE.write_text(page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,197 @@
+"""Mixtures of experts, sparse weights and low precision."""
+
+from __future__ import annotations
+
+from scalinglaws.core.catalogue.entry import (
+    DECAY,
+    NOT_NEGATIVE,
+    Coefficients,
+    Entry,
+    Reference,
+)
+
+_READ = "read in the paper, second hand"
+_INF = float("inf")
+_EXPERTS = "1/(1/(n_exp - 1 + 1/(1/E_start - 1/E_max)) + 1/E_max)"
+_SATURATION = {"E_start": "effective experts of a dense model", "E_max": "most effective experts"}
+
+ENTRIES = (
+    Entry(
+        name="clark",
+        aliases=("routed-experts",),
+        formula=f"loss ~ 10**(d + a*log10(N) + (b + c*log10(N))*log10({_EXPERTS}))",
+        variables={"N": "parameters seen by a token", "n_exp": "experts"},
+        summary="Loss of routed models: a power of size and of experts, with an interaction.",
+        reference=Reference("Clark et al.", 2022, "2202.01169"),
+        topics=("mixture of experts", "loss"),
+        traps="All runs saw 130B tokens. E_start and E_max are weakly determined; more experts "
+        "help only below 10**(-b/c) parameters.",
+        parameters=_SATURATION,
+        bounds={"E_start": (1.0, 1e4), "E_max": (1.0, 1e6)},
+        published=tuple(
+            Coefficients(
+                name,
+                {"d": d, "a": a, "b": b, "c": c, "E_start": start, "E_max": most},
+                data="routed language models at 130B tokens",
+                verified=_READ,
+            )
+            for name, a, b, c, d, start, most in (
+                ("s-base", -0.082, -0.108, 0.009, 1.104, 1.847, 314.478),
+                ("rl-r", -0.083, -0.126, 0.012, 1.111, 1.880, 469.982),
+                ("hash", -0.087, -0.136, 0.012, 1.157, 4.175, 477.741),
+            )
+        ),
+    ),
+    Entry(
+        name="krajewski",
+        aliases=("fine-grained-experts",),
+        formula="loss ~ c + (g/G**gamma + a)/N**alpha + b/D**beta",
+        variables={
+            "N": "parameters, experts included",
+            "D": "training tokens",
+            "G": "granularity: width of the dense layer over that of an expert",
+        },
+        summary="Finer experts lower the cost of a finite model.",
+        reference=Reference("Krajewski et al.", 2024, "2402.07871"),
+        topics=("mixture of experts", "loss"),
+        traps="Fitted at an expansion of 64; weight decay in the fit pulls the coefficients.",
+        bounds={"alpha": DECAY, "beta": DECAY, "gamma": DECAY},
+        published=(
+            Coefficients(
+                "krajewski2024",
+                {"c": 0.47, "g": 2.1, "gamma": 0.58, "a": 18.1, "alpha": 0.115, "b": 30.8,
+                 "beta": 0.147},
+                method="Huber loss of log residuals, delta 0.1, with weight decay",
+                verified=_READ,
+            ),
+        ),
+    ),
+    Entry(
+        name="abnar",
+        aliases=("sparse-experts",),
+        formula=(
+            "loss ~ e + a/N**alpha + b/D**beta + c/(1 - S)**lambda_ + d/((1 - S)**delta * N**gamma)"
+        ),
+        variables={
+            "N": "parameters, inactive ones included",
+            "D": "training tokens",
+            "S": "share of experts that are inactive",
+        },
+        summary="Sparsity of experts as a term of its own and in interaction with size.",
+        reference=Reference("Abnar et al.", 2025, "2501.12370"),
+        topics=("mixture of experts", "sparsity", "loss"),
+        traps="Explains 99 % of the variance of the fitted runs and 68 % at the sparsity kept out "
+        "(0.98): do not extrapolate in S.",
+        bounds={"alpha": DECAY, "beta": DECAY, "gamma": (-10.0, 10.0), "delta": (-10.0, 10.0),
+                "lambda_": (-10.0, 10.0)},
+        published=(
+            Coefficients(
+                "abnar2025",
+                {"e": 0.94, "a": 16612.50, "alpha": 0.5962, "b": 5455.67, "beta": 0.3954,
+                 "c": 0.4598, "lambda_": -0.1666, "d": 17.26, "delta": 0.1603, "gamma": 0.1595},
+                method="Huber loss of log residuals, delta 1e-3",
+                verified=_READ + "; the same ten numbers appear in an independent code file",
+            ),
+        ),
+    ),
+    Entry(
+        name="ludziejewski",
+        aliases=("joint-experts",),
+        formula=(
+            f"loss ~ c + a*N**alpha * exp((delta + gamma*log(N))*log({_EXPERTS})) "
+            f"+ b*D**beta * exp((omega + zeta*log(D))*log({_EXPERTS}))"
+        ),
+        variables={"N": "active parameters", "D": "training tokens", "n_exp": "experts"},
+        summary="Experts change the exponents of size and of data.",
+        reference=Reference("Ludziejewski et al.", 2025, "2502.05172"),
+        topics=("mixture of experts", "loss", "compute-optimal"),
+        traps="Eleven parameters: E_start and E_max are best fixed.",
+        parameters=_SATURATION,
+        bounds={"alpha": (-10.0, 0.0), "beta": (-10.0, 0.0), "E_start": (1.0, 1e4),
+                "E_max": (1.0, 1e6)},
+    ),
+    Entry(
+        name="frantar",
+        aliases=("weight-sparsity",),
+        formula="loss ~ (a_S*(1 - S)**b_S + c_S)/N**b_N + (a_D/D)**b_D + c",
+        variables={
+            "N": "parameters that are not zero",
+            "D": "training tokens or examples",
+            "S": "share of weights that are zero",
+        },
+        summary="Sparse weights act as a factor on the cost of a finite model.",
+        reference=Reference("Frantar et al.", 2023, "2309.08520"),
+        topics=("sparsity", "loss"),
+        traps="N counts the weights that remain; sparsity was reached gradually in training.",
+        bounds={"b_S": (-10.0, 10.0), "b_N": DECAY, "b_D": DECAY, "a_D": NOT_NEGATIVE},
+    ),
+    Entry(
+        name="kumar",
+        aliases=("precision",),
+        formula="loss ~ E + A/(N*(1 - exp(-P/gamma)))**alpha + B/D**beta",
+        variables={
+            "N": "parameters",
+            "D": "training tokens",
+            "P": "precision of the weights in training [bits]",
+        },
+        summary="Low precision in training acts as fewer parameters.",
+        reference=Reference("Kumar et al.", 2024, "2411.04330"),
+        topics=("precision", "quantisation", "loss"),
+        traps="One factor for each of weights, activations and cache in the paper; with one "
+        "precision for all, one factor stands for their product.",
+        parameters={"gamma": "sensitivity to precision [bits]"},
+        bounds={"alpha": DECAY, "beta": DECAY, "gamma": (1e-3, 1e3), "A": NOT_NEGATIVE,
+                "B": NOT_NEGATIVE, "E": NOT_NEGATIVE},
+    ),
+    Entry(
+        name="kumar-ptq",
+        aliases=("quantisation",),
+        formula="delta ~ C_T * D**gamma_D / N**gamma_N * exp(-P/gamma_post)",
+        variables={
+            "N": "parameters",
+            "D": "training tokens",
+            "P": "precision after training [bits]",
+        },
+        summary="Loss added by quantising after training: more data make a model more fragile.",
+        reference=Reference("Kumar et al.", 2024, "2411.04330"),
+        topics=("precision", "quantisation", "loss"),
+        traps="The performance is the loss added, which must be positive.",
+        bounds={"gamma_post": (1e-3, 1e3)},
+    ),
+    Entry(
+        name="ouyang",
+        aliases=("low-bit-quantisation",),
+        formula="delta ~ k * D**beta / (N**alpha * P**gamma)",
+        variables={
+            "N": "parameters",
+            "D": "training tokens",
+            "P": "precision after training [bits]",
+        },
+        summary="Loss added by low-bit quantisation, as powers of data, size and bits.",
+        reference=Reference("Ouyang et al.", 2024, "2411.17691"),
+        topics=("precision", "quantisation", "loss", "power law"),
+        traps="The performance is the loss added, which must be positive.",
+        published=(
+            Coefficients(
+                "gptq-pythia",
+                {"k": 0.017, "beta": 0.5251, "alpha": 0.2261, "gamma": 5.4967},
+                data="Pythia models quantised by GPTQ",
+                verified="read in the paper",
+            ),
+        ),
+    ),
+    Entry(
+        name="chen-qat",
+        aliases=("quantisation-aware",),
+        formula="delta ~ k * D**gamma_D * log2(G)**gamma_G / N**gamma_N",
+        variables={
+            "N": "parameters",
+            "D": "training tokens",
+            "G": "weights that share a scale (group size)",
+        },
+        summary="Loss added by quantisation-aware training.",
+        reference=Reference("Chen et al.", 2025, "2505.14302"),
+        topics=("precision", "quantisation", "loss", "power law"),
+        traps="The performance is the loss added, which must be positive.",
+    ),
+)  # fmt: skip

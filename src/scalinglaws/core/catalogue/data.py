@@ -1,0 +1,131 @@
+"""Limited, borrowed and mixed data: repetition, transfer, fine-tuning, mixtures."""
+
+from __future__ import annotations
+
+from math import exp
+
+from scalinglaws.core.catalogue.entry import (
+    DECAY,
+    NOT_NEGATIVE,
+    Coefficients,
+    Entry,
+    Reference,
+)
+
+_READ = "read in the paper, second hand"
+_HERNANDEZ = Reference("Hernandez et al.", 2021, "2102.01293")
+MOST_DOMAINS = 9
+
+
+def ye(n_domains: int) -> Entry:
+    """The exponential mixing law for so many domains."""
+    domains = range(1, n_domains + 1)
+    exponent = " + ".join(f"t_{k}*r_{k}" for k in domains)
+    return Entry(
+        name="ye" if n_domains == 2 else f"ye-{n_domains}",
+        aliases=("data-mixing", "ye-2") if n_domains == 2 else (),
+        formula=f"loss ~ c + exp({exponent})",
+        variables={f"r_{k}": f"share of domain {k} in the training data" for k in domains},
+        summary="Validation loss of one domain as an exponential of the training mixture.",
+        reference=Reference("Ye et al.", 2024, "2403.16952"),
+        topics=("data mixture", "loss"),
+        traps="The shares add up to one, which is why there is no amplitude beside the t_j: it "
+        "could be absorbed in them.",
+        bounds={f"t_{k}": (-100.0, 100.0) for k in domains},
+    )
+
+
+ENTRIES = (
+    Entry(
+        name="muennighoff",
+        aliases=("data-constrained",),
+        formula=(
+            "loss ~ E + A/saturate(N, (A/B)**(1/alpha)*min(U, D), R_N)**alpha "
+            "+ B/saturate(D, U, R_D)**alpha"
+        ),
+        variables={
+            "N": "parameters",
+            "D": "training tokens, repeats included",
+            "U": "unique training tokens available",
+        },
+        summary="Repeated tokens and surplus parameters are worth less and less.",
+        reference=Reference("Muennighoff et al.", 2023, "2305.16264"),
+        topics=("language model", "loss", "data-constrained", "repetition"),
+        traps="It cannot rise with repetition, as losses do after very many epochs; the authors "
+        "left such runs out. Fit E, A, B and alpha on runs of one epoch first and fix them.",
+        parameters={
+            "R_D": "epochs beyond the first at which repeats have lost 63 % of their worth",
+            "R_N": "the same for parameters beyond those optimal for U",
+        },
+        bounds={"alpha": DECAY},
+        published=(
+            Coefficients(
+                "muennighoff2023",
+                {"E": exp(0.6254804), "A": exp(6.255414), "B": exp(7.3049974),
+                 "alpha": 0.3526596, "R_N": 5.309743, "R_D": 15.387756},
+                data="54 single-epoch runs, then 182 runs with repeats, on C4",
+                method="two steps, Huber loss of log residuals, delta 1e-3",
+                verified="read in the authors' notebook (log A 6.255414, log B 7.3049974, log E "
+                "0.6254804)",
+                note="Many losses of the released table lie about 8 % above it.",
+            ),
+        ),
+    ),
+    Entry(
+        name="hernandez",
+        aliases=("transfer",),
+        formula="D_T ~ k * D_F**alpha * N**beta",
+        variables={"D_F": "fine-tuning data [characters]", "N": "parameters without embeddings"},
+        summary="Data that pre-training is worth, as a power of fine-tuning data and model size.",
+        reference=_HERNANDEZ,
+        topics=("transfer", "fine-tuning", "power law"),
+        traps="Data are counted in characters.",
+        published=(
+            Coefficients(
+                "text-to-python", {"k": 1.9e4, "alpha": 0.18, "beta": 0.38}, verified=_READ,
+                data="text to Python",
+            ),
+            Coefficients(
+                "text-and-code-to-python", {"k": 2.1e5, "alpha": 0.096, "beta": 0.38},
+                verified=_READ, data="half text, half code other than Python, to Python",
+            ),
+        ),
+    ),
+    Entry(
+        name="hernandez-loss",
+        formula="loss ~ ((N_c/N)**(alpha_N/alpha_D) + D_c/(k * D_F**alpha * N**beta))**alpha_D",
+        variables={"D_F": "fine-tuning data [characters]", "N": "parameters without embeddings"},
+        summary="Kaplan's loss with the data that pre-training is worth.",
+        reference=_HERNANDEZ,
+        topics=("transfer", "fine-tuning", "loss"),
+        traps="D_c and k enter as a quotient: fix one of them.",
+        bounds={"alpha_N": NOT_NEGATIVE, "alpha_D": NOT_NEGATIVE},
+    ),
+    Entry(
+        name="zhang",
+        aliases=("fine-tuning",),
+        formula="loss ~ A / (X**alpha * D_f**beta) + E",
+        variables={
+            "X": "what is scaled: model size, pre-training tokens or tuned parameters",
+            "D_f": "fine-tuning examples",
+        },
+        summary="Fine-tuning loss as a product of powers above a floor.",
+        reference=Reference("Zhang et al.", 2024, "2402.17193"),
+        topics=("fine-tuning", "loss"),
+        traps="Multiplicative: more data never makes up for a model of the wrong size.",
+        bounds={"alpha": DECAY, "beta": DECAY},
+    ),
+    Entry(
+        name="lin",
+        aliases=("fine-tuning-rectified",),
+        formula="loss ~ B/(D_l + D**beta) + E",
+        variables={"D": "fine-tuning examples"},
+        summary="Fine-tuning loss with data learned already: flat first, then a power law.",
+        reference=Reference("Lin et al.", 2024, "2402.02314"),
+        topics=("fine-tuning", "loss", "learning curve"),
+        traps="Without sets so small that the loss is flat D_l is open.",
+        parameters={"D_l": "data learned already, in units of D**beta"},
+        bounds={"beta": DECAY, "D_l": NOT_NEGATIVE},
+    ),
+    ye(2),
+)  # fmt: skip

@@ -1,0 +1,174 @@
+"""What the catalogue says of a law: one row of data."""
+
+from __future__ import annotations
+
+import html
+import textwrap
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from scalinglaws.core.law import Law
+from scalinglaws.numerals import format_plain
+
+NOT_NEGATIVE = (0.0, float("inf"))
+NOT_POSITIVE = (-float("inf"), 0.0)
+DECAY = (0.0, 10.0)  # an exponent that makes its term fall
+_WIDTH = 88
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Where a law or its coefficients are from.
+
+    Attributes
+    ----------
+    authors : such as "Hoffmann et al."
+    year : of the first public version
+    arxiv : identifier, or empty
+    where : equation, table, page or repository
+    """
+
+    authors: str
+    year: int
+    arxiv: str = ""
+    where: str = ""
+
+    def __str__(self) -> str:
+        parts = [f"{self.authors} {self.year}"]
+        if self.arxiv:
+            parts.append(f"arXiv:{self.arxiv}")
+        return ", ".join([*parts, self.where] if self.where else parts)
+
+
+@dataclass(frozen=True)
+class Coefficients:
+    """One published set of coefficients.
+
+    Attributes
+    ----------
+    name : short name within the law, such as "epoch2024"
+    values : a number for each parameter, in the units of the law's variables
+    reference : None where it is that of the law
+    data, method : what was fitted, and how
+    counting : what N, D and C count in this set, where it matters
+    verified : how the numbers were checked; sets that were not are not in the catalogue
+    note : what to mind, such as digits lost to rounding
+    """
+
+    name: str
+    values: Mapping[str, float]
+    verified: str
+    data: str = ""
+    method: str = ""
+    counting: str = ""
+    note: str = ""
+    reference: Reference | None = None
+
+    def describe(self) -> Iterator[tuple[str, str]]:
+        """What is known of the set, as pairs of a word and a sentence."""
+        yield "values", ", ".join(f"{k} = {format_plain(v, 7)}" for k, v in self.values.items())
+        for word, text in (
+            ("from", "" if self.reference is None else str(self.reference)),
+            ("data", self.data),
+            ("method", self.method),
+            ("counting", self.counting),
+            ("verified", self.verified),
+            ("mind", self.note),
+        ):
+            if text:
+                yield word, text
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row of the catalogue.
+
+    Attributes
+    ----------
+    name, aliases : what the law is called
+    formula : one line of maths
+    variables : meaning and unit of each variable
+    summary : what the law says, in a sentence
+    reference : where it is from
+    topics : words to find it by
+    traps : what goes wrong in practice, in a sentence or two
+    parameters : meaning of parameters whose name does not say it
+    bounds : ranges that do not follow from the roles
+    published : sets of coefficients
+    """
+
+    name: str
+    formula: str
+    variables: Mapping[str, str]
+    summary: str
+    reference: Reference
+    topics: tuple[str, ...]
+    traps: str = ""
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    bounds: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    published: tuple[Coefficients, ...] = ()
+    aliases: tuple[str, ...] = ()
+
+    @cached_property
+    def law(self) -> Law:
+        """The law itself, to fit or to evaluate."""
+        return Law(
+            self.formula,
+            variables=tuple(self.variables),
+            name=self.name,
+            bounds=self.bounds,
+            description=self.summary,
+            reference=str(self.reference),
+        )
+
+    def describe(self) -> Iterator[tuple[str, str]]:
+        """What is known of the law, as pairs of a word and a sentence."""
+        yield "law", self.formula
+        yield "says", self.summary
+        yield "from", str(self.reference)
+        for name, meaning in self.variables.items():
+            yield name, meaning
+        for name, meaning in self.parameters.items():
+            yield name, meaning
+        if self.traps:
+            yield "mind", self.traps
+        if self.aliases:
+            yield "also", ", ".join(self.aliases)
+        yield "topics", ", ".join(self.topics)
+
+    def __str__(self) -> str:
+        lines = [self.name, ""]
+        for word, text in self.describe():
+            lines += textwrap.wrap(
+                text, _WIDTH, initial_indent=f"{word:<8} ", subsequent_indent=" " * 9
+            )
+        for coefficients in self.published:
+            lines += ["", f"published as {self.name}/{coefficients.name}"]
+            for word, text in coefficients.describe():
+                lines += textwrap.wrap(
+                    text, _WIDTH, initial_indent=f"  {word:<9} ", subsequent_indent=" " * 12
+                )
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        cell = "padding:2px 10px;text-align:left;vertical-align:top;border:none"
+
+        def table(pairs: Iterator[tuple[str, str]]) -> str:
+            rows = "".join(
+                f'<tr><td style="{cell}">{html.escape(word)}</td>'
+                f'<td style="{cell}">{html.escape(text)}</td></tr>'
+                for word, text in pairs
+            )
+            return f'<table style="border:none">{rows}</table>'
+
+        parts = [
+            f"<div><strong>{html.escape(self.name)}</strong>",
+            f"<div>${html.escape(self.law.latex)}$</div>",
+            table(self.describe()),
+        ]
+        for coefficients in self.published:
+            title = f"{self.name}/{coefficients.name}"
+            parts += [f"<div>published as <code>{html.escape(title)}</code></div>"]
+            parts += [table(coefficients.describe())]
+        return "\n".join([*parts, "</div>"])

@@ -1,0 +1,142 @@
+"""The catalogue as users see it: ``sl.laws``."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Iterator, Mapping
+
+import pandas as pd
+
+from scalinglaws.core.catalogue.entry import Entry
+from scalinglaws.core.catalogue.lookup import entries, entry
+from scalinglaws.core.law import Law
+from scalinglaws.errors import FormulaError
+
+
+class Laws(Mapping[str, Law]):
+    """The named laws, or some of them.
+
+    Iterating gives the names; ``laws["gadre"]`` is the law, to fit or to evaluate, and
+    ``laws.about("gadre")`` all that is known of it. In a notebook and in a terminal the laws show
+    as a table.
+
+    Examples
+    --------
+    >>> laws = Laws()
+    >>> print(laws["gadre"].formula)
+    loss ~ E + (a*(D/N)**eta + b*(D/N)**-eta) / C**eta
+    >>> list(laws.search("repetition"))
+    ['muennighoff']
+    >>> list(laws.search(topic="mixture of experts", variable="D"))
+    ['krajewski', 'abnar', 'ludziejewski']
+    """
+
+    def __init__(self, rows: tuple[Entry, ...] | None = None) -> None:
+        self._rows = {row.name: row for row in (entries() if rows is None else rows)}
+
+    def __getitem__(self, name: str) -> Law:
+        """The law of that name or alias; ``bnsl-3`` and the like have as many parts as they say.
+
+        Raises
+        ------
+        FormulaError
+            If there is none; the message names the nearest ones.
+        """
+        return entry(name).law
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __contains__(self, name: object) -> bool:
+        try:
+            return isinstance(name, str) and entry(name).name is not None
+        except FormulaError:
+            return False
+
+    def about(self, name: str) -> Entry:
+        """Formula, meaning of the names, reference, traps and published coefficients of a law.
+
+        Raises
+        ------
+        FormulaError
+            If there is none of that name; the message names the nearest ones.
+        """
+        return entry(name)
+
+    def search(
+        self, text: str = "", *, variable: str | None = None, topic: str | None = None
+    ) -> Laws:
+        """The laws that match all that is given.
+
+        Parameters
+        ----------
+        text : str
+            Words that occur anywhere in what is known of the law.
+        variable : str, optional
+            A variable of the law, such as "D".
+        topic : str, optional
+            One of `topics`.
+
+        Raises
+        ------
+        ValueError
+            If there is no such topic.
+        """
+        if topic is not None and topic not in self.topics:
+            raise ValueError(
+                f"No law has the topic {topic!r}; the topics are {', '.join(self.topics)}."
+            )
+        words = text.lower().split()
+        tests: list[Callable[[Entry], bool]] = [
+            lambda row: all(word in _text_of(row) for word in words),
+            lambda row: variable is None or variable in row.variables,
+            lambda row: topic is None or topic in row.topics,
+        ]
+        return Laws(tuple(r for r in self._rows.values() if all(test(r) for test in tests)))
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """Every topic, in alphabetical order."""
+        return tuple(sorted({topic for row in self._rows.values() for topic in row.topics}))
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row for each law."""
+        return pd.DataFrame(
+            [
+                {
+                    "name": row.name,
+                    "formula": row.formula,
+                    "variables": ", ".join(row.variables),
+                    "says": row.summary,
+                    "reference": str(row.reference),
+                    "topics": ", ".join(row.topics),
+                    "published": ", ".join(c.name for c in row.published),
+                }
+                for row in self._rows.values()
+            ]
+        ).set_index("name")
+
+    def __repr__(self) -> str:
+        width = max(map(len, self._rows), default=0)
+        return "\n".join(f"{row.name:<{width}}  {row.formula}" for row in self._rows.values())
+
+    def _repr_html_(self) -> str:
+        cell = "padding:2px 10px;text-align:left;border:none"
+        rows = "".join(
+            f'<tr><td style="{cell}"><code>{html.escape(row.name)}</code></td>'
+            f'<td style="{cell}">${html.escape(row.law.latex)}$</td>'
+            f'<td style="{cell}">{html.escape(row.summary)}</td>'
+            f'<td style="{cell}">{html.escape(str(row.reference))}</td></tr>'
+            for row in self._rows.values()
+        )
+        return f'<table style="border:none">{rows}</table>'
+
+
+def _text_of(row: Entry) -> str:
+    parts = [row.name, *(text for pair in row.describe() for text in pair)]
+    parts += [text for c in row.published for text in (c.name, c.data, str(c.reference or ""))]
+    return " ".join(parts).lower()

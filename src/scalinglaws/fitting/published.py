@@ -1,0 +1,192 @@
+"""Published coefficients that predict without data: ``sl.published``."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from scalinglaws.core.catalogue import Coefficients, Entry, entries
+from scalinglaws.core.law import Law
+from scalinglaws.core.roles import positive_variables
+from scalinglaws.fitting import columns as col
+from scalinglaws.fitting.objective import FloatArray
+from scalinglaws.fitting.prediction import to_values
+from scalinglaws.numerals import format_plain
+
+
+@dataclass(frozen=True)
+class PublishedPrediction:
+    """A prediction without interval.
+
+    Attributes
+    ----------
+    estimate : in the shape of the input
+    source : the set of coefficients
+    """
+
+    estimate: Any
+    source: str
+
+    def __str__(self) -> str:
+        if np.ndim(self.estimate):
+            return f"{self.estimate}\nno interval: {self.source} was published without covariance"
+        return (
+            f"estimate   {format_plain(self.estimate)}\n"
+            f"interval   none: {self.source} was published without the covariance of its numbers"
+        )
+
+
+@dataclass(frozen=True)
+class Published:
+    """A law with the coefficients that a paper gives.
+
+    Attributes
+    ----------
+    name : str
+        Law and set, such as "chinchilla/epoch2024".
+    law : Law
+    values : mapping of str to float
+        A number for each parameter.
+    coefficients : Coefficients
+        Where the numbers are from: data, method, counting, how they were checked.
+
+    Examples
+    --------
+    >>> chinchilla = published["chinchilla/epoch2024"]
+    >>> print(chinchilla.predict(N="70B", D="1.4T"))
+    estimate   1.974
+    interval   none: chinchilla/epoch2024 was published without the covariance of its numbers
+    """
+
+    name: str
+    law: Law
+    values: Mapping[str, float]
+    coefficients: Coefficients
+
+    def predict(
+        self,
+        data: pd.DataFrame | Mapping[str, Any] | None = None,
+        /,
+        **variables: npt.ArrayLike | str,
+    ) -> PublishedPrediction | pd.DataFrame:
+        """Evaluate the law, as `Fit.predict` does but without intervals.
+
+        Parameters
+        ----------
+        data : DataFrame or mapping, optional
+            Columns for the law's variables, under its own or the usual names. Keywords do the same
+            with scalars or arrays, also as text: ``N="7B"``.
+
+        Returns
+        -------
+        PublishedPrediction or DataFrame
+            A DataFrame with the column "estimate" and the input's index for a DataFrame.
+
+        Raises
+        ------
+        ValueError
+            If a variable is missing, unknown or not positive where it must be.
+        DataError
+            If a table has no column for a variable.
+        """
+        if isinstance(data, pd.DataFrame):
+            names = {v: col.resolve_variable(data, v, {}) for v in self.law.variables}
+            columns = {v: col.to_floats(data[name], name) for v, name in names.items()}
+            return pd.DataFrame({"estimate": self._evaluate(columns)}, index=data.index)
+        given = {**dict({} if data is None else data), **variables}
+        unknown = [name for name in given if name not in self.law.variables]
+        missing = [name for name in self.law.variables if name not in given]
+        if missing or [name for name in unknown if name not in ("N", "D", "C")]:
+            raise ValueError(
+                f"{self.name} needs {', '.join(self.law.variables)}; got "
+                f"{', '.join(given) or 'nothing'}. The law is {self.law.formula}."
+            )
+        estimate = self._evaluate({v: to_values(v, given[v]) for v in self.law.variables})
+        return PublishedPrediction(estimate if estimate.ndim else float(estimate), self.name)
+
+    def _evaluate(self, columns: Mapping[str, FloatArray]) -> FloatArray:
+        positive = positive_variables(self.law.parsed.expression, self.law.variables)
+        for name, values in columns.items():
+            wrong = ~np.isfinite(values) | ((values <= 0) & (name in positive))
+            if np.any(wrong):
+                worst = np.ravel(values)[np.ravel(wrong)][0]
+                raise ValueError(f"{name} must be positive and finite; got {worst:g}.")
+        return self.law.value(self.values, columns)
+
+    def __str__(self) -> str:
+        lines = [f"{self.name}: {self.law.formula}"]
+        return "\n".join(lines + [f"{w:<9} {t}" for w, t in self.coefficients.describe()])
+
+
+class PublishedSets(Mapping[str, Published]):
+    """Every published set of the catalogue under "law/set"; iterating gives the names.
+
+    Examples
+    --------
+    >>> [name for name in published if name.startswith("gadre/")]
+    ['gadre/c4', 'gadre/redpajama', 'gadre/refinedweb']
+    """
+
+    def __init__(self) -> None:
+        self._sets = {f"{row.name}/{c.name}": (row, c) for row in entries() for c in row.published}
+
+    def __getitem__(self, name: str) -> Published:
+        """The set of that name.
+
+        Raises
+        ------
+        KeyError
+            If there is none; the message names the nearest ones.
+        """
+        if name not in self._sets:
+            raise _UnknownSetError(name, self._sets)
+        row, coefficients = self._sets[name]
+        return Published(name, row.law, dict(coefficients.values), coefficients)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._sets)
+
+    def __len__(self) -> int:
+        return len(self._sets)
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row for each set."""
+        rows = [
+            {"name": name, "data": c.data, "counting": c.counting, "verified": c.verified,
+             "reference": str(c.reference or row.reference)}
+            for name, (row, c) in self._sets.items()
+        ]  # fmt: skip
+        return pd.DataFrame(rows).set_index("name")
+
+    def __repr__(self) -> str:
+        width = max(map(len, self._sets))
+        return "\n".join(
+            f"{name:<{width}}  {c.reference or row.reference}"
+            for name, (row, c) in self._sets.items()
+        )
+
+    def _repr_html_(self) -> str:
+        return str(self.table.to_html())
+
+
+class _UnknownSetError(KeyError):
+    """KeyError whose message reads as a sentence."""
+
+    def __init__(self, name: object, sets: Mapping[str, tuple[Entry, Coefficients]]) -> None:
+        near = difflib.get_close_matches(str(name), sets, n=3)
+        of_law = [key for key in sets if key.partition("/")[0] == str(name).partition("/")[0]]
+        hint = f" Did you mean {' or '.join(map(repr, of_law or near))}?" if of_law or near else ""
+        super().__init__(f"No published set is called {name!r}.{hint} sl.published lists them.")
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+published = PublishedSets()

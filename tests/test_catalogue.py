@@ -1,0 +1,292 @@
+"""Every law of the catalogue: values, derivatives, recovery; and how it is found and shown."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import scalinglaws as sl
+from scalinglaws.cli import main
+from scalinglaws.core import catalogue
+from scalinglaws.core.catalogue import Entry
+from tests.catalogue_rows import ROWS, coefficients
+
+ENTRIES = catalogue.entries()
+SETS = [(entry, c) for entry in ENTRIES for c in entry.published]
+CHECKS = [(name, check) for name, row in ROWS.items() for check in row.checks]
+
+
+def by_name(value: object) -> str:
+    """Identifiers of parametrised tests."""
+    return value.name if isinstance(value, Entry) else ""
+
+
+# --- the rows ---------------------------------------------------------------------------------
+
+
+def test_every_law_has_a_row_here() -> None:
+    """A law without a test row is not in the catalogue."""
+    assert set(ROWS) == set(catalogue.NAMES)
+
+
+def test_names_and_aliases_are_unique() -> None:
+    """A name means one law."""
+    names = [name for entry in ENTRIES for name in (entry.name, *entry.aliases)]
+
+    assert len(names) == len(set(names))
+    assert all(catalogue.looks_like_a_name(name) for name in names)
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=by_name)
+def test_rows_are_complete(entry: Entry) -> None:
+    """Meaning of each variable, topics, reference; bounds and meanings of real parameters."""
+    law = entry.law
+
+    assert set(law.variables) == set(entry.variables)
+    assert all(entry.variables.values())
+    assert entry.topics
+    assert entry.summary.endswith(".")
+    assert set(entry.parameters) <= set(law.parameter_names)
+    assert 1980 < entry.reference.year < 2030
+    assert str(entry).startswith(entry.name)
+    assert entry.law.latex in entry._repr_html_().replace("&#x27;", "'").replace("&amp;", "&")
+
+
+@pytest.mark.parametrize(("entry", "c"), SETS, ids=lambda v: getattr(v, "name", ""))
+def test_published_sets_are_complete_and_inside_the_bounds(
+    entry: Entry, c: catalogue.Coefficients
+) -> None:
+    """A number for each parameter, each in its range, and a word on how it was checked."""
+    assert set(c.values) == set(entry.law.parameter_names)
+    for parameter in entry.law.parameters:
+        assert parameter.lower <= c.values[parameter.name] <= parameter.upper, parameter.name
+    assert c.verified
+
+
+# --- values, derivatives, recovery ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "check"), CHECKS, ids=lambda v: v if isinstance(v, str) else "")
+def test_values_agree_with_the_literature(name: str, check: object) -> None:
+    """The law at a point, to the digits that are given."""
+    values = coefficients(name)
+    if check.published:  # type: ignore[attr-defined]
+        values = sl.published[f"{name}/{check.published}"].values  # type: ignore[attr-defined]
+
+    found = float(sl.laws[name].value(values, **check.at))  # type: ignore[attr-defined]
+
+    assert found == pytest.approx(check.value, rel=check.tolerance)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_derivatives_are_exact(name: str) -> None:
+    """Gradient and Hessian against complex steps, on the law's own design."""
+    law, values = sl.laws[name], dict(coefficients(name))
+    table = ROWS[name].table()
+    table = table.sample(min(12, len(table)), random_state=0)
+    gradient, hessian = law.gradient(values, table), law.hessian(values, table)
+
+    for j, parameter in enumerate(law.parameter_names):
+        h = 1e-30 * max(1e-3, abs(values[parameter]))
+        stepped = {**values, parameter: values[parameter] + 1j * h}
+        slope = law.value(stepped, table).imag / h
+        second = law.gradient(stepped, table).imag / h
+        size = np.abs(slope).max() + 1e-300
+        np.testing.assert_allclose(gradient[:, j], slope, rtol=1e-10, atol=1e-13 * size)
+        for k in range(len(law.parameter_names)):
+            size = np.abs(second[:, k]).max() + 1e-300
+            np.testing.assert_allclose(hessian[:, j, k], second[:, k], rtol=1e-8, atol=1e-10 * size)
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_noiseless_runs_give_the_coefficients_back(name: str) -> None:
+    """From the table alone, to 1e-6."""
+    row, law, values = ROWS[name], sl.laws[name], coefficients(name)
+    table = row.table()
+    table["performance"] = law.value(values, table)
+
+    with warnings.catch_warnings(action="ignore", category=sl.IdentifiabilityWarning):
+        fit = sl.fit(
+            table, name, y="performance", scale=row.scale, units="trust",
+            columns={v: v for v in law.variables},
+            fixed={p: values[p] for p in row.fixed},
+        )  # fmt: skip
+
+    assert fit.status in (sl.Status.CONVERGED, sl.Status.WEAKLY_IDENTIFIED), fit.summary()
+    for parameter, true in values.items():
+        assert fit.params[parameter] == pytest.approx(true, rel=row.tolerance), parameter
+    assert fit.residuals.abs().max() < 1e-9
+
+
+# --- laws with as many parts as wanted ----------------------------------------------------------
+
+
+def test_any_number_of_breaks_and_domains() -> None:
+    """bnsl-3 and ye-5; an absurd number is refused."""
+    assert sl.laws["bnsl-3"].parameter_names[-3:] == ("d_3", "f_3", "c_3")
+    assert sl.laws["ye-5"].variables == ("r_1", "r_2", "r_3", "r_4", "r_5")
+    with pytest.raises(sl.FormulaError, match="No law is called 'bnsl-99'"):
+        sl.laws["bnsl-99"]
+
+
+def test_two_breaks_are_recovered() -> None:
+    """A double descent, from the table alone."""
+    law = sl.laws["bnsl-2"]
+    true = {"a": 0.3, "b": 40.0, "c_0": 0.4, "d_1": 2e3, "f_1": 0.3, "c_1": -0.6, "d_2": 2e4,
+            "f_2": 0.25, "c_2": 0.9}  # fmt: skip
+    table = pd.DataFrame({"D": np.geomspace(1e2, 1e7, 40)})
+    table["loss"] = law.value(true, table)
+
+    with warnings.catch_warnings(action="ignore", category=sl.ScalingLawWarning):
+        fit = sl.fit(table, "bnsl-2")
+
+    # the two breaks may change places
+    np.testing.assert_allclose(fit.predict(table)["estimate"], table["loss"], rtol=1e-6)
+
+
+def test_breaks_cannot_overflow() -> None:
+    """A break of width 0.001 at 1e12 times its place."""
+    law, values = sl.laws["bnsl"], {"a": 0.1, "b": 5.0, "c_0": 0.1, "c_1": 1.0, "d_1": 1.0,
+                                    "f_1": 1e-3}  # fmt: skip
+
+    assert float(law.value(values, D=1e12)) == pytest.approx(0.1 + 5.0 * 1e12**-1.1)
+    assert np.isfinite(law.gradient(values, D=1e12)).all()
+
+
+def test_power_laws_take_any_variables() -> None:
+    """Steps and batch size, say."""
+    steps, batch = (g.ravel() for g in np.meshgrid([1e3, 3e3, 9e3, 3e4], [64.0, 128, 256, 512]))
+    runs = pd.DataFrame({"steps": steps, "batch": batch})
+    runs["loss"] = 1.5 + 30 * runs["steps"] ** -0.4 * runs["batch"] ** -0.2
+
+    fit = sl.fit(runs, "power-floor", columns={"steps": "steps", "batch": "batch"})
+
+    expected = {"E": 1.5, "a": 30.0, "b_steps": -0.4, "b_batch": -0.2}
+    assert fit.params.to_dict() == pytest.approx(expected, rel=1e-8)
+
+
+def test_the_outer_power_family_contains_chinchilla_and_kaplan() -> None:
+    """q = 1 is Chinchilla; E = 0 with q = alpha_D is Kaplan; small q is the larger term."""
+    family, point = sl.laws["outer-power"], {"N": 1e9, "D": 2e10}
+    chinchilla = sl.published["chinchilla/epoch2024"]
+    kaplan = sl.published["kaplan/kaplan2020"]
+    k = kaplan.values
+    a, b = k["alpha_N"], k["alpha_D"]
+    as_family = {"E": 0.0, "A": k["N_c"] ** a, "alpha": a, "B": k["D_c"] ** b, "beta": b, "q": b}
+
+    same = float(family.value({**chinchilla.values, "q": 1.0}, **point))
+    assert same == pytest.approx(chinchilla.predict(**point).estimate, rel=1e-14)
+    other = float(family.value(as_family, **point))
+    assert other == pytest.approx(kaplan.predict(**point).estimate, rel=1e-12)
+    bottleneck = float(family.value({**chinchilla.values, "q": 1e-9}, **point))
+    larger = max(482.01 / 1e9**0.3478, 2085.43 / 2e10**0.3658)
+    assert bottleneck == pytest.approx(1.8172 + larger, rel=1e-12)
+
+
+def test_m4_solves_its_own_equation() -> None:
+    """(loss - eps_inf)/(eps_0 - loss)^alpha = b D^c, far into both tails; m2 at alpha = 0."""
+    law = sl.laws["m4"]
+    d = np.geomspace(1e-6, 1e12, 60)
+    for alpha in (0.05, 0.5, 1.0, 2.0, 7.0):
+        values = {"eps_inf": 0.1, "eps_0": 0.9, "b": 30.0, "c": -0.4, "alpha": alpha}
+        loss = law.value(values, D=d)
+        inside = (loss - 0.1 > 1e-9) & (0.9 - loss > 1e-9)
+        ratio = (loss[inside] - 0.1) / (0.9 - loss[inside]) ** alpha
+        np.testing.assert_allclose(ratio, (30 * d**-0.4)[inside], rtol=1e-5)
+        assert (np.diff(loss) <= 0).all()
+    flat = law.value({**values, "alpha": 0.0}, D=1e6)
+    assert float(flat) == pytest.approx(0.1 + 30 * 1e6**-0.4)
+
+
+def test_repeats_are_worth_what_the_paper_says() -> None:
+    """Muennighoff et al.: 4 epochs are worth 3.726, 40 are worth 15.167 of the unique tokens."""
+    row = sl.published["muennighoff/muennighoff2023"]
+    worth = sl.Law("saturate(D, U, R_D)", variables=["D", "U"])
+
+    for epochs, expected in ((0.5, 0.5), (2, 1.968), (4, 3.726), (8, 6.624), (40, 15.167)):
+        found = float(worth.value({"R_D": row.values["R_D"]}, D=epochs * 1e9, U=1e9)) / 1e9
+        assert found == pytest.approx(expected, abs=5e-4)
+
+
+# --- finding and showing ------------------------------------------------------------------------
+
+
+def test_iterating_gives_the_names() -> None:
+    """And indexing the laws."""
+    assert list(sl.laws)[:2] == ["power", "power-floor"]
+    assert len(sl.laws) == len(list(sl.laws)) >= 70
+    assert "gadre" in sl.laws
+    assert "over-training" in sl.laws  # an alias
+    assert "nonsense" not in sl.laws
+    assert sl.laws["data-constrained"].name == "muennighoff"
+
+
+def test_search_by_words_variable_and_topic() -> None:
+    """All conditions together."""
+    assert "clark" in sl.laws.search("experts")
+    assert {"P", "N"} <= set(sl.laws["parscale"].variables)
+    assert list(sl.laws.search(variable="P", topic="test time")) == ["parscale"]
+    with pytest.raises(ValueError, match="No law has the topic 'x'; the topics are accuracy"):
+        sl.laws.search(topic="x")
+
+
+def test_laws_show_as_a_table() -> None:
+    """In a terminal, in a notebook and as a DataFrame."""
+    few = sl.laws.search(topic="batch size")
+
+    assert "porian-batch    batch ~ a * N**b" in repr(few)
+    assert "$\\mathrm{batch} = a \\, N^{b}$" in few._repr_html_()
+    assert few.table.loc["porian-batch", "reference"] == "Porian et al. 2024, arXiv:2406.19146"
+
+
+def test_about_tells_everything() -> None:
+    """Formula, meaning, reference, traps, published numbers."""
+    text = str(sl.laws.about("kaplan-compute"))
+
+    assert "Kaplan et al. 2020, arXiv:2001.08361, eq. 1.3" in text
+    assert "PF-days" in text
+    assert "published as kaplan-compute/kaplan2020" in text
+
+
+def test_published_sets_predict_without_data() -> None:
+    """Numbers, text, arrays, mappings and tables; no interval, and it says so."""
+    chinchilla = sl.published["chinchilla/epoch2024"]
+
+    one = chinchilla.predict(N="70B", D="1.4T")
+    assert one.estimate == pytest.approx(1.973882, abs=5e-7)
+    assert "none: chinchilla/epoch2024 was published without" in str(one)
+    several = chinchilla.predict({"N": [1e9, 70e9], "D": [2e10, 1.4e12]}, C=1.0)
+    np.testing.assert_allclose(several.estimate, [2.530050, 1.973882], atol=5e-7)
+    assert "no interval" in str(several)
+    runs = pd.DataFrame({"params": [70e9], "tokens": [1.4e12]}, index=["x"])
+    assert chinchilla.predict(runs).loc["x", "estimate"] == pytest.approx(one.estimate)
+    assert "verified" in str(chinchilla)
+    assert "chinchilla/epoch2024" in repr(sl.published)
+    assert "chinchilla/epoch2024" in sl.published._repr_html_()
+
+
+def test_published_errors_say_what_to_do() -> None:
+    """Unknown sets, missing and impossible values."""
+    with pytest.raises(KeyError, match="Did you mean 'gadre/c4' or 'gadre/redpajama'"):
+        sl.published["gadre/x"]
+    with pytest.raises(ValueError, match="needs N, D; got N"):
+        sl.published["chinchilla/epoch2024"].predict(N=1e9)
+    with pytest.raises(ValueError, match="D must be positive and finite; got -1"):
+        sl.published["chinchilla/epoch2024"].predict(N=1e9, D=-1)
+
+
+def test_terminal_lists_and_describes(capsys: pytest.CaptureFixture[str]) -> None:
+    """All, one, some, none."""
+    assert main(["laws"]) == 0
+    assert "chinchilla" in capsys.readouterr().out
+    assert main(["laws", "gadre"]) == 0
+    assert "published as gadre/c4" in capsys.readouterr().out
+    assert main(["laws", "--topic", "precision", "--search", "post"]) == 0
+    assert capsys.readouterr().out.startswith("kumar-ptq")
+    assert main(["laws", "--search", "xyzzy"]) == 1
+    assert "No law matches" in capsys.readouterr().err
+    assert main(["laws", "gadr"]) == 1
+    assert "Did you mean 'gadre'" in capsys.readouterr().err
