@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scalinglaws.core.expression import UNARY, Expression, Name, Number, first_wins, power
-from scalinglaws.core.functions import Pair
+from scalinglaws.core.functions import FUNCTIONS_OF_SEVERAL, Pair
 
 FloatArray = npt.NDArray[np.float64]
 # Rows share a value of shape (batch, 1); a known column has shape (rows,).
@@ -225,6 +225,9 @@ def _local(function: str, values: Sequence[Value]) -> Local:
             return Local(np.log(u), (inverse,), {(0, 0): -inverse * inverse})
         case (("min" | "max"), _):
             return _local_choice(function, values)
+        case name, _ if name in FUNCTIONS_OF_SEVERAL:
+            found = FUNCTIONS_OF_SEVERAL[name].partials(*(np.asarray(v) * 1.0 for v in values))
+            return Local(found.value, found.first, found.second)
     (u,) = values
     known = UNARY[function]
     f = known.value(np.asarray(u))

@@ -8,7 +8,7 @@ from scalinglaws.errors import FitError
 from scalinglaws.fitting.lifting import vanished_terms
 from scalinglaws.fitting.model import Model
 from scalinglaws.fitting.objective import Loss
-from scalinglaws.fitting.polish import QUICK, SAME_MINIMUM, THOROUGH, Pace, Polisher
+from scalinglaws.fitting.polish import QUICK, THOROUGH, Pace, Polisher
 from scalinglaws.fitting.problem import Estimate, Problem
 from scalinglaws.fitting.starts import Candidates, can_be_exhaustive, find_starts
 
@@ -34,15 +34,30 @@ def estimate(problem: Problem, model: Model) -> Estimate:
     FitError
         If no start has a finite objective.
     """
+    found = None
     if problem.objective != "absolute" and can_be_exhaustive(problem):
-        found = _search(problem, model, 0, QUICK)
-        if _is_certain(problem, found):
-            return found
-    found = _search(problem, model, 1, THOROUGH)
+        quick = _starts(problem, 0)
+        if len(quick.theta):
+            found = _search(problem, model, quick, QUICK)
+            if _is_certain(problem, found):
+                return found
+    starts = _starts(problem, 1)
+    if found is not None:
+        starts = _with(found, starts)
+    if not len(starts.theta):
+        raise FitError(
+            f"No starting point has a finite value for the law {problem.law.label!r} on these "
+            "runs; pass `start` with a value for each parameter, or `bounds`."
+        )
+    found = _search(problem, model, starts, THOROUGH)
     if found.n_starts >= _ENOUGH and found.n_agreeing < 2:
-        again = _search(problem, model, 2, THOROUGH)
-        return again if again.value <= found.value * (1 + SAME_MINIMUM) else found
+        return _search(problem, model, _with(found, _starts(problem, 2)), THOROUGH)
     return found
+
+
+def _with(found: Estimate, starts: Candidates) -> Candidates:
+    """Starts, and first among them what was found before."""
+    return Candidates(found.theta[None], found.free[None]).joined(starts)
 
 
 def _is_certain(problem: Problem, found: Estimate) -> bool:
@@ -62,8 +77,8 @@ def _is_certain(problem: Problem, found: Estimate) -> bool:
     )
 
 
-def _search(problem: Problem, model: Model, effort: int, pace: Pace) -> Estimate:
-    run = Polisher(problem, model, _starts(problem, effort), pace)
+def _search(problem: Problem, model: Model, starts: Candidates, pace: Pace) -> Estimate:
+    run = Polisher(problem, model, starts, pace)
     run.warm_up()
     if problem.objective == "squared":
         run.newton(Loss("squared"))
@@ -94,9 +109,4 @@ def _starts(problem: Problem, effort: int) -> Candidates:
         may_move = np.array([name not in problem.fixed for name in problem.law.parameter_names])
         theta = np.concatenate([own[None], theta])
         free = np.concatenate([may_move[None], free])
-    if not len(theta):
-        raise FitError(
-            f"No starting point has a finite value for the law {problem.law.label!r} on these "
-            "runs; pass `start` with a value for each parameter, or `bounds`."
-        )
     return Candidates(theta, free)

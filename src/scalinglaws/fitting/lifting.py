@@ -39,7 +39,7 @@ def vanished_terms(problem: Problem, theta: FloatArray, free: BoolArray) -> list
     if not law.separation.is_plain:
         return []
     values = {**dict(zip(names, theta, strict=True)), **problem.fixed, **problem.columns}
-    smallest = np.log(_AT_WORK * np.abs(problem.y).min())
+    smallest = np.log(max(_AT_WORK * np.abs(problem.y).min(), 1e-300))
     found = []
     for term in law.separation.terms:
         parameter = _coefficient(problem, term)

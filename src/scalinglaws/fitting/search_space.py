@@ -19,7 +19,7 @@ from scalinglaws.fitting.objective import FloatArray, IntArray
 from scalinglaws.fitting.problem import Problem
 
 # Exponents searched, as sizes; published ones lie between 0.03 and 2.
-_SMALLEST_EXPONENT, _LARGEST_EXPONENT = 0.015, 10.0
+_SMALLEST_EXPONENT, _LARGEST_EXPONENT = 0.015, 9.5
 # Points a dimension of a product grid, and points of a space-filling set, at effort 0, 1 and 2.
 _GRID_POINTS = {1: (32, 64, 256), 2: (16, 24, 48)}
 LARGEST_GRID = max(_GRID_POINTS)  # dimensions
