@@ -331,7 +331,7 @@ def olmo_ladder() -> Iterator[Line]:
                 f"{column}: 13B at 5T, as the authors predict it", prediction, found.iloc[1], 6e-4,
                 False,
             )  # fmt: skip
-        known = "a worse minimum; the authors' own prediction is ours"
+        known = "a worse minimum; the authors' own prediction agrees with ours"
         for label, value, ours in zip(
             ("7B at 4T", "13B at 5T"), errors or (), 100 * (found / targets[column] - 1),
             strict=bool(errors),
