@@ -102,8 +102,8 @@ def run(options: Options) -> Section:
         for name in timings
     ]  # fmt: skip
     section.table(
-        f"{table.note}; {n_resamples} refits of the library in each of {sample} rounds, one of each "
-        "other contender, on the same resamples. Excess is over the best of all.",
+        f"{table.note}; {n_resamples} refits of the library in each of {sample} rounds, one of "
+        "each other contender, on the same resamples. Excess is over the best of all.",
         rows,
     )
     decrements = _decrements(table.N, table.D, table.y, task.natural(theta), names, counts)
@@ -146,4 +146,4 @@ def _decrements(
         eigenvalues, vectors = np.linalg.eigh(h)
         along = vectors.T @ g
         found.append(0.5 * float((along**2 / np.maximum(np.abs(eigenvalues), 1e-14)).sum() / value))
-    return np.nan_to_num(np.array(found), nan=np.inf)
+    return np.asarray(np.nan_to_num(np.array(found), nan=np.inf))

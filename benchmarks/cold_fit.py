@@ -5,10 +5,10 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import OptimizeResult
 
 import scalinglaws as sl
 from benchmarks import library
@@ -34,11 +34,9 @@ _NEAR = 1.01
 class _Starts:
     """A multi-start method, a few starts a round, so that it interleaves with the others."""
 
-    def __init__(
-        self, solve: Callable[[Floats], OptimizeResult], starts: Floats, rounds: int
-    ) -> None:
+    def __init__(self, solve: Callable[[Floats], Any], starts: Floats, rounds: int) -> None:
         self.solve, self.batches = solve, iter(np.array_split(starts, rounds))
-        self.found: list[OptimizeResult] = []
+        self.found: list[Any] = []
 
     def __call__(self) -> int:
         batch = next(self.batches)
@@ -102,7 +100,7 @@ def run(options: Options) -> Section:
             f"and scaled up by the count; --full runs them all. least_squares ran from {n_random} "
             "starts, its time is scaled to 300."
         )
-    value = timings["library"].result.value  # type: ignore[attr-defined]
+    value = timings["library"].result.value
     if table.minimum is not None:
         section.at_most("excess of the cold fit", value / best - 1, 1e-12)
     section.at_most("cold fit, median", ours * 1e3, 5, " ms")
@@ -115,8 +113,8 @@ def _single_rows(
     rivals: Rivals,
     best: float,
     lowest: float,
-) -> list[dict[str, object]]:
-    rows: list[dict[str, object]] = []
+) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
     for name in single:
         result = timings[name].result
         if name == "library, squared":
@@ -143,7 +141,7 @@ def _many_row(
     timing: Timing,
     rivals: Rivals,
     best: float,
-) -> dict[str, object]:
+) -> dict[str, Any]:
     values = np.array([rivals.objective(f.x) for f in method.found])
     success = np.array([bool(f.success) for f in method.found])
     near = values <= best * _NEAR

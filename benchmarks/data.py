@@ -31,7 +31,7 @@ class Table:
     @property
     def frame(self) -> pd.DataFrame:
         """The runs as a DataFrame."""
-        return pd.DataFrame({"N": self.N, "D": self.D, "loss": self.y})
+        return pd.DataFrame({"N": self.N, "D": self.D, "loss": self.y}, copy=False)
 
 
 def data_folder(given: Path | None) -> Path | None:
@@ -46,8 +46,8 @@ def chinchilla_runs(folder: Path | None) -> Table:
     if folder is None:
         return _synthetic(240)
     runs = pd.read_csv(folder / "chinchilla" / "chinchilla_epoch.csv").query("outlier == 0")
-    columns = (runs[name].to_numpy(float) for name in ("N", "D", "loss"))
-    return Table(*columns, "the 240 Chinchilla runs", EPOCH_MINIMUM)
+    n, d, y = (runs[name].to_numpy(float) for name in ("N", "D", "loss"))
+    return Table(n, d, y, "the 240 Chinchilla runs", EPOCH_MINIMUM)
 
 
 def _synthetic(count: int) -> Table:

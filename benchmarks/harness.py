@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -55,7 +56,7 @@ class Section:
     bars: list[Bar] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    def table(self, caption: str, rows: Sequence[Mapping[str, object]]) -> None:
+    def table(self, caption: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Add a table of rows."""
         self.tables.append((caption, pd.DataFrame(rows)))
 
@@ -91,7 +92,7 @@ class Timing:
     """Wall times of one contender, in seconds, and what its last call returned."""
 
     times: list[float] = field(default_factory=list)
-    result: object = None
+    result: Any = None
 
     @property
     def median(self) -> float:

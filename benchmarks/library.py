@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -58,7 +59,7 @@ class Task:
         model = model or self.bound()
         start = np.repeat(theta[None], len(counts), axis=0)
         free = np.ones_like(start, dtype=np.bool_)
-        settings = {"amplitude": problem.amplitudes}
+        settings: dict[str, Any] = {"amplitude": problem.amplitudes}
         first = minimise(
             model, loss, start, counts, free, *problem.bounds(), max_iterations=60, **settings
         )
@@ -76,7 +77,15 @@ class Task:
         return first.theta
 
 
-def fit(table: pd.DataFrame, law: str | sl.Law, **options: object) -> sl.Fit:
+def fit(table: pd.DataFrame, law: str | sl.Law, **options: Any) -> sl.Fit:
     """`scalinglaws.fit`, whose verdicts are of no interest here."""
     with warnings.catch_warnings(action="ignore"):
-        return sl.fit(table, law, units="trust", **options)  # type: ignore[arg-type]
+        return sl.fit(table, law, units="trust", **options)
+
+
+def sums(
+    model: Model, theta: Floats, weights: Floats, delta: float
+) -> tuple[Floats, Floats, Floats]:
+    """Objective, gradient and Hessian of each row of a batch, as the solver asks for them."""
+    found = model.sums(theta, weights, Loss("huber", delta), majorised=False)
+    return found.value, found.gradient, found.hessian

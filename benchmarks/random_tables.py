@@ -54,9 +54,9 @@ def _design(kind: str, count: int, rng: np.random.Generator) -> tuple[Floats, Fl
         return np.asarray(10 ** rng.uniform(low, high, count))
 
     if kind == "grid":
-        sizes = max(3, int(np.sqrt(count)))
-        n = np.logspace(7, 7 + rng.uniform(0.7, 3), sizes)
-        d = np.logspace(9, 9 + rng.uniform(0.7, 3), max(4, count // sizes))
+        side = max(3, int(np.sqrt(count)))
+        n = np.logspace(7, 7 + rng.uniform(0.7, 3), side)
+        d = np.logspace(9, 9 + rng.uniform(0.7, 3), max(4, count // side))
         grid = np.meshgrid(n, d)
         return grid[0].ravel(), grid[1].ravel()
     if kind in ("isoflops", "one-isoflop"):
@@ -128,8 +128,9 @@ def _real_tables(data: Path) -> Iterator[tuple[str, pd.DataFrame]]:
     data_limited = pd.read_csv(data / "datablations/datablations_runs.csv")
     yield "datablations one epoch", _plain(data_limited.query("epochs <= 1"))
     yield "datablations fit", _plain(data_limited.query("in_fit_182 == 1"))
-    yield "misfitting isoflop", _plain(
-        pd.read_csv(data / "misfitting/misfitting_isoflop_interpolated.csv")
+    yield (
+        "misfitting isoflop",
+        _plain(pd.read_csv(data / "misfitting/misfitting_isoflop_interpolated.csv")),
     )
     yield "misfitting final", _plain(pd.read_csv(data / "misfitting/misfitting_openlm_final.csv"))
     ladder = pd.read_csv(data / "olmo_ladder/olmo_ladder_final.csv")

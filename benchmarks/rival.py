@@ -125,7 +125,9 @@ class Search:
     def descend(self, x: Floats, objective: Objective, steps: int, *, exact: bool) -> Floats:
         """Damped steps inside the box until nothing is gained."""
         with np.errstate(all="ignore"):
-            return self._descend(np.clip(x, self.law.lower, self.law.upper), objective, steps, exact)
+            return self._descend(
+                np.clip(x, self.law.lower, self.law.upper), objective, steps, exact
+            )
 
     def _descend(self, x: Floats, objective: Objective, steps: int, exact: bool) -> Floats:
         state = list(self.derivatives(x, objective))
@@ -139,11 +141,15 @@ class Search:
             if not len(going):
                 break
             here = [s[going] for s in state]
-            step, promise = _step(x[going], *here, damping[going], self.law, exact)
+            step, promise = _step(
+                x[going], here[1], here[2], here[3], damping[going], self.law, exact
+            )
             trial = np.clip(x[going] + step, self.law.lower, self.law.upper)
             new = self.derivatives(trial, objective)
             gain = here[0] - new[0]
-            sound = np.isfinite(new[0]) & np.isfinite(new[1]).all(1) & np.isfinite(new[2]).all((1, 2))
+            sound = (
+                np.isfinite(new[0]) & np.isfinite(new[1]).all(1) & np.isfinite(new[2]).all((1, 2))
+            )
             took = sound & (gain > 0)
             rows = going[took]
             x[rows] = trial[took]
@@ -311,7 +317,6 @@ def _from_near(run: Search, x: Floats, objective: Objective) -> Floats:
 
 def _step(
     x: Floats,
-    value: Floats,
     gradient: Floats,
     hessian: Floats,
     majorised: Floats,
@@ -320,7 +325,6 @@ def _step(
     exact: bool,
 ) -> tuple[Floats, Floats]:
     """A damped Newton step with positive eigenvalues, and the decrease that it promises."""
-    del value
     fixed = ((x <= law.lower) & (gradient > 0)) | ((x >= law.upper) & (gradient < 0))
     free = (~fixed).astype(float)
     size = np.sqrt(np.maximum(np.einsum("sii->si", majorised), 1e-200))
@@ -337,9 +341,7 @@ def _step(
     return np.einsum("sij,sj->si", vectors, move) / size * free, promise
 
 
-def _linear_programme(
-    slopes: Floats, r: Floats, low: Floats, high: Floats
-) -> tuple[Floats, float]:
+def _linear_programme(slopes: Floats, r: Floats, low: Floats, high: Floats) -> tuple[Floats, float]:
     """The step in the box that minimises sum |r + slopes step|, and the decrease."""
     n, p = slopes.shape
     unit = np.maximum(np.abs(slopes).mean(axis=0), 1e-300)
@@ -350,7 +352,9 @@ def _linear_programme(
     bounds = np.concatenate([box, np.tile([0.0, np.inf], (2 * n, 1))])
     if not (np.isfinite(slopes).all() and np.isfinite(r).all()):
         return np.zeros(p), 0.0
-    answer = linprog(cost, A_eq=table, b_eq=-r / scale, bounds=bounds, method="highs")
+    answer = linprog(  # type: ignore[call-overload]
+        cost, A_eq=table, b_eq=-r / scale, bounds=bounds, method="highs"
+    )
     if answer.x is None:
         return np.zeros(p), 0.0
     step = np.clip(answer.x[:p] * scale / unit, low, high)
