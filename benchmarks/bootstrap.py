@@ -130,9 +130,10 @@ def _decrements(
     """Relative decrease that a further exact step promises, for each replicate."""
     found = []
     objective = Objective("huber", "log", DELTA)
+    ranges = {p.name: (p.lower, p.upper) for p in LAW.parameters}
     for values, weights in zip(natural, counts, strict=True):
         k = np.repeat(np.arange(len(y)), weights.astype(int))
-        law = chinchilla(n[k], d[k])
+        law = chinchilla(n[k], d[k], ranges)
         x = law.coordinates(dict(zip(names, map(float, values), strict=True)))
         if x is None:
             found.append(np.nan)

@@ -16,12 +16,12 @@ import numpy as np
 from scipy.optimize import linprog
 from scipy.sparse import csr_array, eye_array, hstack
 
-from benchmarks.rival_laws import Floats, RivalLaw, faces
+from benchmarks.rival_laws import Curve, Floats, Piece, Ranges, pieces
 
-_SAFE_STEPS, _EXACT_STEPS = 40, 250
+_SAFE_STEPS, _EXACT_STEPS, _LINEAR_PROGRAMMES = 40, 250, 80
 _SHRINKING = (1.0, 0.3, 0.1, 0.03, 0.01, 3e-3, 1e-3, 1e-4, 1e-5)
 _HOPELESS = 4.0
-_MOST_BASINS, _MOST_VERTICES, _SHAKEN = 60, 8, 4
+_MOST_BASINS, _MOST_VERTICES, _SHAKEN, _AROUND = 60, 16, 4, 50
 
 
 @dataclass(frozen=True)
@@ -63,18 +63,17 @@ class Objective:
 
 @dataclass(frozen=True)
 class Minimum:
-    """The best that was found."""
+    """The best that was found, and the best with a scale that is not a finite number."""
 
     value: float
     params: Mapping[str, float]
-    n_starts: int
-    n_basins: int
+    infimum: float
 
 
 class Search:
     """One law (or one face of it) on one table."""
 
-    def __init__(self, law: RivalLaw, y: Floats, scale: str) -> None:
+    def __init__(self, law: Curve, y: Floats, scale: str) -> None:
         self.law, self.scale = law, scale
         self.target = np.log(y) if scale == "log" else y
         self.y = y
@@ -229,7 +228,7 @@ class Search:
         """Sequential linear programmes in a trust region, down to a vertex."""
         value, r, slopes = self._linearised(x)
         radius = 0.3
-        for _ in range(40):
+        for _ in range(_LINEAR_PROGRAMMES):
             size = np.maximum(np.abs(slopes).mean(axis=1), 1e-12)
             reach = radius * value / len(r) * 10 / size
             low = np.maximum(-reach, self.law.lower - x)
@@ -275,41 +274,78 @@ def search(
     columns: Mapping[str, Floats],
     y: Floats,
     objective: Objective,
+    ranges: Ranges,
     rng: np.random.Generator,
     *,
     n_starts: int = 300,
-    near: Mapping[str, float] | None = None,
 ) -> Minimum:
-    """The lowest minimum from random starts, or from around `near` where it is given."""
-    best: Minimum | None = None
-    pieces = faces(law, columns["N"], columns.get("D", columns["N"]))
-    for piece in pieces:
-        run = Search(piece, y, objective.scale)
-        if near is None:
-            x = piece.starts(n_starts, y, rng)
-            ends = run.basins(run.solve(x, objective), objective, _MOST_BASINS)
-            again = run.shaken(ends, rng, n_starts // 6)
-        else:
-            point = piece.coordinates(near)
-            if point is None:
-                continue
-            ends = point[None]
-            again = np.concatenate([ends, run.shaken(ends, rng, n_starts // 6)])
+    """The lowest minimum from random starts."""
+    found = [
+        _from_afar(piece, y, objective, rng, n_starts)
+        for piece in pieces(law, columns["N"], columns["D"], ranges)
+    ]
+    best = min(found, key=lambda m: m.value)
+    return Minimum(best.value, best.params, min(m.infimum for m in found))
+
+
+def search_near(
+    law: str,
+    columns: Mapping[str, Floats],
+    y: Floats,
+    objective: Objective,
+    ranges: Ranges,
+    rng: np.random.Generator,
+    values: Mapping[str, float],
+) -> tuple[float, Minimum]:
+    """The objective at given parameters, and the lowest minimum from around them."""
+    here, found = np.inf, [Minimum(np.inf, {}, np.inf)]
+    for piece in pieces(law, columns["N"], columns["D"], ranges):
+        point = piece.law.coordinates(values)
+        if point is None:
+            continue
+        run = Search(piece.law, y, objective.scale)
+        with np.errstate(all="ignore"):
+            value = float(objective.of(run.residuals(point[None]))[0])
+        here = value if value < here else here
+        if np.isfinite(point).all():
+            point = np.clip(point, piece.law.lower, piece.law.upper)
+            around = np.concatenate([point[None], run.shaken(point[None], rng, _AROUND)])
+            found.append(_lowest(run, piece, _from_near(run, around, objective), objective))
+    return here, min(found, key=lambda m: m.value)
+
+
+def _from_afar(
+    piece: Piece, y: Floats, objective: Objective, rng: np.random.Generator, n_starts: int
+) -> Minimum:
+    first = piece.free or piece.law
+    run = Search(first, y, objective.scale)
+    ends = run.solve(first.starts(n_starts, y, rng), objective)
+    ends = run.basins(ends, objective, _MOST_BASINS)
+    ends = np.concatenate([ends, _from_near(run, run.shaken(ends, rng, _AROUND), objective)])
+    ends = run.basins(ends, objective, _MOST_BASINS)
+    infimum = float(objective.of(run.residuals(ends[:1]))[0])
+    if piece.free is not None:
+        ends = piece.free.scales(ends)
+        run = Search(piece.law, y, objective.scale)
+        again = np.concatenate([ends, run.shaken(ends, rng, _AROUND)])
         ends = np.concatenate([ends, _from_near(run, again, objective)])
-        ends = run.basins(ends, objective, _MOST_BASINS)
-        value = float(objective.of(run.residuals(ends[:1]))[0])
-        if best is None or value < best.value:
-            best = Minimum(value, piece.natural(ends[0]), n_starts, len(ends))
-    return best or Minimum(np.inf, {}, 0, 0)
+    found = _lowest(run, piece, ends, objective)
+    return Minimum(found.value, found.params, min(infimum, found.value))
+
+
+def _lowest(run: Search, piece: Piece, ends: Floats, objective: Objective) -> Minimum:
+    ends = run.basins(ends, objective, 1)
+    value = float(objective.of(run.residuals(ends))[0])
+    return Minimum(value, piece.law.natural(ends[0]), value)
 
 
 def _from_near(run: Search, x: Floats, objective: Objective) -> Floats:
     """Local minima from starts that are close to one already."""
     if objective.kind == "absolute":
-        noise = run._noise(x)
+        noise, raw = run._noise(x), run.basins(x, objective, 4)
         x = run.descend(x, objective.huber(0.1 * noise), 40, exact=True)
         x = run._shrink(x, objective.huber(1e-6 * noise))
-        pool = run.basins(x, objective, 3)
+        pool = np.concatenate([raw, run.basins(x, objective, 4)])
         return np.stack([run.vertex(row) for row in pool])
     x = run.descend(x, objective, 10, exact=False)
     return run.descend(run.basins(x, objective, _MOST_BASINS), objective, _EXACT_STEPS, exact=True)
@@ -321,7 +357,7 @@ def _step(
     hessian: Floats,
     majorised: Floats,
     damping: Floats,
-    law: RivalLaw,
+    law: Curve,
     exact: bool,
 ) -> tuple[Floats, Floats]:
     """A damped Newton step with positive eigenvalues, and the decrease that it promises."""

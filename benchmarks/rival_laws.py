@@ -19,9 +19,11 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Pairs = dict[tuple[int, int], Floats]
 
-LARGEST_EXPONENT = 10.0
-_SMALLEST = 1e-8
-_HUGE = 1e12
+Ranges = Mapping[str, tuple[float, float]]
+
+# logarithms of coefficients are sought up to this size, at the edge of float64
+MOST_LOG = 690.0
+_SMALLEST, _HUGE = 1e-8, 1e12
 
 
 @dataclass
@@ -39,14 +41,18 @@ class Jet:
     outer: tuple[Floats, Floats] | None = None
 
 
-class RivalLaw(Protocol):
-    """What the search asks of a law."""
+class Curve(Protocol):
+    """What a descent asks of a law."""
 
     lower: Floats
     upper: Floats
 
     def jet(self, x: Floats) -> Jet:
         """Curve and derivatives at each row of x."""
+
+
+class RivalLaw(Curve, Protocol):
+    """What the search asks of a law."""
 
     def starts(self, count: int, y: Floats, rng: np.random.Generator) -> Floats:
         """Random points, shape (count, p)."""
@@ -61,11 +67,17 @@ class RivalLaw(Protocol):
 class SumOfDecays:
     """E + sum of a_k exp(-e_k u_k), u_k >= 0: chinchilla with two terms, power-floor with one."""
 
-    def __init__(self, u: list[Floats], anchors: list[float], names: list[tuple[str, str]]) -> None:
+    def __init__(
+        self,
+        u: list[Floats],
+        anchors: list[float],
+        names: list[tuple[str, str]],
+        largest: list[float],
+    ) -> None:
         self.u, self.anchors, self.names = u, anchors, names
-        k = len(u)
-        self.lower = np.zeros(1 + 2 * k)
-        self.upper = np.array([np.inf, *([np.inf, LARGEST_EXPONENT] * k)])
+        self.lower = np.zeros(1 + 2 * len(u))
+        self.upper = np.full(1 + 2 * len(u), np.inf)
+        self.upper[2::2] = largest
 
     def jet(self, x: Floats) -> Jet:
         n = len(self.u[0])
@@ -89,7 +101,7 @@ class SumOfDecays:
         k = len(self.u)
         x = np.zeros((count, 1 + 2 * k))
         for j in range(k):
-            x[:, 2 + 2 * j] = _log_uniform(rng, 0.003, LARGEST_EXPONENT, count)
+            x[:, 2 + 2 * j] = _log_uniform(rng, 0.003, self.upper[2 + 2 * j], count)
         solved = 2 * count // 3
         x[:solved] = self._best_coefficients(x[:solved], y)
         wild = count - solved
@@ -146,10 +158,11 @@ class SumOfDecays:
 class PowerFloor(SumOfDecays):
     """E + a N^b on one side of b = 0: `sign` is that of b."""
 
-    def __init__(self, n: Floats, sign: int) -> None:
+    def __init__(self, n: Floats, sign: int, ranges: Ranges) -> None:
         logs = np.log(n)
         anchor = logs.min() if sign < 0 else logs.max()
-        super().__init__([np.abs(logs - anchor)], [float(anchor)], [("a", "b")])
+        largest = abs(ranges["b"][0 if sign < 0 else 1])
+        super().__init__([np.abs(logs - anchor)], [float(anchor)], [("a", "b")], [largest])
         self.sign = sign
 
     def natural(self, x: Floats) -> dict[str, float]:
@@ -166,39 +179,41 @@ class PowerFloor(SumOfDecays):
         return found if np.isfinite(found).all() else None
 
 
-def chinchilla(n: Floats, d: Floats) -> SumOfDecays:
+def chinchilla(n: Floats, d: Floats, ranges: Ranges) -> SumOfDecays:
     """E + A/N^alpha + B/D^beta."""
     logs = [np.log(n), np.log(d)]
     anchors = [float(v.min()) for v in logs]
     u = [v - v.min() for v in logs]
-    return SumOfDecays(u, anchors, [("A", "alpha"), ("B", "beta")])
+    largest = [ranges["alpha"][1], ranges["beta"][1]]
+    return SumOfDecays(u, anchors, [("A", "alpha"), ("B", "beta")], largest)
 
 
 class Kaplan:
     """log f = q logsumexp(P/q, Q/q) with P = a - e n and Q = b - q d.
 
-    (a, e) is the law where data abound, (b, q) where parameters do; its exponent q is alpha_D.
+    (a, e) is the law where data abound, (b, q) where parameters do; its exponent q is alpha_D. A
+    scale such as log N_c = a/e may be infinite here: the box is that of `KaplanScales`.
     """
 
-    def __init__(self, n: Floats, d: Floats) -> None:
+    def __init__(self, n: Floats, d: Floats, ranges: Ranges) -> None:
         self.anchors = float(np.log(n).mean()), float(np.log(d).mean())
         self.n, self.d = np.log(n) - self.anchors[0], np.log(d) - self.anchors[1]
-        self.lower = np.array([-np.inf, 0.0, -np.inf, _SMALLEST])
-        self.upper = np.array([np.inf, np.inf, np.inf, _HUGE])
+        low, high = np.transpose([ranges["alpha_N"], ranges["alpha_D"]])
+        high = np.minimum(high, _HUGE)
+        self.lower = np.array([-np.inf, max(low[0], 0.0), -np.inf, max(low[1], _SMALLEST)])
+        self.upper = np.array([np.inf, high[0], np.inf, high[1]])
 
     def jet(self, x: Floats) -> Jet:
         a, e, b, q = (x[:, k, None] for k in range(4))
         left, right = (a - e * self.n) / q, b / q - self.d
-        gap = left - right
         total = np.logaddexp(left, right)
-        w = np.exp(left - total)
-        v = np.exp(right - total)
+        w, v = np.exp(left - total), np.exp(right - total)
         gradient = np.empty((len(x), 4, len(self.n)))
         gradient[:, 0], gradient[:, 1], gradient[:, 2] = w, -w * self.n, v
         gradient[:, 3] = total - w * left - v * right - v * self.d
         direction = np.empty_like(gradient)
         direction[:, 0], direction[:, 1], direction[:, 2] = 1.0, -self.n, -1.0
-        direction[:, 3] = self.d - gap
+        direction[:, 3] = self.d - left + right
         return Jet(q * total, gradient, {}, logarithm=True, outer=(w * v / q, direction))
 
     def starts(self, count: int, y: Floats, rng: np.random.Generator) -> Floats:
@@ -211,28 +226,64 @@ class Kaplan:
         b = logs[two] + q * self.d[two] + shift[1] * np.minimum(1, q)
         return np.stack([a, e, b, q], axis=1)
 
+    def scales(self, x: Floats) -> Floats:
+        """Coordinates of `KaplanScales`, moved into its box with the limits of the law kept."""
+        a, e, b, q = x.T
+        c, e = _scale_in_the_box(a, e, self.anchors[0])
+        h = np.clip(b / q, -MOST_LOG - self.anchors[1], MOST_LOG - self.anchors[1])
+        return np.stack([c, e, h, q], axis=1)
+
+
+class KaplanScales:
+    """The same in the law's own parameters: P = e (c - n), Q = q (h - d), both scales in a box."""
+
+    def __init__(self, n: Floats, d: Floats, ranges: Ranges) -> None:
+        free = Kaplan(n, d, ranges)
+        self.anchors, self.n, self.d = free.anchors, free.n, free.d
+        low, high = -MOST_LOG - np.array(self.anchors), MOST_LOG - np.array(self.anchors)
+        self.lower = np.array([low[0], free.lower[1], low[1], free.lower[3]])
+        self.upper = np.array([high[0], free.upper[1], high[1], free.upper[3]])
+
+    def jet(self, x: Floats) -> Jet:
+        c, e, h, q = (x[:, k, None] for k in range(4))
+        left, right = e * (c - self.n) / q, h - self.d
+        total = np.logaddexp(left, right)
+        w, v = np.exp(left - total), np.exp(right - total)
+        gradient = np.empty((len(x), 4, len(self.n)))
+        gradient[:, 0], gradient[:, 1], gradient[:, 2] = w * e, w * (c - self.n), v * q
+        gradient[:, 3] = total - w * left
+        direction = np.empty_like(gradient)
+        direction[:, 0], direction[:, 1], direction[:, 2] = e, c - self.n, -q
+        direction[:, 3] = -left
+        mixed: Pairs = {(0, 1): w, (2, 3): v}
+        return Jet(q * total, gradient, mixed, logarithm=True, outer=(w * v / q, direction))
+
+    def starts(self, count: int, y: Floats, rng: np.random.Generator) -> Floats:
+        raise NotImplementedError
+
     def natural(self, x: Floats) -> dict[str, float]:
-        a, e, b, q = map(float, x)
+        c, e, h, q = map(float, x)
         return {
-            "log N_c": _ratio(a, e) + self.anchors[0], "alpha_N": e,
-            "alpha_D": q, "log D_c": _ratio(b, q) + self.anchors[1],
+            "log N_c": c + self.anchors[0], "alpha_N": e, "alpha_D": q,
+            "log D_c": h + self.anchors[1],
         }  # fmt: skip
 
     def coordinates(self, values: Mapping[str, float]) -> Floats | None:
-        e, q = values["alpha_N"], values["alpha_D"]
         with np.errstate(divide="ignore"):
-            log_n, log_d = np.log(values["N_c"]), np.log(values["D_c"])
-        found = np.array([e * (log_n - self.anchors[0]), e, q * (log_d - self.anchors[1]), q])
-        return found if np.isfinite(found).all() and q > 0 else None
+            c, h = np.log(values["N_c"]), np.log(values["D_c"])
+        return np.array(
+            [c - self.anchors[0], values["alpha_N"], h - self.anchors[1], values["alpha_D"]]
+        )
 
 
 class Monomial:
     """log f = a - e u: the faces of the kaplan law on which one of its terms is zero."""
 
-    def __init__(self, variable: Floats, name: str) -> None:
+    def __init__(self, variable: Floats, name: str, ranges: Ranges) -> None:
         self.anchor = float(np.log(variable).mean())
         self.u, self.name = np.log(variable) - self.anchor, name
-        self.lower, self.upper = np.array([-np.inf, 0.0]), np.array([np.inf, np.inf])
+        low, high = ranges[f"alpha_{name}"]
+        self.lower, self.upper = np.array([-np.inf, low]), np.array([np.inf, high])
 
     def jet(self, x: Floats) -> Jet:
         gradient = np.empty((len(x), 2, len(self.u)))
@@ -245,28 +296,65 @@ class Monomial:
             [np.log(y)[rng.integers(0, len(y), few)], _log_uniform(rng, 0.003, 5.0, few)], axis=1
         )
 
+    def scales(self, x: Floats) -> Floats:
+        """Coordinates of `MonomialScale`."""
+        return np.stack(_scale_in_the_box(x[:, 0], x[:, 1], self.anchor), axis=1)
+
+
+class MonomialScale:
+    """log f = e (c - u), the scale in a box."""
+
+    def __init__(self, variable: Floats, name: str, ranges: Ranges) -> None:
+        free = Monomial(variable, name, ranges)
+        self.anchor, self.u, self.name = free.anchor, free.u, name
+        self.lower = np.array([-MOST_LOG - self.anchor, free.lower[1]])
+        self.upper = np.array([MOST_LOG - self.anchor, free.upper[1]])
+
+    def jet(self, x: Floats) -> Jet:
+        c, e = x[:, :1], x[:, 1:]
+        gradient = np.empty((len(x), 2, len(self.u)))
+        gradient[:, 0], gradient[:, 1] = e, c - self.u
+        mixed: Pairs = {(0, 1): np.ones((len(x), len(self.u)))}
+        return Jet(e * (c - self.u), gradient, mixed, logarithm=True)
+
+    def starts(self, count: int, y: Floats, rng: np.random.Generator) -> Floats:
+        raise NotImplementedError
+
     def natural(self, x: Floats) -> dict[str, float]:
-        a, e = map(float, x)
-        return {f"log {self.name}_c": _ratio(a, e) + self.anchor, f"alpha_{self.name}": e}
+        c, e = map(float, x)
+        return {f"log {self.name}_c": c + self.anchor, f"alpha_{self.name}": e}
 
     def coordinates(self, values: Mapping[str, float]) -> Floats | None:  # noqa: ARG002
         return None
 
 
-def faces(law: str, n: Floats, d: Floats) -> list[RivalLaw]:
+@dataclass(frozen=True)
+class Piece:
+    """A law, or a face of its domain; `free` is where the search begins, if it is not the same."""
+
+    law: RivalLaw
+    free: Kaplan | Monomial | None = None
+
+
+def pieces(law: str, n: Floats, d: Floats, ranges: Ranges) -> list[Piece]:
     """The law of that name, in as many pieces as its domain has."""
     if law == "chinchilla":
-        return [chinchilla(n, d)]
+        return [Piece(chinchilla(n, d, ranges))]
     if law == "power-floor":
-        return [PowerFloor(n, -1), PowerFloor(n, +1)]
-    return [Kaplan(n, d), Monomial(n, "N"), Monomial(d, "D")]
+        return [Piece(PowerFloor(n, -1, ranges)), Piece(PowerFloor(n, +1, ranges))]
+    return [
+        Piece(KaplanScales(n, d, ranges), Kaplan(n, d, ranges)),
+        Piece(MonomialScale(n, "N", ranges), Monomial(n, "N", ranges)),
+        Piece(MonomialScale(d, "D", ranges), Monomial(d, "D", ranges)),
+    ]
 
 
-def _ratio(a: float, e: float) -> float:
-    """Logarithm of a scale; the law tends to a constant other than one as e falls to zero."""
-    if e > 0:
-        return a / e
-    return float(np.sign(a)) * np.inf if a else 0.0
+def _scale_in_the_box(a: Floats, e: Floats, anchor: float) -> tuple[Floats, Floats]:
+    """The scale a/e, clipped, and the exponent with which it keeps a."""
+    with np.errstate(all="ignore"):
+        scale = np.nan_to_num(np.where(e > 0, a / e, np.sign(a) * np.inf), nan=0.0)
+        clipped = np.clip(scale, -MOST_LOG - anchor, MOST_LOG - anchor)
+        return clipped, np.where(clipped == scale, e, np.abs(a / clipped))
 
 
 def _log_uniform(rng: np.random.Generator, low: float, high: float, count: int) -> Floats:

@@ -6,13 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from benchmarks.__main__ import main
 from benchmarks.global_minimum import compare, outcomes, read
 from benchmarks.hand_written import HandWritten, complex_step_errors
 from benchmarks.random_tables import random_case
 from benchmarks.rival import Objective, Search
-from benchmarks.rival_laws import faces
+from benchmarks.rival_laws import pieces
 from benchmarks.typed_law import LAW, TRUTH, table
+from scalinglaws.core import catalogue
 
 
 @pytest.mark.parametrize("law", ["chinchilla", "power-floor", "kaplan"])
@@ -23,9 +25,10 @@ def test_the_rivals_derivatives_are_those_of_its_objective(law: str, scale: str,
     runs = random_case(0).runs
     n, d, y = (runs[name].to_numpy() for name in ("N", "D", "loss"))
     objective, h = Objective(kind, scale, 0.3), 1e-6
-    for piece in faces(law, n, d):
-        search = Search(piece, y, scale)
-        x = np.maximum(piece.starts(8, y, np.random.default_rng(0))[-4:], 0.05)
+    ranges = {p.name: (p.lower, p.upper) for p in catalogue.named(law, ["N"]).parameters}
+    for curve in [c for piece in pieces(law, n, d, ranges) for c in (piece.law, piece.free) if c]:
+        search = Search(curve, y, scale)
+        x = np.random.default_rng(0).uniform(0.05, 1.5, (4, len(curve.lower)))
         _, gradient, hessian, _ = search.derivatives(x, objective)
         for j, step in enumerate(h * np.eye(x.shape[1])):
             above, below = (search.derivatives(x + s * step, objective) for s in (1, -1))
