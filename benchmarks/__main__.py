@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = _parser().parse_args(arguments)
     options = Options(
         quick=asked.quick, full=asked.full, data=data_folder(asked.data),
-        rounds=asked.rounds, seeds=asked.seeds, save=asked.save, parts=tuple(asked.parts or ()),
+        rounds=asked.rounds, seeds=asked.seeds, real=not asked.no_real, save=asked.save, parts=tuple(asked.parts or ()),
     )  # fmt: skip
     missed = 0
     for subject in asked.only or SUBJECTS:
@@ -38,6 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if asked.write:
             RESULTS.mkdir(exist_ok=True)
             (RESULTS / f"{subject}.md").write_text(page, encoding="utf-8")
+            if section.data is not None:
+                section.data.to_csv(RESULTS / f"{subject}.csv", index=False)
     return min(missed, 100) if asked.strict else 0
 
 
@@ -56,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--data", type=Path, help="folder of the public tables (or $SCALINGLAWS_DATA)")
     add("--rounds", type=int, help="interleaved rounds of timing")
     add("--seeds", type=_seeds, default=range(1000), help="random tables, FIRST:END")
+    add("--no-real", action="store_true", help="random tables only")
     add("--save", type=Path, help="CSV to which each table's outcome is added, and resumed from")
     add("--parts", type=Path, nargs="+", help="summarise CSVs of earlier runs")
     return parser

@@ -125,7 +125,8 @@ def _single_rows(
         else:
             objective, excess = "squared", rivals.squares(result) / lowest - 1
         rows.append({
-            "contender": name, "objective": objective, "excess": f"{excess:.1e}", "starts": 1,
+            "contender": name, "objective": objective, "starts": 1,
+            "excess": f"{excess:.1e}" if np.isfinite(excess) else "no answer",
             "seconds": timings[name].median, "min to max": timings[name].spread,
         })  # fmt: skip
         if name.startswith("library"):
