@@ -26,8 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the chosen subjects and print them."""
     asked = _parser().parse_args(arguments)
     options = Options(
-        quick=asked.quick, full=asked.full, data=data_folder(asked.data),
-        rounds=asked.rounds, seeds=asked.seeds, real=not asked.no_real, save=asked.save, parts=tuple(asked.parts or ()),
+        quick=asked.quick, full=asked.full, data=data_folder(asked.data), rounds=asked.rounds,
+        seeds=asked.seeds, real=not asked.no_real, save=asked.save, parts=tuple(asked.parts or ()),
     )  # fmt: skip
     missed = 0
     for subject in asked.only or SUBJECTS:

@@ -19,6 +19,7 @@ from benchmarks import library
 from benchmarks.harness import Options, Section
 from benchmarks.random_tables import Case, random_case, real_cases
 from benchmarks.rival import Objective, search, search_near
+from scalinglaws.core import catalogue
 
 TOLERANCE = 1e-9
 # A best exponent beyond this means that the objective has no minimum, only an infimum.
@@ -71,8 +72,12 @@ class Outcome:
 
 def compare(case: Case, n_starts: int = 300) -> Outcome:
     """Solve one case both ways. The rival sees the library's answer only in its second search."""
+    law = catalogue.named(case.law, ["N"] if case.law == "power-floor" else ["N", "D"])
     begin = time.perf_counter()
-    fit = _library(case)
+    try:
+        fit = _library(case, law)
+    except sl.ScalingLawError as error:
+        return _no_answer(case, error)
     seconds = time.perf_counter() - begin
     kind = "huber" if case.objective.startswith("huber") else case.objective
     delta = np.inf if fit.delta is None else fit.delta
@@ -80,7 +85,7 @@ def compare(case: Case, n_starts: int = 300) -> Outcome:
     columns = {name: case.runs[name].to_numpy() for name in ("N", "D")}
     y = case.runs["loss"].to_numpy()
     rng = np.random.default_rng(crc32(f"{case.name} {case.law} {case.objective}".encode()))
-    ranges = {p.name: (p.lower, p.upper) for p in fit.law.parameters}
+    ranges = {p.name: (p.lower, p.upper) for p in law.parameters}
     asked = case.law, columns, y, objective, ranges, rng
     begin = time.perf_counter()
     found = search(*asked, n_starts=n_starts)
@@ -94,13 +99,19 @@ def compare(case: Case, n_starts: int = 300) -> Outcome:
     )  # fmt: skip
 
 
-def _library(case: Case) -> sl.Fit:
+def _library(case: Case, law: sl.Law) -> sl.Fit:
     options: dict[str, Any] = {"objective": case.objective, "scale": case.scale}
     if case.objective.startswith("huber"):
         options |= {"objective": "huber", "delta": 1e-3 if case.objective == "huber" else "auto"}
-    if case.law == "power-floor":
-        options["columns"] = {"N": "N"}
-    return library.fit(case.runs, case.law, y="loss", method="nls", **options)
+    return library.fit(case.runs, law, y="loss", method="nls", **options)
+
+
+def _no_answer(case: Case, error: Exception) -> Outcome:
+    """An error is a failure."""
+    return Outcome(
+        case.name, case.law, case.objective, case.scale, case.note, np.inf, np.inf, np.nan,
+        np.nan, np.nan, np.nan, f"{type(error).__name__}: {error}", "", "", False, np.nan, np.nan,
+    )  # fmt: skip
 
 
 def _is_endless(best: float, infimum: float, params: Mapping[str, float]) -> bool:
@@ -123,11 +134,7 @@ def outcomes(cases: Iterable[Case], save: Path | None, n_starts: int) -> list[Ou
     for case in cases:
         if (case.name, case.law, case.objective, case.scale) in done:
             continue
-        try:
-            outcome = compare(case, n_starts)
-        except sl.ScalingLawError as error:
-            print(f"{case.name} {case.law} {case.objective} {case.scale}: {error}", flush=True)
-            continue
+        outcome = compare(case, n_starts)
         found.append(outcome)
         if save:
             _append(save, outcome)
@@ -197,13 +204,15 @@ def summarise(found: list[Outcome], section: Section) -> None:
                 "failures": sum(o.failed for o in group),
                 "of these without a minimum": sum(o.failed and o.endless for o in group),
                 "untrue values": sum(o.untrue for o in group),
-                "largest excess": f"{max(o.excess for o in group):.1e}",
+                "largest excess": f"{np.nanmax([o.excess for o in group]):.1e}",
                 "rival's random starts fail": sum(o.rival_failed for o in group),
-                "seconds, median": f"{np.median([o.seconds for o in group]):.3f}",
-                "rival": f"{np.median([o.rival_seconds for o in group]):.2f}",
+                "seconds, median": f"{np.nanmedian([o.seconds for o in group]):.3f}",
+                "rival": f"{np.nanmedian([o.rival_seconds for o in group]):.2f}",
             })  # fmt: skip
     section.table("The library's minimum against the best of the rival's.", rows)
-    shown = sorted(found, key=lambda o: -o.excess)[: max(_CLOSEST, min(len(failed), 60))]
+    shown = sorted(found, key=lambda o: (not o.failed, -o.excess))[
+        : max(_CLOSEST, min(len(failed), 60))
+    ]
     section.table("The tables that come closest, and those that fail.", [
         {"table": o.name, "law": o.law, "objective": f"{o.objective} {o.scale}", "runs": o.note,
          "excess": f"{o.excess:.1e}" + " (untrue value)" * o.untrue,
