@@ -89,12 +89,13 @@ def run(options: Options) -> Section:
         for name, x in found.items()
     }
     lowest = np.min(list(values.values()), axis=0)
-    per_refit = {
-        name: t.median / (n_resamples if name in contenders else 1) for name, t in timings.items()
-    }
+    count = {name: n_resamples if name in contenders else 1 for name in timings}
+    wall = {name: t.median / count[name] for name, t in timings.items()}
+    per_refit = {name: t.processor / count[name] for name, t in timings.items()}
     public = list(contenders)[-1]
     rows = [
-        {"contender": name, "µs per refit": f"{per_refit[name] * 1e6:.4g}",
+        {"contender": name, "µs per refit": f"{wall[name] * 1e6:.4g}",
+         "µs of the processor": f"{per_refit[name] * 1e6:.4g}",
          "min to max": timings[name].spread,
          "times the library": f"{per_refit[name] / per_refit[public]:.3g}",
          "worst excess": f"{(values[name] / lowest - 1).max():.1e}" if name in values else "",
@@ -103,11 +104,12 @@ def run(options: Options) -> Section:
     ]  # fmt: skip
     section.table(
         f"{table.note}; {n_resamples} refits of the library in each of {sample} rounds, one of "
-        "each other contender, on the same resamples. Excess is over the best of all.",
+        "each other contender, on the same resamples. Ratios are of processor "
+        "times, excess is over the best of all.",
         rows,
     )
     decrements = _decrements(table.N, table.D, table.y, task.natural(theta), names, counts)
-    section.at_most("µs per refit", per_refit[public] * 1e6, 50, " µs")
+    section.at_most("µs per refit", wall[public] * 1e6, 50, " µs")
     section.at_most("largest relative Newton decrement of a replicate", decrements.max(), 1e-12)
     section.at_most("largest excess of the library", (values["library, solver"] / lowest - 1).max(),
                     1e-9)  # fmt: skip

@@ -90,15 +90,24 @@ class Section:
 
 @dataclass
 class Timing:
-    """Wall times of one contender, in seconds, and what its last call returned."""
+    """Wall and processor times of one contender, in seconds, and what its last call returned.
+
+    On a busy machine the processor times are those to compare; on a quiet one they are the same.
+    """
 
     times: list[float] = field(default_factory=list)
+    processor_times: list[float] = field(default_factory=list)
     result: Any = None
 
     @property
     def median(self) -> float:
         """Median wall time in seconds."""
         return float(np.median(self.times))
+
+    @property
+    def processor(self) -> float:
+        """Median processor time in seconds."""
+        return float(np.median(self.processor_times))
 
     @property
     def spread(self) -> str:
@@ -117,9 +126,10 @@ def interleaved(
             call()
     for _ in range(rounds):
         for name, call in contenders.items():
-            begin = time.perf_counter()
+            begin, used = time.perf_counter(), time.process_time()
             timings[name].result = call()
             timings[name].times.append(time.perf_counter() - begin)
+            timings[name].processor_times.append(time.process_time() - used)
     return timings
 
 
