@@ -20,7 +20,7 @@ from benchmarks.harness import Options, Section, duration
 from benchmarks.rivals import PUBLISHED, Rivals
 
 ROWS = (10_000, 100_000, 1_000_000, 10_000_000)
-LIMIT = 280.0
+LIMIT = 600.0
 _HOLD = "the table alone"
 _LIBRARY, _HUBER = "library, huber", "least_squares huber, exact Jacobian"
 
@@ -51,7 +51,7 @@ def run(options: Options) -> Section:
     section.table(
         "sl.fit with intervals and verdict, against a bare minimisation from a good start. Memory "
         "is the peak of the process above that of one that only holds the table "
-        "(24 bytes a row).",
+        "(24 bytes a row). Ratios are of processor times.",
         [{k: v for k, v in row.items() if not k.startswith("_")} for row in rows],
     )
     # a contender that gave up counts as infinitely slow
@@ -82,13 +82,14 @@ def _at_size(size: int, rounds: int) -> list[dict[str, Any]]:
         row: dict[str, Any] = {"contender": name, "rows": f"{size:.0e}"}
         if done:
             times = [r["seconds"] for r in done]
+            used = float(np.median([r["processor"] for r in done]))
             extra = float(np.median([r["peak"] for r in done]) - hold)
             row |= {
                 "time": duration(float(np.median(times))),
                 "min to max": f"{duration(min(times))} to {duration(max(times))}",
-                "µs a row": f"{np.median(times) / size * 1e6:.3g}",
+                "processor time": duration(used), "µs a row": f"{used / size * 1e6:.3g}",
                 "extra memory": f"{extra / 1e6:.0f} MB", "bytes a row": f"{extra / size:.0f}",
-                "_seconds": float(np.median(times)), "_extra": max(extra, 1.0),
+                "_seconds": used, "_extra": max(extra, 1.0),
             }  # fmt: skip
         else:
             row |= {"time": f"> {LIMIT:.0f} s, or no answer", "_seconds": np.inf, "_extra": np.inf}
@@ -112,10 +113,14 @@ def _in_a_process(name: str, folder: Path) -> dict[str, float] | None:
 def _child(name: str, folder: str) -> None:
     n, d, y = (np.load(Path(folder) / f"{column}.npy") for column in ("N", "D", "y"))
     table = Table(n, d, y, "")
-    begin = time.perf_counter()
+    begin, used = time.perf_counter(), time.process_time()
     CONTENDERS[name](table)
-    seconds = time.perf_counter() - begin
-    print(json.dumps({"seconds": seconds, "peak": _peak()}))
+    report = {
+        "seconds": time.perf_counter() - begin,
+        "processor": time.process_time() - used,
+        "peak": _peak(),
+    }
+    print(json.dumps(report))
 
 
 def _peak() -> float:
