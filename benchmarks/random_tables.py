@@ -106,14 +106,20 @@ def _noise(kind: str, n: Floats, rng: np.random.Generator) -> Floats:
 
 
 def real_cases(data: Path) -> Iterator[Case]:
-    """Every law and objective on the public tables that have N, D and a loss."""
-    for name, runs in _real_tables(data):
+    """Every law and objective on the public tables of runs that were trained to their end."""
+    for name, runs in _tables_of_runs(data):
         for law in LAWS:
             for objective in OBJECTIVES:
                 yield Case(name, law, objective, "log", runs, f"n={len(runs)}")
+    curves = pd.read_csv(data / "alabdulmohsin/learning_curves_dev_half.csv.gz")
+    for series, curve in curves.groupby("series"):
+        for objective in OBJECTIVES:
+            # the law in one variable calls it N
+            runs = _plain(curve.assign(N=curve["D"]))
+            yield Case(str(series), "power-floor", objective, "log", runs, f"n={len(runs)}")
 
 
-def _real_tables(data: Path) -> Iterator[tuple[str, pd.DataFrame]]:
+def _tables_of_runs(data: Path) -> Iterator[tuple[str, pd.DataFrame]]:
     chinchilla = pd.read_csv(data / "chinchilla/chinchilla_epoch.csv")
     yield "chinchilla 245", _plain(chinchilla)
     yield "chinchilla 240", _plain(chinchilla.query("outlier == 0"))
@@ -128,11 +134,8 @@ def _real_tables(data: Path) -> Iterator[tuple[str, pd.DataFrame]]:
     data_limited = pd.read_csv(data / "datablations/datablations_runs.csv")
     yield "datablations one epoch", _plain(data_limited.query("epochs <= 1"))
     yield "datablations fit", _plain(data_limited.query("in_fit_182 == 1"))
-    yield (
-        "misfitting isoflop",
-        _plain(pd.read_csv(data / "misfitting/misfitting_isoflop_interpolated.csv")),
-    )
-    yield "misfitting final", _plain(pd.read_csv(data / "misfitting/misfitting_openlm_final.csv"))
+    for kind in ("isoflop_interpolated", "openlm_final", "lr_sweep"):
+        yield f"misfitting {kind}", _plain(pd.read_csv(data / f"misfitting/misfitting_{kind}.csv"))
     ladder = pd.read_csv(data / "olmo_ladder/olmo_ladder_final.csv")
     yield "olmo ladder", _plain(ladder.query("series == 'ladder'"))
     yield "steplaw", _plain(pd.read_csv(data / "steplaw/steplaw_dense.csv").query("loss < 4"))
