@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,6 +75,32 @@ class Task:
             )  # fmt: skip
             first.put(late, last)
         return first.theta
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """The library's refits: a call, the counts of each run in each resample, and the answers."""
+
+    name: str
+    refit: Callable[[], Any]
+    counts: Floats
+    natural: Callable[[Any], Floats]
+
+
+def bootstrap(task: Task, fit: sl.Fit, n_resamples: int) -> Bootstrap:
+    """`Fit.bootstrap` where it exists and says what it drew, or else the solver itself."""
+    method: Any = getattr(fit, "bootstrap", None)
+    if method is not None:
+        counts = method(n_resamples, rng=0).attrs.get("counts")
+        if counts is not None:
+            return Bootstrap(
+                "library, fit.bootstrap", lambda: method(n_resamples, rng=0), np.asarray(counts),
+                lambda frame: np.asarray(frame[list(task.law.parameter_names)]),
+            )  # fmt: skip
+    n = len(task.y)
+    counts = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), n_resamples).astype(float)
+    theta = task.cold().theta
+    return Bootstrap("library, solver", lambda: task.refits(theta, counts), counts, task.natural)
 
 
 def fit(table: pd.DataFrame, law: str | sl.Law, **options: Any) -> sl.Fit:
