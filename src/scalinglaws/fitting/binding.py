@@ -28,7 +28,9 @@ def bind(law: Law, columns: Mapping[str, FloatArray], y: FloatArray, scale: Scal
     names = law.parameter_names
 
     def block(rows: slice) -> LogAffineBlock:
-        return LogAffineBlock(terms, names, *_cut(columns, y, scale, rows), scale)
+        lasting = rows.stop - rows.start == len(y)
+        cut = _cut(columns, y, scale, rows)
+        return LogAffineBlock(terms, names, *cut, scale, lasting=lasting)
 
     model = Model(block, len(y), len(names), magnitude_of(y, scale))
     with np.errstate(all="ignore"):

@@ -104,10 +104,13 @@ def describe_method(fit: FitRecord) -> str:
 
 
 def _residual_line(fit: FitRecord) -> str:
-    residuals = fit.residuals
-    worst = int(residuals.abs().to_numpy().argmax())
-    rms = float(np.sqrt(np.mean(np.square(residuals.to_numpy()))))
-    label, value = residuals.index[worst], float(residuals.iloc[worst])
+    squares, place, value = 0.0, 0, 0.0
+    for rows, _, residuals in fit.residual_blocks():
+        squares += float(np.sum(np.square(residuals)))
+        worst = int(np.abs(residuals).argmax())
+        if abs(residuals[worst]) > abs(value) or rows.start == 0:
+            place, value = rows.start + worst, float(residuals[worst])
+    rms, label = np.sqrt(squares / fit.n), fit.runs.index[place]
     if fit.scale == "log":
         return (
             f"rms {100 * rms:.2g} %, largest {format_signed(100 * np.expm1(value))} % (row {label})"
