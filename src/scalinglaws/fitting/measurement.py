@@ -100,7 +100,7 @@ class Measurement:
         if self.spread.dof <= 0 or not len(self.kept):
             return np.zeros((len(theta), len(theta)))
         if self.interval_method == uncertainty.SANDWICH:
-            in_blocks = not self.model.is_one_block and self.found.delta is not None
+            in_blocks = not self.model.is_one_block and self.problem.objective != "absolute"
             known = self.found.minima[0].hessian if in_blocks else None
             return uncertainty.sandwich_covariance(
                 self.model, theta, weights, self.kept, self.loss, self._weighted_columns, known
