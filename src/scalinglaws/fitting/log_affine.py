@@ -60,7 +60,7 @@ class LogAffineBlock:
             if self.is_log:
                 # terms relative to the observation: their sum is near one, whatever the units
                 form[-1] -= target
-            self.forms.append(form)
+            self.forms.append(np.asfortranarray(form) if lasting else form)
             self.term_slopes.append(np.array(form[:-1].T, order="C") if lasting else form[:-1].T)
 
     @property
