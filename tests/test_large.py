@@ -329,3 +329,26 @@ def test_wrapped_integers_are_seen_at_once() -> None:
         found = _has_wrapped(n.astype(float), d.astype(float), wrapped)
         assert found[true > 2.0**66].all()
         assert not _has_wrapped(n.astype(float), d.astype(float), true).any()
+
+
+def test_blocks_seen_once_are_those_seen_often(small_blocks: None) -> None:
+    """Objective, gradient, Hessian and Jacobian of a batch, without tables of products."""
+    runs = _table(4000)
+    law = sl.fit(runs[:200], "chinchilla").law
+    columns = {name: runs[name].to_numpy() for name in ("N", "D")}
+    many = bind(law, columns, runs["loss"].to_numpy(), "log")
+    theta = np.log([[1.7, 400.0, 1.4, 410.0, 1.3], [1.5, 300.0, 1.3, 500.0, 1.4]])
+    weights = np.ones((1, len(runs)))
+    sums = [many.sums(theta, weights, Loss("huber", 0.02), majorise=m) for m in (False, True)]
+    blocks_of = [block.at(theta).gradients() for _, block in many.blocks()]
+    blocks._ONE_BLOCK = len(runs)
+    one = bind(law, columns, runs["loss"].to_numpy(), "log")
+
+    for majorise in (False, True):
+        expected = one.sums(theta, weights, Loss("huber", 0.02), majorise=majorise)
+        for name in ("value", "gradient", "hessian"):
+            found, wanted = getattr(sums[majorise], name), getattr(expected, name)
+            np.testing.assert_allclose(found, wanted, rtol=1e-11, atol=1e-11 * np.abs(wanted).max())
+    for b in range(2):
+        jacobian = np.concatenate([part[b] for part in blocks_of])
+        np.testing.assert_allclose(jacobian, one.jacobian(theta[b]), rtol=1e-13)

@@ -12,7 +12,7 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.intp]
 
 # Rows of a block of a large table, and the size up to which a table is one block.
-_ROWS, _ONE_BLOCK = 32_768, 65_536
+_ROWS, _ONE_BLOCK = 16_384, 65_536
 
 
 def is_large(n_rows: int) -> bool:

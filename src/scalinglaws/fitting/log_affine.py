@@ -148,9 +148,10 @@ class LogAffinePoint:
     def gradients(self) -> FloatArray:
         block = self._block
         if not block.lasting:
-            return np.stack([self._derivatives(b) for b in range(len(self.residuals))]).transpose(
-                0, 2, 1
-            )
+            # the derivatives of each row of the batch take the place of the last one's
+            rows = [self._derivatives(b).copy() for b in range(1, len(self.residuals))]
+            first = self._derivatives(0)[None]
+            return (np.stack([first[0], *rows]) if rows else first).transpose(0, 2, 1)
         found = np.zeros((*self.residuals.shape, block.n_parameters))
         for share, index, slopes in zip(self.shares, block.indices, block.term_slopes, strict=True):
             found[..., index] += share[..., None] * slopes

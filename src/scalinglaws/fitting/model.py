@@ -143,7 +143,9 @@ class Model:
         for rows, block in self.blocks():
             with np.errstate(all="ignore"):
                 point = block.at(theta[None, :])
-                jacobian = np.nan_to_num(point.gradients()[0], copy=False)
+                jacobian = point.gradients()[0]
+                if not np.isfinite(jacobian).all():
+                    jacobian = np.nan_to_num(jacobian)
             yield rows, point.residuals[0], jacobian
 
     def columns(

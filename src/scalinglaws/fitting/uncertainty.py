@@ -119,7 +119,8 @@ def sandwich_covariance(
         bread = _expected_bread(model, theta, weights, loss, root)
     meat: FloatArray = np.zeros((len(kept), len(kept)))
     for rows, residuals, jacobian in model.expansion(theta):
-        own, w = jacobian[:, kept], weights[rows]
+        own = jacobian if len(kept) == jacobian.shape[1] else jacobian[:, kept]
+        w = weights[rows]
         spanned = own @ root
         hat = w * np.einsum("ij,ij->i", spanned, spanned)
         psi = loss.derivatives(residuals)[0] / (1.0 - np.minimum(hat, _MOST_LEVERAGE))
