@@ -97,6 +97,23 @@ def test_many_blocks_and_one_say_the_same(
     np.testing.assert_allclose(many.residuals, one.residuals, atol=1e-9)
 
 
+@pytest.mark.parametrize("weights", [None, "w"])
+def test_absolute_deviations_end_at_the_same_vertex(
+    weights: str | None, request: pytest.FixtureRequest
+) -> None:
+    """The linear program over the runs near zero is that over all runs."""
+    runs = _table(4500).assign(w=np.random.default_rng(1).uniform(0.1, 3.0, 4500))
+    one = sl.fit(runs, "chinchilla", objective="absolute", weights=weights)
+    request.getfixturevalue("small_blocks")
+
+    many = sl.fit(runs, "chinchilla", objective="absolute", weights=weights)
+
+    assert many.status.good
+    assert many.objective_value == pytest.approx(one.objective_value, rel=1e-12)
+    np.testing.assert_allclose(many.params, one.params, rtol=1e-7)
+    np.testing.assert_allclose(many.table["std_error"], one.table["std_error"], rtol=0.5)
+
+
 def test_one_ratio_of_tokens_to_parameters_is_seen(small_blocks: None) -> None:
     """Two terms that cannot be told apart: both ways of dividing the law are found."""
     runs = _table(4000)

@@ -183,8 +183,7 @@ def _fit_problem(problem: Problem, table: RunTable, method: str, confidence_leve
         names = problem.law.parameter_names
         # zero as an exponent, one as a coefficient: both are a working value of zero
         neutral = {names[j]: 1.0 if problem.positive[j] else 0.0 for j in aliases.aliased}
-        whole = model.is_one_block or problem.objective == "absolute"
-        search = estimate if whole else estimate_large
+        search = estimate if model.is_one_block else estimate_large
         found = search(replace(problem, fixed={**problem.fixed, **neutral}), model)
     assessment = assess(
         Measurement(problem, model, table, found, aliases, method, confidence_level)

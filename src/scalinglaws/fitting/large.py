@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from scalinglaws.fitting.absolute import to_vertex
 from scalinglaws.fitting.binding import OTHER_DIVISION, bind, term_shares
 from scalinglaws.fitting.estimate import estimate
 from scalinglaws.fitting.lifting import lifted_starts
@@ -47,6 +48,9 @@ _EXACT, _ROUGH = (TOLERANCE, 1e-12), (1e-9, 1e-4)
 _ROUNDING = 4e-15
 # Change of the threshold asked for, relative to that of the threshold, which a secant may use.
 _MOST_SLOPE = 0.5
+# Huber thresholds on the way to absolute deviations: the first in units of the residuals' scale,
+# and the runs that the last leaves in its quadratic part.
+_FIRST_FACTOR, _LAST_INSIDE = 0.1, 1000
 _SEED = 0  # of the sample: the same table has the same one
 
 
@@ -71,11 +75,9 @@ def estimate_large(problem: Problem, model: Model) -> Estimate:
     FitError
         If no start has a finite objective.
     """
-    rng = np.random.default_rng(_SEED)
-    small = _sampled(problem, _SEARCHED, rng)
-    found = estimate(small, _bound(small))
-    n_compared = min(max(_COMPARED, model.n_rows // _COMPARED_SHARE), _MOST_COMPARED)
-    contenders = _compared(_sampled(problem, n_compared, rng), found)
+    if problem.objective == "absolute":
+        return _absolute(problem, model)
+    small, found, contenders = _searched(problem)
     whole = _Finisher(problem, model)
     best, others = whole.best_of(contenders)
     best = whole.lifted(best, small)
@@ -90,6 +92,49 @@ def estimate_large(problem: Problem, model: Model) -> Estimate:
         alternatives=_alternatives(small, best, others, whole.rounding(best)),
         curvature=smallest_curvature(best.hessian, best.free),
         minima=(Minimum(best.theta, best.value, best.hessian),),
+        rivals=None,
+    )
+
+
+def _searched(problem: Problem) -> tuple[Problem, Estimate, list[_Minimum]]:
+    """A sample, what a search on it found, and the minima that a larger one does not rule out."""
+    n = len(problem.y)
+    rng = np.random.default_rng(_SEED)
+    small = _sampled(problem, _SEARCHED, rng)
+    found = estimate(small, _bound(small))
+    n_compared = min(max(_COMPARED, n // _COMPARED_SHARE), _MOST_COMPARED)
+    return small, found, _compared(_sampled(problem, n_compared, rng), found)
+
+
+def _absolute(problem: Problem, model: Model) -> Estimate:
+    """Least absolute deviations: by Huber losses ever nearer to them, and to the vertex."""
+    robust = replace(problem, objective="huber", delta=None)
+    small, found, contenders = _searched(robust)
+    best, others = contenders[0], contenders[1:]
+    assert best.delta is not None
+    # at the last threshold a thousand runs or more are in the quadratic part
+    factor, last = _FIRST_FACTOR, _LAST_INSIDE / len(problem.y)
+    whole = _Finisher(replace(robust, delta=best.delta), model)
+    scale = best.delta / HUBER_FACTOR
+    while True:
+        best = replace(best, delta=max(factor, last) * scale)
+        best, others = whole.best_of([best, *others])
+        if factor <= last:
+            break
+        factor *= 0.1
+    lower, upper = problem.bounds()
+    vertex = to_vertex(model, best.theta, problem.weights, best.free, lower, upper)
+    return replace(
+        found,
+        theta=vertex.theta,
+        free=best.free,
+        value=vertex.value,
+        delta=None,
+        converged=vertex.certified,
+        decrement=vertex.promise,
+        curvature=np.nan,
+        alternatives=_alternatives(small, best, others, whole.rounding(best)),
+        minima=(Minimum(vertex.theta, vertex.value, best.hessian),),
         rivals=None,
     )
 
