@@ -369,3 +369,12 @@ def test_blocks_seen_once_are_those_seen_often(small_blocks: None) -> None:
     for b in range(2):
         jacobian = np.concatenate([part[b] for part in blocks_of])
         np.testing.assert_allclose(jacobian, one.jacobian(theta[b]), rtol=1e-13)
+
+
+def test_the_summary_says_that_the_search_saw_a_sample(fitted: tuple[pd.DataFrame, sl.Fit]) -> None:
+    _, fit = fitted
+
+    assert "agree on a sample of the runs" in " ".join(fit.summary().split())
+    assert "agree on a sample of the runs" in fit._repr_html_()
+    beyond = fit.predict(N=1e10, D=1e12).times_beyond
+    assert beyond == pytest.approx(1e22 / (fit.runs.values["N"] * fit.runs.values["D"]).max())

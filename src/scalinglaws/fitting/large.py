@@ -42,6 +42,8 @@ _SEARCHED, _COMPARED, _COMPARED_SHARE, _MOST_COMPARED = 8_192, 131_072, 16, 1_04
 _BEHIND = 6.0
 # Passes of undamped Newton steps before the damped solver takes over, and the latter's steps.
 _PASSES, _DAMPED_STEPS = 15, 100
+# Times that another minimum may prove lower under the threshold of the best.
+_MOST_EXCHANGES = 3
 # Promised decrease and relative change of the Huber threshold at which a minimum is reached, on
 # the table and on a sample; the latter is never asked for more than rounding of residuals allows.
 _EXACT, _ROUGH = (TOLERANCE, 1e-12), (1e-9, 1e-4)
@@ -222,13 +224,14 @@ class _Finisher:
 
     def best_of(self, minima: list[_Minimum]) -> tuple[_Minimum, list[_Minimum]]:
         """The lowest minimum, and the others under its threshold."""
-        best = self.finish(minima[0], settle=True)
-        others: list[_Minimum] = []
-        for start in minima[1:]:
-            other = self.finish(replace(start, delta=best.delta))
-            if other.value < best.value * (1 - SAME_MINIMUM) - self.rounding(best):
-                best, other = self.finish(other, settle=True), best
-            others.append(other)
+        first, *rest = minima
+        for _ in range(_MOST_EXCHANGES):
+            best = self.finish(first, settle=True)
+            others = [self.finish(replace(start, delta=best.delta)) for start in rest]
+            lowest = min(others, key=lambda other: other.value, default=best)
+            if not lowest.value < best.value * (1 - SAME_MINIMUM) - self.rounding(best):
+                break
+            first, rest = lowest, [best, *(other for other in others if other is not lowest)]
         return best, others
 
     def lifted(self, best: _Minimum, sample: Problem) -> _Minimum:

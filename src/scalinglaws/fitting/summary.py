@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from scalinglaws.fitting.blocks import is_large
 from scalinglaws.fitting.record import FitRecord, Row
 from scalinglaws.numerals import (
     format_error,
@@ -132,9 +133,10 @@ def _evidence_line(fit: FitRecord) -> str:
     evidence = fit.evidence
     if fit.method == "log-linear":
         return f"closed form; condition number {format_error(evidence.condition)}"
+    sample = " on a sample of the runs" if is_large(fit.n) else ""
     return (
-        f"{evidence.n_agreeing} of {plural(evidence.n_starts, 'start')} agree; a further step "
-        f"promises {abs(evidence.decrement):.0e} of the objective; condition number "
+        f"{evidence.n_agreeing} of {plural(evidence.n_starts, 'start')} agree{sample}; a further "
+        f"step promises {abs(evidence.decrement):.0e} of the objective; condition number "
         f"{format_error(evidence.condition)}"
     )
 
