@@ -38,6 +38,8 @@ from scalinglaws.fitting.solver import TOLERANCE, minimise, solve_positive_defin
 
 # Rows of the sample that is searched, and of the one on which its minima are compared.
 _SEARCHED, _COMPARED, _COMPARED_SHARE, _MOST_COMPARED = 8_192, 131_072, 16, 1_048_576
+# Rows on which a coefficient at zero is tried again.
+_LIFTED = 32_768
 # A minimum is given up when it is so many standard errors above the best, on the larger sample.
 _BEHIND = 6.0
 # Passes of undamped Newton steps before the damped solver takes over, and the latter's steps.
@@ -82,7 +84,7 @@ def estimate_large(problem: Problem, model: Model) -> Estimate:
     small, found, contenders = _searched(problem)
     whole = _Finisher(problem, model)
     best, others = whole.best_of(contenders)
-    best = whole.lifted(best, small)
+    best = whole.lifted(best, _sampled(problem, _LIFTED, np.random.default_rng(_SEED)))
     return replace(
         found,
         theta=best.theta,
@@ -236,10 +238,10 @@ class _Finisher:
 
     def lifted(self, best: _Minimum, sample: Problem) -> _Minimum:
         """The same minimum, or a lower one in which a coefficient at zero is at work."""
-        starts = lifted_starts(sample, best.theta, best.free)
+        loss = self._loss(best.delta)
+        starts = lifted_starts(sample, _bound(sample), loss, best.theta, best.free)
         if not len(starts.theta):
             return best
-        loss = self._loss(best.delta)
         there = self.model.sums(starts.theta, self.weights, loss)
         order = np.argsort(there.value)
         place = int(order[0])
