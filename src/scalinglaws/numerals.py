@@ -137,5 +137,5 @@ def listed(items: list[str], most: int = 8, n_more: int = 0) -> str:
     """``a, b and c``; a long list is cut and the rest counted, with `n_more` that are not given."""
     if len(items) + n_more > most:
         shown = items[:most]
-        return f"{', '.join(shown)} and {len(items) + n_more - len(shown)} more"
+        return f"{', '.join(shown)} and {len(items) + n_more - len(shown):,} more"
     return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"

@@ -98,3 +98,17 @@ def term_shares(law: Law, columns: Mapping[str, FloatArray], natural: FloatArray
             sizes.append(np.broadcast_to(np.nan_to_num(size), (n,)))
         table = np.stack(sizes)
         return np.asarray(np.nan_to_num(table / table.sum(axis=0)))
+
+
+def same_everywhere(
+    law: Law, columns: Mapping[str, FloatArray], one: FloatArray, other: FloatArray
+) -> bool:
+    """Whether two parameter vectors are the same function, also away from the runs."""
+    away = {
+        name: 1.5 * np.roll(column, shift) for shift, (name, column) in enumerate(columns.items())
+    }
+
+    def value(natural: FloatArray) -> FloatArray:
+        return law.value(dict(zip(law.parameter_names, natural, strict=True)), away)
+
+    return bool(np.allclose(value(one), value(other), rtol=1e-6, equal_nan=True))

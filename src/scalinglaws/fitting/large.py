@@ -1,10 +1,10 @@
 """Large tables: the search on a sample, the answer from the whole table in a handful of passes.
 
 A sample of a few thousand runs has the same basins as the table. Its best minima, polished on a
-larger sample, are a fraction of a standard error from those of the table, so that Newton's steps
-on the whole table converge at once. A minimum that the larger sample does not tell apart from the
+larger sample, are within a few standard errors of those of the table, where Newton's steps on the
+whole table converge at once. A minimum that the larger sample does not tell apart from the
 best (Vuong 1989, Econometrica 57) is followed to the end as well. The Huber threshold that the
-residuals ask for is updated with each step, since it hardly depends on the parameters.
+residuals ask for is renewed with each step, by a secant, and the parameters move along with it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from scalinglaws.fitting.absolute import to_vertex
-from scalinglaws.fitting.binding import OTHER_DIVISION, bind, term_shares
+from scalinglaws.fitting.binding import OTHER_DIVISION, bind, same_everywhere, term_shares
 from scalinglaws.fitting.estimate import estimate
 from scalinglaws.fitting.lifting import lifted_starts
 from scalinglaws.fitting.model import Model, to_natural
@@ -30,7 +30,6 @@ from scalinglaws.fitting.objective import (
 from scalinglaws.fitting.polish import (
     SAME_MINIMUM,
     root_near,
-    same_everywhere,
     smallest_curvature,
 )
 from scalinglaws.fitting.problem import Estimate, Minimum, Problem
@@ -203,7 +202,9 @@ def _alternatives(
         natural = to_natural(other.theta, sample.positive)
         if other.value > best.value * (1 + SAME_MINIMUM) + rounding:
             continue
-        if (other.free == best.free).all() and same_everywhere(sample, natural, own):
+        if (other.free == best.free).all() and same_everywhere(
+            sample.law, sample.columns, natural, own
+        ):
             continue  # exchangeable terms under other names
         apart = np.abs(term_shares(sample.law, sample.columns, natural) - shares).max()
         if apart > OTHER_DIVISION:

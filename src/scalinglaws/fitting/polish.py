@@ -10,7 +10,7 @@ from scipy.optimize import brentq
 
 from scalinglaws.errors import FitError
 from scalinglaws.fitting.absolute import to_vertex
-from scalinglaws.fitting.binding import OTHER_DIVISION, term_shares
+from scalinglaws.fitting.binding import OTHER_DIVISION, same_everywhere, term_shares
 from scalinglaws.fitting.lifting import lifted_starts
 from scalinglaws.fitting.model import Model, to_natural
 from scalinglaws.fitting.neighbours import neighbouring_starts
@@ -349,7 +349,9 @@ class Polisher:
             if np.any(exponents & self.free[row] & (np.abs(natural[row]) < _CONSTANT)):
                 continue  # a term that is constant only repeats the floor
             mirrored = (self.free[row] == self.free[winner]).all()
-            if mirrored and same_everywhere(self.problem, natural[row], natural[winner]):
+            if mirrored and same_everywhere(
+                self.problem.law, self.problem.columns, natural[row], natural[winner]
+            ):
                 continue  # exchangeable terms under other names
             one, other = (
                 term_shares(self.problem.law, self.problem.columns, natural[k])
@@ -378,20 +380,6 @@ class Polisher:
             minima=huber.minima,
             alternatives=huber.alternatives,
         )
-
-
-def same_everywhere(problem: Problem, one: FloatArray, other: FloatArray) -> bool:
-    """Whether two parameter vectors are the same function, also away from the runs."""
-    law = problem.law
-    away = {
-        name: 1.5 * np.roll(column, shift)
-        for shift, (name, column) in enumerate(problem.columns.items())
-    }
-
-    def value(natural: FloatArray) -> FloatArray:
-        return law.value(dict(zip(law.parameter_names, natural, strict=True)), away)
-
-    return bool(np.allclose(value(one), value(other), rtol=1e-6, equal_nan=True))
 
 
 def root_near(function: Callable[[float], float], start: float) -> float:

@@ -126,7 +126,7 @@ def _hash_block(columns: Sequence[npt.NDArray[Any]], rows: slice) -> HashArray:
     for column in columns:
         part = column[rows]
         if part.dtype.kind == "f":
-            part = part + 0.0  # zero has one sign, and NaN one pattern
+            part = part.astype(np.float64) + 0.0  # zero has one sign, and NaN one pattern
             part[np.isnan(part)] = np.nan
         total *= _MIX
         total += pd.util.hash_array(part)
