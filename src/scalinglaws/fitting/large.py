@@ -41,8 +41,9 @@ _SEARCHED, _COMPARED, _COMPARED_SHARE, _MOST_COMPARED = 8_192, 131_072, 16, 1_04
 _LIFTED = 32_768
 # A minimum is given up when it is so many standard errors above the best, on the larger sample.
 _BEHIND = 6.0
-# Passes of undamped Newton steps before the damped solver takes over, and the latter's steps.
-_PASSES, _DAMPED_STEPS = 15, 100
+# Passes of undamped Newton steps before the damped solver takes over. The latter's steps along a
+# long valley, times the rows: a minute or two.
+_PASSES, _DAMPED_STEPS, _DAMPED_WORK = 15, (100, 2000), 1e9
 # Times that another minimum may prove lower under the threshold of the best.
 _MOST_EXCHANGES = 3
 # Promised decrease and relative change of the Huber threshold at which a minimum is reached, on
@@ -224,6 +225,7 @@ class _Finisher:
         self.weights = problem.weights[None, :]
         self.total = float(problem.weights.sum())
         self.residuals = np.empty(model.n_rows)
+        self.damped_steps = int(np.clip(_DAMPED_WORK / model.n_rows, *_DAMPED_STEPS))
 
     def best_of(self, minima: list[_Minimum]) -> tuple[_Minimum, list[_Minimum]]:
         """The lowest minimum, and the others under its threshold."""
@@ -341,7 +343,7 @@ class _Finisher:
         found = minimise(
             self.model, self._loss(minimum.delta), minimum.theta[None, :], self.weights,
             minimum.free[None, :], self.lower, self.upper, amplitude=self.problem.amplitudes,
-            max_iterations=_DAMPED_STEPS,
+            patient=True, max_iterations=self.damped_steps,
         )  # fmt: skip
         there = self.model.sums(found.theta, self.weights, self._loss(minimum.delta))
         return replace(
