@@ -218,16 +218,15 @@ class Measurement:
     def _disputed(self) -> set[str]:
         """Parameters of terms that equally good fits divide otherwise."""
         shares = [
-            term_shares(self.problem.law, self.table.values, natural)
+            term_shares(self.problem.law, self.problem.columns, natural)
             for natural in (self.natural, *self.found.alternatives)
         ]
         terms = self.problem.law.separation.terms
         disputed: set[str] = set()
         for place, term in enumerate(terms):
-            if all(
-                np.abs(other[place] - shares[0][place]).max() <= OTHER_DIVISION for other in shares
-            ):
-                continue
-            own = [*names_in(term.rest), *names_in(term.power), term.coefficient]
-            disputed.update(name for name in own if name in self.names)
+            apart = np.array([np.abs(other[place] - shares[0][place]) for other in shares])
+            rows = apart.max(axis=0) > OTHER_DIVISION
+            if rows.any():
+                own = [*names_in(term.rest), *names_in(term.power), term.coefficient or ""]
+                disputed.update(self.problem.law.names_at(own, self.problem.columns, rows))
         return disputed - set(self.problem.fixed)

@@ -125,7 +125,7 @@ class FitRecord:
     @cached_property
     def fitted(self) -> pd.Series:
         """The law at each run, on the input's index."""
-        values = self.law.value(self.values, self.runs.values)
+        values = self.law.value(self.values, self.runs.inputs)
         return pd.Series(np.broadcast_to(values, (self.n,)), index=self.runs.index, name="fitted")
 
     @cached_property
