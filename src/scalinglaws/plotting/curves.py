@@ -41,7 +41,7 @@ _MANY_RUNS = 1500  # more are drawn small and under the curves
 _LONGEST_LABEL = 24
 _MOST_CURVES, _MOST_OF_ALL_GROUPS = 7, 9
 _MOST_NAMED = 3  # curves that the legend names; more get a colour bar
-_MOST_GROUPS_NAMED = 12
+_MOST_GROUPS_NAMED, _LONGEST_GROUP = 7, 32
 _DASHED = (0, (4, 2.5))
 _BANDS = ("curve", "run", "none")
 
@@ -415,7 +415,7 @@ def _group_handles(families: Sequence[_Family]) -> list[Line2D]:
     """The colour of each group, and what its shades mean."""
     handles = [
         Line2D([], [], color=family.group.colours(0.5), marker="o", markersize=4, linewidth=1.6,
-               label=family.group.name)
+               label=_shortened(family.group.name))
         for family in families[:_MOST_GROUPS_NAMED]
     ]  # fmt: skip
     others = len(families) - len(handles)
@@ -428,6 +428,12 @@ def _group_handles(families: Sequence[_Family]) -> list[Line2D]:
         text = f"{by} {format_variable(by, low)} (light) to {format_variable(by, high)} (dark)"
         handles.append(Line2D([], [], linestyle="none", label=text))
     return handles
+
+
+def _shortened(name: str) -> str:
+    """A long name without its middle."""
+    half = _LONGEST_GROUP // 2
+    return name if len(name) <= _LONGEST_GROUP else f"{name[:half]}…{name[-half:]}"
 
 
 def _fit_label(fit: FitRecord) -> str:
