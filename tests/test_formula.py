@@ -49,7 +49,7 @@ def test_a_negative_number_is_a_number() -> None:
         ("y = E + N", "Write 'target ~ formula' instead of '='", 2),
         ("E < N", "A law has no comparison", 0),
         ("E + N.size", "Only names, numbers", 4),
-        ("E + N[0]", "Only names, numbers", 4),
+        ("E + N[0]", "An index is the name of one column", 4),
         ("E + 'N'", "'N' is not a number", 4),
         ("E + True", "True is not a number", 4),
         ("E if N else A", "Only names, numbers", 0),

@@ -108,6 +108,13 @@ def _add_fit(verbs: Any) -> None:
     fitting.add_argument("--weights", help="a column of weights")
     fitting.add_argument("--fixed", nargs="+", default=[], metavar="E=1.7", help="parameters held")
     fitting.add_argument(
+        "--groups", nargs="+", default=[], metavar="E=data",
+        help="parameters with one value for each value of a column",
+    )  # fmt: skip
+    fitting.add_argument(
+        "--tied", nargs="+", default=[], metavar="beta=alpha", help="parameters that equal others"
+    )
+    fitting.add_argument(
         "--missing", choices=("raise", "drop"), default="raise", help="unusable runs (raise)"
     )
     fitting.add_argument(
@@ -124,7 +131,9 @@ def _add_fit(verbs: Any) -> None:
 def _add_predict(verbs: Any) -> None:
     predict = verbs.add_parser("predict", help="evaluate a saved fit")
     predict.add_argument("fit", type=Path, help="a file that fit --save wrote")
-    predict.add_argument("values", nargs="+", metavar="N=7B", help="a value for each variable")
+    predict.add_argument(
+        "values", nargs="+", metavar="N=7B", help="a value for each variable and each index"
+    )
     predict.add_argument("--confidence-level", type=float, help="that of the fit by default")
     predict.add_argument("--json", action="store_true", help="print JSON instead of text")
     predict.set_defaults(verb=_predict)
@@ -158,6 +167,8 @@ def _fit(options: argparse.Namespace) -> int:
         scale=options.scale,
         weights=options.weights,
         fixed=dict(_pair(item, "--fixed", parse_number, "E=1.7") for item in options.fixed),
+        tied=dict(_pair(item, "--tied", str, "beta=alpha") for item in options.tied),
+        groups=dict(_pair(item, "--groups", str, "E=data") for item in options.groups),
         missing=options.missing,
         confidence_level=options.confidence_level,
     )
@@ -179,7 +190,7 @@ def _fit(options: argparse.Namespace) -> int:
 
 def _predict(options: argparse.Namespace) -> int:
     fitted = load(options.fit)
-    values = dict(_pair(item, "a value", parse_number) for item in options.values)
+    values = dict(_pair(item, "a value", str) for item in options.values)
     found = fitted.predict(values, confidence_level=options.confidence_level)
     assert isinstance(found, Prediction)
     if options.json:

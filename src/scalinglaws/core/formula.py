@@ -9,7 +9,8 @@ import ast
 import difflib
 import keyword
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from scalinglaws.core.expression import (
     FUNCTIONS,
@@ -49,11 +50,20 @@ _DEEPEST = 200
 
 @dataclass(frozen=True)
 class Formula:
-    """A parsed line: the text, what stands left of ``~`` (or None), and the tree."""
+    """A parsed line.
+
+    Attributes
+    ----------
+    text : the line
+    target : what stands left of ``~``, or None
+    expression : the tree; an index is not part of it
+    groups : from indexed names to the columns that index them: ``E[data]`` is ``{"E": "data"}``
+    """
 
     text: str
     target: str | None
     expression: Expression
+    groups: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 def parse(text: str) -> Formula:
@@ -73,6 +83,8 @@ def parse(text: str) -> Formula:
     --------
     >>> parse("loss ~ E + A/N**alpha").target
     'loss'
+    >>> parse("loss ~ E[data] + A/N**alpha").groups
+    {'E': 'data'}
     """
     if not isinstance(text, str):
         raise FormulaError(f"A law is one line of text; got {type(text).__name__}: {text!r}.")
@@ -84,6 +96,7 @@ class _Reader:
     def __init__(self, text: str) -> None:
         self.text = text
         self.shift = 0  # where the right-hand side begins
+        self.index_of: dict[str, str | None] = {}  # of every name
 
     def read(self) -> Formula:
         if not self.text.strip():
@@ -107,7 +120,9 @@ class _Reader:
             raise self._syntax_error(error, body) from None
         except (ValueError, RecursionError, MemoryError):
             raise self._error(self.shift, "This cannot be read as one line of maths") from None
-        return Formula(self.text, target, self._convert(tree.body, body, 0))
+        expression = self._convert(tree.body, body, 0)
+        groups = {name: index for name, index in self.index_of.items() if index is not None}
+        return Formula(self.text, target, expression, groups)
 
     def _split_target(self) -> str | None:
         place = self.text.find("~")
@@ -168,7 +183,11 @@ class _Reader:
             case ast.Name(id=name):
                 if name in FUNCTIONS:
                     raise self._error(place, f"'{name}' is a function; write {name}(...)")
-                return Name(name)
+                return self._name(name, None, place)
+            case ast.Subscript(value=ast.Name(id=name), slice=ast.Name(id=index)):
+                return self._name(name, index, place)
+            case ast.Subscript():
+                raise self._error(place, "An index is the name of one column, as in E[data]")
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 inner = self._convert(operand, body, depth + 1)
                 return Number(-inner.value) if isinstance(inner, Number) else Apply("neg", (inner,))
@@ -192,6 +211,14 @@ class _Reader:
             "Only names, numbers, + - * / **, parentheses and functions "
             f"({', '.join(FUNCTIONS)}) may stand in a law",
         )
+
+    def _name(self, name: str, index: str | None, place: int) -> Name:
+        """A name, which has the same index, or none, wherever it stands."""
+        known = self.index_of.setdefault(name, index)
+        if known != index:
+            forms = [name if i is None else f"{name}[{i}]" for i in (known, index)]
+            raise self._error(place, f"Write either {forms[0]} or {forms[1]} throughout")
+        return Name(name)
 
     def _check_call(self, name: str, n_arguments: int, place: int) -> None:
         if name not in FUNCTIONS:

@@ -35,7 +35,8 @@ def to_latex(expression: Expression) -> str:
 
 
 def name_to_latex(name: str) -> str:
-    r"""``alpha_N`` becomes ``\alpha_{N}``, ``loss`` becomes ``\mathrm{loss}``."""
+    r"""``alpha_N`` becomes ``\alpha_{N}``, and ``E[c4]`` ``E_{\mathrm{c4}}``."""
+    name, _, level = name.removesuffix("]").partition("[")
     stem, _, index = name.strip("_").partition("_")
     if stem in _SYMBOLS:
         symbol = _SYMBOLS[stem]
@@ -43,7 +44,14 @@ def name_to_latex(name: str) -> str:
         symbol = stem
     else:
         symbol = rf"\mathrm{{{stem}}}"
-    return symbol + (rf"_{{{name_to_latex(index)}}}" if index else "")
+    below = [name_to_latex(index)] if index else []
+    if level:
+        below.append(rf"\mathrm{{{_escaped(level)}}}")
+    return symbol + (f"_{{{','.join(below)}}}" if below else "")
+
+
+def _escaped(text: str) -> str:
+    return "".join(f"\\{c}" if c in "_%&#$" else r"\ " if c == " " else c for c in text)
 
 
 def _number(value: float) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from scalinglaws.core.expression import evaluate, names_in
+from scalinglaws.core.algebra import substitute
+from scalinglaws.core.expression import Name, evaluate, names_in
 from scalinglaws.core.formula import Formula, parse
+from scalinglaws.core.groups import codes_of, expanded_names
 from scalinglaws.core.inversion import Inversion, find_inversion
 from scalinglaws.core.jets import Jet, differentiate
 from scalinglaws.core.latex import name_to_latex, to_latex
@@ -24,10 +26,13 @@ from scalinglaws.options import is_number
 if TYPE_CHECKING:
     import pandas as pd
 
+    from scalinglaws.core.groups import IntArray
+
     Columns = Mapping[str, Any] | pd.DataFrame
 
 # Names that are variables without being told: parameters, training tokens, training FLOPs.
 STANDARD_VARIABLES = ("N", "D", "C")
+_ARGUMENTS = ("formula", "variables", "name", "bounds", "levels", "description", "reference")
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,8 @@ class Parameter:
     Attributes
     ----------
     name : str
+    symbol : str
+        Its name in the line of maths: that of ``E[c4]`` is E.
     role : str
         "coefficient", "offset", "exponent" or "shape".
     linear : bool
@@ -48,6 +55,7 @@ class Parameter:
     """
 
     name: str
+    symbol: str
     role: str
     linear: bool
     positive: bool
@@ -78,14 +86,18 @@ class Law:
         * ``share(z, strength)``: the t between 0 and 1 with t / (1 - t)^strength = z,
         * ``boxcox(x, curvature)`` = (x^curvature - 1)/curvature, the logarithm at 0.
 
-        ``target ~`` may be left out.
+        ``target ~`` may be left out. A parameter may have an index, as in ``E[data]``: it has one
+        value for each value of that column.
     variables : sequence of str, optional
         Names that are columns of a table; all others are parameters. By default N, D and C.
     name : str, optional
         A short name, as in the catalogue.
     bounds : mapping of str to (low, high), optional
         Ranges that differ from those that follow from the roles: coefficients and offsets of a sum
-        of powers are positive, exponents that make a term decay are not negative.
+        of powers are positive, exponents that make a term decay are not negative. The name of an
+        indexed parameter stands for all its values; single ones have names such as ``E[c4]``.
+    levels : mapping of str to sequence of str, optional
+        The values of each column that is an index; `scalinglaws.fit` takes them from the table.
     description, reference : str, optional
         What the law says in a sentence, and where it is from.
 
@@ -101,12 +113,16 @@ class Law:
     (('N',), ('E', 'A', 'alpha'))
     >>> float(law.value({"E": 2.0, "A": 100.0, "alpha": 0.5}, N=1e4))
     3.0
+    >>> law = Law("loss ~ E[data] + A/N**alpha", levels={"data": ["c4", "dclm"]})
+    >>> law.parameter_names
+    ('E[c4]', 'E[dclm]', 'A', 'alpha')
     """
 
     formula: str
     variables: tuple[str, ...] = ()
     name: str | None = None
     bounds: Mapping[str, tuple[float, float]] = field(default_factory=dict, hash=False)
+    levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
     description: str = ""
     reference: str = ""
 
@@ -117,6 +133,7 @@ class Law:
         variables: Sequence[str] | None = None,
         name: str | None = None,
         bounds: Mapping[str, tuple[float, float]] | None = None,
+        levels: Mapping[str, Sequence[str]] | None = None,
         description: str = "",
         reference: str = "",
     ) -> None:
@@ -134,6 +151,7 @@ class Law:
         object.__setattr__(self, "variables", tuple(n for n in found if n in wanted))
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "bounds", dict(bounds or {}))
+        object.__setattr__(self, "levels", {k: tuple(v) for k, v in (levels or {}).items()})
         object.__setattr__(self, "description", description)
         object.__setattr__(self, "reference", reference)
         object.__setattr__(self, "_parsed", parsed)
@@ -141,9 +159,15 @@ class Law:
             raise FormulaError(
                 f"The law {formula!r} has no parameters: every name in it is a variable."
             )
+        for symbol, column in parsed.groups.items():
+            for variable, what in ((symbol, "have an index"), (column, "be an index")):
+                if variable in self.variables:
+                    raise FormulaError(
+                        f"{variable!r} is a variable of the law {formula!r} and cannot {what}."
+                    )
         for parameter, pair in self.bounds.items():
             low, high = pair if isinstance(pair, tuple | list) and len(pair) == 2 else (None, None)
-            if parameter not in self.parameter_names:
+            if parameter not in (*self.parameter_names, *self.symbols):
                 raise FormulaError(
                     f"`bounds` names {parameter!r}, which is no parameter of the law; "
                     f"the parameters are {', '.join(self.parameter_names)}."
@@ -163,32 +187,56 @@ class Law:
         """The performance column named left of ``~``, if any."""
         return self.parsed.target
 
+    @property
+    def groups(self) -> Mapping[str, str]:
+        """The column that indexes each parameter that has an index."""
+        return self.parsed.groups
+
+    @property
+    def group_columns(self) -> tuple[str, ...]:
+        """The columns that are an index."""
+        return tuple(dict.fromkeys(self.groups.values()))
+
+    @cached_property
+    def symbols(self) -> tuple[str, ...]:
+        """Names of the parameters as the formula has them, without an index."""
+        return tuple(n for n in names_in(self.parsed.expression) if n not in self.variables)
+
+    @cached_property
+    def members(self) -> Mapping[str, tuple[str, ...]]:
+        """Names of the parameters that each symbol stands for."""
+        return expanded_names(self.symbols, self.groups, self.levels)
+
     @cached_property
     def separation(self) -> Separation:
         """Which parameters the law is linear in once the others are known."""
-        return separate(self.parsed.expression, self.parameter_names)
+        return separate(self.parsed.expression, self.symbols)
 
     @cached_property
     def inversion(self) -> Inversion | None:
         """The part of the law that is linear once what stands around it is taken off, if any."""
-        return find_inversion(self.parsed.expression, self.parameter_names)
+        return find_inversion(self.parsed.expression, self.symbols)
 
     @cached_property
     def parameter_names(self) -> tuple[str, ...]:
         """Names of the parameters, in the order in which the formula has them."""
-        return tuple(n for n in names_in(self.parsed.expression) if n not in self.variables)
+        return tuple(name for names in self.members.values() for name in names)
 
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
         """Role and range of each parameter."""
-        found_roles = roles(self.parsed.expression, self.parameter_names)
+        found_roles = roles(self.parsed.expression, self.symbols)
         searched = self.separation.searched
         found = []
-        for name in self.parameter_names:
-            role = found_roles[name]
-            low, high = self.bounds.get(name, (role.lower, role.upper))
-            positive = role.kind != "exponent" and low >= 0 and (role.positive or low > 0)
-            found.append(Parameter(name, role.kind, name not in searched, positive, low, high))
+        for symbol, names in self.members.items():
+            role = found_roles[symbol]
+            every = self.bounds.get(symbol, (role.lower, role.upper))
+            for name in names:
+                low, high = self.bounds.get(name, every)
+                positive = role.kind != "exponent" and low >= 0 and (role.positive or low > 0)
+                found.append(
+                    Parameter(name, symbol, role.kind, symbol not in searched, positive, low, high)
+                )
         return tuple(found)
 
     @property
@@ -200,21 +248,87 @@ class Law:
     def latex(self) -> str:
         """The law typeset, without dollar signs."""
         left = f"{name_to_latex(self.target)} = " if self.target else ""
-        return left + to_latex(self.parsed.expression)
+        indexed = {symbol: Name(f"{symbol}[{column}]") for symbol, column in self.groups.items()}
+        return left + to_latex(substitute(self.parsed.expression, indexed))
 
     def _repr_latex_(self) -> str:
         return f"${self.latex}$"
 
     def with_bounds(self, bounds: Mapping[str, tuple[float, float]]) -> Law:
         """The same law with some ranges replaced."""
-        return Law(
-            self.formula,
-            variables=self.variables,
-            name=self.name,
-            bounds={**self.bounds, **bounds},
-            description=self.description,
-            reference=self.reference,
-        )
+        return self.replaced(bounds={**self.bounds, **bounds})
+
+    def with_levels(self, levels: Mapping[str, Sequence[str]]) -> Law:
+        """The same law, with the values of the columns that are an index."""
+        return self.replaced(levels=levels) if self.groups else self
+
+    def replaced(self, **changes: Any) -> Law:
+        """The same law with some of its arguments replaced."""
+        own = {name: getattr(self, name) for name in _ARGUMENTS}
+        return Law(**{**own, **changes})
+
+    def for_each(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Values by parameter; one that is given for an indexed symbol is that of every group."""
+        found: dict[str, Any] = {}
+        for name, value in given.items():
+            found.update(dict.fromkeys(self.members.get(name, (name,)), value))
+        return {**found, **{name: given[name] for name in self.parameter_names if name in given}}
+
+    def places(self, columns: Mapping[str, Any]) -> dict[str, int | IntArray]:
+        """Where the value of each symbol stands among the parameters, at each row of a table.
+
+        Parameters
+        ----------
+        columns : mapping
+            The labels of each column that is an index.
+
+        Returns
+        -------
+        dict of str to int or array
+            One place for a parameter without an index, else one for each row.
+        """
+        codes = {c: codes_of(c, columns[c], self.levels[c]) for c in self.group_columns}
+        found: dict[str, int | IntArray] = {}
+        first = 0
+        for symbol, names in self.members.items():
+            shared = symbol not in self.groups
+            found[symbol] = first if shared else first + codes[self.groups[symbol]]
+            first += len(names)
+        return found
+
+    def rows_of(self, name: str, columns: Mapping[str, Any]) -> slice | npt.NDArray[np.bool_]:
+        """The rows of a table at which a parameter stands."""
+        symbol = next(s for s, names in self.members.items() if name in names)
+        if symbol not in self.groups:
+            return slice(None)
+        column = self.groups[symbol]
+        codes = codes_of(column, columns[column], self.levels[column])
+        return np.asarray(codes == self.members[symbol].index(name))
+
+    def names_at(
+        self,
+        symbols: Iterable[str],
+        columns: Mapping[str, Any],
+        rows: slice | npt.NDArray[np.bool_],
+    ) -> list[str]:
+        """Names of the parameters that some symbols stand for at some rows."""
+        places = self.places(columns)
+        found: list[str] = []
+        for symbol in (s for s in dict.fromkeys(symbols) if s in places):
+            own = places[symbol]
+            which = [own] if isinstance(own, int) else np.unique(own[rows])
+            found += [self.parameter_names[k] for k in which]
+        return found
+
+    def local(self, params: Mapping[str, Any], columns: Mapping[str, Any]) -> dict[str, Any]:
+        """Value of each symbol: one, or one for each row where it has an index."""
+        if not self.groups:
+            return {symbol: params[symbol] for symbol in self.symbols}
+        vector = [params[name] for name in self.parameter_names]
+        return {
+            symbol: vector[place] if isinstance(place, int) else np.asarray(vector)[place]
+            for symbol, place in self.places(columns).items()
+        }
 
     # --- evaluation ----------------------------------------------------------------------
 
@@ -249,19 +363,20 @@ class Law:
     ) -> npt.NDArray[Any]:
         """Exact first derivatives in the parameters, shape (..., n_parameters)."""
         names = self._names(params, data, variables)
-        return _stack_gradient(self._jet(names, self.parameter_names), self.parameter_names)
+        own = _stack_gradient(self._jet(names, self.symbols), self.symbols)
+        return self._scattered(own, 1, data, variables)
 
     def hessian(
         self, params: Mapping[str, Any], data: Columns | None = None, /, **variables: Any
     ) -> npt.NDArray[Any]:
         """Exact second derivatives in the parameters, (..., n_parameters, n_parameters)."""
-        jet = self._jet(self._names(params, data, variables), self.parameter_names)
-        n = len(self.parameter_names)
+        jet = self._jet(self._names(params, data, variables), self.symbols)
+        n = len(self.symbols)
         shape = np.shape(jet.value)
         hessian = np.zeros((*shape, n, n), dtype=np.result_type(float, *jet.hessian.values()))
         for (i, j), value in jet.hessian.items():
             hessian[..., i, j] = hessian[..., j, i] = value
-        return hessian
+        return self._scattered(hessian, 2, data, variables)
 
     def variable_gradient(
         self, params: Mapping[str, Any], data: Columns | None = None, /, **variables: Any
@@ -269,6 +384,25 @@ class Law:
         """Exact first derivatives in the variables, shape (..., n_variables)."""
         names = self._names(params, data, variables)
         return _stack_gradient(self._jet(names, self.variables), self.variables)
+
+    def _scattered(
+        self,
+        own: npt.NDArray[Any],
+        n_axes: int,
+        data: Columns | None,
+        variables: Mapping[str, Any],
+    ) -> npt.NDArray[Any]:
+        """Derivatives in the symbols as derivatives in the parameters of each row."""
+        if not self.groups:
+            return own
+        shape, p = own.shape[:-n_axes], len(self.parameter_names)
+        places = self.places(self._columns(self.group_columns, data, variables))
+        rows = np.stack([np.broadcast_to(place, shape) for place in places.values()], axis=-1)
+        if n_axes == 2:  # places in the flattened matrix
+            rows = (rows[..., :, None] * p + rows[..., None, :]).reshape(*shape, -1)
+        found = np.zeros((*shape, p**n_axes), dtype=own.dtype)
+        np.put_along_axis(found, rows, own.reshape(*shape, -1), axis=-1)
+        return found.reshape(*shape, *[p] * n_axes)
 
     def _jet(self, names: Mapping[str, npt.NDArray[Any]], wrt: Sequence[str]) -> Jet:
         jets = {name: Jet(value) for name, value in names.items()}
@@ -283,13 +417,11 @@ class Law:
     def _names(
         self, params: Mapping[str, Any], data: Columns | None, variables: Mapping[str, Any]
     ) -> dict[str, npt.NDArray[Any]]:
-        columns: dict[str, Any] = {}
-        if data is not None:
-            columns.update({v: data[v] for v in self.variables if v in data})
-        columns.update(variables)
+        columns = self._columns((*self.variables, *self.group_columns), data, variables)
+        self._check_levels()
         for kind, wanted, given in (
             ("parameter", self.parameter_names, params),
-            ("variable", self.variables, columns),
+            ("variable", (*self.variables, *self.group_columns), columns),
         ):
             missing = [name for name in wanted if name not in given]
             if missing:
@@ -298,10 +430,24 @@ class Law:
                     f"{'s' if len(missing) > 1 else ''} {', '.join(missing)}; "
                     f"got {', '.join(map(str, given)) or 'none'}."
                 )
-        every = {**{p: params[p] for p in self.parameter_names}}
+        every = self.local(params, columns)
         every.update({v: columns[v] for v in self.variables})
         # to floating point at once: 6*N*D overflows int64 without a word
         return {k: np.asarray(v) * 1.0 for k, v in every.items()}
+
+    def _columns(
+        self, wanted: Sequence[str], data: Columns | None, variables: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        found = {} if data is None else {v: data[v] for v in wanted if v in data}
+        return {**found, **variables}
+
+    def _check_levels(self) -> None:
+        for column in self.group_columns:
+            if column not in self.levels:
+                raise ValueError(
+                    f"The law {self.label!r} has one value for each value of {column!r}, and does "
+                    f"not know these yet: pass levels={{{column!r}: [...]}} to Law, or fit it."
+                )
 
     # --- as data -------------------------------------------------------------------------
 
@@ -312,6 +458,7 @@ class Law:
             "variables": list(self.variables),
             "name": self.name,
             "bounds": {k: [_plain(v) for v in pair] for k, pair in self.bounds.items()},
+            "levels": {column: list(levels) for column, levels in self.levels.items()},
             "description": self.description,
             "reference": self.reference,
         }
@@ -324,6 +471,7 @@ class Law:
             variables=values["variables"],
             name=values["name"],
             bounds={k: (float(a), float(b)) for k, (a, b) in values["bounds"].items()},
+            levels=values.get("levels"),
             description=values["description"],
             reference=values["reference"],
         )

@@ -10,12 +10,15 @@ import pandas as pd
 from scalinglaws.core import catalogue
 from scalinglaws.core.expression import names_in
 from scalinglaws.core.formula import Formula, parse
+from scalinglaws.core.groups import member
 from scalinglaws.core.law import STANDARD_VARIABLES, Law
+from scalinglaws.core.rewriting import index, tie
 from scalinglaws.errors import DataError, FitError, FormulaError
 from scalinglaws.fitting import columns as col
 from scalinglaws.fitting import loglinear
 from scalinglaws.fitting.objective import OBJECTIVES, SCALES, ObjectiveName
 from scalinglaws.fitting.runs import RunTable
+from scalinglaws.numerals import listed, plural
 from scalinglaws.options import check_level, check_option, is_number
 
 METHODS = ("auto", "log-linear", "nls")
@@ -42,18 +45,36 @@ def check_options(
 
 
 def resolve_law(
-    law: str | Law, frame: pd.DataFrame, columns: Mapping[str, str], y: str | None
+    law: str | Law,
+    frame: pd.DataFrame,
+    columns: Mapping[str, str],
+    y: str | None,
+    tied: Mapping[str, str] | None = None,
+    groups: Mapping[str, str] | None = None,
 ) -> Law:
-    """The law that is meant: by name, from one line of maths, or as it is."""
+    """The law that is meant, by name, from one line of maths or as it is, tied and indexed."""
+    for option, given in (("tied", tied), ("groups", groups)):
+        if given is not None and not isinstance(given, Mapping):
+            raise TypeError(f"`{option}` must be a mapping from parameters; got {given!r}.")
+    indices = (groups or {}).values()
+    found = _resolve(law, frame, {v: c for v, c in columns.items() if v not in indices}, y)
+    if tied:
+        found = tie(found, tied)
+    if groups:
+        found = index(found, groups)
+    return _check_columns(found, columns)
+
+
+def _resolve(law: str | Law, frame: pd.DataFrame, columns: Mapping[str, str], y: str | None) -> Law:
     if isinstance(law, Law):
-        return _check_columns(law, columns)
+        return law
     if not isinstance(law, str):
         raise TypeError(
             f"`law` must be a name, one line of maths or a Law; got {type(law).__name__}."
         )
     if catalogue.looks_like_a_name(law):
         if law not in catalogue.FLEXIBLE:
-            return _check_columns(catalogue.named(law), columns)
+            return catalogue.named(law)
         return catalogue.named(law, _variables_of(law, frame, columns))
     parsed = parse(law)
     performance = {y, parsed.target}
@@ -70,7 +91,7 @@ def resolve_law(
             "Say which variable is which column with columns={...}."
         )
     _refuse_lost_columns(parsed, variables, frame, performance)
-    return _check_columns(Law(law, variables=variables), columns)
+    return Law(law, variables=variables)
 
 
 def _refuse_lost_columns(
@@ -113,11 +134,12 @@ def _variables_of(law: str, frame: pd.DataFrame, columns: Mapping[str, str]) -> 
 
 
 def _check_columns(law: Law, columns: Mapping[str, str]) -> Law:
+    known = (*law.variables, *law.group_columns)
     for variable in columns:
-        if variable not in law.variables:
+        if variable not in known:
             raise ValueError(
                 f"`columns` names {variable!r}, which is no variable of the law; "
-                f"the variables are {', '.join(law.variables)}."
+                f"the variables are {', '.join(known)}."
             )
     return law
 
@@ -127,7 +149,7 @@ def check_fixed(law: Law, fixed: Mapping[str, float] | None) -> dict[str, float]
     held: dict[str, float] = {}
     if fixed is not None and not isinstance(fixed, Mapping):
         raise TypeError(f"`fixed` must map parameters to numbers; got {fixed!r}.")
-    for name, value in (fixed or {}).items():
+    for name, value in law.for_each(fixed or {}).items():
         parameter = next((p for p in law.parameters if p.name == name), None)
         if parameter is None:
             raise ValueError(
@@ -147,16 +169,18 @@ def check_fixed(law: Law, fixed: Mapping[str, float] | None) -> dict[str, float]
     return held
 
 
-def check_start(law: Law, start: Mapping[str, float] | None) -> None:
-    """Refuse a start that lacks a parameter or leaves its range."""
+def check_start(law: Law, start: Mapping[str, float] | None) -> dict[str, float] | None:
+    """A value for every parameter; refused where one is missing or leaves its range."""
     if start is None:
-        return
+        return None
+    start = law.for_each(start)
     missing = [name for name in law.parameter_names if name not in start]
     if missing:
         raise ValueError(f"`start` needs a value for each parameter; {', '.join(missing)} missing.")
     for p in law.parameters:
         if p.positive and not start[p.name] > 0:
             raise ValueError(f"`start` of {p.name} must be positive; got {start[p.name]}.")
+    return start
 
 
 def choose_method(
@@ -200,3 +224,26 @@ def check_count(law: Law, table: RunTable, fixed: Mapping[str, float]) -> None:
             f"{n_used} run{'s' if n_used != 1 else ''} cannot determine {n_free} coefficients of "
             f"the law {law.label!r}. Add runs, fix some with `fixed`, or fit a smaller law."
         )
+    for column in law.group_columns:
+        _check_groups(law, column, table, fixed)
+
+
+def _check_groups(law: Law, column: str, table: RunTable, fixed: Mapping[str, float]) -> None:
+    """Refuse a group with fewer runs than parameters of its own."""
+    labels = table.labels[column][table.weights > 0]
+    counts = dict(
+        zip(
+            labels.categories,
+            np.bincount(labels.codes, minlength=len(labels.categories)),
+            strict=True,
+        )
+    )
+    symbols = [symbol for symbol, index in law.groups.items() if index == column]
+    for level, n in counts.items():
+        own = [name for name in (member(s, level) for s in symbols) if name not in fixed]
+        if n < len(own):
+            raise DataError(
+                f"{plural(int(n), 'run')} with {column} = {level!r} cannot determine "
+                f"{listed(own)}. Add runs, leave the group out, share a parameter between the "
+                "groups, or fix one with `fixed`."
+            )

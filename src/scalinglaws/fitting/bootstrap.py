@@ -82,7 +82,7 @@ def problem_of(fit: FitRecord) -> Problem:
     """What was fitted, from the record of it."""
     runs = fit.runs
     return Problem(
-        fit.law, runs.values, runs.y, runs.weights, fit.scale, fit.objective, fit.delta, fit.fixed
+        fit.law, runs.inputs, runs.y, runs.weights, fit.scale, fit.objective, fit.delta, fit.fixed
     )
 
 

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 
 from scalinglaws.errors import FitError
+from scalinglaws.fitting.binding import bind
+from scalinglaws.fitting.group_starts import find_group_starts
+from scalinglaws.fitting.independent import Share, independent_groups, together
 from scalinglaws.fitting.lifting import vanished_terms
 from scalinglaws.fitting.model import Model
 from scalinglaws.fitting.objective import Loss
@@ -34,6 +40,30 @@ def estimate(problem: Problem, model: Model) -> Estimate:
     FitError
         If no start has a finite objective.
     """
+    shares = independent_groups(problem)
+    return _of_each_group(problem, model, shares) if shares else _of_whole(problem, model)
+
+
+def _of_each_group(problem: Problem, model: Model, shares: Sequence[Share]) -> Estimate:
+    """Each group by itself; then all together for the Huber threshold that they share."""
+    found = []
+    for share in shares:
+        own = share.problem
+        found.append(_of_whole(own, bind(own.law, own.columns, own.y, own.scale)))
+    whole = together(problem, shares, found)
+    if problem.objective != "huber" or problem.delta is not None:
+        return whole
+    start = Candidates(whole.theta[None], whole.free[None])
+    run = Polisher(problem, model, start, THOROUGH)
+    run.warm_up()
+    last = run.best(run.own_delta())
+    return replace(
+        last, n_starts=whole.n_starts, n_agreeing=whole.n_agreeing, n_minima=whole.n_minima,
+        alternatives=whole.alternatives,
+    )  # fmt: skip
+
+
+def _of_whole(problem: Problem, model: Model) -> Estimate:
     found = None
     if problem.objective != "absolute" and can_be_exhaustive(problem):
         quick = _starts(problem, 0)
@@ -100,7 +130,8 @@ def _search(problem: Problem, model: Model, starts: Candidates, pace: Pace) -> E
 
 
 def _starts(problem: Problem, effort: int) -> Candidates:
-    found = find_starts(problem, effort)
+    search = find_group_starts if problem.law.groups else find_starts
+    found = search(problem, effort)
     theta, free = found.theta, found.free
     if problem.start is not None:
         own = np.array([problem.start[name] for name in problem.law.parameter_names], dtype=float)

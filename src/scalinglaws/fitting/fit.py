@@ -70,6 +70,8 @@ def fit(
     fixed: Mapping[str, float] | None = None,
     bounds: Mapping[str, tuple[float, float]] | None = None,
     start: Mapping[str, float] | None = None,
+    tied: Mapping[str, str] | None = None,
+    groups: Mapping[str, str] | None = None,
     missing: Literal["raise", "drop"] = "raise",
     units: Literal["check", "trust"] = "check",
     confidence_level: float = 0.95,
@@ -83,14 +85,17 @@ def fit(
     law : str or Law, default "power"
         A name of the catalogue (``scalinglaws.laws``), one line of maths such as
         ``"loss ~ E + A/N**alpha"``, or a `Law`. In a line of maths, names that are columns (and
-        N, D, C) are variables; all others are parameters. A name used twice is one parameter.
+        N, D, C) are variables; all others are parameters. A name used twice is one parameter;
+        one with an index, as in ``"loss ~ E[data] + A/N**alpha"``, has a value of its own in each
+        group of runs with the same value of that column, and is called ``E[c4]`` there.
     y : str, optional
         The performance column; by default what the law names left of ``~``, or a column with a
         usual name, such as "loss" or "eval_loss". Any positive performance, rising or falling.
     columns : mapping of str to str, optional
-        From the law's variables to the table's columns, such as ``{"N": "params"}``; by default
-        the usual names are looked for. With "power" and "power-floor" it also says which
-        variables there are; by default those of N, D and C that the table has.
+        From the law's variables, and its indices, to the table's columns, such as
+        ``{"N": "params"}``; by default the usual names are looked for. With "power" and
+        "power-floor" it also says which variables there are; by default those of N, D and C that
+        the table has.
     method : {"auto", "log-linear", "nls"}
         "log-linear": least squares in logarithms, closed form, exact t intervals, for a law that
         is one product of powers. "nls": nonlinear least squares, for every law. "auto" takes the
@@ -105,12 +110,18 @@ def fit(
     weights : str or array, optional
         A column, or one number per run, that multiplies each run's loss; relative precisions.
     fixed : mapping of str to float, optional
-        Parameters held at a value.
+        Parameters held at a value. Here, in `bounds` and in `start`, the name of an indexed
+        parameter stands for its values in all groups, and ``E[c4]`` for one.
     bounds : mapping of str to (low, high), optional
         Ranges of parameters. Coefficients and offsets are positive by default, and exponents that
         make a term of a sum decay are not negative; a lower bound below zero lifts that.
     start : mapping of str to float, optional
         A starting point to try beside the library's own. None is ever needed.
+    tied : mapping of str to str, optional
+        Parameters that equal others, or an expression of others: ``{"beta": "alpha"}``.
+    groups : mapping of str to str, optional
+        Parameters with one value in each group, and the column that tells the groups apart:
+        ``groups={"E": "data"}`` is the same as writing ``E[data]`` in the line of maths.
     missing : {"raise", "drop"}
         What to do with runs that have missing, infinite or non-positive values.
     units : {"check", "trust"}
@@ -153,20 +164,21 @@ def fit(
     frame = col.as_frame(runs)
     if columns is not None and not isinstance(columns, Mapping):
         raise TypeError(f"`columns` must map variables to column names; got {columns!r}.")
-    law = resolve_law(law, frame, dict(columns or {}), y)
-    if bounds:
-        law = law.with_bounds(bounds)
-    held = check_fixed(law, fixed)
-    check_start(law, start)
+    law = resolve_law(law, frame, dict(columns or {}), y, tied, groups)
     table = read_table(
         frame, law, y=y, columns=dict(columns or {}), weights=weights, missing=missing,
         scale=scale, units=units,
     )  # fmt: skip
+    law = law.with_levels(table.levels)
+    if bounds:
+        law = law.with_bounds(bounds)
+    held = check_fixed(law, fixed)
+    start = check_start(law, start)
     how = choose_method(law, method, objective, scale, bounds, start)
     chosen = choose_objective(how, objective)
     check_count(law, table, held)
     problem = Problem(
-        law, table.values, table.y, table.weights, scale, chosen,
+        law, table.inputs, table.y, table.weights, scale, chosen,
         None if delta == "auto" else float(delta), held, start,
     )  # fmt: skip
     return _fit_problem(problem, table, how, confidence_level)

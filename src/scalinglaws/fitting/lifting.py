@@ -1,4 +1,4 @@
-"""From a minimum in which a coefficient vanished, starts in which it is at work again.
+"""From a minimum in which a coefficient vanished, starts in which it is at work again, or gone.
 
 At a true minimum no term may lower the objective as it grows from zero, whatever its exponent. The
 derivative of the objective by the coefficient is therefore looked at for many exponents at once;
@@ -8,7 +8,7 @@ where it is negative, growth helps, and there is a start.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -16,13 +16,15 @@ from scalinglaws.core.algebra import ONE
 from scalinglaws.core.expression import evaluate, names_in
 from scalinglaws.core.law import Parameter
 from scalinglaws.core.structure import LinearTerm
-from scalinglaws.fitting.model import Model
+from scalinglaws.fitting.binding import term_shares
+from scalinglaws.fitting.model import Model, to_natural
 from scalinglaws.fitting.objective import BoolArray, FloatArray, Loss
 from scalinglaws.fitting.problem import Problem
 from scalinglaws.fitting.starts import Candidates
 
 # Share of the smallest performance below which a term counts as vanished.
 _AT_WORK = 1e-3
+_VANISHED = 1e-6  # share below which a coefficient is tried at exactly zero
 # Exponents at which a term is tried, by how many of them it has.
 _SIZES = {0: 1, 1: 60, 2: 14}
 _SMALLEST, _LARGEST = 0.003, 10.0
@@ -35,23 +37,30 @@ _SHARES = (1e-4, 1e-2)
 _ROUNDING = 1e-9
 
 
-def vanished_terms(problem: Problem, theta: FloatArray, free: BoolArray) -> list[LinearTerm]:
-    """Terms of a plain sum whose coefficient is at zero, or next to nothing in every run."""
-    law, names = problem.law, problem.law.parameter_names
+def vanished_terms(
+    problem: Problem, theta: FloatArray, free: BoolArray
+) -> list[tuple[LinearTerm, Parameter]]:
+    """Terms of a plain sum whose coefficient is at zero, or next to nothing in every run.
+
+    Each with that coefficient: a law with groups has one for each.
+    """
+    law, columns = problem.law, problem.columns
     if not law.separation.is_plain:
         return []
-    values = {**dict(zip(names, theta, strict=True)), **problem.fixed, **problem.columns}
-    smallest = np.log(max(_AT_WORK * np.abs(problem.y).min(), 1e-300))
+    names = law.parameter_names
+    values = law.local({**dict(zip(names, theta, strict=True)), **problem.fixed}, columns)
     found = []
     for term in law.separation.terms:
-        parameter = _coefficient(problem, term)
-        if parameter is None:
-            continue
-        k = names.index(parameter.name)
-        with np.errstate(all="ignore"):
-            largest = np.max(evaluate(term.log_rest, values)) if free[k] else -np.inf  # type: ignore[arg-type]
-        if not free[k] or theta[k] + largest <= smallest:
-            found.append(term)
+        for parameter in _coefficients(problem, term):
+            k, rows = names.index(parameter.name), law.rows_of(parameter.name, columns)
+            smallest = np.log(max(_AT_WORK * np.abs(problem.y[rows]).min(), 1e-300))
+            largest = -np.inf
+            if free[k]:
+                with np.errstate(all="ignore"):
+                    log_rest = evaluate(term.log_rest, {**values, **columns})  # type: ignore[arg-type]
+                largest = float(np.max(np.broadcast_to(log_rest, problem.y.shape)[rows]))
+            if not free[k] or theta[k] + largest <= smallest:
+                found.append((term, parameter))
     return found
 
 
@@ -67,17 +76,18 @@ def lifted_starts(
     names = problem.law.parameter_names
     new_theta: list[FloatArray] = []
     new_free: list[BoolArray] = []
-    terms = vanished_terms(problem, theta, free)
-    if terms:
+    vanished = vanished_terms(problem, theta, free)
+    if vanished:
         residuals = model.residuals(theta[None, :])
         slope, outer = np.empty_like(residuals), np.empty_like(residuals)
         loss.weighted(residuals, problem.weights[None, :], slope, outer, majorise=True)
         f = np.exp(residuals[0] + np.log(problem.y)) if problem.scale == "log" else 1.0
         pull, stiffness = slope[0] / f, outer[0] / f**2
-    for term in terms:
-        parameter = _coefficient(problem, term)
-        assert parameter is not None
-        for exponents, log_size in _growths(problem, term, theta, pull, stiffness):
+    gone = {parameter.name for _, parameter in vanished}
+    for term, parameter in vanished:
+        idle = _idle(problem, term, parameter, gone)
+        growths = _growths(problem, term, parameter, idle, theta, pull, stiffness)
+        for exponents, log_size in growths:
             point, moving = theta.copy(), free.copy()
             for name, size in exponents.items():
                 point[names.index(name)] = size
@@ -90,19 +100,66 @@ def lifted_starts(
     return Candidates(np.stack(new_theta), np.stack(new_free))
 
 
-def _coefficient(problem: Problem, term: LinearTerm) -> Parameter | None:
-    """The coefficient of a term, if it is one that may vanish."""
-    for parameter in problem.law.parameters:
-        if parameter.name != term.coefficient or parameter.name in problem.fixed:
+def without_vanished(
+    problem: Problem, theta: FloatArray, free: BoolArray
+) -> tuple[FloatArray, BoolArray]:
+    """The same point with each coefficient that has all but vanished at exactly zero.
+
+    Its logarithm only crept towards minus infinity. What stands in no other term is held.
+    """
+    law, columns = problem.law, problem.columns
+    index = {name: j for j, name in enumerate(law.parameter_names)}
+    theta, free = theta.copy(), free.copy()
+    shares = term_shares(law, columns, to_natural(theta, problem.positive))
+    every = np.ones(len(problem.y), dtype=np.bool_)
+    moving = set(law.names_at(names_in(law.separation.outer), columns, every))
+    for term, share in zip(law.separation.terms, shares, strict=True):
+        remains = every.copy()
+        for name in law.members.get(term.coefficient or "", ()):
+            parameter, rows = law.parameters[index[name]], law.rows_of(name, columns)
+            can_vanish = parameter.positive and parameter.lower <= 0 and term.power == ONE
+            if can_vanish and free[index[name]] and share[rows].max() < _VANISHED:
+                theta[index[name]], free[index[name]] = -np.inf, False
+                remains[rows] = False
+            elif np.isneginf(theta[index[name]]):
+                remains[rows] = False
+        moving.update(law.names_at([*names_in(term.rest), *names_in(term.power)], columns, remains))
+        moving.update(law.members.get(term.coefficient or "", ()))
+    return theta, free & np.array([name in moving for name in law.parameter_names])
+
+
+def _coefficients(problem: Problem, term: LinearTerm) -> list[Parameter]:
+    """The coefficients of a term that may vanish."""
+    if term.power != ONE or term.log_rest is None or term.coefficient is None:
+        return []
+    own = problem.law.members.get(term.coefficient, ())
+    return [
+        p
+        for p in problem.law.parameters
+        if p.name in own and p.name not in problem.fixed and p.positive and p.lower <= 0
+    ]
+
+
+def _idle(problem: Problem, term: LinearTerm, parameter: Parameter, gone: set[str]) -> list[str]:
+    """Parameters that have no effect but through a coefficient that is gone."""
+    law, columns = problem.law, problem.columns
+    own = law.names_at(names_in(term.rest), columns, law.rows_of(parameter.name, columns))
+    elsewhere: set[str] = set()
+    for other in law.separation.terms:
+        symbols = [*names_in(other.rest), *names_in(other.power)]
+        if other is not term:
+            elsewhere.update(law.names_at(symbols, columns, slice(None)))
             continue
-        may_vanish = parameter.positive and parameter.lower <= 0
-        return parameter if may_vanish and term.power == ONE and term.log_rest is not None else None
-    return None
+        for name in set(law.members[term.coefficient or ""]) - gone:
+            elsewhere.update(law.names_at(symbols, columns, law.rows_of(name, columns)))
+    return [name for name in own if name not in elsewhere and name not in problem.fixed]
 
 
 def _growths(
     problem: Problem,
     term: LinearTerm,
+    parameter: Parameter,
+    idle: Sequence[str],
     theta: FloatArray,
     pull: FloatArray,
     stiffness: FloatArray,
@@ -111,27 +168,27 @@ def _growths(
 
     Parameters
     ----------
+    idle : parameters to try, which have no effect yet
     pull, stiffness : (rows,)
         First and majorising second derivative of the objective by the law's value.
     """
-    names = problem.law.parameter_names
-    parameters = {p.name: p for p in problem.law.parameters}
-    own = [n for n in names_in(term.log_rest) if n in parameters and n not in problem.fixed]  # type: ignore[arg-type]
-    elsewhere = {
-        name
-        for other in problem.law.separation.terms
-        if other is not term
-        for name in (*names_in(other.rest), *names_in(other.power))
-    }
-    idle = [name for name in own if name not in elsewhere]
+    law, names = problem.law, problem.law.parameter_names
+    parameters = {p.name: p for p in law.parameters}
     n_each = _SIZES.get(len(idle), 6)
     grid = list(itertools.product(*(_tried(parameters[n], n_each) for n in idle)))
-    known = {n: v for n, v in zip(names, theta, strict=True) if n not in idle}
-    values = {**known, **problem.fixed, **problem.columns}
-    values |= {name: np.array([[g[k]] for g in grid]) for k, name in enumerate(idle)}
+    points = np.tile(theta, (len(grid), 1))
+    for name, value in problem.fixed.items():
+        points[:, names.index(name)] = value
+    for k, name in enumerate(idle):
+        points[:, names.index(name)] = [g[k] for g in grid]
+    rows = law.rows_of(parameter.name, problem.columns)
+    pull, stiffness = pull[rows], stiffness[rows]
+    values: dict[str, FloatArray] = {v: problem.columns[v][rows] for v in law.variables}
+    for symbol, place in law.places(problem.columns).items():
+        values[symbol] = points[:, [place]] if isinstance(place, int) else points[:, place[rows]]
     with np.errstate(all="ignore"):
         rest = np.asarray(evaluate(term.log_rest, values), dtype=np.float64)  # type: ignore[arg-type]
-        rest = np.broadcast_to(rest, (len(grid), len(problem.y)))
+        rest = np.broadcast_to(rest, (len(grid), len(pull)))
         top = rest.max(axis=1, keepdims=True)
         size = term.sign * np.exp(rest - top)
     first, second = size @ pull, (size * size) @ stiffness

@@ -13,7 +13,7 @@ from scalinglaws.fitting.objective import FloatArray, IntArray
 
 def why_not(law: Law) -> str | None:
     """None if the logarithm of the law is linear in its parameters; else the reason."""
-    terms = log_affine_terms(law.parsed.expression, law.parameter_names)
+    terms = log_affine_terms(law.parsed.expression, law.symbols)
     if terms is None:
         return "its logarithm is not linear in the parameters"
     if len(terms) > 1:

@@ -231,7 +231,7 @@ class Measurement:
         if not len(self.found.alternatives):
             return set()
         some = spread_rows(self.table.n)
-        columns = {name: column[some] for name, column in self.table.values.items()}
+        columns = {name: column[some] for name, column in self.problem.columns.items()}
         shares = [
             term_shares(self.problem.law, columns, natural)
             for natural in (self.natural, *self.found.alternatives)
@@ -239,10 +239,9 @@ class Measurement:
         terms = self.problem.law.separation.terms
         disputed: set[str] = set()
         for place, term in enumerate(terms):
-            if all(
-                np.abs(other[place] - shares[0][place]).max() <= OTHER_DIVISION for other in shares
-            ):
-                continue
-            own = [*names_in(term.rest), *names_in(term.power), term.coefficient]
-            disputed.update(name for name in own if name in self.names)
+            apart = np.array([np.abs(other[place] - shares[0][place]) for other in shares])
+            rows = apart.max(axis=0) > OTHER_DIVISION
+            if rows.any():
+                own = [*names_in(term.rest), *names_in(term.power), term.coefficient or ""]
+                disputed.update(self.problem.law.names_at(own, self.problem.columns, rows))
         return disputed - set(self.problem.fixed)

@@ -60,7 +60,8 @@ def _logarithms(problem: Problem) -> dict[str, Expression] | None:
     separation = problem.law.separation
     positive = {p.name for p in problem.law.parameters if p.positive} - set(problem.fixed)
     found: dict[str, Expression] = {}
-    for term in separation.terms if separation.is_plain else ():
+    alone = separation.is_plain and not problem.law.groups
+    for term in separation.terms if alone else ():
         if term.coefficient not in positive or term.power != ONE or term.log_rest is None:
             return None
         found[term.coefficient] = term.log_rest

@@ -11,7 +11,7 @@ from scipy.optimize import brentq
 from scalinglaws.errors import FitError
 from scalinglaws.fitting.absolute import to_vertex
 from scalinglaws.fitting.binding import OTHER_DIVISION, same_everywhere, term_shares
-from scalinglaws.fitting.lifting import lifted_starts
+from scalinglaws.fitting.lifting import lifted_starts, without_vanished
 from scalinglaws.fitting.model import Model, to_natural
 from scalinglaws.fitting.neighbours import neighbouring_starts
 from scalinglaws.fitting.objective import (
@@ -279,9 +279,10 @@ class Polisher:
         perfect = value[winner] <= self._rounding()  # nothing can be lower
         settled = self.solution.converged & np.isfinite(value) & same_kind
         minima = self._minima(winner, settled)
+        theta, free = self._without_vanished(winner)
         return Estimate(
-            theta=self.solution.theta[winner],
-            free=self.free[winner],
+            theta=theta,
+            free=free,
             value=float(value[winner]),
             delta=delta,
             converged=bool(self.solution.converged[winner] or perfect),
@@ -294,6 +295,20 @@ class Polisher:
             minima=minima,
             rivals=self._rivals(winner),
         )
+
+    def _without_vanished(self, winner: int) -> tuple[FloatArray, BoolArray]:
+        """The winner, with coefficients at exactly zero if that is no worse."""
+        theta, free = self.solution.theta[winner], self.free[winner]
+        trial, moving = without_vanished(self.problem, theta, free)
+        if (moving == free).all() or not moving.any():
+            return theta, free
+        lower = minimise(
+            self.model, self.loss, trial[None], self.weights, moving[None], self.lower, self.upper,
+            amplitude=self.amplitude, max_iterations=self.pace.newton,
+        )  # fmt: skip
+        limit = self.solution.value[winner] * (1 + SAME_MINIMUM) + self._rounding()
+        fine = bool(lower.converged[0] and lower.value[0] <= limit)
+        return (lower.theta[0], moving) if fine else (theta, free)
 
     def _minima(self, winner: int, settled: BoolArray) -> tuple[Minimum, ...]:
         """The winner, and each higher minimum once, with their Hessians."""

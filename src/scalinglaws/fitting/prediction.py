@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from scalinglaws.core.groups import codes_of
 from scalinglaws.core.roles import positive_variables
 from scalinglaws.errors import (
     ConvergenceWarning,
@@ -23,7 +24,7 @@ from scalinglaws.fitting.objective import FloatArray
 from scalinglaws.fitting.record import FitRecord
 from scalinglaws.fitting.status import Status
 from scalinglaws.fitting.uncertainty import t_quantile
-from scalinglaws.numerals import format_plain, parse_number
+from scalinglaws.numerals import format_plain, listed, parse_number
 from scalinglaws.options import check_level
 
 _FAR = 100.0
@@ -94,11 +95,11 @@ def predict(
         columns = _checked(fit, _columns_of(fit, data))
         return at(fit, columns, level).to_frame(data.index)
     given = {**dict({} if data is None else data), **variables}
-    columns = {name: to_values(name, value) for name, value in _named(fit, given).items()}
+    columns = {name: _read(fit, name, value) for name, value in _named(fit, given).items()}
     return at(fit, _checked(fit, columns), level)
 
 
-def at(fit: FitRecord, columns: Mapping[str, FloatArray], level: float) -> Prediction:
+def at(fit: FitRecord, columns: Mapping[str, npt.NDArray[Any]], level: float) -> Prediction:
     """Predict at columns that are already numbers under the law's names."""
     shape = np.broadcast_shapes(*(np.shape(c) for c in columns.values()))
     flat = {n: np.broadcast_to(c, shape).ravel() for n, c in columns.items()}
@@ -143,7 +144,7 @@ def _around(
 
 
 def _working_gradient(
-    fit: FitRecord, columns: Mapping[str, FloatArray], estimate: FloatArray
+    fit: FitRecord, columns: Mapping[str, npt.NDArray[Any]], estimate: FloatArray
 ) -> FloatArray:
     """Gradient of the residual (log f or f) in the working parameters."""
     params = fit.values
@@ -165,7 +166,7 @@ def not_determined(fit: FitRecord, gradient: FloatArray) -> npt.NDArray[np.bool_
 
 
 def _disputed(
-    fit: FitRecord, columns: Mapping[str, FloatArray], estimate: FloatArray
+    fit: FitRecord, columns: Mapping[str, npt.NDArray[Any]], estimate: FloatArray
 ) -> npt.NDArray[np.bool_]:
     """Points at which an equally good fit of the same runs says something else."""
     disputed = np.zeros(len(estimate), dtype=np.bool_)
@@ -175,13 +176,40 @@ def _disputed(
     return disputed
 
 
-def times_beyond(fit: FitRecord, columns: Mapping[str, FloatArray]) -> FloatArray:
+def times_beyond(fit: FitRecord, columns: Mapping[str, npt.NDArray[Any]]) -> FloatArray:
     """How far beyond the fitted runs each point lies, as a factor; up to one is inside.
 
     Compute counts: C where the law has it, N*D where it has both, or whichever it has. A variable
-    of another kind, such as a loss, is beyond the runs on either side of their range.
+    of another kind, such as a loss, is beyond the runs on either side of their range. Where
+    parameters have an index, the runs are those of the point's own group.
     """
-    runs = fit.runs.values
+    shape = np.broadcast_shapes(*map(np.shape, columns.values()))
+    points = {name: np.broadcast_to(columns[name], shape) for name in columns}
+    found = np.empty(shape)
+    for here, runs in _by_group(fit, points, shape):
+        own = {name: points[name][here] for name in fit.law.variables}
+        found[here] = _beyond({name: v[runs] for name, v in fit.runs.values.items()}, own)
+    return found
+
+
+def _by_group(
+    fit: FitRecord, points: Mapping[str, npt.NDArray[Any]], shape: tuple[int, ...]
+) -> Iterator[tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]]:
+    """Points and runs of each group; all runs where a combination of groups has none."""
+    law, whole = fit.law, np.ones(fit.n, dtype=np.bool_)
+    codes = [
+        (codes_of(c, points[c], law.levels[c]), codes_of(c, fit.runs.labels[c], law.levels[c]))
+        for c in law.group_columns
+    ]
+    cells = {tuple(cell) for cell in np.stack([p.ravel() for p, _ in codes]).T} if codes else {()}
+    for cell in cells:
+        here, runs = np.ones(shape, dtype=np.bool_), whole
+        for (of_points, of_runs), code in zip(codes, cell, strict=True):
+            here, runs = here & (of_points == code), runs & (of_runs == code)
+        yield here, runs if runs.any() else whole
+
+
+def _beyond(runs: Mapping[str, FloatArray], columns: Mapping[str, FloatArray]) -> FloatArray:
     used = ["C"] if "C" in runs else [v for v in ("N", "D") if v in runs]
     here = np.prod([np.asarray(columns[v]) for v in used], axis=0)
     beyond = here / _largest_product([runs[v] for v in used]) if used else np.zeros(1)
@@ -190,9 +218,7 @@ def times_beyond(fit: FitRecord, columns: Mapping[str, FloatArray]) -> FloatArra
             above = columns[name] / runs[name].max()
             below = runs[name].min() / columns[name]
         beyond = np.maximum(beyond, np.nan_to_num(np.maximum(above, below)))
-    return np.asarray(
-        np.broadcast_to(beyond, np.broadcast_shapes(*map(np.shape, columns.values())))
-    )
+    return np.asarray(beyond)
 
 
 def _largest_product(columns: list[FloatArray]) -> float:
@@ -212,41 +238,48 @@ def _warn_if_far(beyond: FloatArray) -> None:
         )
 
 
-def _columns_of(fit: FitRecord, frame: pd.DataFrame) -> dict[str, FloatArray]:
+def _columns_of(fit: FitRecord, frame: pd.DataFrame) -> dict[str, npt.NDArray[Any]]:
     """Variables from a table, by the law's names, the fitted table's, or the usual ones."""
-    found: dict[str, FloatArray] = {}
+    found: dict[str, npt.NDArray[Any]] = {}
     for variable, fitted_name in fit.runs.columns.items():
-        for name in (fitted_name, variable):
-            if name in frame.columns:
-                found[variable] = col.to_floats(frame[name], name)
-                break
-        else:
-            name = col.resolve_variable(frame, variable, {})
-            found[variable] = col.to_floats(frame[name], name)
+        here = [name for name in (fitted_name, variable) if name in frame.columns]
+        name = here[0] if here else col.resolve_variable(frame, variable, {})
+        is_label = variable in fit.law.group_columns
+        found[variable] = (
+            frame[name].to_numpy(dtype=object) if is_label else col.to_floats(frame[name], name)
+        )
     return found
 
 
 def _named(fit: FitRecord, given: Mapping[str, Any]) -> dict[str, Any]:
     """Values under the law's names; what the law does not use may be given all the same."""
+    wanted = (*fit.law.variables, *fit.law.group_columns)
     named: dict[str, Any] = {}
     for name, value in given.items():
         variable = fit.runs.variable_of(name)
-        if variable in fit.law.variables:
+        if variable in wanted:
             named[variable] = value
         elif variable not in ("N", "D", "C"):
-            raise ValueError(
-                f"The law has no variable {name!r}; it has {', '.join(fit.law.variables)}."
-            )
-    missing = [v for v in fit.law.variables if v not in named]
+            raise ValueError(f"The law has no variable {name!r}; it has {', '.join(wanted)}.")
+    missing = [v for v in wanted if v not in named]
     if missing == ["C"] and (ratio := constant_ratio(fit)) is not None:
         named["C"] = ratio * to_values("N", named["N"]) * to_values("D", named["D"])
         missing = []
     if missing:
         raise ValueError(
             f"The prediction needs {', '.join(missing)}: the law is {fit.law.formula}. "
-            f"Pass {', '.join(f'{name}=...' for name in fit.law.variables)}."
+            f"Pass {', '.join(f'{name}=...' for name in wanted)}{_known_groups(fit, missing)}."
         )
     return named
+
+
+def _known_groups(fit: FitRecord, columns: Sequence[str]) -> str:
+    """The groups that may be asked for."""
+    return "".join(
+        f"; {column} is one of {listed(list(fit.law.levels[column]), most=20)}"
+        for column in columns
+        if column in fit.law.group_columns
+    )
 
 
 def constant_ratio(fit: FitRecord) -> float | None:
@@ -256,6 +289,11 @@ def constant_ratio(fit: FitRecord) -> float | None:
         return None
     ratio = values["C"] / (values["N"] * values["D"])
     return float(ratio[0]) if np.ptp(ratio) <= 1e-6 * ratio[0] else None
+
+
+def _read(fit: FitRecord, name: str, value: Any) -> npt.NDArray[Any]:
+    """Numbers of a variable, or labels of a column that is an index."""
+    return np.asarray(value, object) if name in fit.law.group_columns else to_values(name, value)
 
 
 def to_values(name: str, value: Any) -> FloatArray:
@@ -276,10 +314,12 @@ def to_values(name: str, value: Any) -> FloatArray:
         raise ValueError(f"{name} must be a number or numbers; got {value!r}.") from error
 
 
-def _checked(fit: FitRecord, columns: dict[str, FloatArray]) -> dict[str, FloatArray]:
+def _checked(fit: FitRecord, columns: dict[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
     """Refuse values for which the law has none."""
     positive = positive_variables(fit.law.parsed.expression, fit.law.variables)
-    for name, values in columns.items():
+    fit.law.places(columns)  # refuses groups that are not known
+    for name in fit.law.variables:
+        values = columns[name]
         wrong = ~np.isfinite(values) | ((values <= 0) & (name in positive))
         if np.any(wrong):
             raise ValueError(

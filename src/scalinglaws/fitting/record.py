@@ -145,7 +145,7 @@ class FitRecord:
     def residual_blocks(self) -> Iterator[tuple[slice, FloatArray, FloatArray]]:
         """Rows, fitted values and residuals, block by block."""
         for rows in row_blocks(self.n):
-            columns = {name: column[rows] for name, column in self.runs.values.items()}
+            columns = {name: column[rows] for name, column in self.runs.inputs.items()}
             y = self.runs.y[rows]
             fitted = np.broadcast_to(self.law.value(self.values, columns), y.shape)
             yield rows, fitted, np.log(y / fitted) if self.scale == "log" else y - fitted

@@ -73,6 +73,7 @@ class Fit(FitRecord):
         data : DataFrame or mapping, optional
             Columns for the law's variables, under the law's names or the names that the fitted
             table had. Keywords do the same with scalars or arrays, also as text: ``N="7B"``.
+            Where parameters have an index, its value says which group is meant: ``data="c4"``.
         confidence_level : float, optional
             Level of both intervals; that of the fit by default.
 
@@ -87,7 +88,7 @@ class Fit(FitRecord):
         Raises
         ------
         ValueError
-            If a variable is missing or unknown.
+            If a variable or a group is missing or unknown.
 
         Warns
         -----
@@ -174,6 +175,7 @@ class Fit(FitRecord):
         point: Mapping[str, Any] | None = None,
         line: Mapping[str, Any] | None = None,
         legend: bool = True,
+        group: str | Mapping[str, str] | None = None,
     ) -> Axes:
         """Draw the fitted curves over the observed runs.
 
@@ -194,6 +196,9 @@ class Fit(FitRecord):
         point, line : mapping, optional
             Styles handed to matplotlib.
         legend : bool
+        group : str or mapping of column to str, optional
+            The group of runs to draw, where parameters have one value in each; by default all,
+            each in its own colour.
 
         Returns
         -------
@@ -204,6 +209,7 @@ class Fit(FitRecord):
         return plot_fit(
             self, x, ax=ax, extrapolate=extrapolate, band=band, targets=targets,
             confidence_level=confidence_level, point=point, line=line, legend=legend,
+            group=group,
         )  # fmt: skip
 
     def plot_residuals(

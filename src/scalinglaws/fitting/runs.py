@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from scalinglaws.core.groups import categories
 from scalinglaws.core.law import Law
 from scalinglaws.core.roles import positive_variables
 from scalinglaws.errors import DataError, DataWarning, warn
@@ -38,6 +39,7 @@ class RunTable:
     index : the input's row labels
     columns : the table's column for each variable; `target` likewise for the performance
     dropped : row label to reason, for rows left out
+    labels : the group of each run, for each column that indexes parameters; `columns` has these too
     repeats : a number for each set of runs that differ in nothing but the seed; empty where no
         run repeats another
 
@@ -56,6 +58,7 @@ class RunTable:
     dropped: Mapping[Any, str] = field(default_factory=dict)
     weighted: bool = False
     repeats: IntArray = field(default_factory=lambda: np.zeros(0, dtype=np.intp), repr=False)
+    labels: Mapping[str, pd.Categorical] = field(default_factory=dict)
 
     @property
     def n(self) -> int:
@@ -69,9 +72,22 @@ class RunTable:
         for name in sorted(self.values):
             whole.update(name.encode())
             _hash_into(whole, self.values[name])
+        for name in sorted(self.labels):
+            labels = self.labels[name]
+            whole.update("\0".join([name, *labels.categories]).encode() + labels.codes.tobytes())
         _hash_into(whole, self.y)
         _hash_into(whole, self.weights)
         return whole.hexdigest()[:16]
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        """Everything that a law is evaluated at: variables and labels."""
+        return {**self.values, **self.labels}
+
+    @property
+    def levels(self) -> dict[str, tuple[str, ...]]:
+        """The groups that each index tells apart."""
+        return {name: tuple(labels.categories) for name, labels in self.labels.items()}
 
     def variable_of(self, name: str) -> str:
         """The law's name for one of the table's columns; any other name stays."""
@@ -79,8 +95,8 @@ class RunTable:
         return by_column.get(name, name)
 
     def frame(self) -> pd.DataFrame:
-        """Variables and performance under the law's names, with the input's index."""
-        return pd.DataFrame({**self.values, self.target: self.y}, index=self.index)
+        """Variables, labels and performance under the law's names, with the input's index."""
+        return pd.DataFrame({**self.inputs, self.target: self.y}, index=self.index)
 
 
 def _hash_into(whole: Any, column: FloatArray) -> None:
@@ -110,7 +126,8 @@ def read_table(
         raise DataError("The table of runs is empty.")
     target = col.resolve_target(frame, y, law.target)
     names = {v: col.resolve_variable(frame, v, columns) for v in law.variables}
-    for variable, name in names.items():
+    groups = {g: col.resolve_variable(frame, g, columns) for g in law.group_columns}
+    for variable, name in (*names.items(), *groups.items()):
         if name == target:
             raise DataError(f"Column {name!r} would be both {variable} and the performance.")
     values = {v: col.to_floats(frame[name], name) for v, name in names.items()}
@@ -119,13 +136,16 @@ def read_table(
     must_be_positive = {v: names[v] for v in positive_variables(law.parsed.expression, names)}
     if "C" in names:
         _refuse_overflow(frame, values["C"], names["C"])
-    bad = _unusable(values, performance, weight, names, target, must_be_positive, scale)
+    labels = {g: categories(frame[name]) for g, name in groups.items()}
+    unlabelled = {groups[g]: found.isna() for g, found in labels.items()}
+    bad = _unusable(values, performance, weight, names, target, must_be_positive, scale, unlabelled)
     dropped = _handle_unusable(bad, frame.index, missing)
     if bad:
         keep = np.ones(len(frame), dtype=np.bool_)
         keep[list(bad)] = False
         frame_kept, performance, weight = frame[keep], performance[keep], weight[keep]
         values = {v: a[keep] for v, a in values.items()}
+        labels = {g: found[keep].remove_unused_categories() for g, found in labels.items()}
     else:
         frame_kept = frame
     if not is_large(len(performance)):
@@ -133,8 +153,8 @@ def read_table(
         values = {v: np.array(a) for v, a in values.items()}
         performance, weight = np.array(performance), np.array(weight)
     table = RunTable(
-        values, performance, weight, frame_kept.index, names, target, dropped,
-        weights is not None, sets_of_repeats(frame_kept, values, [*names.values(), target]),
+        values, performance, weight, frame_kept.index, {**names, **groups}, target, dropped,
+        weights is not None, sets_of_repeats(frame_kept, values, [*names.values(), target]), labels,
     )  # fmt: skip
     _check_enough(table, frame)
     if units == "check":
@@ -169,6 +189,7 @@ def _unusable(
     target: str,
     positive: Mapping[str, str],
     scale: ScaleName,
+    unlabelled: Mapping[str, npt.NDArray[np.bool_]],
 ) -> dict[int, str]:
     """Row positions that cannot enter the fit, with the reason."""
     reasons: dict[int, list[str]] = {}
@@ -188,6 +209,8 @@ def _unusable(
         if needs_positive:
             note(array == 0, f"{name} is zero")
             note((array < 0) & ~np.isinf(array), f"{name} is negative")
+    for name, mask in unlabelled.items():
+        note(mask, f"{name} is missing")
     if not (weights.min() >= 0 and weights.max() < np.inf):
         note(~np.isfinite(weights) | (weights < 0), "the weight is missing, infinite or negative")
     return {place: "; ".join(texts) for place, texts in sorted(reasons.items())}
@@ -328,6 +351,7 @@ def _warn_repeats(table: RunTable, frame: pd.DataFrame) -> None:
     if not len(table.repeats):
         return
     seen: list[FloatArray | pd.Series] = [*table.values.values(), table.y]
+    seen += [np.asarray(labels.codes, dtype=np.float64) for labels in table.labels.values()]
     for variable in ("N", "D", "C"):
         column = col.find_variable(frame, variable) if variable not in table.values else None
         if column is not None:

@@ -72,11 +72,17 @@ def find_starts(problem: Problem, effort: int) -> Candidates:
             weights=problem.weights[rows],
         )
     with np.errstate(all="ignore"):
-        return _Search(problem, effort).candidates()
+        return Search(problem, effort).candidates()
 
 
 def can_be_exhaustive(problem: Problem) -> bool:
-    """Whether so few parameters must be searched over that a grid covers them."""
+    """Whether a grid covers what must be searched over, of a plain sum."""
+    if not problem.law.separation.is_plain:
+        return False
+    law = problem.law
+    if law.groups:
+        open_ones = {s for s in law.separation.searched if set(law.members[s]) - set(problem.fixed)}
+        return len(open_ones) <= LARGEST_GRID and not open_ones & set(law.groups)
     inversion = _useful_inversion(problem)
     searched = problem.law.separation.searched if inversion is None else inversion.searched
     return len(set(searched) - set(problem.fixed)) <= LARGEST_GRID
@@ -92,7 +98,7 @@ def _useful_inversion(problem: Problem) -> Inversion | None:
     if n_outer >= n_searched:
         return None
     # a sum of products is quick to search as it is
-    is_sum = log_affine_terms(law.parsed.expression, law.parameter_names) is not None
+    is_sum = log_affine_terms(law.parsed.expression, law.symbols) is not None
     return None if is_sum else inversion
 
 
@@ -105,7 +111,7 @@ def _sample(weights: FloatArray) -> IntArray:
 
 
 @dataclass
-class _Column:
+class Column:
     """A linear term, or the target, at each point searched.
 
     Attributes
@@ -122,7 +128,7 @@ class _Column:
     of_point: IntArray
     shift: FloatArray
 
-    def times(self, other: _Column) -> FloatArray:
+    def times(self, other: Column) -> FloatArray:
         """Inner products over the rows, at each point."""
         n_points = len(self.of_point)
         if len(self.values) * len(other.values) <= _MOST_PRODUCTS * n_points:
@@ -131,7 +137,15 @@ class _Column:
         return np.asarray(np.einsum("gn,gn->g", left, right))
 
 
-class _Search:
+class Search:
+    """The search of one problem.
+
+    Parameters
+    ----------
+    problem : Problem
+    effort : {0, 1, 2}
+    """
+
     def __init__(self, problem: Problem, effort: int) -> None:
         self.problem, self.effort, self.fixed = problem, effort, problem.fixed
         self.y, self.root_weights = problem.y, np.sqrt(problem.weights)
@@ -240,7 +254,7 @@ class _Search:
         size = slope if self.problem.scale == "level" else slope / self.y
         return target, size * self.root_weights
 
-    def _column(self, term: LinearTerm) -> _Column:
+    def _column(self, term: LinearTerm) -> Column:
         expressions = [self.separation.outer, term.rest if term.log_rest is None else term.log_rest]
         (outer, rest), of_point = self._evaluate(expressions)
         _, size = self._linked(outer)
@@ -248,12 +262,12 @@ class _Search:
         if term.log_rest is not None and not np.isnan(rest).any():
             # N**-large underflows: taken at its largest, and the rest put into the coefficient
             shift = rest.max(axis=1)
-            return _Column(term.sign * np.exp(rest - shift[:, None]) * size, of_point, shift)
+            return Column(term.sign * np.exp(rest - shift[:, None]) * size, of_point, shift)
         if term.log_rest is not None:
             (outer, rest), of_point = self._evaluate([self.separation.outer, term.rest])
-        return _Column(term.sign * rest * size, of_point, shift)
+        return Column(term.sign * rest * size, of_point, shift)
 
-    def _target(self) -> _Column:
+    def _target(self) -> Column:
         """The observations, less the terms that are fully known."""
         known = [t for t in self.separation.terms if t not in self.linear]
         expressions = [e for t in known for e in (t.rest, t.power)]
@@ -264,7 +278,7 @@ class _Search:
             rest, power = values[2 * place], values[2 * place + 1]
             amplitude = 1.0 if term.coefficient is None else self._amplitude(term, power)
             remainder = remainder - term.sign * amplitude * rest
-        return _Column(remainder * size, of_point, np.zeros(len(outer)))
+        return Column(remainder * size, of_point, np.zeros(len(outer)))
 
     def _amplitude(self, term: LinearTerm, power: FloatArray) -> FloatArray:
         """What a fixed coefficient multiplies its term by."""
@@ -276,8 +290,8 @@ class _Search:
 
     def _true_loss(
         self,
-        columns: Sequence[_Column],
-        target: _Column,
+        columns: Sequence[Column],
+        target: Column,
         solution: FloatArray,
         usable: BoolArray,
     ) -> FloatArray:

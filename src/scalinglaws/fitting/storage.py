@@ -90,6 +90,7 @@ def to_dict(fit: FitRecord) -> dict[str, Any]:
             "weights": _list(runs.weights),
             "weighted": runs.weighted,
             "repeats": runs.repeats.tolist(),
+            "labels": {name: list(labels) for name, labels in runs.labels.items()},
             "dropped": [[_label(k), v] for k, v in runs.dropped.items()],
         },
     }
@@ -102,7 +103,7 @@ def from_dict(values: Mapping[str, Any]) -> dict[str, Any]:
         numbers = {k: _number(item[k]) for k in ("estimate", "std_error", "low", "high")}
         return Row(name=item["name"], status=item["status"], **numbers)
 
-    runs = values["runs"]
+    runs, law = values["runs"], Law.from_dict(values["law"])
     table = RunTable(
         values={name: _array(v) for name, v in runs["values"].items()},
         y=_array(runs["y"]),
@@ -113,6 +114,10 @@ def from_dict(values: Mapping[str, Any]) -> dict[str, Any]:
         dropped=dict(runs["dropped"]),
         weighted=runs["weighted"],
         repeats=np.array(runs["repeats"], dtype=np.intp),
+        labels={
+            name: pd.Categorical(labels, categories=law.levels[name])
+            for name, labels in runs.get("labels", {}).items()
+        },
     )
     if table.digest != runs["digest"]:
         raise ValueError("the runs do not have the hash that was saved with them")
@@ -123,7 +128,7 @@ def from_dict(values: Mapping[str, Any]) -> dict[str, Any]:
     p = len(values["theta"])
     evidence = values["evidence"]
     return dict(
-        law=Law.from_dict(values["law"]),
+        law=law,
         rows=tuple(row(item) for item in values["parameters"]),
         combinations=tuple(row(item) for item in values["combinations"]),
         verdicts=tuple(Verdict(Status[v["status"]], v["detail"]) for v in values["verdicts"]),

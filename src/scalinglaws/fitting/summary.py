@@ -124,6 +124,9 @@ def _range_line(fit: FitRecord) -> str:
     for name, values in fit.runs.values.items():
         low, high = format_variable(name, values.min()), format_variable(name, values.max())
         parts.append(f"{name} {low} to {high}")
+    for name, labels in fit.runs.labels.items():
+        counts = [f"{level} ({(labels == level).sum()})" for level in labels.categories]
+        parts.append(f"{name} {listed(counts)}")
     y = fit.runs.y
     parts.append(f"{fit.runs.target} {format_plain(y.min())} to {format_plain(y.max())}")
     return ", ".join(parts)

@@ -199,11 +199,13 @@ def _bound_sentence(m: Measurement, j: int) -> str:
 def _wrong_way(m: Measurement, parameter: Parameter) -> str:
     """Say so if the performance goes the other way than a decaying term can."""
     terms = m.problem.law.separation.terms
+    rows = m.problem.law.rows_of(parameter.name, m.problem.columns)
     for term in terms:
-        if parameter.name != term.coefficient and parameter.name not in names_in(term.rest):
+        if parameter.symbol != term.coefficient and parameter.symbol not in names_in(term.rest):
             continue
         for variable in (v for v in names_in(term.rest) if v in m.table.values):
-            some = spread_rows(m.table.n)
+            some = np.arange(m.table.n)[rows]
+            some = some[spread_rows(len(some))]
             values = m.table.values[variable][some]
             if np.ptp(values) == 0:
                 continue

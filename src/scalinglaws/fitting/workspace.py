@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import numpy.typing as npt
@@ -21,16 +23,27 @@ class Workspace(threading.local):
     """Named float64 arrays."""
 
     def __init__(self) -> None:
-        self._kept: dict[str, FloatArray] = {}
+        self._kept: dict[tuple[int, str], FloatArray] = {}
+        self._room = 0
+
+    @contextmanager
+    def room(self, number: int) -> Iterator[None]:
+        """Inside, names are those of a room of their own, so that several users can share them."""
+        outside, self._room = self._room, number + 1
+        try:
+            yield
+        finally:
+            self._room = outside
 
     def take(self, name: str, *shape: int) -> FloatArray:
         """An uninitialised array of this shape; whatever was taken under the name is lost."""
         size = math.prod(shape)
         if size > _MOST_KEPT:
             return np.empty(shape)
-        kept = self._kept.get(name)
+        key = self._room, name
+        kept = self._kept.get(key)
         if kept is None or kept.size < size:
-            kept = self._kept[name] = np.empty(size)
+            kept = self._kept[key] = np.empty(size)
         return kept[:size].reshape(shape)
 
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Colormap, ListedColormap, LogNorm
+from matplotlib.colors import LogNorm
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator
@@ -33,16 +32,16 @@ from scalinglaws.plotting.axes import (
     padded,
     quiet_frame,
 )
+from scalinglaws.plotting.groups import Group, groups_of
 
 _POINTS = 160
 # Limits of the default extrapolation along other variables, and along N, D and C.
 _EXTRAPOLATION = ((1.0, 1.3), (1.5, 10.0))
 _MANY_RUNS = 1500  # more are drawn small and under the curves
 _LONGEST_LABEL = 24
-_MOST_CURVES = 7
+_MOST_CURVES, _MOST_OF_ALL_GROUPS = 7, 9
 _MOST_NAMED = 3  # curves that the legend names; more get a colour bar
-_COLOURS = "viridis"
-_DARKEST, _LIGHTEST = 0.0, 0.88  # the yellow end is lost on white paper
+_MOST_GROUPS_NAMED, _LONGEST_GROUP = 7, 32
 _DASHED = (0, (4, 2.5))
 _BANDS = ("curve", "run", "none")
 
@@ -59,6 +58,7 @@ def plot_fit(
     point: Mapping[str, Any] | None = None,
     line: Mapping[str, Any] | None = None,
     legend: bool = True,
+    group: str | Mapping[str, str] | None = None,
 ) -> Axes:
     """Draw the fitted law over the observed runs.
 
@@ -82,6 +82,9 @@ def plot_fit(
     point, line : mapping, optional
         Style of the points and curves, handed to matplotlib.
     legend : bool
+    group : str or mapping of column to str, optional
+        The group of runs to draw, where parameters have one value in each; by default all of them,
+        each in a colour of its own whose shades are the values of the other variable.
 
     Returns
     -------
@@ -90,7 +93,7 @@ def plot_fit(
     Raises
     ------
     ValueError
-        If the law has no such variable, or an option is misspelt.
+        If the law has no such variable or group, or an option is misspelt.
 
     Notes
     -----
@@ -102,27 +105,33 @@ def plot_fit(
     if extrapolate is not None and extrapolate < 1:
         raise ValueError(f"`extrapolate` must be 1 or more; got {extrapolate}.")
     ax = new_axes() if ax is None else ax
-    family = _Family(fit, x, targets)
+    groups = groups_of(fit, group)
+    families = [_Family(fit, x, targets, one, len(groups)) for one in groups]
     level = fit.confidence_level if confidence_level is None else confidence_level
-    smallest, largest = float(fit.runs.values[x].min()), float(fit.runs.values[x].max())
+    smallest = min(float(family.values[x].min()) for family in families)
+    largest = max(float(family.values[x].max()) for family in families)
     if extrapolate is None:
         extrapolate = float(np.clip(largest / smallest, *_EXTRAPOLATION[x in STANDARD_VARIABLES]))
     end = largest * extrapolate
-    end = max(end, _largest_target(fit, targets, x))
+    end = max(end, *(family.largest_target for family in families))
     # of a variable such as a loss, smaller values are as far from the runs as larger ones
     start = smallest if x in STANDARD_VARIABLES else smallest / extrapolate
     low, high = padded(start, end)
-    heights: list[FloatArray] = [fit.runs.y]
-    for value in family.curves:
-        heights.append(_draw_curve(ax, family, value, (low, high), band, level, dict(line or {})))
-    _draw_runs(ax, family, dict(point or {}))
-    if targets is not None:
-        heights.append(_draw_targets(ax, family, targets))
+    heights: list[FloatArray] = []
+    for family in families:
+        heights.append(family.y)
+        for value in family.curves:
+            heights.append(
+                _draw_curve(ax, family, value, (low, high), band, level, dict(line or {}))
+            )
+        _draw_runs(ax, family, dict(point or {}))
+        if family.targets is not None:
+            heights.append(_draw_targets(ax, family, family.targets))
     if extrapolate > 1 or end > largest:
         ax.axvline(largest, color="0.35", linewidth=0.8, linestyle=(0, (1, 2)), zorder=1)
-    _finish(ax, family, (low, high), np.concatenate(heights))
+    _finish(ax, families, (low, high), np.concatenate(heights))
     if legend:
-        _add_legend(ax, family, band, level, targets is not None)
+        _add_legend(ax, families, band, level, targets is not None)
     return ax
 
 
@@ -135,53 +144,66 @@ def _axis_variable(fit: FitRecord, x: str | None) -> str:
 
 
 class _Family:
-    """The curves of a picture: one for each value of a second variable."""
+    """The curves of one group of runs: one for each value of a second variable."""
 
-    def __init__(self, fit: FitRecord, x: str, targets: pd.DataFrame | None) -> None:
-        self.fit, self.x = fit, x
+    def __init__(
+        self, fit: FitRecord, x: str, targets: pd.DataFrame | None, group: Group, n_groups: int
+    ) -> None:
+        self.fit, self.x, self.group = fit, x, group
+        self.values = {name: column[group.rows] for name, column in fit.runs.values.items()}
+        self.y = fit.runs.y[group.rows]
+        self.targets = None if targets is None else targets[group.in_table(fit, targets)]
+        self.most_curves = (
+            _MOST_CURVES if n_groups == 1 else max(1, _MOST_OF_ALL_GROUPS // n_groups)
+        )
         others = [v for v in fit.law.variables if v != x]
         # C belongs to the curves only where nothing else does
         self.by = next((v for v in others if v != "C"), others[0] if others else None)
         self.rest = [v for v in others if v != self.by]
-        values = fit.runs.values
-        self.levels = np.unique(values[self.by]) if self.by else np.array([np.nan])
-        self.curves = self._curve_values(targets)
+        self.levels = np.unique(self.values[self.by]) if self.by else np.array([np.nan])
+        self.curves = self._curve_values()
         low, high = float(self.levels.min()), max(float(self.levels.max()), self.curves[-1])
         self.norm = LogNorm(low, high) if self.by and high > low else None
-        self.colours: Colormap = mpl.colormaps[_COLOURS]
 
     def colour(self, value: float) -> Any:
         """Colour of a value of the second variable."""
         if self.norm is None:
-            return self.colours(0.35)
-        place = float(np.clip(self.norm(value), 0.0, 1.0))
-        return self.colours(_DARKEST + (_LIGHTEST - _DARKEST) * place)
+            return self.group.colours(0.4)
+        return self.group.colours(float(np.clip(self.norm(value), 0.0, 1.0)))
 
-    def _curve_values(self, targets: pd.DataFrame | None) -> list[float]:
+    @property
+    def largest_target(self) -> float:
+        """How far along x the runs go that were not fitted."""
+        if self.targets is None or not len(self.targets):
+            return 0.0
+        return float(_column(self.fit, self.targets, self.x).max())
+
+    def _curve_values(self) -> list[float]:
         """Values that get a curve: all where they are few, else evenly spread ones."""
         if self.by is None:
             return [np.nan]
         chosen = list(self.levels)
-        if len(chosen) > _MOST_CURVES:
-            places = np.linspace(0, len(chosen) - 1, _MOST_CURVES)
+        most = self.most_curves
+        if len(chosen) > most:
+            places = np.linspace(0, len(chosen) - 1, most) if most > 1 else [len(chosen) / 2]
             wanted = np.exp(np.interp(places, np.arange(len(chosen)), np.log(self.levels)))
-            if self._is_scattered():
-                wanted = np.geomspace(self.levels[0], self.levels[-1], _MOST_CURVES)
+            if self._is_scattered() and most > 1:
+                wanted = np.geomspace(self.levels[0], self.levels[-1], most)
             nearest = {int(np.abs(np.log(self.levels / w)).argmin()) for w in wanted}
             chosen = [float(self.levels[k]) for k in sorted(nearest)]
-        if targets is not None:
-            own = _column(self.fit, targets, self.by)
+        if self.targets is not None:
+            own = _column(self.fit, self.targets, self.by)
             chosen += [float(v) for v in np.unique(own) if v > self.levels[-1] * 1.001]
         return chosen
 
     @property
     def ticks(self) -> list[float] | None:
         """Values that the colour bar names, where they are few; else it has ticks of its own."""
-        return self.curves if len(self.levels) <= _MOST_CURVES else None
+        return self.curves if len(self.levels) <= self.most_curves else None
 
     def observed(self, value: float) -> tuple[float, float] | None:
         """Range along x of the runs that this curve stands for; None if there are none."""
-        values = self.fit.runs.values
+        values = self.values
         if self.by is None:
             own = values[self.x]
         elif value > self.levels[-1]:
@@ -192,9 +214,9 @@ class _Family:
 
     def _near(self, value: float) -> npt.NDArray[np.bool_]:
         """The runs that a curve stands for; for a curve beyond them, those of the last one."""
-        values = self.fit.runs.values
+        values = self.values
         if self.by is None:
-            return np.ones(self.fit.runs.n, dtype=np.bool_)
+            return np.ones(len(self.y), dtype=np.bool_)
         inside = [c for c in self.curves if c <= self.levels[-1]]
         distance = np.abs(np.log(values[self.by][:, None] / np.array(inside)))
         place = inside.index(value) if value in inside else len(inside) - 1
@@ -202,16 +224,17 @@ class _Family:
         return near if near.any() else np.ones_like(near)
 
     def _is_scattered(self) -> bool:
-        return len(self.levels) > 3 * _MOST_CURVES
+        return len(self.levels) > 3 * self.most_curves
 
-    def columns(self, along: FloatArray, value: float) -> dict[str, FloatArray]:
-        """All variables along one curve."""
+    def columns(self, along: FloatArray, value: float) -> dict[str, Any]:
+        """All variables and labels along one curve."""
         columns = {self.x: along}
         if self.by:
             columns[self.by] = np.full_like(along, value)
         for name in self.rest:
             columns[name] = self._typical(name, columns, value)
-        return {v: columns[v] for v in self.fit.law.variables}
+        labels = {c: np.asarray(level, object) for c, level in self.group.labels.items()}
+        return {v: columns[v] for v in self.fit.law.variables} | labels
 
     def _typical(self, name: str, columns: Mapping[str, FloatArray], value: float) -> FloatArray:
         """A variable that is not drawn, as in the runs that this curve stands for.
@@ -219,7 +242,7 @@ class _Family:
         C is taken at its ratio to N*D there, others at their geometric mean.
         """
         near = self._near(value)
-        values = {v: column[near] for v, column in self.fit.runs.values.items()}
+        values = {v: column[near] for v, column in self.values.items()}
         others = [v for v in (self.x, self.by) if v and v != "C"]
         runs = np.prod([values[v] for v in others], axis=0)
         here = np.prod([columns[v] for v in others], axis=0)
@@ -276,14 +299,14 @@ def _draw_curve(
 
 def _draw_runs(ax: Axes, family: _Family, style: dict[str, Any]) -> None:
     runs = family.fit.runs
-    values = runs.values[family.by] if family.by else np.ones(runs.n)
+    values = family.values[family.by] if family.by else np.ones(len(family.y))
     colours = [family.colour(v) for v in values]
     options: dict[str, Any] = {"zorder": 4, "edgecolors": "white", "linewidths": 0.5}
     options["s"] = 26 if runs.n <= 150 else 14
     if runs.n > _MANY_RUNS:
         options = {"zorder": 1.5, "s": 4, "linewidths": 0, "alpha": 0.3, "rasterized": True}
     options.update(style)
-    ax.scatter(runs.values[family.x], runs.y, c=colours, **options)
+    ax.scatter(family.values[family.x], family.y, c=colours, **options)
 
 
 def _draw_targets(ax: Axes, family: _Family, targets: pd.DataFrame) -> FloatArray:
@@ -308,13 +331,13 @@ def _column(fit: FitRecord, frame: pd.DataFrame, variable: str) -> FloatArray:
     return frame[name].to_numpy(dtype=np.float64)
 
 
-def _largest_target(fit: FitRecord, targets: pd.DataFrame | None, x: str) -> float:
-    return 0.0 if targets is None else float(_column(fit, targets, x).max())
-
-
 def _finish(
-    ax: Axes, family: _Family, span: tuple[float, float], heights: npt.NDArray[np.float64]
+    ax: Axes,
+    families: Sequence[_Family],
+    span: tuple[float, float],
+    heights: npt.NDArray[np.float64],
 ) -> None:
+    family = families[0]
     fit = family.fit
     log_axis(ax.xaxis, family.x, *span)
     heights = heights[np.isfinite(heights) & (heights > 0)]
@@ -322,16 +345,16 @@ def _finish(
     ax.set_xlabel(label_of(family.x, fit.runs.columns[family.x]))
     ax.set_ylabel(fit.runs.target)
     quiet_frame(ax)
-    if family.norm is not None and len(family.curves) > _MOST_NAMED:
+    alone = len(families) == 1
+    if alone and family.norm is not None and len(family.curves) > _MOST_NAMED:
         _add_colour_bar(ax, family)
 
 
 def _add_colour_bar(ax: Axes, family: _Family) -> None:
     assert family.norm is not None
     assert family.by is not None
-    shades = family.colours(np.linspace(_DARKEST, _LIGHTEST, 256))
     bar = figure_of(ax).colorbar(
-        ScalarMappable(family.norm, ListedColormap(shades)), ax=ax, pad=0.02, aspect=30
+        ScalarMappable(family.norm, family.group.colours), ax=ax, pad=0.02, aspect=30
     )
     low, high = family.norm.vmin, family.norm.vmax
     assert low is not None
@@ -343,10 +366,14 @@ def _add_colour_bar(ax: Axes, family: _Family) -> None:
     bar.outline.set_visible(False)
 
 
-def _add_legend(ax: Axes, family: _Family, band: str, level: float, has_targets: bool) -> None:
-    grey = "0.35"
+def _add_legend(
+    ax: Axes, families: Sequence[_Family], band: str, level: float, has_targets: bool
+) -> None:
+    grey, family = "0.35", families[0]
     handles: list[Any] = []
-    if family.by and len(family.curves) <= _MOST_NAMED:
+    if len(families) > 1:
+        handles += _group_handles(families)
+    elif family.by and len(family.curves) <= _MOST_NAMED:
         handles += [
             Line2D([], [], color=family.colour(v), marker="o", markersize=4, linewidth=1.6,
                    label=f"{family.by} = {format_variable(family.by, float(v))}")
@@ -382,6 +409,31 @@ def _add_legend(ax: Axes, family: _Family, band: str, level: float, has_targets:
         handlelength=1.6 if is_small(ax) else 2.2,
         frameon=True, framealpha=0.75, edgecolor="none",
     )  # fmt: skip
+
+
+def _group_handles(families: Sequence[_Family]) -> list[Line2D]:
+    """The colour of each group, and what its shades mean."""
+    handles = [
+        Line2D([], [], color=family.group.colours(0.5), marker="o", markersize=4, linewidth=1.6,
+               label=_shortened(family.group.name))
+        for family in families[:_MOST_GROUPS_NAMED]
+    ]  # fmt: skip
+    others = len(families) - len(handles)
+    if others:
+        handles.append(Line2D([], [], linestyle="none", label=f"and {others} more groups"))
+    by = families[0].by
+    if by:
+        low = min(float(family.levels.min()) for family in families)
+        high = max(float(family.levels.max()) for family in families)
+        text = f"{by} {format_variable(by, low)} (light) to {format_variable(by, high)} (dark)"
+        handles.append(Line2D([], [], linestyle="none", label=text))
+    return handles
+
+
+def _shortened(name: str) -> str:
+    """A long name without its middle."""
+    half = _LONGEST_GROUP // 2
+    return name if len(name) <= _LONGEST_GROUP else f"{name[:half]}…{name[-half:]}"
 
 
 def _fit_label(fit: FitRecord) -> str:

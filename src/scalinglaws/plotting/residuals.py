@@ -13,6 +13,7 @@ from scalinglaws.fitting.record import FitRecord
 from scalinglaws.numerals import format_plain
 from scalinglaws.options import check_option
 from scalinglaws.plotting.axes import is_small, label_of, log_axis, new_axes, padded, quiet_frame
+from scalinglaws.plotting.groups import groups_of
 
 _LABELLED = 3  # the largest residuals get their run's name
 
@@ -59,7 +60,12 @@ def plot_residuals(
                    label="one standard deviation of a run")  # fmt: skip
     ax.axhline(0, color="0.35", linewidth=0.8, zorder=2)
     options = {"s": 22, "color": "#31688e", "edgecolors": "white", "linewidths": 0.5, "zorder": 3}
-    ax.scatter(values, residuals, **{**options, **dict(point or {})})
+    groups = groups_of(fit, None)
+    for group in groups:
+        own = {"color": group.colours(0.5), "label": group.name} if len(groups) > 1 else {}
+        ax.scatter(
+            values[group.rows], residuals[group.rows], **{**options, **own, **dict(point or {})}
+        )
     log_axis(ax.xaxis, None if x == "fitted" else x, *padded(values.min(), values.max()))
     largest = 1.25 * max(float(np.abs(residuals).max()), noise if np.isfinite(noise) else 0.0)
     ax.set_yscale("linear")
@@ -79,6 +85,6 @@ def plot_residuals(
     )
     ax.set_ylabel(f"{fit.runs.target}: observed above fitted")
     quiet_frame(ax)
-    if np.isfinite(noise):
+    if np.isfinite(noise) or len(groups) > 1:
         ax.legend(fontsize=5.5 if is_small(ax) else 8, frameon=False, loc="upper right")
     return ax

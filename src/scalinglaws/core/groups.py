@@ -1,0 +1,115 @@
+"""Parameters with one value in each group of runs: names, labels, and which run has which.
+
+In ``E[data]`` the index is a column of labels. A law that knows the labels has the parameters
+``E[c4]``, ``E[dclm]`` and so on; a run has those of its own label.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from scalinglaws.numerals import listed
+from scalinglaws.options import is_number
+
+IntArray = npt.NDArray[np.intp]
+
+
+def member(symbol: str, level: str) -> str:
+    """Name of a parameter in one group.
+
+    Examples
+    --------
+    >>> member("E", "c4")
+    'E[c4]'
+    """
+    return f"{symbol}[{level}]"
+
+
+def level_of(label: Any) -> str | None:
+    """A label as text; None where it is missing.
+
+    Examples
+    --------
+    >>> level_of("c4"), level_of(2.0), level_of(float("nan"))
+    ('c4', '2', None)
+    """
+    if isinstance(label, str):
+        return label.strip() or None
+    if label is None or label is pd.NA or label is pd.NaT:
+        return None
+    if is_number(label):
+        number = float(label)
+        if math.isnan(number):
+            return None
+        return str(int(number)) if math.isfinite(number) and number == int(number) else str(number)
+    return str(label)
+
+
+def categories(column: pd.Series) -> pd.Categorical:
+    """A column of labels as text, one category for each group; missing labels have none.
+
+    The order of the groups does not depend on that of the rows.
+    """
+    codes, uniques = pd.factorize(column)
+    texts = [level_of(label) for label in uniques]
+    levels = sorted({text for text in texts if text is not None}, key=_numbers_first)
+    place = {level: k for k, level in enumerate(levels)}
+    # the last entry stands for the code -1
+    of_unique = np.array([-1 if t is None else place[t] for t in texts] + [-1], dtype=np.intp)
+    return pd.Categorical.from_codes(of_unique[codes], categories=pd.Index(levels, dtype=object))
+
+
+def _numbers_first(level: str) -> tuple[float, str]:
+    try:
+        return float(level), level
+    except ValueError:
+        return math.inf, level
+
+
+def codes_of(column: str, labels: Any, levels: Sequence[str]) -> IntArray:
+    """Place of each label among the levels.
+
+    Raises
+    ------
+    ValueError
+        If a label is none of the levels; the message lists them.
+    """
+    if isinstance(labels, pd.Categorical) and list(labels.categories) == list(levels):
+        codes = np.asarray(labels.codes, dtype=np.intp)
+        if not len(codes) or codes.min() >= 0:
+            return codes
+    place = {level: k for k, level in enumerate(levels)}
+    array = np.asarray(labels, dtype=object)
+    codes, uniques = pd.factorize(array.ravel(), use_na_sentinel=False)
+    texts = [level_of(label) for label in uniques]
+    for label, text in zip(uniques, texts, strict=True):
+        if text not in place:
+            raise ValueError(
+                f"{column} = {label!r} is no group of this law; the groups are "
+                f"{listed(list(levels), most=20)}."
+            )
+    found = np.array([place[text or ""] for text in texts], dtype=np.intp)
+    return np.asarray(found[codes].reshape(array.shape))
+
+
+def expanded_names(
+    symbols: Iterable[str], groups: Mapping[str, str], levels: Mapping[str, Sequence[str]]
+) -> dict[str, tuple[str, ...]]:
+    """Names of the parameters that each symbol of a line of maths stands for.
+
+    An index whose levels are not known yet stands for itself.
+    """
+    return {
+        symbol: (
+            tuple(member(symbol, level) for level in levels.get(groups[symbol], [groups[symbol]]))
+            if symbol in groups
+            else (symbol,)
+        )
+        for symbol in symbols
+    }
