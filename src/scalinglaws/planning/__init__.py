@@ -1,0 +1,1 @@
+"""What to train next: optima, frontiers, prices and the next runs, from a fitted law."""
