@@ -76,9 +76,9 @@ PUBLISHED = {
 def test_published_counts_to_the_parameter(name: str) -> None:
     """From the configuration alone."""
     config, count = PUBLISHED[name]
-    shape = Transformer.from_config(config)
+    found = Transformer.from_config(config).N
 
-    assert shape.N == count
+    assert found == count
 
 
 def test_active_parameters_of_experts() -> None:

@@ -25,6 +25,7 @@ from scalinglaws.fitting.prediction import Prediction as Prediction
 from scalinglaws.fitting.result import Fit as Fit
 from scalinglaws.fitting.result import load as load
 from scalinglaws.fitting.status import Status as Status
+from scalinglaws.planning.optimal import optimal as optimal
 from scalinglaws.readers import read_runs as read_runs
 
 __version__ = "0.1.0"
@@ -48,5 +49,6 @@ __all__ = [
     "datasets",
     "fit",
     "load",
+    "optimal",
     "read_runs",
 ]
