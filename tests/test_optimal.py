@@ -289,19 +289,33 @@ def test_a_law_without_an_optimum() -> None:
         sl.optimal(Published(sl.Law("a*C**d"), {"a": 1.0, "d": -0.1}), C=1e20)
 
 
-def test_unidentified_fits_have_no_interval() -> None:
-    """Runs at one ratio leave the frontier open."""
+def test_unidentified_fits() -> None:
+    """Runs at one ratio leave the frontier open: an error that quotes the fit's own verdict."""
     n = np.geomspace(1e7, 1e10, 8)
     runs = pd.DataFrame({"N": n, "D": 20 * n})
     noise = 0.003 * np.random.default_rng(1).standard_normal(8)
     runs["loss"] = CHINCHILLA_LAW.value(EPOCH.values, runs) * np.exp(noise)
     with warnings.catch_warnings(action="ignore", category=sl.ScalingLawWarning):
         fit = sl.fit(runs, "chinchilla")
-    with pytest.warns(sl.IdentifiabilityWarning, match="no interval and may mean nothing"):
+        with pytest.raises(sl.FitError, match="The fit itself: These runs cannot determine"):
+            sl.optimal(fit, C=1e21)
+        with pytest.raises(sl.FitError, match="do not determine every coefficient of this law"):
+            fit.draws(10)
+
+
+class _Undrawable(Published):
+    def draws(self, n_resamples: int, rng: object) -> pd.DataFrame:
+        raise sl.FitError("It did not converge.")
+
+
+def test_fits_without_a_distribution() -> None:
+    """The plan is made, with a warning and without an interval."""
+    fit = _Undrawable(CHINCHILLA_LAW, EPOCH.values)
+    with pytest.warns(sl.IdentifiabilityWarning, match="no interval and may mean nothing. It did"):
         plan = sl.optimal(fit, C=1e21).iloc[0]
 
     assert np.isnan(plan["N_low"])
-    assert plan["note"].startswith("no interval: The fit")
+    assert plan["note"] == "no interval: It did not converge."
 
 
 def test_draws_agree_with_the_table(long_runs: pd.DataFrame) -> None:

@@ -25,6 +25,8 @@ from scalinglaws.fitting.prediction import Prediction as Prediction
 from scalinglaws.fitting.result import Fit as Fit
 from scalinglaws.fitting.result import load as load
 from scalinglaws.fitting.status import Status as Status
+from scalinglaws.planning.envelope import envelope as envelope
+from scalinglaws.planning.isoflop import isoflop as isoflop
 from scalinglaws.planning.optimal import optimal as optimal
 from scalinglaws.readers import read_runs as read_runs
 
@@ -47,7 +49,9 @@ __all__ = [
     "ScalingLawWarning",
     "Status",
     "datasets",
+    "envelope",
     "fit",
+    "isoflop",
     "load",
     "optimal",
     "read_runs",

@@ -1,0 +1,128 @@
+"""What a design and a method would get wrong if a law were exactly true."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from scalinglaws.fitting.objective import FloatArray
+from scalinglaws.numerals import format_compute
+from scalinglaws.planning.budgets import Budget, RunColumns
+from scalinglaws.planning.search import minimum
+from scalinglaws.planning.subject import LawWithValues, Sample, numbers, sample_of
+from scalinglaws.planning.trend import Trend, fit_trend
+
+Estimate = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
+_ROOM = float(np.log(1e4))  # around the runs, in which a true optimum is looked for
+
+
+@dataclass(frozen=True)
+class Bias:
+    """The error of an IsoFLOP or envelope analysis without any noise.
+
+    Performances of a law are put in the place of those of the runs, the same analysis is made,
+    and its answers are held against the law's own optima. A parabola, for instance, has its
+    vertex off the minimum of a profile whose two sides fall unequally; the wider the profile, the
+    further off.
+
+    Attributes
+    ----------
+    optima : DataFrame
+        For each budget ``N`` and ``D`` by the law, and ``N_bias`` and ``D_bias``: what the
+        analysis finds, relative to them, less one.
+    exponents : DataFrame
+        Rows N and D: ``true`` exponent through the law's own optima, ``found``, and ``bias``.
+    """
+
+    optima: pd.DataFrame
+    exponents: pd.DataFrame
+    found: dict[str, Trend] = field(repr=False)
+    true: dict[str, Trend] = field(repr=False)
+
+    def at(self, C: npt.ArrayLike | str) -> pd.DataFrame:
+        """Relative error of N and D where both trends are carried on to other budgets."""
+        budgets = numbers("C", C)
+        frame = pd.DataFrame({"C": budgets})
+        for name in ("N", "D"):
+            off = self.found[name].at(np.log(budgets))[0] - self.true[name].at(np.log(budgets))[0]
+            frame[f"{name}_bias"] = np.expm1(off)
+        return frame
+
+    @property
+    def sentence(self) -> str:
+        """The bias in words."""
+        last = self.optima.iloc[-1]
+        exponent = float(self.exponents["bias"].iloc[0])
+        return (
+            "bias of this design and method, if the law given as `truth` holds: exponent of N "
+            f"{exponent:+.4f}, N at {format_compute(last['C'])} "
+            f"{100 * last['N_bias']:+.1f} %"
+        )
+
+
+def bias_of(
+    truth: LawWithValues,
+    table: RunColumns,
+    budgets: Sequence[Budget],
+    tokens: Sequence[np.poly1d],
+    estimate: Estimate,
+    precision: FloatArray | None,
+) -> Bias:
+    """Make the analysis on exact performances of `truth` at the runs' own N, D and C."""
+    sample = sample_of(truth, confidence_level=None, n_resamples=0, rng=None)
+    exact = np.array(table.y)
+    for budget in budgets:
+        own = budget.rows
+        # at the budget itself, as the analysis moves its runs there
+        D = table.D[own] * budget.C / table.C[own]
+        exact[own] = sample.value(table.N[None, own], D[None, :], np.full((1, 1), budget.C))[0]
+    log_n, log_d = estimate(exact)
+    true_n = np.array(
+        [
+            _true_optimum(sample, table, budget, along)
+            for budget, along in zip(budgets, tokens, strict=True)
+        ]
+    )
+    true_d = np.array([along(x) for along, x in zip(tokens, true_n, strict=True)])
+    log_c = np.log([budget.C for budget in budgets])
+    usable = np.isfinite(log_n) & np.isfinite(true_n)
+
+    def trend(values: FloatArray) -> Trend:
+        return fit_trend(log_c, np.where(usable, values, np.nan)[None, :], precision)
+
+    found = {"N": trend(log_n), "D": trend(log_d)}
+    true = {"N": trend(true_n), "D": trend(true_d)}
+    optima = pd.DataFrame(
+        {
+            "C": np.exp(log_c), "N": np.exp(true_n), "D": np.exp(true_d),
+            "N_bias": np.expm1(log_n - true_n), "D_bias": np.expm1(log_d - true_d),
+        },
+        index=pd.Index([format_compute(b.C) for b in budgets], name="budget"),
+    )  # fmt: skip
+    rows = {n: (true[n].exponent[0], found[n].exponent[0]) for n in ("N", "D")}
+    exponents = pd.DataFrame.from_dict(rows, orient="index", columns=["true", "found"])
+    exponents["bias"] = exponents["found"] - exponents["true"]
+    exponents.index.name = "variable"
+    return Bias(optima, exponents, found, true)
+
+
+def _true_optimum(sample: Sample, table: RunColumns, budget: Budget, along: np.poly1d) -> float:
+    """Ln N of the law's own minimum on the budget's line of N and D."""
+    x = np.log(table.N[budget.rows])
+    slope_d = along.deriv()
+    C = np.full((1, 1), budget.C)
+
+    def value(u: FloatArray) -> FloatArray:
+        return np.asarray(sample.sign * sample.value(np.exp(u), np.exp(along(u)), C))
+
+    def slope(u: FloatArray) -> FloatArray:
+        by_n, by_d, _ = sample.slopes(np.exp(u), np.exp(along(u)), C)
+        return np.asarray(sample.sign * (by_n + by_d * slope_d(u)))
+
+    low, high = (np.array([[end]]) for end in (x.min() - _ROOM, x.max() + _ROOM))
+    found, end = minimum(value, slope, low, high)
+    return float(found[0, 0]) if end[0, 0] == 0 else np.nan
