@@ -28,6 +28,7 @@ from scalinglaws.fitting.status import Status as Status
 from scalinglaws.planning.envelope import envelope as envelope
 from scalinglaws.planning.isoflop import isoflop as isoflop
 from scalinglaws.planning.optimal import optimal as optimal
+from scalinglaws.planning.serving import serving as serving
 from scalinglaws.readers import read_runs as read_runs
 
 __version__ = "0.1.0"
@@ -55,4 +56,5 @@ __all__ = [
     "load",
     "optimal",
     "read_runs",
+    "serving",
 ]

@@ -220,7 +220,8 @@ class Frontier:
         """The D that reaches a performance with N parameters; infinite where none does."""
         with np.errstate(all="ignore"):
             if self.surface is not None:
-                return self.surface.tokens(performance, N)
+                surface = self.surface.aligned(max(performance.ndim, N.ndim))
+                return surface.tokens(performance, N)
             shape = np.broadcast_shapes(performance.shape, N.shape)
             N, performance = np.broadcast_to(N, shape), np.broadcast_to(performance, shape)
             low, high = (np.full(shape, x) for x in _TOKENS)

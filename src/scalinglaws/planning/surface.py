@@ -8,7 +8,7 @@ E = 0 and q = alpha_D. On a budget C = k*N*D the best N is where ``alpha*A*N**-a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -29,6 +29,11 @@ class Surface:
     B: FloatArray
     beta: FloatArray
     q: FloatArray
+
+    def aligned(self, ndim: int) -> Surface:
+        """The same for arrays of that many axes, the first of which is that of the rows."""
+        shape = (-1,) + (1,) * (ndim - 1)
+        return Surface(*(getattr(self, f.name).reshape(shape) for f in fields(self)))
 
     @property
     def a(self) -> FloatArray:
