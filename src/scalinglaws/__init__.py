@@ -28,6 +28,8 @@ from scalinglaws.fitting.status import Status as Status
 from scalinglaws.planning.envelope import envelope as envelope
 from scalinglaws.planning.isoflop import isoflop as isoflop
 from scalinglaws.planning.optimal import optimal as optimal
+from scalinglaws.planning.recipes import compare_recipes as compare_recipes
+from scalinglaws.planning.recipes import gain as gain
 from scalinglaws.planning.serving import serving as serving
 from scalinglaws.readers import read_runs as read_runs
 
@@ -49,9 +51,11 @@ __all__ = [
     "ScalingLawError",
     "ScalingLawWarning",
     "Status",
+    "compare_recipes",
     "datasets",
     "envelope",
     "fit",
+    "gain",
     "isoflop",
     "load",
     "optimal",
