@@ -27,10 +27,12 @@ from scalinglaws.fitting.result import load as load
 from scalinglaws.fitting.status import Status as Status
 from scalinglaws.planning.envelope import envelope as envelope
 from scalinglaws.planning.isoflop import isoflop as isoflop
+from scalinglaws.planning.next_runs import next_runs as next_runs
 from scalinglaws.planning.optimal import optimal as optimal
 from scalinglaws.planning.recipes import compare_recipes as compare_recipes
 from scalinglaws.planning.recipes import gain as gain
 from scalinglaws.planning.serving import serving as serving
+from scalinglaws.planning.simulate import simulate as simulate
 from scalinglaws.readers import read_runs as read_runs
 
 __version__ = "0.1.0"
@@ -58,7 +60,9 @@ __all__ = [
     "gain",
     "isoflop",
     "load",
+    "next_runs",
     "optimal",
     "read_runs",
     "serving",
+    "simulate",
 ]

@@ -71,7 +71,8 @@ class Sample:
         columns = self._columns(N, D, C)
         params = self._params(max(np.ndim(c) for c in columns.values()))
         values = np.asarray(self.law.value(params, columns), dtype=np.float64)
-        return np.broadcast_to(values, np.broadcast_shapes(*map(np.shape, columns.values())))
+        shapes = (values.shape, *map(np.shape, columns.values()))
+        return np.broadcast_to(values, np.broadcast_shapes(*shapes))
 
     def slopes(
         self, N: npt.ArrayLike, D: npt.ArrayLike, C: npt.ArrayLike

@@ -1,0 +1,380 @@
+"""Which runs to train next: those that narrow the answer most for their compute."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.special import ndtri
+
+from scalinglaws.errors import FitError
+from scalinglaws.fitting import columns as col
+from scalinglaws.fitting.objective import FloatArray
+from scalinglaws.numerals import format_compute, format_count, format_plain, plural
+from scalinglaws.options import check_option, is_number
+from scalinglaws.planning.cost import SIX, Cost, cost_of
+from scalinglaws.planning.frontier import Frontier
+from scalinglaws.planning.question import (
+    Coefficients,
+    Question,
+    coefficients_of,
+    log_gradient,
+    question_of,
+)
+from scalinglaws.planning.subject import (
+    DEFAULT_RESAMPLES,
+    LawWithValues,
+    Rng,
+    number,
+    run_columns,
+    sample_of,
+)
+
+QUESTIONS = ("loss", "N")
+_NOISE = 0.005  # of a run, relative, where nothing is known
+_DECADE = float(np.log(10.0))  # over which the law's own error changes
+_RATIOS = 5.0 * 2.0 ** np.arange(7)  # tokens for each parameter
+_SIZES = 24
+_SMALLEST = 1e-4  # of the allowance, as the cheapest candidate
+_ROUNDS = 20
+
+
+@dataclass(frozen=True, eq=False)
+class NextRuns:
+    """Runs to train, and what they buy; see :func:`scalinglaws.next_runs`.
+
+    Attributes
+    ----------
+    runs : DataFrame
+        One row for each run, the most telling first: ``N``, ``D``, ``C``, and ``sd_after``, the
+        standard deviation of the answer's logarithm once it and those above are trained. Rows
+        that agree in N and D are repeats with another seed.
+    answer : DataFrame
+        Rows "before" and "after": ``estimate``, ``low``, ``high`` and ``sd`` of the answer.
+    floor : float
+        The part of ``sd`` that no run of these would take away if the law's own error is as large
+        as `model_error`.
+    question : str
+    confidence_level : float
+    note : str
+    """
+
+    runs: pd.DataFrame
+    answer: pd.DataFrame
+    floor: float
+    question: str
+    confidence_level: float
+    note: str
+    candidates: pd.DataFrame = field(repr=False)
+    observed: pd.DataFrame = field(repr=False)
+
+    def __repr__(self) -> str:
+        before, after = self.answer.loc["before"], self.answer.loc["after"]
+
+        def span(row: Any) -> str:
+            write = format_count if self.question.startswith("N ") else format_plain
+            return f"{write(float(row['low']))} to {write(float(row['high']))}"
+
+        head = (
+            f"{self.question}: {100 * self.confidence_level:g} % interval {span(before)} now, "
+            f"{span(after)} after {plural(len(self.runs), 'run')} of "
+            f"{format_compute(float(self.runs['C'].sum()))} FLOPs in all"
+        )
+        writers = {
+            "N": format_count, "D": format_count, "C": format_compute,
+            "sd_after": "{:.4f}".format,
+        }  # fmt: skip
+        shown = self.runs.assign(**{name: self.runs[name].map(w) for name, w in writers.items()})
+        return "\n".join(filter(None, [head, self.note, shown.to_string(index=False)]))
+
+
+def next_runs(
+    fit: LawWithValues,
+    *,
+    budget: Any,
+    C: Any,
+    question: str = "loss",
+    most_runs: int = 10,
+    largest: Any = None,
+    candidates: Any = None,
+    cost: Cost = SIX,
+    noise: float | None = None,
+    model_error: float | None = None,
+    confidence_level: float | None = None,
+    n_resamples: int = DEFAULT_RESAMPLES,
+    rng: Rng = 0,
+) -> NextRuns:
+    """Choose the runs that make an answer surest for a given compute.
+
+    Parameters
+    ----------
+    fit : Fit or published law
+        What is known so far. A law without draws is a guess, for a first ladder: coefficients are
+        then taken to be uncertain by a factor of e, offsets and exponents by a fifth.
+    budget : number
+        What all new runs may cost together.
+    C : number
+        The target: the compute at which the answer is wanted.
+    question : {"loss", "N"}
+        The best performance at the target, or the N that reaches it.
+    most_runs : int
+        How many runs at most; repeats count.
+    largest : number, optional
+        What a single run may cost; the whole budget by default.
+    candidates : DataFrame, optional
+        Columns N and D of runs to choose from; by default sizes at even steps with 5 to 320
+        tokens for each parameter.
+    cost : number, callable or Fit
+        As in :func:`scalinglaws.optimal`.
+    noise : float, optional
+        Relative noise of a run; that of the fit by default.
+    model_error : float, optional
+        How far, relatively, the true performance may lie off the law, smoothly, with changes over
+        a decade of N or D; as large as `noise` by default, 0 to trust the law.
+    confidence_level, n_resamples, rng
+        As in :func:`scalinglaws.optimal`.
+
+    Returns
+    -------
+    NextRuns
+
+    Raises
+    ------
+    FitError
+        If the law has no optimum at the target, or no candidate is affordable.
+
+    Notes
+    -----
+    Near the estimate everything is jointly normal: coefficients with the covariance of the draws,
+    a smooth error of the law (a Gaussian process over ln N and ln D), and the noise of runs. Runs
+    are added one by one where the variance of the answer falls most, by itself and for each
+    FLOP, whichever set ends better; then each is exchanged for others as long as that helps
+    (c-optimal design: Atkinson, Donev and Tobias 2007). With an error of the law, runs near the
+    target count for more, and many runs at one place for less.
+
+    Examples
+    --------
+    >>> import scalinglaws as sl
+    >>> runs = sl.datasets.ladder()
+    >>> fit = sl.fit(runs[runs["D"] > 1.5e6], "kaplan")
+    >>> plan = sl.next_runs(fit, budget=1e14, C=1e15)
+    >>> bool(plan.answer.loc["after", "sd"] < plan.answer.loc["before", "sd"])
+    True
+    """
+    check_option("question", question, QUESTIONS)
+    if not isinstance(most_runs, int) or most_runs < 1:
+        raise ValueError(f"`most_runs` must be a whole number, 1 or more; got {most_runs!r}.")
+    allowance, target = number("budget", budget), number("C", C)
+    sample = sample_of(fit, confidence_level=confidence_level, n_resamples=n_resamples, rng=rng)
+    frontier = Frontier(sample, cost_of(cost), {})
+    run_noise = _relative("noise", noise, _noise_of(fit))
+    law_error = _relative("model_error", model_error, run_noise)
+    known = coefficients_of(sample)
+    asked = question_of(frontier, known, target, question)
+    observed = run_columns(fit)
+    ceiling = allowance if largest is None else min(number("largest", largest), allowance)
+    table = _candidates(candidates, frontier, observed, ceiling)
+    belief = _Belief.of(frontier, known, asked, table, run_noise, law_error)
+    chosen = _choose(belief, table["C"].to_numpy(), allowance, most_runs)
+    return _result(
+        belief, chosen, table, asked, target, sample.level, observed,
+        "no runs so far: the coefficients are a guess" if sample.no_interval else "",
+    )  # fmt: skip
+
+
+def _relative(name: str, value: float | None, default: float) -> float:
+    if value is None:
+        return default
+    if not is_number(value) or not 0 <= value < 1 or (name == "noise" and value == 0):
+        raise ValueError(f"`{name}` is a share such as 0.005; got {value!r}.")
+    return float(value)
+
+
+def _noise_of(fit: LawWithValues) -> float:
+    """Relative noise of a run as a fit knows it."""
+    noise = getattr(fit, "noise", None)
+    if noise is None or not np.isfinite(noise) or noise <= 0:
+        return _NOISE
+    level = float(np.mean(fit.runs.y)) if getattr(fit, "scale", "log") == "level" else 1.0  # type: ignore[attr-defined]
+    return float(noise) / level
+
+
+def _candidates(
+    given: Any, frontier: Frontier, observed: dict[str, FloatArray], ceiling: float
+) -> pd.DataFrame:
+    if given is not None:
+        frame = col.as_frame(given)
+        N, D = (col.to_floats(frame[col.resolve_variable(frame, v, {})], v) for v in ("N", "D"))
+    else:
+        N, D = _grid(frontier, observed, ceiling)
+    spent = frontier.cost(N, D)
+    kept = np.isfinite(spent) & (spent <= ceiling * (1 + 1e-9))
+    if not kept.any():
+        raise FitError(
+            f"No candidate costs at most {format_compute(ceiling)}; the cheapest costs "
+            f"{format_compute(float(np.nanmin(spent)))}."
+        )
+    return pd.DataFrame({"N": N[kept], "D": D[kept], "C": spent[kept]})
+
+
+def _grid(
+    frontier: Frontier, observed: dict[str, FloatArray], ceiling: float
+) -> tuple[FloatArray, FloatArray]:
+    """Sizes from those of the smallest run to the largest that is affordable, at several ratios."""
+    cheapest = ceiling * _SMALLEST
+    low, high = (float(np.sqrt(c / (SIX * r))) for c, r in ((cheapest, 20), (ceiling, _RATIOS[0])))
+    if "N" in observed:
+        low = min(float(observed["N"].min()), high / 10)
+    N, ratio = (g.ravel() for g in np.meshgrid(np.geomspace(low, high, _SIZES), _RATIOS))
+    D = N * ratio
+    # at each ratio also the dearest run that there may be
+    edge = np.sqrt(ceiling / (SIX * _RATIOS))
+    paid = frontier.cost.tokens(edge, np.full(edge.shape, ceiling))
+    kept = np.isfinite(paid)
+    return np.concatenate([N, edge[kept]]), np.concatenate([D, paid[kept]])
+
+
+@dataclass(frozen=True)
+class _Belief:
+    """Joint covariance of what candidates would show and of the answer.
+
+    Attributes
+    ----------
+    between : covariance of the candidates' log performances, without noise
+    across : covariance of each with the answer's logarithm
+    variance : of the answer's logarithm
+    floor : variance that remains if everything about theta were known and no run were near
+    noise : variance of a run
+    """
+
+    between: FloatArray
+    across: FloatArray
+    variance: float
+    floor: float
+    noise: float
+
+    @classmethod
+    def of(
+        cls,
+        frontier: Frontier,
+        known: Coefficients,
+        asked: Question,
+        table: pd.DataFrame,
+        noise: float,
+        law_error: float,
+    ) -> _Belief:
+        N, D = table["N"].to_numpy(), table["D"].to_numpy()
+        gradient = log_gradient(frontier, known, N, D)
+        spread = gradient @ known.covariance
+        places = np.log(np.stack([N, D], axis=1))
+        error = law_error**2
+        seen = _alike(places, asked.points) @ asked.weights
+        floor = error * float(asked.weights @ _alike(asked.points, asked.points) @ asked.weights)
+        return cls(
+            spread @ gradient.T + error * _alike(places, places),
+            spread @ asked.gradient + error * seen,
+            float(asked.gradient @ known.covariance @ asked.gradient) + floor,
+            floor, noise**2,
+        )  # fmt: skip
+
+    def after(self, chosen: list[int]) -> float:
+        """Variance of the answer once these candidates have been trained."""
+        if not chosen:
+            return self.variance
+        both = self.between[np.ix_(chosen, chosen)] + self.noise * np.eye(len(chosen))
+        return self.variance - float(
+            self.across[chosen] @ np.linalg.solve(both, self.across[chosen])
+        )
+
+    def gains(self, chosen: list[int]) -> FloatArray:
+        """By how much each candidate would lower the variance once these have been trained."""
+        variances, across = np.diag(self.between), self.across
+        if chosen:
+            both = self.between[np.ix_(chosen, chosen)] + self.noise * np.eye(len(chosen))
+            solved = np.linalg.solve(both, self.between[chosen])
+            variances = variances - np.einsum("ij,ij->j", self.between[chosen], solved)
+            across = across - self.across[chosen] @ solved
+        return np.asarray(across**2 / (np.maximum(variances, 0.0) + self.noise))
+
+
+def _alike(left: FloatArray, right: FloatArray) -> FloatArray:
+    """Correlation of the law's error between two sets of places in (ln N, ln D)."""
+    apart = ((left[:, None, :] - right[None, :, :]) ** 2).sum(axis=-1)
+    return np.asarray(np.exp(-0.5 * apart / _DECADE**2))
+
+
+def _choose(belief: _Belief, spent: FloatArray, allowance: float, most: int) -> list[int]:
+    """A good set of candidates: two greedy ones, each improved by exchanges, the better taken."""
+    sets = [
+        _exchange(belief, spent, allowance, _greedy(belief, spent, allowance, most, power))
+        for power in (0.0, 0.5, 1.0)
+    ]
+    best = min(sets, key=belief.after)
+    order: list[int] = []
+    rest = list(best)
+    while rest:  # the most telling first
+        gains = belief.gains(order)
+        place = max(rest, key=lambda j: gains[j])
+        rest.remove(place)
+        order.append(place)
+    return order
+
+
+def _greedy(
+    belief: _Belief, spent: FloatArray, allowance: float, most: int, power: float
+) -> list[int]:
+    """Add the candidate of the largest gain over cost**power, as long as the allowance lasts."""
+    chosen: list[int] = []
+    left = allowance * (1 + 1e-9)
+    while len(chosen) < most and (spent <= left).any():
+        value = np.where(spent <= left, belief.gains(chosen) / spent**power, -1.0)
+        place = int(value.argmax())
+        chosen.append(place)
+        left -= spent[place]
+    return chosen
+
+
+def _exchange(belief: _Belief, spent: FloatArray, allowance: float, chosen: list[int]) -> list[int]:
+    """Replace single runs by better ones within the allowance until none is left."""
+    for _ in range(_ROUNDS):
+        before = belief.after(chosen)
+        for k in range(len(chosen)):
+            others = chosen[:k] + chosen[k + 1 :]
+            left = allowance * (1 + 1e-9) - spent[others].sum()
+            value = np.where(spent <= left, belief.gains(others), -1.0)
+            chosen = [*others[:k], int(value.argmax()), *others[k:]]
+        if belief.after(chosen) >= before * (1 - 1e-9):
+            break
+    return chosen
+
+
+def _result(
+    belief: _Belief,
+    chosen: list[int],
+    table: pd.DataFrame,
+    asked: Question,
+    target: float,
+    level: float,
+    observed: dict[str, FloatArray],
+    note: str,
+) -> NextRuns:
+    after = [belief.after(chosen[: k + 1]) for k in range(len(chosen))]
+    runs = table.iloc[chosen].reset_index(drop=True).assign(sd_after=np.sqrt(after))
+    z = float(ndtri(0.5 + 0.5 * level))
+    spread = np.sqrt([belief.variance, after[-1]])
+    answer = pd.DataFrame(
+        {
+            "estimate": asked.estimate,
+            "low": asked.estimate * np.exp(-z * spread),
+            "high": asked.estimate * np.exp(z * spread),
+            "sd": spread,
+        },
+        index=pd.Index(["before", "after"], name="answer"),
+    )
+    gained = table.assign(gain=belief.gains([]) / belief.variance)
+    return NextRuns(
+        runs, answer, float(np.sqrt(belief.floor)), f"{asked.name} at {format_compute(target)}",
+        level, note, gained, pd.DataFrame(observed),
+    )  # fmt: skip
