@@ -134,7 +134,7 @@ def test_the_variance_after_is_that_of_least_squares() -> None:
     spread = np.array([0.05, 0.2, 0.3, 0.02, 0.02])
     names = list(CHINCHILLA_LAW.parameter_names)
     centre = np.array([EPOCH.values[n] for n in names])
-    logs = np.array([n in ("E", "A", "B") for n in names])
+    logs = np.array([n in ("A", "B") for n in names])
     steps = np.random.default_rng(0).standard_normal((4000, 5))
     steps = (steps - steps.mean(axis=0)) @ np.linalg.inv(np.linalg.cholesky(np.cov(steps.T))).T
     steps = steps * spread
@@ -178,18 +178,19 @@ def test_better_than_a_plain_grid(fit: sl.Fit) -> None:
     promised = sl.next_runs(fit, budget=2e20, C=1e22, most_runs=12)
     alone = sl.next_runs(fit, budget=2e20, C=1e22, most_runs=12, candidates=grid)
 
-    assert promised.answer.loc["after", "sd"] < 0.8 * alone.answer.loc["after", "sd"]
+    assert promised.answer.loc["after", "sd"] < 0.9 * alone.answer.loc["after", "sd"]
     assert set(alone.runs["N"]) <= set(N)
 
 
 def test_trust_in_the_law_changes_the_choice(fit: sl.Fit) -> None:
-    """An error of the law leaves a floor, and brings the runs nearer to the target."""
+    """An error of the law leaves a floor, and makes repeats worth less."""
     trusting = sl.next_runs(fit, budget=2e20, C=1e22, model_error=0.0)
     wary = sl.next_runs(fit, budget=2e20, C=1e22, model_error=0.02)
 
     assert wary.floor == pytest.approx(0.02)
     assert wary.answer.loc["after", "sd"] > trusting.answer.loc["after", "sd"]
-    assert wary.runs["C"].max() >= trusting.runs["C"].max() * (1 - 1e-9)
+    assert sl.next_runs(fit, budget=2e20, C=1e22, shortest="3B").runs["D"].min() >= 3e9
+    assert trusting.runs["D"].min() >= _ladder()["D"].min() / 4
     repeats = trusting.runs.duplicated(["N", "D"]).sum()
     assert repeats >= wary.runs.duplicated(["N", "D"]).sum()
 
@@ -234,6 +235,7 @@ def test_wrong_questions(fit: sl.Fit, options: dict[str, Any], message: str) -> 
 def test_runs_that_cannot_be_afforded(fit: sl.Fit) -> None:
     """The message names the cheapest."""
     with pytest.raises(
-        sl.FitError, match="No candidate costs at most 1e15; the cheapest costs 6e20"
+        sl.FitError,
+        match="at most 1e15 and sees at least 250M tokens; the cheapest costs 6e20",
     ):
         sl.next_runs(fit, budget=1e15, C=1e22, candidates={"N": [1e10], "D": [1e10]})

@@ -38,7 +38,9 @@ _DECADE = float(np.log(10.0))  # over which the law's own error changes
 _RATIOS = 5.0 * 2.0 ** np.arange(7)  # tokens for each parameter
 _SIZES = 24
 _SMALLEST = 1e-4  # of the allowance, as the cheapest candidate
+_SHORTER = 0.25  # than the shortest run so far
 _ROUNDS = 20
+_SHARES = (1.0, 0.5, 0.3, 0.2, 0.12)  # of the allowance, for a single run
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +100,7 @@ def next_runs(
     question: str = "loss",
     most_runs: int = 10,
     largest: Any = None,
+    shortest: Any = None,
     candidates: Any = None,
     cost: Cost = SIX,
     noise: float | None = None,
@@ -123,6 +126,9 @@ def next_runs(
         How many runs at most; repeats count.
     largest : number, optional
         What a single run may cost; the whole budget by default.
+    shortest : number, optional
+        Tokens that a run must see at least, since laws fail first where training is short; a
+        quarter of those of the shortest run so far by default.
     candidates : DataFrame, optional
         Columns N and D of runs to choose from; by default sizes at even steps with 5 to 320
         tokens for each parameter.
@@ -175,7 +181,7 @@ def next_runs(
     asked = question_of(frontier, known, target, question)
     observed = run_columns(fit)
     ceiling = allowance if largest is None else min(number("largest", largest), allowance)
-    table = _candidates(candidates, frontier, observed, ceiling)
+    table = _candidates(candidates, frontier, observed, ceiling, _shortest(shortest, observed))
     belief = _Belief.of(frontier, known, asked, table, run_noise, law_error)
     chosen = _choose(belief, table["C"].to_numpy(), allowance, most_runs)
     return _result(
@@ -201,8 +207,18 @@ def _noise_of(fit: LawWithValues) -> float:
     return float(noise) / level
 
 
+def _shortest(given: Any, observed: dict[str, FloatArray]) -> float:
+    if given is not None:
+        return number("shortest", given)
+    return _SHORTER * float(observed["D"].min()) if "D" in observed else 0.0
+
+
 def _candidates(
-    given: Any, frontier: Frontier, observed: dict[str, FloatArray], ceiling: float
+    given: Any,
+    frontier: Frontier,
+    observed: dict[str, FloatArray],
+    ceiling: float,
+    shortest: float,
 ) -> pd.DataFrame:
     if given is not None:
         frame = col.as_frame(given)
@@ -211,9 +227,11 @@ def _candidates(
         N, D = _grid(frontier, observed, ceiling)
     spent = frontier.cost(N, D)
     kept = np.isfinite(spent) & (spent <= ceiling * (1 + 1e-9))
+    kept &= shortest * (1 - 1e-9) <= D
     if not kept.any():
         raise FitError(
-            f"No candidate costs at most {format_compute(ceiling)}; the cheapest costs "
+            f"No candidate costs at most {format_compute(ceiling)} and sees at least "
+            f"{format_count(shortest)} tokens; the cheapest costs "
             f"{format_compute(float(np.nanmin(spent)))}."
         )
     return pd.DataFrame({"N": N[kept], "D": D[kept], "C": spent[kept]})
@@ -306,10 +324,16 @@ def _alike(left: FloatArray, right: FloatArray) -> FloatArray:
 
 
 def _choose(belief: _Belief, spent: FloatArray, allowance: float, most: int) -> list[int]:
-    """A good set of candidates: two greedy ones, each improved by exchanges, the better taken."""
+    """A good set of candidates: several greedy ones, each improved by exchanges, the best taken.
+
+    Exchanges of single runs never undo a choice of one large run over several middling ones, so
+    that some sets begin with a ceiling on what a run may cost.
+    """
     sets = [
-        _exchange(belief, spent, allowance, _greedy(belief, spent, allowance, most, power))
+        _exchange(belief, spent, allowance, _greedy(belief, spent, allowance, most, power, share))
         for power in (0.0, 0.5, 1.0)
+        for share in _SHARES
+        if (spent <= share * allowance).any()
     ]
     best = min(sets, key=belief.after)
     order: list[int] = []
@@ -323,13 +347,14 @@ def _choose(belief: _Belief, spent: FloatArray, allowance: float, most: int) -> 
 
 
 def _greedy(
-    belief: _Belief, spent: FloatArray, allowance: float, most: int, power: float
+    belief: _Belief, spent: FloatArray, allowance: float, most: int, power: float, share: float
 ) -> list[int]:
     """Add the candidate of the largest gain over cost**power, as long as the allowance lasts."""
     chosen: list[int] = []
     left = allowance * (1 + 1e-9)
-    while len(chosen) < most and (spent <= left).any():
-        value = np.where(spent <= left, belief.gains(chosen) / spent**power, -1.0)
+    ceiling = share * left
+    while len(chosen) < most and (spent <= min(left, ceiling)).any():
+        value = np.where(spent <= min(left, ceiling), belief.gains(chosen) / spent**power, -1.0)
         place = int(value.argmax())
         chosen.append(place)
         left -= spent[place]

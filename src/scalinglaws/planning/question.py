@@ -18,8 +18,8 @@ from scalinglaws.fitting.objective import FloatArray
 from scalinglaws.planning.frontier import Frontier
 from scalinglaws.planning.subject import Sample
 
-# Standard deviations of coefficients that are only guessed: of logarithms, and of exponents
-# relative to themselves.
+# Standard deviations of coefficients that are only guessed: of logarithms, and of offsets
+# and exponents relative to themselves.
 GUESS = {"coefficient": 1.0, "offset": 0.2, "exponent": 0.2, "shape": 0.2}
 _STEP = 1e-4
 _ALONG = 0.05  # e-folds of N between the points at which the slope of an error is taken
@@ -47,7 +47,10 @@ def coefficients_of(sample: Sample) -> Coefficients:
     parameters = sample.law.parameters
     names = tuple(p.name for p in parameters)
     natural = np.stack([sample.params[name][:, 0] for name in names], axis=1)
-    logarithms = tuple(p.positive and natural[0, j] > 0 for j, p in enumerate(parameters))
+    # the law is linear in a floor, whose logarithm runs off to minus infinity
+    logarithms = tuple(
+        p.positive and p.role != "offset" and natural[0, j] > 0 for j, p in enumerate(parameters)
+    )
     with np.errstate(all="ignore"):
         working = np.where(np.array(logarithms), np.log(natural), natural)
     theta = working[0]

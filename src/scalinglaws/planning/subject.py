@@ -146,7 +146,7 @@ def sample_of(
         for name in law.parameter_names
     }
     shaped = {name: values[:, None] for name, values in params.items()}
-    target = getattr(getattr(fit, "runs", None), "target", None) or law.target or "loss"
+    target = target_of(fit)
     sample = Sample(law, shaped, extra, target, float(level), reason, 1.0)
     return Sample(law, shaped, extra, target, float(level), reason, _direction(fit, sample))
 
@@ -202,6 +202,11 @@ def _direction(fit: LawWithValues, sample: Sample) -> float:
         f"N = {format_plain(at['N'])} and D = {format_plain(at['D'])} the performance changes by "
         f"{format_plain(slopes[0])} for each e-fold of N and {format_plain(slopes[1])} of D."
     )
+
+
+def target_of(fit: LawWithValues) -> str:
+    """What the performance is called: as in the fitted table, in the law, or "loss"."""
+    return getattr(getattr(fit, "runs", None), "target", None) or fit.law.target or "loss"
 
 
 def run_columns(fit: LawWithValues) -> dict[str, FloatArray]:
