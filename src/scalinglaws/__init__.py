@@ -8,6 +8,7 @@ Converged: the optimum was reached, and different starting points agree on it.
 """
 
 from scalinglaws import datasets as datasets
+from scalinglaws import planning as planning
 from scalinglaws.core.law import Law as Law
 from scalinglaws.errors import ConvergenceWarning as ConvergenceWarning
 from scalinglaws.errors import DataError as DataError
@@ -25,14 +26,18 @@ from scalinglaws.fitting.prediction import Prediction as Prediction
 from scalinglaws.fitting.result import Fit as Fit
 from scalinglaws.fitting.result import load as load
 from scalinglaws.fitting.status import Status as Status
-from scalinglaws.planning.envelope import envelope as envelope
-from scalinglaws.planning.isoflop import isoflop as isoflop
-from scalinglaws.planning.next_runs import next_runs as next_runs
-from scalinglaws.planning.optimal import optimal as optimal
-from scalinglaws.planning.recipes import compare_recipes as compare_recipes
-from scalinglaws.planning.recipes import gain as gain
-from scalinglaws.planning.serving import serving as serving
-from scalinglaws.planning.simulate import simulate as simulate
+from scalinglaws.planning import Transformer as Transformer
+from scalinglaws.planning import compare_recipes as compare_recipes
+from scalinglaws.planning import envelope as envelope
+from scalinglaws.planning import gain as gain
+from scalinglaws.planning import isoflop as isoflop
+from scalinglaws.planning import limited_data as limited_data
+from scalinglaws.planning import near_optimal as near_optimal
+from scalinglaws.planning import next_runs as next_runs
+from scalinglaws.planning import optimal as optimal
+from scalinglaws.planning import overtraining as overtraining
+from scalinglaws.planning import serving as serving
+from scalinglaws.planning import simulate as simulate
 from scalinglaws.readers import read_runs as read_runs
 
 __version__ = "0.1.0"
@@ -53,15 +58,20 @@ __all__ = [
     "ScalingLawError",
     "ScalingLawWarning",
     "Status",
+    "Transformer",
     "compare_recipes",
     "datasets",
     "envelope",
     "fit",
     "gain",
     "isoflop",
+    "limited_data",
     "load",
+    "near_optimal",
     "next_runs",
     "optimal",
+    "overtraining",
+    "planning",
     "read_runs",
     "serving",
     "simulate",
