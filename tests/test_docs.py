@@ -13,7 +13,7 @@ import pytest
 import scalinglaws as sl
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = ["README.md", "docs/tutorial.md", "docs/how-to.md"]
+DOCUMENTS = ["README.md", "docs/tutorial.md", "docs/how-to.md", "docs/planning.md"]
 _BLOCK = re.compile(r"^```(python|pycon)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
