@@ -17,16 +17,25 @@ CostFunction = Callable[[Any, Any], Any]
 Cost = float | CostFunction | LawWithValues
 
 SIX = 6.0  # FLOPs for each parameter and token: forward 2, backward 4
+_LINEAR = 1e-12  # relative departure from proportionality that is rounding
 _STEP = 1e-4  # in logarithms, of a difference quotient of fourth order
 _MOST_TOKENS = np.log(1e30)
 
 
 @dataclass(frozen=True)
 class RunCost:
-    """Cost of training N parameters on D tokens; ``factor * N * D`` where a factor is known."""
+    """Cost of training N parameters on D tokens.
+
+    Attributes
+    ----------
+    factor : k of k*N*D, where the cost is that
+    function : the cost for arrays N and D
+    per_token : the cost is proportional to D
+    """
 
     factor: float | None
     function: CostFunction
+    per_token: bool = False
 
     def __call__(self, N: FloatArray, D: FloatArray) -> FloatArray:
         """Cost, broadcast over N and D."""
@@ -37,6 +46,8 @@ class RunCost:
         """D that a budget pays for at this N; missing where not even one token is paid for."""
         if self.factor is not None:
             return np.asarray(C / (self.factor * N))
+        if self.per_token:
+            return np.asarray(C / self(N, np.ones(1)))
         N, C = np.broadcast_arrays(np.asarray(N, dtype=float), np.asarray(C, dtype=float))
         found = root(
             lambda x: np.log(self(N, np.exp(x))) - np.log(C),
@@ -93,4 +104,12 @@ def cost_of(cost: Cost) -> RunCost:
             "`cost` must grow with N and with D and accept arrays; at N = 1e9 and D = 2e10 its "
             f"elasticities are {by_n[0]:.3g} and {by_d[0]:.3g}."
         )
-    return found
+    return RunCost(None, found.function, _is_per_token(found))
+
+
+def _is_per_token(cost: RunCost) -> bool:
+    """Whether the cost is proportional to D, at sizes and lengths of every order."""
+    N, D = np.meshgrid(10.0 ** np.arange(3, 14, 2), 10.0 ** np.arange(0, 16, 3))
+    with np.errstate(all="ignore"):
+        ratio = cost(N, D) / (cost(N, np.ones(D.shape)) * D)
+    return bool(np.isfinite(ratio).all() and np.abs(ratio - 1.0).max() < _LINEAR)

@@ -10,7 +10,7 @@ import numpy as np
 
 from scalinglaws.fitting.objective import FloatArray
 from scalinglaws.planning.cost import RunCost
-from scalinglaws.planning.search import minimum, root
+from scalinglaws.planning.search import Function, minimum, root
 from scalinglaws.planning.subject import Sample
 from scalinglaws.planning.surface import Surface, surface_of
 
@@ -19,6 +19,8 @@ Limits = Mapping[str, tuple[float, float]]
 # Ranges in which N and D are looked for, in logarithms, where no limits are given.
 _SIZES = (0.0, float(np.log(1e20)))
 _TOKENS = (0.0, float(np.log(1e30)))
+# How far from the estimate's optimum those of its draws are looked for at first, in e-folds.
+_NEAR, _NEAR_STEPS = 5.0, 29
 _BUDGETS = (float(np.log(1e6)), float(np.log(1e36)))
 
 
@@ -112,9 +114,24 @@ class Frontier:
             cost_n, cost_d = self.cost.elasticities(N, D)
             return np.asarray(self.sample.sign * (by_n - by_d * cost_n / cost_d))
 
-        best, end = minimum(value, slope, low, high)
+        best, end = self._draws_near_estimate(value, slope, C, low, high)
         empty = low > high
         return np.where(empty, np.nan, np.exp(best)), np.where(empty, np.nan, end)
+
+    def _draws_near_estimate(
+        self, value: Function, slope: Function, C: FloatArray, low: FloatArray, high: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Look everywhere for the estimate, and for the draws near it, unless that fails."""
+        if self.sample.n_rows > 1:
+            alone = Frontier(self.sample.estimate, self.cost, self.limits)
+            centre = np.log(alone._searched(C[:1])[0])
+            near = np.maximum(low, centre - _NEAR), np.minimum(high, centre + _NEAR)
+            if (near[0] < near[1]).all():
+                best, end = minimum(value, slope, *near, _NEAR_STEPS)
+                cut = ((end < 0) & (near[0] > low)) | ((end > 0) & (near[1] < high))
+                if not (cut | np.isnan(end)).any():
+                    return best, end
+        return minimum(value, slope, low, high)
 
     def _log_range(self, C: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Logarithms of the sizes to look at: those that limits and a budget allow."""

@@ -8,8 +8,7 @@ what they would narrow it to is known before they are trained.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -152,10 +151,5 @@ def _quotient(values: FloatArray, known: Coefficients) -> FloatArray:
 
 
 def _with(frontier: Frontier, known: Coefficients, rows: FloatArray) -> Frontier:
-    sample = frontier.sample
-    params: Mapping[str, FloatArray] = known.natural(rows)
-    same = Sample(
-        sample.law, params, sample.extra, sample.target, sample.level, sample.no_interval,
-        sample.sign,
-    )  # fmt: skip
-    return Frontier(same, frontier.cost, {})
+    params = known.natural(rows)
+    return Frontier(replace(frontier.sample, params=params), frontier.cost, {})

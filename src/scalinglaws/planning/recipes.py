@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -265,11 +265,7 @@ def _repeated(frontier: Frontier, rows: int) -> Frontier:
     """The same law for every draw of the other one."""
     sample = frontier.sample
     params = {name: np.repeat(values[:1], rows, axis=0) for name, values in sample.params.items()}
-    same = type(sample)(
-        sample.law, params, sample.extra, sample.target, sample.level, sample.no_interval,
-        sample.sign,
-    )  # fmt: skip
-    return Frontier(same, frontier.cost, frontier.limits)
+    return replace(frontier, sample=replace(sample, params=params))
 
 
 def _notes(first: Frontier, second: Frontier, ratio: FloatArray) -> list[str]:

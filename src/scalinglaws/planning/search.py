@@ -11,6 +11,7 @@ from scalinglaws.fitting.objective import FloatArray
 Function = Callable[[FloatArray], FloatArray]
 
 _MOST_ITERATIONS = 120
+_ROUNDING = 2e-15  # relative, a few units in the last place of a logarithm
 _STEPS = 121  # of a scan; a third of an e-fold over the widest ranges
 
 
@@ -35,7 +36,7 @@ def root(function: Function, low: FloatArray, high: FloatArray) -> FloatArray:
             c, fc = np.where(same, a, b), np.where(same, fa, fb)
             b, fb = np.where(same, b, a), np.where(same, fb, fa)
             a, fa = x, fx
-            tolerance = 2e-16 * np.abs(np.where(np.abs(fa) < np.abs(fb), a, b)) + 1e-300
+            tolerance = _ROUNDING * np.abs(np.where(np.abs(fa) < np.abs(fb), a, b)) + 1e-300
             limit = tolerance / np.abs(b - a)
             done = (limit > 0.5) | (fa == 0) | ~bracketed
             if done.all():
@@ -52,7 +53,7 @@ def root(function: Function, low: FloatArray, high: FloatArray) -> FloatArray:
 
 
 def minimum(
-    value: Function, slope: Function, low: FloatArray, high: FloatArray
+    value: Function, slope: Function, low: FloatArray, high: FloatArray, steps: int = _STEPS
 ) -> tuple[FloatArray, FloatArray]:
     """The lowest point between `low` and `high`, and on which end it lies.
 
@@ -64,22 +65,24 @@ def minimum(
     value, slope : callable
         Of arrays of shape (rows, points) or (rows, points, steps); infinite where not allowed.
     low, high : array, shape (rows, points)
+    steps : int
+        Of the scan.
 
     Returns
     -------
     at, end : arrays
         `end` is -1 at `low`, +1 at `high` and 0 in between; missing where no value is finite.
     """
-    shares = np.linspace(0.0, 1.0, _STEPS)
+    shares = np.linspace(0.0, 1.0, steps)
     grid = low[..., None] + (high - low)[..., None] * shares
     values = value(grid)
     values = np.where(np.isnan(values), np.inf, values)
     place = values.argmin(axis=-1)
     finite = np.isfinite(values.min(axis=-1))
     left = np.take_along_axis(grid, np.maximum(place - 1, 0)[..., None], -1)[..., 0]
-    right = np.take_along_axis(grid, np.minimum(place + 1, _STEPS - 1)[..., None], -1)[..., 0]
+    right = np.take_along_axis(grid, np.minimum(place + 1, steps - 1)[..., None], -1)[..., 0]
     bottom = root(slope, left, right)
-    end = np.where(place == 0, -1.0, np.where(place == _STEPS - 1, 1.0, 0.0))
+    end = np.where(place == 0, -1.0, np.where(place == steps - 1, 1.0, 0.0))
     best = np.take_along_axis(grid, place[..., None], -1)[..., 0]
     at_end = np.isnan(bottom) & (end != 0)
     at = np.where(np.isnan(bottom), best, bottom)

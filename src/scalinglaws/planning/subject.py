@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -60,6 +60,11 @@ class Sample:
     level: float
     no_interval: str
     sign: float
+
+    @property
+    def estimate(self) -> Sample:
+        """The same without the draws."""
+        return replace(self, params={name: values[:1] for name, values in self.params.items()})
 
     @property
     def n_rows(self) -> int:
@@ -148,7 +153,7 @@ def sample_of(
     shaped = {name: values[:, None] for name, values in params.items()}
     target = target_of(fit)
     sample = Sample(law, shaped, extra, target, float(level), reason, 1.0)
-    return Sample(law, shaped, extra, target, float(level), reason, _direction(fit, sample))
+    return replace(sample, sign=_direction(fit, sample.estimate))
 
 
 def _extra(law: Law, variables: Mapping[str, Any]) -> dict[str, float]:
