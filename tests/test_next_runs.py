@@ -205,6 +205,34 @@ def test_a_first_ladder_from_a_guess() -> None:
     assert plan.answer.loc["after", "sd"] < 0.05
 
 
+def test_telling_two_laws_apart(fit: sl.Fit) -> None:
+    """The promised distance is that of the residuals which a refit cannot make up for."""
+    with warnings.catch_warnings(action="ignore", category=sl.ScalingLawWarning):
+        rival = sl.fit(fit.runs.frame(), "kaplan")
+    plan = sl.next_runs(fit, budget=2e20, question="law", rival=rival, model_error=0.0)
+    few = sl.next_runs(fit, budget=2e20, question="law", rival=rival, model_error=0.0, most_runs=2)
+
+    assert plan.runs["sigma_after"].is_monotonic_increasing
+    assert plan.answer["sigma"].tolist() == [0.0, plan.runs["sigma_after"].iloc[-1]]
+    assert few.answer.loc["after", "sigma"] < plan.answer.loc["after", "sigma"]
+    known = coefficients_of(_frontier(fit).sample)
+    rows = log_gradient(
+        _frontier(fit), coefficients_of(sample_of(fit, confidence_level=None, n_resamples=1000, rng=0)),
+        plan.runs["N"].to_numpy(), plan.runs["D"].to_numpy(),
+    )  # fmt: skip
+    spread = sample_of(fit, confidence_level=None, n_resamples=1000, rng=0)
+    covariance = rows @ coefficients_of(spread).covariance @ rows.T + fit.noise**2 * np.eye(
+        len(rows)
+    )
+    apart = np.log(rival.law.value(rival.values, plan.runs) / fit.law.value(fit.values, plan.runs))
+    assert plan.answer.loc["after", "sigma"] ** 2 == pytest.approx(
+        apart @ np.linalg.solve(covariance, apart), rel=1e-6
+    )
+    assert known.names == fit.law.parameter_names
+    assert repr(plan).startswith("chinchilla or kaplan: ")
+    assert "standard deviations apart after " in repr(plan).splitlines()[0]
+
+
 def test_in_words(fit: sl.Fit) -> None:
     """What is known now, what will be, and the runs."""
     lines = repr(sl.next_runs(fit, budget=2e20, C=1e22, question="N", most_runs=3)).splitlines()
@@ -219,7 +247,9 @@ def test_in_words(fit: sl.Fit) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"question": "alpha"}, "`question` must be 'loss' or 'N'; got 'alpha'"),
+        ({"question": "alpha"}, "`question` must be 'loss', 'N' or 'law'; got 'alpha'"),
+        ({"question": "law"}, '"law" needs `rival` and no `C`'),
+        ({"rival": EPOCH}, "need the target `C` and no `rival`"),
         ({"most_runs": 0}, "`most_runs` must be a whole number, 1 or more; got 0"),
         ({"noise": 0}, "`noise` is a share such as 0.005; got 0"),
         ({"model_error": 5}, "`model_error` is a share such as 0.005; got 5"),

@@ -27,12 +27,13 @@ from scalinglaws.planning.subject import (
     DEFAULT_RESAMPLES,
     LawWithValues,
     Rng,
+    Sample,
     number,
     run_columns,
     sample_of,
 )
 
-QUESTIONS = ("loss", "N")
+QUESTIONS = ("loss", "N", "law")
 _NOISE = 0.005  # of a run, relative, where nothing is known
 _DECADE = float(np.log(10.0))  # over which the law's own error changes
 _RATIOS = 5.0 * 2.0 ** np.arange(7)  # tokens for each parameter
@@ -51,10 +52,12 @@ class NextRuns:
     ----------
     runs : DataFrame
         One row for each run, the most telling first: ``N``, ``D``, ``C``, and ``sd_after``, the
-        standard deviation of the answer's logarithm once it and those above are trained. Rows
-        that agree in N and D are repeats with another seed.
+        standard deviation of the answer's logarithm once it and those above are trained (for the
+        question "law" ``sigma_after``, the standard deviations by which the laws will differ).
+        Rows that agree in N and D are repeats with another seed.
     answer : DataFrame
-        Rows "before" and "after": ``estimate``, ``low``, ``high`` and ``sd`` of the answer.
+        Rows "before" and "after": ``estimate``, ``low``, ``high`` and ``sd`` of the answer; for
+        the question "law" ``sigma``.
     floor : float
         The part of ``sd`` that no run of these would take away if the law's own error is as large
         as `model_error`.
@@ -73,31 +76,38 @@ class NextRuns:
     observed: pd.DataFrame = field(repr=False)
 
     def __repr__(self) -> str:
+        spent = (
+            f"after {plural(len(self.runs), 'run')} of "
+            f"{format_compute(float(self.runs['C'].sum()))} FLOPs in all"
+        )
+        writers = {"N": format_count, "D": format_count, "C": format_compute}
+        writers[self.runs.columns[-1]] = "{:.4f}".format
+        shown = self.runs.assign(**{name: self.runs[name].map(w) for name, w in writers.items()})
+        lines = [f"{self.sentence} {spent}", self.note, shown.to_string(index=False)]
+        return "\n".join(filter(None, lines))
+
+    @property
+    def sentence(self) -> str:
+        """What the runs buy, in words."""
         before, after = self.answer.loc["before"], self.answer.loc["after"]
+        if "sigma" in self.answer:
+            return f"{self.question}: {float(after['sigma']):.1f} standard deviations apart"
 
         def span(row: Any) -> str:
             write = format_count if self.question.startswith("N ") else format_plain
             return f"{write(float(row['low']))} to {write(float(row['high']))}"
 
-        head = (
-            f"{self.question}: {100 * self.confidence_level:g} % interval {span(before)} now, "
-            f"{span(after)} after {plural(len(self.runs), 'run')} of "
-            f"{format_compute(float(self.runs['C'].sum()))} FLOPs in all"
-        )
-        writers = {
-            "N": format_count, "D": format_count, "C": format_compute,
-            "sd_after": "{:.4f}".format,
-        }  # fmt: skip
-        shown = self.runs.assign(**{name: self.runs[name].map(w) for name, w in writers.items()})
-        return "\n".join(filter(None, [head, self.note, shown.to_string(index=False)]))
+        level = f"{100 * self.confidence_level:g} %"
+        return f"{self.question}: {level} interval {span(before)} now, {span(after)}"
 
 
 def next_runs(
     fit: LawWithValues,
     *,
     budget: Any,
-    C: Any,
+    C: Any = None,
     question: str = "loss",
+    rival: LawWithValues | None = None,
     most_runs: int = 10,
     largest: Any = None,
     shortest: Any = None,
@@ -118,10 +128,13 @@ def next_runs(
         then taken to be uncertain by a factor of e, offsets and exponents by a fifth.
     budget : number
         What all new runs may cost together.
-    C : number
-        The target: the compute at which the answer is wanted.
-    question : {"loss", "N"}
-        The best performance at the target, or the N that reaches it.
+    C : number, optional
+        The target: the compute at which the answer is wanted; not for "law".
+    question : {"loss", "N", "law"}
+        The best performance at the target, the N that reaches it, or whether this law holds rather
+        than `rival`.
+    rival : Fit or published law, optional
+        Another law of the same performance, for the question "law".
     most_runs : int
         How many runs at most; repeats count.
     largest : number, optional
@@ -150,6 +163,8 @@ def next_runs(
     ------
     FitError
         If the law has no optimum at the target, or no candidate is affordable.
+    ValueError
+        If an option is missing or wrong.
 
     Notes
     -----
@@ -158,7 +173,8 @@ def next_runs(
     are added one by one where the variance of the answer falls most, by itself and for each
     FLOP, whichever set ends better; then each is exchanged for others as long as that helps
     (c-optimal design: Atkinson, Donev and Tobias 2007). With an error of the law, runs near the
-    target count for more, and many runs at one place for less.
+    target count for more, and many runs at one place for less. Two laws are told apart by the
+    distance between their predictions relative to what a refit and noise could make up for.
 
     Examples
     --------
@@ -172,22 +188,33 @@ def next_runs(
     check_option("question", question, QUESTIONS)
     if not isinstance(most_runs, int) or most_runs < 1:
         raise ValueError(f"`most_runs` must be a whole number, 1 or more; got {most_runs!r}.")
-    allowance, target = number("budget", budget), number("C", C)
+    if (question == "law") != (rival is not None) or (question == "law") != (C is None):
+        raise ValueError(
+            'The questions "loss" and "N" need the target `C` and no `rival`; "law" needs `rival` '
+            "and no `C`."
+        )
+    allowance = number("budget", budget)
     sample = sample_of(fit, confidence_level=confidence_level, n_resamples=n_resamples, rng=rng)
     frontier = Frontier(sample, cost_of(cost), {})
     run_noise = _relative("noise", noise, _noise_of(fit))
     law_error = _relative("model_error", model_error, run_noise)
     known = coefficients_of(sample)
-    asked = question_of(frontier, known, target, question)
     observed = run_columns(fit)
     ceiling = allowance if largest is None else min(number("largest", largest), allowance)
     table = _candidates(candidates, frontier, observed, ceiling, _shortest(shortest, observed))
-    belief = _Belief.of(frontier, known, asked, table, run_noise, law_error)
-    chosen = _choose(belief, table["C"].to_numpy(), allowance, most_runs)
-    return _result(
-        belief, chosen, table, asked, target, sample.level, observed,
-        "no runs so far: the coefficients are a guess" if sample.no_interval else "",
-    )  # fmt: skip
+    note = "no runs so far: the coefficients are a guess" if sample.no_interval else ""
+    spent = table["C"].to_numpy()
+    shown = _between(frontier, known, table, law_error)
+    if rival is not None:
+        apart = _apart(sample, rival, table)
+        belief = _Belief(shown, apart, 0.0, 0.0, run_noise**2)
+        chosen = _choose(belief, spent, allowance, most_runs)
+        return _of_laws(belief, chosen, table, sample, rival, observed, note)
+    target = number("C", C)
+    asked = question_of(frontier, known, target, question)
+    belief = _belief(shown, frontier, known, asked, table, run_noise, law_error)
+    chosen = _choose(belief, spent, allowance, most_runs)
+    return _of_number(belief, chosen, table, asked, target, sample.level, observed, note)
 
 
 def _relative(name: str, value: float | None, default: float) -> float:
@@ -256,13 +283,14 @@ def _grid(
 
 @dataclass(frozen=True)
 class _Belief:
-    """Joint covariance of what candidates would show and of the answer.
+    """What candidates would show, jointly with the answer.
 
     Attributes
     ----------
     between : covariance of the candidates' log performances, without noise
-    across : covariance of each with the answer's logarithm
-    variance : of the answer's logarithm
+    across : covariance of each with the answer's logarithm; for two laws, how far these lie apart,
+        since the squared distance of two means over the covariance is the same quadratic form
+    variance : of the answer's logarithm; 0 for two laws
     floor : variance that remains if everything about theta were known and no run were near
     noise : variance of a run
     """
@@ -272,30 +300,6 @@ class _Belief:
     variance: float
     floor: float
     noise: float
-
-    @classmethod
-    def of(
-        cls,
-        frontier: Frontier,
-        known: Coefficients,
-        asked: Question,
-        table: pd.DataFrame,
-        noise: float,
-        law_error: float,
-    ) -> _Belief:
-        N, D = table["N"].to_numpy(), table["D"].to_numpy()
-        gradient = log_gradient(frontier, known, N, D)
-        spread = gradient @ known.covariance
-        places = np.log(np.stack([N, D], axis=1))
-        error = law_error**2
-        seen = _alike(places, asked.points) @ asked.weights
-        floor = error * float(asked.weights @ _alike(asked.points, asked.points) @ asked.weights)
-        return cls(
-            spread @ gradient.T + error * _alike(places, places),
-            spread @ asked.gradient + error * seen,
-            float(asked.gradient @ known.covariance @ asked.gradient) + floor,
-            floor, noise**2,
-        )  # fmt: skip
 
     def after(self, chosen: list[int]) -> float:
         """Variance of the answer once these candidates have been trained."""
@@ -315,6 +319,49 @@ class _Belief:
             variances = variances - np.einsum("ij,ij->j", self.between[chosen], solved)
             across = across - self.across[chosen] @ solved
         return np.asarray(across**2 / (np.maximum(variances, 0.0) + self.noise))
+
+
+def _between(
+    frontier: Frontier, known: Coefficients, table: pd.DataFrame, law_error: float
+) -> FloatArray:
+    """Covariance of the candidates' log performances."""
+    N, D = table["N"].to_numpy(), table["D"].to_numpy()
+    gradient = log_gradient(frontier, known, N, D)
+    places = np.log(np.stack([N, D], axis=1))
+    return np.asarray(
+        gradient @ known.covariance @ gradient.T + law_error**2 * _alike(places, places)
+    )
+
+
+def _belief(
+    shown: FloatArray,
+    frontier: Frontier,
+    known: Coefficients,
+    asked: Question,
+    table: pd.DataFrame,
+    noise: float,
+    law_error: float,
+) -> _Belief:
+    """What the candidates would tell about a number."""
+    N, D = table["N"].to_numpy(), table["D"].to_numpy()
+    spread = log_gradient(frontier, known, N, D) @ known.covariance
+    places = np.log(np.stack([N, D], axis=1))
+    error = law_error**2
+    floor = error * float(asked.weights @ _alike(asked.points, asked.points) @ asked.weights)
+    return _Belief(
+        shown,
+        spread @ asked.gradient + error * _alike(places, asked.points) @ asked.weights,
+        float(asked.gradient @ known.covariance @ asked.gradient) + floor,
+        floor, noise**2,
+    )  # fmt: skip
+
+
+def _apart(sample: Sample, rival: LawWithValues, table: pd.DataFrame) -> FloatArray:
+    """How far two laws lie apart at each candidate, in logarithms."""
+    other = sample_of(rival, confidence_level=None, n_resamples=0, rng=None)
+    columns = [table[v].to_numpy()[None, :] for v in ("N", "D", "C")]
+    own = sample.estimate.value(*columns)[0]
+    return np.asarray(np.log(other.value(*columns)[0]) - np.log(own))
 
 
 def _alike(left: FloatArray, right: FloatArray) -> FloatArray:
@@ -375,7 +422,7 @@ def _exchange(belief: _Belief, spent: FloatArray, allowance: float, chosen: list
     return chosen
 
 
-def _result(
+def _of_number(
     belief: _Belief,
     chosen: list[int],
     table: pd.DataFrame,
@@ -402,4 +449,25 @@ def _result(
     return NextRuns(
         runs, answer, float(np.sqrt(belief.floor)), f"{asked.name} at {format_compute(target)}",
         level, note, gained, pd.DataFrame(observed),
+    )  # fmt: skip
+
+
+def _of_laws(
+    belief: _Belief,
+    chosen: list[int],
+    table: pd.DataFrame,
+    sample: Sample,
+    rival: LawWithValues,
+    observed: dict[str, FloatArray],
+    note: str,
+) -> NextRuns:
+    apart = np.sqrt([-belief.after(chosen[: k + 1]) for k in range(len(chosen))])
+    runs = table.iloc[chosen].reset_index(drop=True).assign(sigma_after=apart)
+    answer = pd.DataFrame(
+        {"sigma": [0.0, apart[-1]]}, index=pd.Index(["before", "after"], name="answer")
+    )
+    alone = belief.gains([])
+    return NextRuns(
+        runs, answer, 0.0, f"{sample.law.label} or {rival.law.label}", sample.level, note,
+        table.assign(gain=alone / max(float(alone.max()), 1e-300)), pd.DataFrame(observed),
     )  # fmt: skip

@@ -49,7 +49,7 @@ def parabola_coefficients(x: FloatArray, profiles: FloatArray) -> tuple[FloatArr
     """Coefficients of 1, u and u^2 with u = x - mean(x), shape (batch, 3), and that mean."""
     centre = float(x.mean())
     design = np.vander(x - centre, 3, increasing=True)
-    return np.asarray(np.linalg.lstsq(design, profiles.T, rcond=None)[0].T, dtype=float), centre
+    return np.asarray(profiles @ np.linalg.pinv(design).T), centre
 
 
 def _parabola(x: FloatArray, profiles: FloatArray) -> Valley:

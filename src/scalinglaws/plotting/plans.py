@@ -327,14 +327,15 @@ def plot_next_runs(plan: NextRuns, *, ax: Axes | None = None, legend: bool = Tru
     ax.set_ylabel(LABELS["D"])
     quiet_frame(ax)
     bar = figure_of(ax).colorbar(shade, ax=ax, pad=0.02, aspect=30)
-    bar.set_label("variance removed by one [%]")
+    bar.set_label(
+        "worth of one [% of the most]" if "sigma" in plan.answer else "variance removed by one [%]"
+    )
     bar.outline.set_visible(False)
     if legend:
-        before, after = (float(plan.answer.loc[k, "sd"]) for k in ("before", "after"))  # type: ignore[arg-type]
         handles: list[Any] = [
             Line2D([], [], color=_STAR, marker="*", markersize=10, linestyle="none",
                    label=f"next runs, {format_compute(float(runs['C'].sum()), 2)} FLOPs:\n"
-                         f"{plan.question} to {100 * after:.2g} %, now {100 * before:.2g} %"),
+                         f"{_bought(plan)}"),
         ]  # fmt: skip
         if len(seen):
             handles.append(
@@ -342,6 +343,14 @@ def plot_next_runs(plan: NextRuns, *, ax: Axes | None = None, legend: bool = Tru
             )
         add_legend(ax, handles)
     return ax
+
+
+def _bought(plan: NextRuns) -> str:
+    """What the runs buy, in a few words."""
+    if "sigma" in plan.answer:
+        return f"laws {plan.answer['sigma'].iloc[-1]:.1f} standard deviations apart"
+    before, after = plan.answer["sd"]
+    return f"{plan.question} to {100 * after:.2g} %, now {100 * before:.2g} %"
 
 
 # --- shared ----------------------------------------------------------------------------------
