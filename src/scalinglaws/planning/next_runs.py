@@ -15,6 +15,7 @@ from scalinglaws.fitting.objective import FloatArray
 from scalinglaws.numerals import format_compute, format_count, format_plain, plural
 from scalinglaws.options import check_option, is_number
 from scalinglaws.planning.cost import SIX, Cost, cost_of
+from scalinglaws.planning.design import Belief, choose
 from scalinglaws.planning.frontier import Frontier
 from scalinglaws.planning.question import (
     Coefficients,
@@ -40,8 +41,6 @@ _RATIOS = 5.0 * 2.0 ** np.arange(7)  # tokens for each parameter
 _SIZES = 24
 _SMALLEST = 1e-4  # of the allowance, as the cheapest candidate
 _SHORTER = 0.25  # than the shortest run so far
-_ROUNDS = 20
-_SHARES = (1.0, 0.5, 0.3, 0.2, 0.12)  # of the allowance, for a single run
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,9 +88,10 @@ class NextRuns:
     @property
     def sentence(self) -> str:
         """What the runs buy, in words."""
-        before, after = self.answer.loc["before"], self.answer.loc["after"]
         if "sigma" in self.answer:
-            return f"{self.question}: {float(after['sigma']):.1f} standard deviations apart"
+            apart = float(self.answer["sigma"].iloc[-1])
+            return f"{self.question}: {apart:.1f} standard deviations apart"
+        before, after = self.answer.loc["before"], self.answer.loc["after"]
 
         def span(row: Any) -> str:
             write = format_count if self.question.startswith("N ") else format_plain
@@ -207,13 +207,13 @@ def next_runs(
     shown = _between(frontier, known, table, law_error)
     if rival is not None:
         apart = _apart(sample, rival, table)
-        belief = _Belief(shown, apart, 0.0, 0.0, run_noise**2)
-        chosen = _choose(belief, spent, allowance, most_runs)
+        belief = Belief(shown, apart, 0.0, 0.0, run_noise**2)
+        chosen = choose(belief, spent, allowance, most_runs)
         return _of_laws(belief, chosen, table, sample, rival, observed, note)
     target = number("C", C)
     asked = question_of(frontier, known, target, question)
     belief = _belief(shown, frontier, known, asked, table, run_noise, law_error)
-    chosen = _choose(belief, spent, allowance, most_runs)
+    chosen = choose(belief, spent, allowance, most_runs)
     return _of_number(belief, chosen, table, asked, target, sample.level, observed, note)
 
 
@@ -281,46 +281,6 @@ def _grid(
     return np.concatenate([N, edge[kept]]), np.concatenate([D, paid[kept]])
 
 
-@dataclass(frozen=True)
-class _Belief:
-    """What candidates would show, jointly with the answer.
-
-    Attributes
-    ----------
-    between : covariance of the candidates' log performances, without noise
-    across : covariance of each with the answer's logarithm; for two laws, how far these lie apart,
-        since the squared distance of two means over the covariance is the same quadratic form
-    variance : of the answer's logarithm; 0 for two laws
-    floor : variance that remains if everything about theta were known and no run were near
-    noise : variance of a run
-    """
-
-    between: FloatArray
-    across: FloatArray
-    variance: float
-    floor: float
-    noise: float
-
-    def after(self, chosen: list[int]) -> float:
-        """Variance of the answer once these candidates have been trained."""
-        if not chosen:
-            return self.variance
-        both = self.between[np.ix_(chosen, chosen)] + self.noise * np.eye(len(chosen))
-        return self.variance - float(
-            self.across[chosen] @ np.linalg.solve(both, self.across[chosen])
-        )
-
-    def gains(self, chosen: list[int]) -> FloatArray:
-        """By how much each candidate would lower the variance once these have been trained."""
-        variances, across = np.diag(self.between), self.across
-        if chosen:
-            both = self.between[np.ix_(chosen, chosen)] + self.noise * np.eye(len(chosen))
-            solved = np.linalg.solve(both, self.between[chosen])
-            variances = variances - np.einsum("ij,ij->j", self.between[chosen], solved)
-            across = across - self.across[chosen] @ solved
-        return np.asarray(across**2 / (np.maximum(variances, 0.0) + self.noise))
-
-
 def _between(
     frontier: Frontier, known: Coefficients, table: pd.DataFrame, law_error: float
 ) -> FloatArray:
@@ -341,14 +301,14 @@ def _belief(
     table: pd.DataFrame,
     noise: float,
     law_error: float,
-) -> _Belief:
+) -> Belief:
     """What the candidates would tell about a number."""
     N, D = table["N"].to_numpy(), table["D"].to_numpy()
     spread = log_gradient(frontier, known, N, D) @ known.covariance
     places = np.log(np.stack([N, D], axis=1))
     error = law_error**2
     floor = error * float(asked.weights @ _alike(asked.points, asked.points) @ asked.weights)
-    return _Belief(
+    return Belief(
         shown,
         spread @ asked.gradient + error * _alike(places, asked.points) @ asked.weights,
         float(asked.gradient @ known.covariance @ asked.gradient) + floor,
@@ -370,60 +330,8 @@ def _alike(left: FloatArray, right: FloatArray) -> FloatArray:
     return np.asarray(np.exp(-0.5 * apart / _DECADE**2))
 
 
-def _choose(belief: _Belief, spent: FloatArray, allowance: float, most: int) -> list[int]:
-    """A good set of candidates: several greedy ones, each improved by exchanges, the best taken.
-
-    Exchanges of single runs never undo a choice of one large run over several middling ones, so
-    that some sets begin with a ceiling on what a run may cost.
-    """
-    sets = [
-        _exchange(belief, spent, allowance, _greedy(belief, spent, allowance, most, power, share))
-        for power in (0.0, 0.5, 1.0)
-        for share in _SHARES
-        if (spent <= share * allowance).any()
-    ]
-    best = min(sets, key=belief.after)
-    order: list[int] = []
-    rest = list(best)
-    while rest:  # the most telling first
-        gains = belief.gains(order)
-        place = max(rest, key=lambda j: gains[j])
-        rest.remove(place)
-        order.append(place)
-    return order
-
-
-def _greedy(
-    belief: _Belief, spent: FloatArray, allowance: float, most: int, power: float, share: float
-) -> list[int]:
-    """Add the candidate of the largest gain over cost**power, as long as the allowance lasts."""
-    chosen: list[int] = []
-    left = allowance * (1 + 1e-9)
-    ceiling = share * left
-    while len(chosen) < most and (spent <= min(left, ceiling)).any():
-        value = np.where(spent <= min(left, ceiling), belief.gains(chosen) / spent**power, -1.0)
-        place = int(value.argmax())
-        chosen.append(place)
-        left -= spent[place]
-    return chosen
-
-
-def _exchange(belief: _Belief, spent: FloatArray, allowance: float, chosen: list[int]) -> list[int]:
-    """Replace single runs by better ones within the allowance until none is left."""
-    for _ in range(_ROUNDS):
-        before = belief.after(chosen)
-        for k in range(len(chosen)):
-            others = chosen[:k] + chosen[k + 1 :]
-            left = allowance * (1 + 1e-9) - spent[others].sum()
-            value = np.where(spent <= left, belief.gains(others), -1.0)
-            chosen = [*others[:k], int(value.argmax()), *others[k:]]
-        if belief.after(chosen) >= before * (1 - 1e-9):
-            break
-    return chosen
-
-
 def _of_number(
-    belief: _Belief,
+    belief: Belief,
     chosen: list[int],
     table: pd.DataFrame,
     asked: Question,
@@ -453,7 +361,7 @@ def _of_number(
 
 
 def _of_laws(
-    belief: _Belief,
+    belief: Belief,
     chosen: list[int],
     table: pd.DataFrame,
     sample: Sample,
