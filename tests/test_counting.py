@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 import scalinglaws as sl
 from scalinglaws.planning.bill import bill
 from scalinglaws.planning.shape import Transformer
+from scalinglaws.planning.shape_cost import shape_cost
+from tests.planning_cases import CHINCHILLA_LAW, EPOCH
 
 
 def _gpt2(width: int, layers: int, heads: int) -> dict[str, Any]:
@@ -215,3 +218,58 @@ def test_impossible_bills(options: dict[str, Any], message: str) -> None:
     """Per cent for a share is the usual slip."""
     with pytest.raises(ValueError, match=message):
         bill(**{"flops": 1e20, "device": "H100", "utilisation": 0.4, **options})
+
+
+def _ladder() -> list[Transformer]:
+    return [
+        Transformer(width=64 * k, layers=k, heads=k, vocabulary=50304, context=2048)
+        for k in (4, 6, 8, 12, 16, 24, 32, 48)
+    ]
+
+
+@pytest.mark.parametrize("counted", ["N", "N_no_emb"])
+def test_cost_of_a_ladder_of_shapes(counted: str) -> None:
+    """Exact at the shapes, in between between them, and a plan with it spends the budget."""
+    shapes = _ladder()
+    cost = shape_cost(shapes, "palm", counted)
+    sizes = np.array([getattr(shape, counted) for shape in shapes], dtype=float)
+    tokens = np.array(
+        [shape.flops().loc["palm", "flops_per_token"] for shape in shapes], dtype=float
+    )
+
+    np.testing.assert_allclose(cost(sizes, 3.0), 3.0 * tokens, rtol=1e-12)
+    middle = cost(np.sqrt(sizes[1:] * sizes[:-1]), 1.0)
+    np.testing.assert_allclose(middle, np.sqrt(tokens[1:] * tokens[:-1]), rtol=1e-12)
+    assert (np.diff(cost(np.geomspace(1e4, 1e13, 200), 1.0)) > 0).all()
+    plan = sl.optimal(EPOCH, C=1e20, cost=cost).iloc[0]
+    assert cost(plan["N"], plan["D"]) == pytest.approx(1e20, rel=1e-9)
+    near = plan["N"] * np.array([0.99, 1.01])
+    worse = CHINCHILLA_LAW.value(EPOCH.values, N=near, D=1e20 / cost(near, 1.0))
+    assert (worse > plan["loss"]).all()
+
+
+def test_what_is_counted_moves_the_exponent() -> None:
+    """Pearce and Song 2024, arXiv:2406.12907: without embeddings, N grows faster at small scale."""
+    shapes = _ladder()
+    ratio = np.array([s.N_no_emb / s.N for s in shapes])
+    total = np.array([s.N for s in shapes], dtype=float)
+    plan = sl.optimal(EPOCH, C=[1e17, 1e18], cost=shape_cost(shapes, "6N"))
+    without = plan["N"] * np.interp(np.log(plan["N"]), np.log(total), ratio)
+    both = [np.log(n.iloc[1] / n.iloc[0]) / np.log(10) for n in (plan["N"], without)]
+
+    assert both[0] == pytest.approx(0.5126, abs=1e-3)
+    assert both[1] > 0.6
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (([_ladder()[0]],), "`shapes` must have two sizes or more"),
+        ((_ladder(), "8N"), "`convention` must be '6N'"),
+        ((_ladder(), "6N", "M"), "`counted` must be 'N', 'N_active'"),
+    ],
+)
+def test_impossible_ladders(arguments: tuple[Any, ...], message: str) -> None:
+    """Each says what may stand there."""
+    with pytest.raises(ValueError, match=message):
+        shape_cost(*arguments)

@@ -22,6 +22,7 @@ from scalinglaws.planning.repeats import limited_data as limited_data
 from scalinglaws.planning.serving import served_for as served_for
 from scalinglaws.planning.serving import serving as serving
 from scalinglaws.planning.shape import Transformer as Transformer
+from scalinglaws.planning.shape_cost import shape_cost as shape_cost
 from scalinglaws.planning.simulate import simulate as simulate
 
 __all__ = [
@@ -44,5 +45,6 @@ __all__ = [
     "overtraining",
     "served_for",
     "serving",
+    "shape_cost",
     "simulate",
 ]
