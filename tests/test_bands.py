@@ -9,6 +9,7 @@ import pytest
 
 import scalinglaws as sl
 from scalinglaws.planning.bands import near_optimal, overtraining
+from scalinglaws.planning.regret import regret
 from tests.conftest import make_runs
 from tests.planning_cases import CHINCHILLA_LAW, EPOCH, HOFFMANN, Published
 from tests.test_optimal import six_n_d
@@ -87,3 +88,43 @@ def test_wrong_questions() -> None:
     power = Published(sl.Law("a * N**b * D**c"), {"a": 5.0, "b": -0.07, "c": -0.1})
     with pytest.raises(sl.FitError, match="no compute-optimal division"):
         overtraining(power, C=1e20)
+
+
+# Gadre et al. 2024, arXiv:2403.08540: E, a, b, eta and the best tokens for each parameter.
+GADRE = {
+    "C4": (1.5083, 141.3, 189.5, 0.1212, 3.36),
+    "RedPajama": (1.8366, 212.2, 366.7, 0.1364, 7.43),
+    "RefinedWeb": (1.7345, 157.1, 246.2, 0.1272, 5.85),
+}
+
+
+@pytest.mark.parametrize("name", GADRE)
+def test_gadre(name: str) -> None:
+    """The best ratio and the price of any other, from their law in C and D/N as they write it."""
+    E, a, b, eta, ratio = GADRE[name]
+    law = sl.Law("E + (a*(D/N)**eta + b*(N/D)**eta) * C**(-eta)")
+    fit = Published(law, {"E": E, "a": a, "b": b, "eta": eta})
+    plan = sl.optimal(fit, C=[1e19, 1e21])
+
+    np.testing.assert_allclose(plan["ratio"], (b / a) ** (1 / (2 * eta)), rtol=1e-8)
+    np.testing.assert_allclose(plan["ratio"], ratio, rtol=2e-3)
+    price = overtraining(fit, C=1e21, smaller=[2, 5]).assign(M=lambda t: t["D"] / t["N"])
+    M = price["M"]
+    times = ((a * M**eta + b * M**-eta) / (2 * np.sqrt(a * b))) ** (1 / eta)
+    np.testing.assert_allclose(1 + price["overhead"], times, rtol=1e-7)
+    judged = regret(fit, N=price["N"], D=price["D"])
+    np.testing.assert_allclose(1 - judged["wasted"], 1 / times, rtol=1e-6)
+
+
+@COSTS
+def test_regret(cost: Any) -> None:
+    """Nothing at the optimum; otherwise the excess loss, and the compute that was not needed."""
+    best = sl.optimal(EPOCH, C=1e22).iloc[0]
+    judged = regret(EPOCH, N=[best["N"], best["N"] / 4], D=[best["D"], 4 * best["D"]], cost=cost)
+
+    assert judged["regret"].iloc[0] == pytest.approx(0, abs=1e-12)
+    assert judged["wasted"].iloc[0] == pytest.approx(0, abs=1e-6)
+    row = judged.iloc[1]
+    assert row["loss"] / best["loss"] - 1 == pytest.approx(row["regret"], rel=1e-9)
+    back = sl.optimal(EPOCH, loss=row["loss"])["C"].iloc[0]
+    assert row["wasted"] == pytest.approx(1 - back / 1e22, rel=1e-6)

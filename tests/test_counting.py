@@ -71,6 +71,49 @@ PUBLISHED = {
         _llama(2048, 36, 16, 2, 11008, 151936, model_type="qwen2", tie_word_embeddings=True),
         3_085_938_688,
     ),
+    "Qwen3 0.6B": (
+        _llama(
+            1024,
+            28,
+            16,
+            8,
+            3072,
+            151936,
+            model_type="qwen3",
+            head_dim=128,
+            tie_word_embeddings=True,
+        ),
+        596_049_920,
+    ),
+    "Qwen3 8B": (
+        _llama(4096, 36, 32, 8, 12288, 151936, model_type="qwen3", head_dim=128),
+        8_190_735_360,
+    ),
+    "Qwen3 30B-A3B": (
+        _llama(
+            2048,
+            48,
+            32,
+            4,
+            6144,
+            151936,
+            model_type="qwen3_moe",
+            head_dim=128,
+            num_experts=128,
+            num_experts_per_tok=8,
+            moe_intermediate_size=768,
+        ),
+        30_532_122_624,
+    ),
+    "Gemma 3 1B": (
+        _llama(1152, 26, 4, 1, 6912, 262144, model_type="gemma3_text", head_dim=256),
+        999_885_952,
+    ),
+    "Mistral 7B": (
+        _llama(4096, 32, 32, 8, 14336, 32000, model_type="mistral", sliding_window=4096),
+        7_241_732_096,
+    ),
+    "Pythia 70M": (_llama(512, 6, 8, 8, 2048, 50304, model_type="gpt_neox"), 70_426_624),
     "Phi-3.5 mini": (_llama(3072, 32, 32, 32, 8192, 32064, model_type="phi3"), 3_821_079_552),
 }
 
@@ -89,10 +132,19 @@ def test_active_parameters_of_experts() -> None:
     shape = Transformer.from_config(PUBLISHED["Mixtral 8x7B"][0])
 
     assert shape.N_active == 12_879_925_248
+    assert Transformer.from_config(PUBLISHED["Qwen3 30B-A3B"][0]).N_active == 3_353_032_704
     assert shape.N - shape.N_active == 6 * 32 * 3 * 4096 * 14336
     parts = shape.parameters()
     assert parts.loc["router", "total"] == 32 * 4096 * 8
     assert parts["total"].iloc[:-1].sum() == shape.N
+
+
+def test_the_text_part_of_a_larger_model() -> None:
+    """A configuration of text and pictures keeps the language model's shape apart."""
+    config, count = PUBLISHED["Gemma 3 1B"]
+    found = Transformer.from_config({"model_type": "gemma3", "text_config": config}).N
+
+    assert found == count
 
 
 def test_without_embeddings() -> None:

@@ -183,3 +183,15 @@ def test_little_data_with_draws() -> None:
     plan = limited_data(Known(CHINCHILLA_LAW, EPOCH.values, table), C=1e22, unique=1e10).iloc[0]
 
     assert plan["epochs_low"] < plan["epochs"] < plan["epochs_high"]
+
+
+def test_a_law_of_unique_tokens_agrees() -> None:
+    """The same question asked of a law that has the unique tokens as a variable of its own."""
+    fresh, again = "min(D, U)", "(1 + r*(1 - exp(-(D/min(D, U) - 1)/r)))"
+    law = sl.Law(f"E + A/N**alpha + B/({fresh} * {again})**beta", variables=["N", "D", "U"])
+    fit = Published(law, {**EPOCH.values, "r": 15.387756})
+    direct = sl.optimal(fit, C=1e22, U=1e10).iloc[0]
+    plan = limited_data(EPOCH, C=1e22, unique=1e10, excess=1e9).iloc[0]
+
+    assert direct["N"] == pytest.approx(plan["N"], rel=1e-6)
+    assert direct["loss"] == pytest.approx(plan["loss"], rel=1e-8)

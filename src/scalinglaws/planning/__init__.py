@@ -17,6 +17,7 @@ from scalinglaws.planning.optimal import optimal as optimal
 from scalinglaws.planning.recipes import Gain as Gain
 from scalinglaws.planning.recipes import compare_recipes as compare_recipes
 from scalinglaws.planning.recipes import gain as gain
+from scalinglaws.planning.regret import regret as regret
 from scalinglaws.planning.repeats import effective as effective
 from scalinglaws.planning.repeats import limited_data as limited_data
 from scalinglaws.planning.serving import served_for as served_for
@@ -43,6 +44,7 @@ __all__ = [
     "next_runs",
     "optimal",
     "overtraining",
+    "regret",
     "served_for",
     "serving",
     "shape_cost",

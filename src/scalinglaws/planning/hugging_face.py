@@ -52,6 +52,8 @@ def shape_of(config: Mapping[str, Any], context: int | None) -> dict[str, Any]:
     DataError
         If the kind of model is not known here, or a key is missing.
     """
+    # models of text and pictures keep the language model's shape apart
+    config = {**config, **config.get("text_config", {})}
     kind = str(config.get("model_type"))
     if kind not in _KINDS:
         raise DataError(

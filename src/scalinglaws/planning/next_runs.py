@@ -202,7 +202,7 @@ def next_runs(
     observed = run_columns(fit)
     ceiling = allowance if largest is None else min(number("largest", largest), allowance)
     table = _candidates(candidates, frontier, observed, ceiling, _shortest(shortest, observed))
-    note = "no runs so far: the coefficients are a guess" if sample.no_interval else ""
+    note = f"the coefficients are a guess ({sample.no_interval})" if sample.no_interval else ""
     spent = table["C"].to_numpy()
     shown = _between(frontier, known, table, law_error)
     if rival is not None:
@@ -340,7 +340,7 @@ def _of_number(
     observed: dict[str, FloatArray],
     note: str,
 ) -> NextRuns:
-    after = [belief.after(chosen[: k + 1]) for k in range(len(chosen))]
+    after = [max(belief.after(chosen[: k + 1]), 0.0) for k in range(len(chosen))]
     runs = table.iloc[chosen].reset_index(drop=True).assign(sd_after=np.sqrt(after))
     z = float(ndtri(0.5 + 0.5 * level))
     spread = np.sqrt([belief.variance, after[-1]])
