@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 import scalinglaws as sl
+from scalinglaws.planning.lifetime import served_for, serving
 from scalinglaws.planning.repeats import effective, limited_data
-from scalinglaws.planning.serving import served_for, serving
 from tests.conftest import make_runs
 from tests.planning_cases import CHINCHILLA_LAW, EPOCH, HOFFMANN, Known, Published, chinchilla
 from tests.test_optimal import six_n_d

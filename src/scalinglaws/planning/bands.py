@@ -11,9 +11,9 @@ from scalinglaws.errors import FitError
 from scalinglaws.fitting.objective import FloatArray
 from scalinglaws.numerals import format_plain
 from scalinglaws.options import is_number
+from scalinglaws.planning.compute_optimal import times_beyond
 from scalinglaws.planning.cost import SIX, Cost, cost_of
 from scalinglaws.planning.frontier import Frontier
-from scalinglaws.planning.optimal import times_beyond
 from scalinglaws.planning.search import root
 from scalinglaws.planning.subject import (
     DEFAULT_RESAMPLES,

@@ -20,9 +20,9 @@ from scalinglaws.fitting.fit import fit as fit_law
 from scalinglaws.fitting.objective import FloatArray
 from scalinglaws.fitting.result import Fit
 from scalinglaws.numerals import format_compute, format_plain, listed
+from scalinglaws.planning.compute_optimal import times_beyond
 from scalinglaws.planning.cost import SIX, Cost, cost_of
 from scalinglaws.planning.frontier import Frontier
-from scalinglaws.planning.optimal import times_beyond
 from scalinglaws.planning.subject import (
     DEFAULT_RESAMPLES,
     LawWithValues,

@@ -10,9 +10,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from scalinglaws.fitting.objective import FloatArray
+from scalinglaws.planning.compute_optimal import times_beyond
 from scalinglaws.planning.cost import SIX, Cost, cost_of
 from scalinglaws.planning.frontier import Frontier
-from scalinglaws.planning.optimal import times_beyond
 from scalinglaws.planning.search import Function, minimum
 from scalinglaws.planning.subject import (
     LawWithValues,

@@ -16,9 +16,9 @@ from scalinglaws.errors import ScalingLawWarning
 from scalinglaws.fitting.objective import FloatArray
 from scalinglaws.numerals import format_compute, format_plain
 from scalinglaws.options import check_option
+from scalinglaws.planning.campaign import NextRuns
+from scalinglaws.planning.compute_optimal import optimal
 from scalinglaws.planning.cost import SIX, Cost, RunCost, cost_of
-from scalinglaws.planning.next_runs import NextRuns
-from scalinglaws.planning.optimal import optimal
 from scalinglaws.planning.subject import (
     DEFAULT_RESAMPLES,
     LawWithValues,

@@ -20,7 +20,7 @@ from scalinglaws.fitting.objective import FloatArray
 from scalinglaws.numerals import format_compute, format_plain
 from scalinglaws.planning.bands import overtraining
 from scalinglaws.planning.cost import SIX, Cost
-from scalinglaws.planning.isoflop import IsoFLOP
+from scalinglaws.planning.profiles import IsoFLOP
 from scalinglaws.planning.recipes import Gain
 from scalinglaws.planning.subject import DEFAULT_RESAMPLES, LawWithValues, Rng, number, target_of
 from scalinglaws.planning.valleys import parabola_coefficients

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from scalinglaws.planning.compute_optimal import times_beyond
 from scalinglaws.planning.cost import SIX, Cost, cost_of
 from scalinglaws.planning.frontier import Frontier
-from scalinglaws.planning.optimal import times_beyond
 from scalinglaws.planning.subject import (
     DEFAULT_RESAMPLES,
     LawWithValues,

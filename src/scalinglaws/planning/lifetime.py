@@ -12,9 +12,9 @@ from scalinglaws.errors import FitError
 from scalinglaws.fitting.objective import FloatArray
 from scalinglaws.numerals import format_count
 from scalinglaws.options import is_number
+from scalinglaws.planning.compute_optimal import limits_of, times_beyond
 from scalinglaws.planning.cost import SIX, Cost, RunCost, cost_of
 from scalinglaws.planning.frontier import Frontier, Limits
-from scalinglaws.planning.optimal import limits_of, times_beyond
 from scalinglaws.planning.search import minimum
 from scalinglaws.planning.subject import (
     DEFAULT_RESAMPLES,
