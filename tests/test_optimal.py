@@ -332,3 +332,17 @@ def test_draws_agree_with_the_table(long_runs: pd.DataFrame) -> None:
         small = sl.fit(make_runs().iloc[[0, 8, 15, 20, 35]], "chinchilla")
     with pytest.raises(sl.FitError, match="as many coefficients as runs"):
         small.draws(10)
+
+
+def test_the_fits_own_verdict_travels_along(ladder: pd.DataFrame) -> None:
+    """A fit that misses its runs makes doubtful plans, and each says so."""
+    with warnings.catch_warnings(action="ignore", category=sl.LackOfFitWarning):
+        fit = sl.fit(ladder, "chinchilla")
+
+    for frame in (
+        sl.optimal(fit, C=1e13),
+        sl.near_optimal(fit, C=1e13),
+        sl.overtraining(fit, C=1e13, smaller=1.2),
+        sl.planning.regret(fit, N=1e5, D=1e7),
+    ):
+        assert "doubtful fit: lack of fit" in frame["note"].iloc[0]

@@ -106,7 +106,7 @@ def near_optimal(
     }.items():  # fmt: skip
         frame = frame.assign(**sample.columns(name, values))
     frame["times_beyond"] = times_beyond(fit, frontier, budgets[0])
-    frame["note"] = sample.no_interval
+    frame["note"] = "; ".join(sample.caveats)
     return frame
 
 
@@ -179,9 +179,7 @@ def overtraining(
         frame = frame.assign(**sample.columns(name, values))
     frame["times_beyond"] = times_beyond(fit, frontier, frontier.cost(N, D)[0])
     beyond = f"no data is enough: the limit is {format_plain(float(limit[0, 0]), 3)} times smaller"
-    frame["note"] = [
-        "; ".join(filter(None, [beyond if np.isinf(d) else "", sample.no_interval])) for d in D[0]
-    ]
+    frame["note"] = ["; ".join([*([beyond] if np.isinf(d) else []), *sample.caveats]) for d in D[0]]
     return frame
 
 

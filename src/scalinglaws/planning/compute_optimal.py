@@ -239,9 +239,12 @@ def _note(found: Optimum, frontier: Frontier, j: int, beyond: float) -> list[str
         notes.append(_limit_note(found, frontier, j) if frontier.limits else "no optimum here")
     if 1 < beyond < np.inf:
         notes.append(f"{format_plain(float(beyond), 3)} times the compute of the largest run")
-    if sample.no_interval:
-        notes.append(sample.no_interval)
-    elif (lost := int((~np.isfinite(found.N[1:, j])).sum())) and np.isfinite(found.N[0, j]):
+    notes += sample.caveats
+    if (
+        not sample.no_interval
+        and (lost := int((~np.isfinite(found.N[1:, j])).sum()))
+        and np.isfinite(found.N[0, j])
+    ):
         notes.append(f"{lost} of {sample.n_rows - 1} draws have no optimum")
     return notes
 

@@ -76,5 +76,5 @@ def regret(
     }.items():  # fmt: skip
         frame = frame.assign(**sample.columns(name, values))
     frame["times_beyond"] = times_beyond(fit, frontier, spent)
-    frame["note"] = sample.no_interval
+    frame["note"] = "; ".join(sample.caveats)
     return frame

@@ -172,7 +172,7 @@ def served_for(
     by_n, by_d = frontier.elasticities(size, data)
     tokens = np.maximum(SIX / TWO * data * (by_n / by_d - 1.0), 0.0)
     frame = pd.DataFrame({"N": size[0], "D": data[0]})
-    return frame.assign(**sample.columns("served", tokens), note=sample.no_interval)
+    return frame.assign(**sample.columns("served", tokens), note="; ".join(sample.caveats))
 
 
 class _Life:
@@ -297,5 +297,5 @@ def _notes(life: _Life, N: FloatArray, D: FloatArray, end: FloatArray) -> list[s
             ]
         if not own and end[j] != 0:
             own.append("at the edge of what the law allows")
-        notes.append("; ".join([*own, *filter(None, [life.frontier.sample.no_interval])]))
+        notes.append("; ".join([*own, *life.frontier.sample.caveats]))
     return notes

@@ -274,6 +274,11 @@ def _notes(first: Frontier, second: Frontier, ratio: FloatArray) -> list[str]:
         for which, frontier in (("baseline", first), ("recipe", second))
         if frontier.sample.no_interval
     ]
+    missing += [
+        f"{which}: {frontier.sample.doubt}"
+        for which, frontier in (("baseline", first), ("recipe", second))
+        if frontier.sample.doubt
+    ]
     return ["; ".join((["the recipe never gets there"] if r == 0 else []) + missing) for r in ratio]
 
 

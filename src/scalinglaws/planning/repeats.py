@@ -150,7 +150,7 @@ def limited_data(
     }.items():  # fmt: skip
         frame = frame.assign(**sample.columns(name, values))
     frame["times_beyond"] = times_beyond(fit, frontier, budgets)
-    frame["note"] = sample.no_interval
+    frame["note"] = "; ".join(sample.caveats)
     return frame
 
 

@@ -50,6 +50,7 @@ class Sample:
     extra : values of variables other than N, D and C
     level : confidence level of the intervals
     no_interval : why there are no draws; empty where there are
+    doubt : what stands against the fit; empty where nothing does
     sign : +1 where a smaller performance is better, -1 where a larger one is
     """
 
@@ -60,6 +61,12 @@ class Sample:
     level: float
     no_interval: str
     sign: float
+    doubt: str = ""
+
+    @property
+    def caveats(self) -> list[str]:
+        """What to mind about every number of a plan."""
+        return [text for text in (self.doubt, self.no_interval) if text]
 
     @property
     def estimate(self) -> Sample:
@@ -152,7 +159,7 @@ def sample_of(
     }
     shaped = {name: values[:, None] for name, values in params.items()}
     target = target_of(fit)
-    sample = Sample(law, shaped, extra, target, float(level), reason, 1.0)
+    sample = Sample(law, shaped, extra, target, float(level), reason, 1.0, _doubt(fit))
     return replace(sample, sign=_direction(fit, sample.estimate))
 
 
@@ -189,6 +196,14 @@ def _draws(fit: LawWithValues, n_resamples: int, rng: Rng) -> tuple[pd.DataFrame
     except FitError as error:
         warn(f"This plan has no interval and may mean nothing. {error}", IdentifiabilityWarning)
         return None, f"no interval: {error}"
+
+
+def _doubt(fit: LawWithValues) -> str:
+    """The verdict of a fit that is not good, in two words or three."""
+    status = getattr(fit, "status", None)
+    if status is None or status.good:
+        return ""
+    return f"doubtful fit: {status.name.lower().replace('_', ' ')}"
 
 
 def _direction(fit: LawWithValues, sample: Sample) -> float:
