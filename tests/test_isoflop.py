@@ -144,9 +144,31 @@ def test_three_approaches_on_marin(data: Path, series: str) -> None:
     assert 0.42 < exponent < 0.45
     assert 0.03 < bias["bias"] < 0.045
     assert exponent - bias["bias"] == pytest.approx(bias["true"], abs=0.03)
-    assert 0.02 < curves.bias.loc["N", "bias"] < 0.05
+    own = curves.bias.exponents.loc["N"]
+    assert 0.02 < own["bias"] < 0.05
     row = curves.exponents.loc["N"]
-    assert row["low"] < bias["true"] + curves.bias.loc["N", "bias"] < row["high"]
+    assert row["low"] < bias["true"] + own["bias"] < row["high"]
+    with warnings.catch_warnings(action="ignore", category=sl.ScalingLawWarning):
+        frame = sl.planning.approaches(runs, law, C=1e21, n_resamples=200)
+    assert frame.index.tolist() == ["envelope", "IsoFLOP", "law"]
+    assert frame.loc["IsoFLOP", "exponent"] == pytest.approx(exponent, abs=2e-3)
+    assert frame.loc["law", "exponent"] == pytest.approx(bias["true"], abs=0.02)
+    # freed of the bias that each implies, the approaches agree
+    freed = frame["N"] / (1 + frame["N_bias"])
+    assert freed["IsoFLOP"] == pytest.approx(freed["law"], rel=0.15)
+
+
+def test_approaches_that_have_no_answer() -> None:
+    """The others are there all the same; the note says why one is not."""
+    runs = profiles(EPOCH, width=4, n=9, noise=0.001)
+    fit = sl.fit(runs, "chinchilla")
+    frame = sl.planning.approaches(runs, fit, C=1e22, n_resamples=50)
+
+    assert frame.loc["envelope", "note"].startswith("0 sizes of")
+    assert np.isnan(frame.loc["envelope", "N"])
+    best = sl.optimal(EPOCH, C=1e22)["N"].iloc[0]
+    assert frame.loc["law", "N_low"] < best < frame.loc["law", "N_high"]
+    assert frame.loc["IsoFLOP", "exponent"] == pytest.approx(0.5126, abs=0.03)
 
 
 def test_budgets_in_noisy_compute(epoch: pd.DataFrame) -> None:
@@ -238,8 +260,9 @@ def test_envelope_of_exact_curves() -> None:
 
     assert found.exponents.loc["N", "exponent"] == pytest.approx(a, abs=2e-3)
     assert found.bias is not None
-    assert found.bias.loc["N", "true"] == pytest.approx(a, abs=1e-6)
-    assert found.bias.loc["N", "found"] == pytest.approx(found.exponents.loc["N", "exponent"])
+    exponents = found.bias.exponents.loc["N"]
+    assert exponents["true"] == pytest.approx(a, abs=1e-6)
+    assert exponents["found"] == pytest.approx(found.exponents.loc["N", "exponent"])
     best = sl.optimal(EPOCH, C=found.points["C"].to_numpy()[::100])
     assert np.abs(np.log(found.points["N"].to_numpy()[::100] / best["N"])).max() < 0.15
     ahead = found.predict([1e24]).iloc[0]

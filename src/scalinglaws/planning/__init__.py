@@ -3,6 +3,7 @@
 The main verbs are also found at the top of the package.
 """
 
+from scalinglaws.planning.approaches import approaches as approaches
 from scalinglaws.planning.bands import near_optimal as near_optimal
 from scalinglaws.planning.bands import overtraining as overtraining
 from scalinglaws.planning.bias import Bias as Bias
@@ -33,6 +34,7 @@ __all__ = [
     "IsoFLOP",
     "NextRuns",
     "Transformer",
+    "approaches",
     "bill",
     "compare_recipes",
     "effective",

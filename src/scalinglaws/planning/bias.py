@@ -22,12 +22,13 @@ _ROOM = float(np.log(1e4))  # around the runs, in which a true optimum is looked
 
 @dataclass(frozen=True)
 class Bias:
-    """The error of an IsoFLOP or envelope analysis without any noise.
+    """The error that an IsoFLOP or envelope analysis makes by itself.
 
     Performances of a law are put in the place of those of the runs, the same analysis is made,
     and its answers are held against the law's own optima. A parabola, for instance, has its
     vertex off the minimum of a profile whose two sides fall unequally; the wider the profile, the
-    further off.
+    further off. The lowest of several noisy curves is too low on average: for an envelope, the
+    noise of the runs is put on the law's performances many times, and answers are averaged.
 
     Attributes
     ----------
@@ -103,11 +104,27 @@ def bias_of(
         },
         index=pd.Index([format_compute(b.C) for b in budgets], name="budget"),
     )  # fmt: skip
+    return Bias(optima, _exponents(found, true), found, true)
+
+
+def bias_of_trends(found: dict[str, Trend], true: dict[str, Trend], C: FloatArray) -> Bias:
+    """The same where the analysis has no optima of its own, but a trend."""
+    budgets = pd.DataFrame({"C": C})
+    log_c = np.log(C)
+    for name in ("N", "D"):
+        budgets[name] = np.exp(true[name].at(log_c)[0])
+    for name in ("N", "D"):
+        budgets[f"{name}_bias"] = np.expm1(found[name].at(log_c)[0] - true[name].at(log_c)[0])
+    budgets.index = pd.Index([format_compute(c) for c in C], name="budget")
+    return Bias(budgets, _exponents(found, true), found, true)
+
+
+def _exponents(found: dict[str, Trend], true: dict[str, Trend]) -> pd.DataFrame:
     rows = {n: (true[n].exponent[0], found[n].exponent[0]) for n in ("N", "D")}
-    exponents = pd.DataFrame.from_dict(rows, orient="index", columns=["true", "found"])
-    exponents["bias"] = exponents["found"] - exponents["true"]
-    exponents.index.name = "variable"
-    return Bias(optima, exponents, found, true)
+    frame = pd.DataFrame.from_dict(rows, orient="index", columns=["true", "found"])
+    frame["bias"] = frame["found"] - frame["true"]
+    frame.index.name = "variable"
+    return frame
 
 
 def _true_optimum(sample: Sample, table: RunColumns, budget: Budget, along: np.poly1d) -> float:

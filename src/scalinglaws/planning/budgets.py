@@ -13,9 +13,10 @@ from scalinglaws.errors import DataError
 from scalinglaws.fitting import columns as col
 from scalinglaws.fitting.objective import FloatArray, IntArray
 from scalinglaws.numerals import format_compute, listed
-from scalinglaws.planning.cost import SIX
+from scalinglaws.planning.cost import SIX, RunCost, cost_of
 from scalinglaws.planning.subject import numbers
 
+_CONSTANT = 1e-6  # relative spread of C/ND that is rounding
 _FEWEST = 5  # runs that make a budget where none is named
 
 
@@ -87,6 +88,17 @@ def _optional(frame: pd.DataFrame, variable: str, columns: Mapping[str, str]) ->
     if variable in columns:
         return col.resolve_variable(frame, variable, columns)
     return col.find_variable(frame, variable)
+
+
+def cost_of_runs(table: RunColumns) -> RunCost:
+    """The cost of a run as these runs have it: compute for a token is a smooth function of N."""
+    ratio = table.C / (table.N * table.D)
+    if np.ptp(ratio) <= _CONSTANT * ratio[0]:
+        return cost_of(float(np.median(ratio)))
+    x, z = np.log(table.N), np.log(table.C / table.D)
+    degree = min(2, len(np.unique(np.round(x, 2))) - 1)
+    along = np.polynomial.Polynomial.fit(x, z, degree)
+    return RunCost(None, lambda N, D: np.exp(along(np.log(N))) * D, per_token=True)
 
 
 def find_budgets(C: FloatArray, budgets: Any, tolerance: float) -> list[Budget]:

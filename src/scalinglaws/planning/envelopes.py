@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,8 @@ from scalinglaws.errors import DataError
 from scalinglaws.fitting.objective import BoolArray, FloatArray, IntArray
 from scalinglaws.numerals import plural
 from scalinglaws.options import check_level
-from scalinglaws.planning.budgets import RunColumns, read_columns
-from scalinglaws.planning.cost import RunCost
+from scalinglaws.planning.bias import Bias, bias_of_trends
+from scalinglaws.planning.budgets import RunColumns, cost_of_runs, read_columns
 from scalinglaws.planning.frontier import Frontier
 from scalinglaws.planning.subject import (
     LawWithValues,
@@ -28,6 +28,7 @@ from scalinglaws.planning.trend import Trend, carried_on, exponent_table, fit_tr
 _POINTS = 1500  # compute budgets, as Hoffmann et al. take
 _SAME_SIZE = 0.01  # sizes nearer than this are one
 _FEWEST_SIZES = 4
+_SHOWN = 5  # budgets at which the bias is written down
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,10 +42,8 @@ class Envelope:
         were trained with as much compute and are worse.
     exponents : DataFrame
         Rows N and D: ``exponent`` of compute with ``low`` and ``high``, ``coefficient`` at C = 1.
-    bias : DataFrame or None
-        Rows N and D: the exponent of the law given as `truth` (``true``), what this analysis finds
-        from the law's own performances (``found``), from these with the runs' noise (``noisy``,
-        a mean), and ``bias``, the latter less the first.
+    bias : Bias or None
+        What this very design and method would get wrong if the law given as `truth` were true.
     noise : float
         Relative noise of a run's performance.
     confidence_level : float
@@ -52,7 +51,7 @@ class Envelope:
 
     points: pd.DataFrame
     exponents: pd.DataFrame
-    bias: pd.DataFrame | None
+    bias: Bias | None
     noise: float
     confidence_level: float
     runs: RunColumns = field(repr=False)
@@ -72,11 +71,7 @@ class Envelope:
                 f"{100 * self.confidence_level:g} %)"
             )
         if self.bias is not None:
-            off = float(self.bias["bias"].iloc[0])
-            lines.append(
-                "  bias of this design and method, if the law given as `truth` holds: exponent of "
-                f"N {off:+.4f}"
-            )
+            lines.append(f"  {self.bias.sentence}")
         return "\n".join(lines)
 
 
@@ -271,27 +266,20 @@ def _bias(
     curves: _Curves,
     line: _Line,
     noise: FloatArray,
-) -> pd.DataFrame:
+) -> Bias:
     sample = sample_of(truth, confidence_level=None, n_resamples=0, rng=None)
     exact = np.log(sample.value(table.N[None], table.D[None], table.C[None])[0])
-    found = _trends([curves.lowest(exact)])
-    noisy = _trends([curves.lowest(exact + step) for step in noise]) if len(noise) else found
-    frontier = Frontier(sample, _fitted_cost(table), {})
+    every = noise if len(noise) else np.zeros((1, len(exact)))
+    noisy = _trends([curves.lowest(exact + step) for step in every])
+    found = {
+        name: replace(
+            trend, intercept=trend.intercept.mean(keepdims=True),
+            exponent=trend.exponent.mean(keepdims=True),
+        )
+        for name, trend in noisy.items()
+    }  # fmt: skip
     log_c = line.log_c[line.bracketed]
-    best = frontier.at_budget(np.exp(log_c)[None, :])
-    rows = {}
-    for name, values in (("N", best.N), ("D", best.D)):
-        true = fit_trend(log_c, np.log(values), None).exponent[0]
-        mean = float(noisy[name].exponent.mean())
-        rows[name] = (true, found[name].exponent[0], mean, mean - true)
-    frame = pd.DataFrame.from_dict(rows, orient="index", columns=["true", "found", "noisy", "bias"])
-    frame.index.name = "variable"
-    return frame
-
-
-def _fitted_cost(table: RunColumns) -> RunCost:
-    """Compute for one token as a smooth function of N; 6N where C is 6ND."""
-    x, z = np.log(table.N), np.log(table.C / table.D)
-    degree = min(2, len(np.unique(np.round(x, 2))) - 1)
-    along = np.polynomial.Polynomial.fit(x, z, degree)
-    return RunCost(None, lambda N, D: np.exp(along(np.log(N))) * D)
+    best = Frontier(sample, cost_of_runs(table), {}).at_budget(np.exp(log_c)[None, :])
+    true = {n: fit_trend(log_c, np.log(v), None) for n, v in (("N", best.N), ("D", best.D))}
+    shown = np.geomspace(np.exp(log_c[0]), np.exp(log_c[-1]), _SHOWN)
+    return bias_of_trends(found, true, shown)
