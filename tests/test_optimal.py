@@ -346,3 +346,28 @@ def test_the_fits_own_verdict_travels_along(ladder: pd.DataFrame) -> None:
         sl.planning.regret(fit, N=1e5, D=1e7),
     ):
         assert "doubtful fit: lack of fit" in frame["note"].iloc[0]
+
+
+@pytest.mark.parametrize("cost", [6, six_n_d], ids=["closed", "searched"])
+def test_units_do_not_matter(cost: Any) -> None:
+    """N in billions and D in trillions: every answer is the same in its own unit."""
+    runs = make_runs(noise=0.004)
+    small = runs.assign(N=runs["N"] / 1e9, D=runs["D"] / 1e12)
+    with warnings.catch_warnings(action="ignore", category=sl.ScalingLawWarning):
+        fits = [sl.fit(table, "chinchilla") for table in (runs, small)]
+        for options in ({"C": 1e23}, {"loss": 2.05}, {"N": 3e9}):
+            name, value = next(iter(options.items()))
+            scaled = {"C": value / 1e21, "N": value / 1e9, "loss": value}[name]
+            plan = sl.optimal(fits[0], **options, cost=cost, n_resamples=50).iloc[0]
+            other = sl.optimal(fits[1], **{name: scaled}, cost=cost, n_resamples=50).iloc[0]
+            for column, unit in (("N", 1e9), ("D", 1e12), ("C", 1e21), ("loss", 1.0)):
+                for end in ("", "_low", "_high"):
+                    if column + end in plan and column + end in other:
+                        assert other[column + end] * unit == pytest.approx(
+                            plan[column + end], rel=1e-6
+                        )
+        chosen = [
+            sl.next_runs(fit, budget=b, C=10 * b, n_resamples=200, cost=cost).answer
+            for fit, b in zip(fits, (1e22, 1e1), strict=True)
+        ]
+    np.testing.assert_allclose(chosen[1], chosen[0], rtol=1e-3)

@@ -10,13 +10,18 @@ from scalinglaws.fitting.objective import FloatArray
 from scalinglaws.fitting.record import FitRecord
 from scalinglaws.fitting.status import Status
 
+_ROUNDING = 1e-14  # of a correlation
+
 
 def draw(fit: FitRecord, n_resamples: int, rng: np.random.Generator | int | None) -> pd.DataFrame:
     """See `Fit.draws`."""
     _refuse(fit)
     generator = np.random.default_rng(rng)
     size = (n_resamples, len(fit.theta))
-    moving = np.flatnonzero(np.diag(fit.covariance) > 0)
+    amplitudes = np.array([parameter.is_amplitude for parameter in fit.law.parameters])
+    # exponents first: a change of units then leaves every draw what it was
+    order = np.argsort(amplitudes, kind="stable")
+    moving = order[np.diag(fit.covariance)[order] > 0]
     steps = np.zeros(size)
     normal = generator.standard_normal((n_resamples, len(moving)))
     steps[:, moving] = normal @ _root(fit.covariance[np.ix_(moving, moving)]).T
@@ -45,10 +50,15 @@ def _refuse(fit: FitRecord) -> None:
 
 
 def _root(covariance: FloatArray) -> FloatArray:
-    """A matrix whose product with its transpose is the covariance, singular or not."""
+    """Lower triangle whose product with its transpose is the covariance, singular or not."""
     size = np.sqrt(np.diag(covariance))
-    values, vectors = np.linalg.eigh(covariance / np.outer(size, size))
-    return np.asarray(size[:, None] * vectors * np.sqrt(np.maximum(values, 0.0)))
+    scaled = covariance / np.outer(size, size)
+    ridge = _ROUNDING * np.eye(len(size))
+    while True:
+        try:
+            return np.asarray(size[:, None] * np.linalg.cholesky(scaled + ridge))
+        except np.linalg.LinAlgError:
+            ridge = 10.0 * ridge
 
 
 def _natural(centre: float, steps: FloatArray, positive: bool, offset: bool) -> FloatArray:

@@ -234,6 +234,14 @@ def _noise_of(fit: LawWithValues) -> float:
     return float(noise) / level
 
 
+def _unit(observed: dict[str, FloatArray]) -> float:
+    """By how many thousands D is in another unit than N, such as billions beside millions."""
+    if set(observed) != {"N", "D"}:
+        return 1.0
+    usual = float(np.median(np.log10(observed["D"] / observed["N"]))) - np.log10(20.0)
+    return float(10.0 ** (3 * np.round(usual / 3)))
+
+
 def _shortest(given: Any, observed: dict[str, FloatArray]) -> float:
     if given is not None:
         return number("shortest", given)
@@ -268,14 +276,16 @@ def _grid(
     frontier: Frontier, observed: dict[str, FloatArray], ceiling: float
 ) -> tuple[FloatArray, FloatArray]:
     """Sizes from those of the smallest run to the largest that is affordable, at several ratios."""
+    ratios = _RATIOS * _unit(observed)
     cheapest = ceiling * _SMALLEST
-    low, high = (float(np.sqrt(c / (SIX * r))) for c, r in ((cheapest, 20), (ceiling, _RATIOS[0])))
+    low = float(np.sqrt(cheapest / (SIX * 4 * ratios[0])))
+    high = float(np.sqrt(ceiling / (SIX * ratios[0])))
     if "N" in observed:
         low = min(float(observed["N"].min()), high / 10)
-    N, ratio = (g.ravel() for g in np.meshgrid(np.geomspace(low, high, _SIZES), _RATIOS))
+    N, ratio = (g.ravel() for g in np.meshgrid(np.geomspace(low, high, _SIZES), ratios))
     D = N * ratio
     # at each ratio also the dearest run that there may be
-    edge = np.sqrt(ceiling / (SIX * _RATIOS))
+    edge = np.sqrt(ceiling / (SIX * ratios))
     paid = frontier.cost.tokens(edge, np.full(edge.shape, ceiling))
     kept = np.isfinite(paid)
     return np.concatenate([N, edge[kept]]), np.concatenate([D, paid[kept]])

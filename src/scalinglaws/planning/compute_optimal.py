@@ -154,7 +154,7 @@ def limits_of(limits: Mapping[str, tuple[Any, Any]] | None) -> Limits:
             raise ValueError(f"`limits` are of 'N' and 'D'; got {name!r}.")
         if not isinstance(pair, tuple | list) or len(pair) != 2:
             raise ValueError(f"`limits` of {name} must be (low, high); got {pair!r}.")
-        low = 1.0 if pair[0] in (0, None) else number(f"limits[{name!r}]", pair[0])
+        low = 1e-12 if pair[0] in (0, None) else number(f"limits[{name!r}]", pair[0])
         high = 1e30 if pair[1] in (np.inf, None) else number(f"limits[{name!r}]", pair[1])
         if not low < high:
             raise ValueError(f"`limits` of {name} must have low < high; got {pair!r}.")
@@ -232,7 +232,11 @@ def _note(found: Optimum, frontier: Frontier, j: int, beyond: float) -> list[str
     sample, notes = frontier.sample, []
     end = found.end[0, j]
     if np.isinf(found.C[0, j]):
-        notes.append("out of reach of this law at any compute")
+        notes.append(
+            "out of reach within the limits"
+            if frontier.limits
+            else "out of reach of this law at any compute"
+        )
     elif np.isnan(end):
         notes.append("no such run within the limits" if frontier.limits else "no optimum here")
     elif end != 0:

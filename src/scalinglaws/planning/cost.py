@@ -19,7 +19,7 @@ Cost = float | CostFunction | LawWithValues
 SIX = 6.0  # FLOPs for each parameter and token: forward 2, backward 4
 _LINEAR = 1e-12  # relative departure from proportionality that is rounding
 _STEP = 1e-4  # in logarithms, of a difference quotient of fourth order
-_MOST_TOKENS = np.log(1e30)
+_FEWEST_TOKENS, _MOST_TOKENS = np.log(1e-12), np.log(1e30)  # in any unit
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class RunCost:
             return np.asarray(self.function(N, D), dtype=np.float64)
 
     def tokens(self, N: FloatArray, C: FloatArray) -> FloatArray:
-        """D that a budget pays for at this N; missing where not even one token is paid for."""
+        """D that a budget pays for at this N; missing where none are."""
         if self.factor is not None:
             return np.asarray(C / (self.factor * N))
         if self.per_token:
@@ -51,7 +51,7 @@ class RunCost:
         N, C = np.broadcast_arrays(np.asarray(N, dtype=float), np.asarray(C, dtype=float))
         found = root(
             lambda x: np.log(self(N, np.exp(x))) - np.log(C),
-            np.zeros(N.shape), np.full(N.shape, _MOST_TOKENS),
+            np.full(N.shape, _FEWEST_TOKENS), np.full(N.shape, _MOST_TOKENS),
         )  # fmt: skip
         return np.asarray(np.exp(found))
 

@@ -16,12 +16,13 @@ from scalinglaws.planning.surface import Surface, surface_of
 
 Limits = Mapping[str, tuple[float, float]]
 
-# Ranges in which N and D are looked for, in logarithms, where no limits are given.
-_SIZES = (0.0, float(np.log(1e20)))
-_TOKENS = (0.0, float(np.log(1e30)))
+# Ranges in which N and D are looked for, in logarithms, where no limits are given: those of any
+# model in any unit.
+_SIZES = (float(np.log(1e-12)), float(np.log(1e21)))
+_TOKENS = (float(np.log(1e-12)), float(np.log(1e30)))
 # How far from the estimate's optimum those of its draws are looked for at first, in e-folds.
 _NEAR, _NEAR_STEPS = 5.0, 29
-_BUDGETS = (float(np.log(1e6)), float(np.log(1e36)))
+_BUDGETS = (float(np.log(1e-9)), float(np.log(1e40)))
 
 
 @dataclass(frozen=True)

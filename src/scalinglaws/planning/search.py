@@ -12,7 +12,7 @@ Function = Callable[[FloatArray], FloatArray]
 
 _MOST_ITERATIONS = 120
 _ROUNDING = 2e-15  # relative, a few units in the last place of a logarithm
-_STEPS = 121  # of a scan; a third of an e-fold over the widest ranges
+_STEPS = 153  # of a scan; half an e-fold over the widest ranges
 
 
 def root(function: Function, low: FloatArray, high: FloatArray) -> FloatArray:
