@@ -43,7 +43,7 @@ def test_frontier_is_solid_over_the_runs_and_dashed_beyond(fit: sl.Fit, y: str) 
 
     solid, dashed = ax.lines[:2]
     largest = 6 * (fit.runs.values["N"] * fit.runs.values["D"]).max()
-    assert solid.get_xdata().max() <= largest < dashed.get_xdata().min()
+    assert solid.get_xdata().max() == largest == dashed.get_xdata().min()
     with warnings.catch_warnings(action="ignore", category=sl.ExtrapolationWarning):
         plan = sl.optimal(fit, C=dashed.get_xdata())
     np.testing.assert_allclose(dashed.get_ydata(), plan[y], rtol=1e-12)

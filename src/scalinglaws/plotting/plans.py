@@ -65,7 +65,7 @@ def plot_frontier(
     ----------
     fit : Fit or published law
     C : (low, high), optional
-        Range of compute; by default that of the runs and ten thousand times beyond.
+        Range of compute; by default that of the runs and a hundred times beyond.
     y : {"N", "D", "ratio", "loss"}
         What is drawn against compute.
     cost, confidence_level, n_resamples, rng, **variables
@@ -83,7 +83,8 @@ def plot_frontier(
     check_option("y", y, ("N", "D", "ratio", "loss"))
     spent = cost_of(cost)
     runs, (low, high) = run_columns(fit), _span(fit, spent, C)
-    along = np.geomspace(low, high, _POINTS)
+    largest = _largest(fit, spent)
+    along = _with_edge(np.geomspace(low, high, _POINTS), largest)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ScalingLawWarning)  # the picture shows how far it goes
         plan = optimal(
@@ -93,11 +94,9 @@ def plot_frontier(
     name = y if y in plan else target_of(fit)
     middle = plan[name].to_numpy()
     ax = new_axes() if ax is None else ax
-    largest = _largest(fit, spent)
     options = {"color": _INK, "linewidth": 1.8, "zorder": 3, **(line or {})}
-    inside = along <= largest
-    ax.plot(along[inside], middle[inside], **options)
-    ax.plot(along[~inside], middle[~inside], **{**options, "linestyle": _DASHED})
+    for part, dashes in ((along <= largest, "-"), (along >= largest, _DASHED)):
+        ax.plot(along[part], middle[part], **{**options, "linestyle": dashes})
     edges = plan[f"{name}_low"].to_numpy(), plan[f"{name}_high"].to_numpy()
     banded = bool(np.isfinite(edges[0]).any())
     if banded:
@@ -272,11 +271,15 @@ def _draw_frontier(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ScalingLawWarning)
         plan = optimal(
-            fit, C=np.geomspace(low, high, _POINTS), cost=cost, n_resamples=0, **variables
+            fit,
+            C=_with_edge(np.geomspace(low, high, _POINTS), _largest(fit, spent)),
+            cost=cost,
+            n_resamples=0,
+            **variables,
         )
     N, D, C = (plan[v].to_numpy() for v in ("N", "D", "C"))
-    inside = _largest(fit, spent) >= C
-    for part, style in ((inside, "-"), (~inside, _DASHED)):
+    largest = _largest(fit, spent)
+    for part, style in ((largest >= C, "-"), (largest <= C, _DASHED)):
         ax.plot(N[part], D[part], color=_STAR, linewidth=1.8, linestyle=style, zorder=3)
 
 
@@ -362,6 +365,12 @@ def _largest(fit: LawWithValues, spent: RunCost) -> float:
     return float(spent(runs["N"], runs["D"]).max()) if runs else np.inf
 
 
+def _with_edge(along: FloatArray, largest: float) -> FloatArray:
+    """The same with the largest run in between, so that what is drawn apart there still meets."""
+    inside = along[0] < largest < along[-1]
+    return np.sort(np.append(along, largest)) if inside else along
+
+
 def _span(fit: LawWithValues, spent: RunCost, C: Any) -> tuple[float, float]:
     if C is not None:
         ends = numbers("C", C)
@@ -372,4 +381,4 @@ def _span(fit: LawWithValues, spent: RunCost, C: Any) -> tuple[float, float]:
     if not runs:
         return 1e18, 1e26
     used = spent(runs["N"], runs["D"])
-    return float(used.min()), 1e4 * float(used.max())
+    return float(used.min()), 100.0 * float(used.max())
