@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.interpolate import Akima1DInterpolator
 
 from scalinglaws.fitting.objective import FloatArray
 
@@ -86,6 +85,8 @@ def _is_bent(x: FloatArray, y: FloatArray, coefficients: FloatArray, centre: flo
 
 def _akima(x: FloatArray, profiles: FloatArray) -> Valley:
     """Akima's interpolation of log performance, as Porian et al. 2024 do."""
+    from scipy.interpolate import Akima1DInterpolator  # a fifth of a second that few need
+
     knots, place = np.unique(np.round(x, 6), return_inverse=True)
     counts = np.bincount(place)
     means = np.stack([np.bincount(place, np.log(row)) / counts for row in profiles], axis=1)
