@@ -186,6 +186,16 @@ def test_budgets_in_noisy_compute(epoch: pd.DataFrame) -> None:
     assert named.exponents.loc["N", "exponent"] == pytest.approx(0.49, abs=0.05)
 
 
+def test_budgets_in_a_column(marin: pd.DataFrame) -> None:
+    """As measured runs often have them."""
+    with warnings.catch_warnings(action="ignore", category=sl.DataWarning):
+        named = sl.isoflop(marin, budgets="budget", n_resamples=50)
+        found = sl.isoflop(marin, n_resamples=50)
+
+    assert named.optima["C"].tolist() == sorted(marin["budget"].unique())
+    np.testing.assert_allclose(named.optima["N"], found.optima["N"], rtol=1e-3)
+
+
 def test_compute_inside_a_budget_is_corrected() -> None:
     """Without noise, runs a few per cent off their budget cost nothing in precision."""
     law = chinchilla(1.69, 406.4, 410.7, 0.31, 0.31)

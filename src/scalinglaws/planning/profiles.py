@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from scalinglaws.errors import DataWarning, warn
+from scalinglaws.fitting import columns as col
 from scalinglaws.fitting.objective import FloatArray
 from scalinglaws.numerals import format_compute, listed, plural
 from scalinglaws.options import check_level, check_option
@@ -90,7 +91,7 @@ def isoflop(
     *,
     y: str | None = None,
     columns: Mapping[str, str] | None = None,
-    budgets: npt.ArrayLike | None = None,
+    budgets: npt.ArrayLike | str | None = None,
     tolerance: float = 0.05,
     method: Literal["parabola", "akima"] = "parabola",
     weighted: bool = True,
@@ -108,8 +109,8 @@ def isoflop(
         One row per run, with N, the performance, and C or D; C is 6ND where the table has none.
     y, columns : optional
         As in :func:`scalinglaws.fit`.
-    budgets : array, optional
-        The budgets; by default they are found in C.
+    budgets : array or str, optional
+        The budgets, or a column that has them; by default they are found in C.
     tolerance : float
         How far, as a share, C may be from a budget.
     method : {"parabola", "akima"}
@@ -167,6 +168,8 @@ def isoflop(
     check_option("method", method, METHODS)
     check_level(confidence_level)
     table = read_columns(runs, y, columns)
+    if isinstance(budgets, str) and budgets in col.as_frame(runs):
+        budgets = np.unique(col.to_floats(col.as_frame(runs)[budgets], budgets))
     groups = tuple(find_budgets(table.C, budgets, tolerance))
     adjusted = _at_their_budget(table, groups)
     found_noise, dof = _noise(table, groups, adjusted, method)
