@@ -216,10 +216,11 @@ def test_performance_that_rises() -> None:
 def test_a_law_with_further_variables() -> None:
     """They are held where the user says; C in the law is the cost."""
     law = sl.Law("E + A/N**alpha + B/(D*q)**beta", variables=["N", "D", "q"])
-    plan = sl.optimal(Published(law, EPOCH.values), C=1e21, q=2.0).iloc[0]
     doubled = sl.optimal(EPOCH, C=2e21).iloc[0]
+    for cost in (6, six_n_d):
+        plan = sl.optimal(Published(law, EPOCH.values), C=1e21, q=2.0, cost=cost).iloc[0]
 
-    assert plan["N"] == pytest.approx(doubled["N"], rel=1e-9)
+        assert plan["N"] == pytest.approx(doubled["N"], rel=1e-9)
     with pytest.raises(ValueError, match="also has the variable q: say at which value to plan"):
         sl.optimal(Published(law, EPOCH.values), C=1e21)
 

@@ -122,3 +122,20 @@ def test_a_baseline_without_optimum() -> None:
     power = Published(sl.Law("a * N**b * D**c"), {"a": 5.0, "b": -0.07, "c": -0.1})
     with pytest.raises(sl.FitError, match=r"The baseline's law .* has no compute-optimal"):
         sl.gain(power, Published(CHINCHILLA_LAW, EPOCH.values), C=1e20)
+
+
+def test_shared_exponents_are_surer() -> None:
+    """The pooled law's gain has a narrower interval around the same truth."""
+    runs = _two(B=CHINCHILLA["B"] * 2.0 ** -CHINCHILLA["beta"])
+    apart = sl.compare_recipes(runs, "recipe", C=[1e18, 1e20, 1e22])
+    pooled = sl.compare_recipes(runs, "recipe", C=[1e18, 1e20, 1e22], shared="exponents")
+
+    widths = [np.log(f.table["gain_high"] / f.table["gain_low"]) for f in (apart, pooled)]
+    assert (widths[1] < widths[0]).all()
+    assert ((pooled.table["gain_low"] < 2) & (pooled.table["gain_high"] > 2)).all()
+    assert list(pooled.fits) == ["pooled"]
+    assert list(apart.fits) == ["baseline", "recipe"]
+    assert pooled.tests is not None
+    pd.testing.assert_frame_equal(pooled.tests, apart.tests)
+    with pytest.raises(ValueError, match="`shared` must be 'nothing' or 'exponents'"):
+        sl.compare_recipes(runs, "recipe", shared="all")  # type: ignore[arg-type]

@@ -56,7 +56,8 @@ class Frontier:
         """The law's canonical form, if law and cost have closed forms."""
         if self.cost.factor is None:
             return None
-        return surface_of(self.sample.law, self.sample.params)
+        extra = {name: np.array([[value]]) for name, value in self.sample.extra.items()}
+        return surface_of(self.sample.law, {**self.sample.params, **extra})
 
     def value(self, N: FloatArray, D: FloatArray) -> FloatArray:
         """Performance of the law, C being the cost."""

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import re
-import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from scipy.special import fdtrc
 
 from scalinglaws.core.law import Law
-from scalinglaws.errors import DataError, FitError, ScalingLawWarning
+from scalinglaws.errors import DataError, FitError
 from scalinglaws.fitting import columns as col
-from scalinglaws.fitting.arguments import resolve_law
 from scalinglaws.fitting.fit import fit as fit_law
 from scalinglaws.fitting.objective import FloatArray
 from scalinglaws.fitting.result import Fit
+from scalinglaws.fitting.status import Status
 from scalinglaws.numerals import format_compute, format_plain, listed
+from scalinglaws.options import check_option
 from scalinglaws.planning.compute_optimal import times_beyond
 from scalinglaws.planning.cost import SIX, Cost, cost_of
 from scalinglaws.planning.frontier import Frontier
+from scalinglaws.planning.pooling import DUMMY, fit_with_levels, pooling_tests
 from scalinglaws.planning.subject import (
     DEFAULT_RESAMPLES,
     LawWithValues,
@@ -30,8 +29,6 @@ from scalinglaws.planning.subject import (
     numbers,
     sample_of,
 )
-
-_DUMMY = "second_recipe"
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +45,8 @@ class Gain:
         ``exponent`` of the gain in compute between the first and last row, ``low``, ``high``.
     tests : DataFrame or None
         The pooled laws against the separate ones, where the runs were compared.
+    fits : mapping of str to Fit
+        What was fitted, where the runs were compared: "baseline" and "recipe", or "pooled".
     confidence_level : float
     """
 
@@ -55,6 +54,7 @@ class Gain:
     growth: pd.Series
     tests: pd.DataFrame | None
     confidence_level: float
+    fits: Mapping[str, Fit] = field(default_factory=dict, repr=False)
 
     @property
     def sentence(self) -> str:
@@ -144,6 +144,15 @@ def gain(
         )
         frontiers.append(Frontier(sample, cost_of(own), {}))
     first, second = frontiers
+    return _gain(first, second, (baseline, recipe), budgets)
+
+
+def _gain(
+    first: Frontier,
+    second: Frontier,
+    subjects: tuple[LawWithValues, LawWithValues],
+    budgets: FloatArray,
+) -> Gain:
     rows = max(first.sample.n_rows, second.sample.n_rows)
     best = first.at_budget(budgets[None, :])
     if not (best.end[0] == 0).all():
@@ -162,7 +171,10 @@ def gain(
         first.sample.target: performance, "C_recipe": other.C, "gain": ratio,
     }.items():  # fmt: skip
         frame = frame.assign(**drawn.columns(name, values))
-    beyond = [times_beyond(baseline, first, budgets), times_beyond(recipe, second, other.C[0])]
+    beyond = [
+        times_beyond(subjects[0], first, budgets),
+        times_beyond(subjects[1], second, other.C[0]),
+    ]
     frame["times_beyond"] = np.fmax(*beyond)
     frame["note"] = _notes(first, second, ratio[0])
     return Gain(frame, _growth(ratio, budgets, drawn.level), None, drawn.level)
@@ -174,6 +186,7 @@ def compare_recipes(
     law: str | Law = "chinchilla",
     *,
     baseline: Any = None,
+    shared: Literal["nothing", "exponents"] = "nothing",
     C: Any = None,
     y: str | None = None,
     columns: Mapping[str, str] | None = None,
@@ -193,6 +206,10 @@ def compare_recipes(
         As in :func:`scalinglaws.fit`.
     baseline : optional
         The value of `by` that is the first recipe; by default the first one in the table.
+    shared : {"nothing", "exponents"}
+        Whether the gain is that of separate laws, or of one law with the same exponents and
+        coefficients of its own for each recipe: less sure of itself where exponents differ, far
+        surer where they do not.
     C : number or array, optional
         Compute of the baseline; by default nine budgets over that of the runs.
     y, columns
@@ -214,7 +231,7 @@ def compare_recipes(
 
     Notes
     -----
-    The gain is of the separate laws. The tests are on least squares of log residuals; they take
+    The tests are on least squares of log residuals; they take
     noise to be equal in all runs. A small ``p_value`` in the row "levels differ" says that the
     exponents differ too; one in the row "one law", that the recipes differ at all.
 
@@ -229,6 +246,7 @@ def compare_recipes(
     >>> bool((found.table["gain"] > 1).all())
     True
     """
+    check_option("shared", shared, ("nothing", "exponents"))
     frame = col.as_frame(runs)
     col.require(frame, by, "`by`")
     values = list(pd.unique(frame[by].dropna()))
@@ -245,14 +263,40 @@ def compare_recipes(
     second = next(value for value in values if value != first)
     options: dict[str, Any] = {"y": y, "columns": columns, "confidence_level": confidence_level}
     own = {value: frame[frame[by] == value] for value in (first, second)}
-    fits = {value: fit_law(table, law, **options) for value, table in own.items()}
-    budgets = _budgets(fits[first], cost) if C is None else C
-    found = gain(
-        fits[first], fits[second], C=budgets, cost=cost, confidence_level=confidence_level,
-        n_resamples=n_resamples, rng=rng,
+    both = frame[frame[by].isin(values)]
+    is_second = both[by] == second
+    tests = pooling_tests(both, is_second, law, options)
+    asked: dict[str, Any] = {
+        "cost": cost,
+        "confidence_level": confidence_level,
+        "n_resamples": n_resamples,
+    }
+    if shared == "exponents":
+        pooled = fit_with_levels(both, is_second, law, options)
+        budgets = _budgets(pooled, cost) if C is None else np.sort(numbers("C", C))
+        found = _gain(*_pair(pooled, rng=rng, **asked), (pooled, pooled), budgets)
+        return replace(found, tests=tests, fits={"pooled": pooled})
+    fits = {
+        name: fit_law(own[value], law, **options)
+        for name, value in (("baseline", first), ("recipe", second))
+    }
+    budgets = _budgets(fits["baseline"], cost) if C is None else C
+    found = gain(fits["baseline"], fits["recipe"], C=budgets, rng=rng, **asked)
+    return replace(found, tests=tests, fits=fits)
+
+
+def _pair(
+    pooled: Fit, *, cost: Cost, confidence_level: float, n_resamples: int, rng: Rng
+) -> tuple[Frontier, Frontier]:
+    """Both recipes of a pooled law, with the same draws."""
+    sample = sample_of(
+        pooled, confidence_level=confidence_level, n_resamples=n_resamples, rng=rng,
+        variables={DUMMY: 1.0},
     )  # fmt: skip
-    tests = _tests(frame[frame[by].isin(values)], frame[by] == second, law, options)
-    return Gain(found.table, found.growth, tests, found.confidence_level)
+    if pooled.status is Status.WEAKLY_IDENTIFIED:  # as where recipes differ in little
+        sample = replace(sample, doubt="")
+    first = Frontier(sample, cost_of(cost), {})
+    return first, Frontier(replace(sample, extra={DUMMY: 2.0}), first.cost, {})
 
 
 def _budgets(fitted: Fit, cost: Cost) -> FloatArray:
@@ -296,70 +340,3 @@ def _growth(ratio: FloatArray, budgets: FloatArray, level: float) -> pd.Series:
             np.quantile(np.where(np.isnan(drawn), np.inf, drawn), 1 - tail, method="higher")
         )
     return pd.Series({"exponent": exponent[0], "low": low, "high": high}, name="growth")
-
-
-# --- pooled and separate -----------------------------------------------------------------------
-
-
-def _tests(
-    frame: pd.DataFrame, is_second: pd.Series, law: str | Law, options: Mapping[str, Any]
-) -> pd.DataFrame:
-    # one and two, since a variable of zero may not stand under every law
-    table = frame.assign(**{_DUMMY: 1.0 + is_second})
-    resolved = resolve_law(law, frame, dict(options["columns"] or {}), options["y"])
-    n, p = len(table), len(resolved.parameter_names)
-    levels = _with_levels(resolved)
-    squares = {
-        "one law": (p, _squares([table], resolved, options)),
-        "levels differ": (len(levels.parameter_names), _squares([table], levels, options)),
-        "separate": (
-            2 * p,
-            _squares([table[table[_DUMMY] == k] for k in (1.0, 2.0)], resolved, options),
-        ),
-    }
-    rows = []
-    names = list(squares)
-    for place, name in enumerate(names):
-        k, total = squares[name]
-        row = {
-            "hypothesis": name,
-            "parameters": k,
-            "sum_of_squares": total,
-            "aicc": _aicc(n, k, total),
-        }
-        if place + 1 < len(names):
-            richer, least = squares[names[place + 1]]
-            spare = n - richer
-            ratio = (total - least) / (richer - k) / (least / spare) if spare > 0 else np.nan
-            row["p_value"] = float(fdtrc(richer - k, spare, max(ratio, 0.0)))
-        rows.append(row)
-    return pd.DataFrame(rows).set_index("hypothesis")
-
-
-def _aicc(n: int, k: int, total: float) -> float:
-    """Small-sample Akaike criterion of normal noise; the noise is one more parameter."""
-    estimated = k + 1
-    if n <= estimated + 1:
-        return np.inf
-    return float(n * np.log(total / n)) + 2 * estimated * n / (n - estimated - 1)
-
-
-def _with_levels(law: Law) -> Law:
-    """The law with coefficients of its own for the second recipe, exponents shared."""
-    formula = law.formula
-    for parameter in law.parameters:
-        if parameter.role != "exponent":
-            name = parameter.name
-            formula = re.sub(rf"\b{name}\b", f"({name}*exp({name}_second*({_DUMMY} - 1)))", formula)
-    return Law(formula, variables=[*law.variables, _DUMMY], bounds=law.bounds)
-
-
-def _squares(tables: list[pd.DataFrame], law: Law, options: Mapping[str, Any]) -> float:
-    """Sum of squared log residuals of the best fit."""
-    total = 0.0
-    for table in tables:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ScalingLawWarning)  # the separate fits have said it
-            fitted = fit_law(table, law, objective="squared", method="nls", **options)
-        total += float((fitted.residuals**2).sum())
-    return total

@@ -82,7 +82,10 @@ class Surface:
 
 
 def surface_of(law: Law, params: Mapping[str, FloatArray]) -> Surface | None:
-    """The canonical form of a law, or None if it has none or some row is not of that kind."""
+    """The canonical form of a law, or None if it has none or its estimate is not of that kind.
+
+    `params` also has values for variables other than N and D.
+    """
     form = _form(law)
     if form is None:
         return None
@@ -137,11 +140,18 @@ def _coefficient(
     return total
 
 
+def _fixed_names(law: Law) -> list[str]:
+    """Parameters and further variables: what has one value along a budget."""
+    others = [v for v in law.variables if v not in ("N", "D")]
+    return [*law.parameter_names, *others]
+
+
 def _form(law: Law) -> _Form | None:
     """The law taken apart into an offset and two powers, one of N and one of D."""
-    if set(law.variables) != {"N", "D"}:
+    if not {"N", "D"} <= set(law.variables) or "C" in law.variables:
         return None
-    parts = products(law.parsed.expression, law.parameter_names)
+    fixed = _fixed_names(law)
+    parts = products(law.parsed.expression, fixed)
     moving = [p for p in parts if _variables(p)]
     offset = tuple(p for p in parts if not _variables(p))
     scale: tuple[float, Expression] = (1.0, Number(1.0))
@@ -178,7 +188,7 @@ def _open(
             scale = Apply("*", (scale, Apply("**", (base, exponent))))
     if "exp(1)" in names_in(scale):
         return None
-    moving = products(inside[0], law.parameter_names)
+    moving = products(inside[0], _fixed_names(law))
     return moving, part.factors[inside[0]], (part.sign, scale)
 
 
