@@ -34,6 +34,7 @@ TRUTHS = {
     ),
 }
 NOISE, TARGET, ALLOWANCE, RUNS = 0.004, 1e22, 2e20, 12
+SHORTEST = 2.5e8  # tokens, where the grid has 4e8
 
 
 class Truth:
@@ -76,7 +77,9 @@ def random(fit: sl.Fit, rng: np.random.Generator) -> pd.DataFrame:
 
 def chosen(question: str) -> Callable[[sl.Fit, np.random.Generator], pd.DataFrame]:
     def design(fit: sl.Fit, rng: np.random.Generator) -> pd.DataFrame:
-        plan = sl.next_runs(fit, budget=ALLOWANCE, C=TARGET, question=question, most_runs=RUNS)
+        plan = sl.next_runs(
+            fit, budget=ALLOWANCE, C=TARGET, question=question, most_runs=RUNS, shortest=SHORTEST
+        )
         return plan.runs[["N", "D"]]
 
     return design

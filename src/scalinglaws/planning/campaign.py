@@ -40,7 +40,6 @@ _DECADE = float(np.log(10.0))  # over which the law's own error changes
 _RATIOS = 5.0 * 2.0 ** np.arange(7)  # tokens for each parameter
 _SIZES = 24
 _SMALLEST = 1e-4  # of the allowance, as the cheapest candidate
-_SHORTER = 0.25  # than the shortest run so far
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,8 +139,9 @@ def next_runs(
     largest : number, optional
         What a single run may cost; the whole budget by default.
     shortest : number, optional
-        Tokens that a run must see at least, since laws fail first where training is short; a
-        quarter of those of the shortest run so far by default.
+        Tokens that a run must see at least; by default those of the shortest run so far. Shorter
+        runs are cheap and tell much if the law holds for them, but it is there that laws fail
+        first.
     candidates : DataFrame, optional
         Columns N and D of runs to choose from; by default sizes at even steps with 5 to 320
         tokens for each parameter.
@@ -245,7 +245,7 @@ def _unit(observed: dict[str, FloatArray]) -> float:
 def _shortest(given: Any, observed: dict[str, FloatArray]) -> float:
     if given is not None:
         return number("shortest", given)
-    return _SHORTER * float(observed["D"].min()) if "D" in observed else 0.0
+    return float(observed["D"].min()) if "D" in observed else 0.0
 
 
 def _candidates(
