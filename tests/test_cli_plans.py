@@ -77,7 +77,7 @@ def test_isoflop(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     table, picture = tmp_path / "runs.csv", tmp_path / "valleys.png"
     profiles(EPOCH, width=4, noise=0.002).to_csv(table, index=False)
 
-    assert main(["isoflop", str(table), "--bias", "--plot", str(picture)]) == 0
+    assert main(["isoflop", str(table), "--plot", str(picture)]) == 0
     out = capsys.readouterr().out
     assert "N ~ C^0.5" in out
     assert "bias of this design and method" in out

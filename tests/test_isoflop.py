@@ -238,7 +238,8 @@ def test_intervals_cover_about_as_often_as_they_say() -> None:
     for seed in range(40):
         runs = profiles(law, width=4, n=9, noise=0.003, seed=seed)
         with warnings.catch_warnings(action="ignore", category=sl.DataWarning):
-            row = sl.isoflop(runs, confidence_level=0.9, n_resamples=200).exponents.loc["N"]
+            found = sl.isoflop(runs, confidence_level=0.9, n_resamples=200, truth=None)
+        row = found.exponents.loc["N"]
         covered.append(row["low"] < 0.5 < row["high"])
 
     assert 30 <= sum(covered) <= 40
@@ -250,6 +251,7 @@ def test_the_answer_in_words() -> None:
     found = sl.isoflop(profiles(law, width=8), truth=law, n_resamples=50)
     text = repr(found)
 
+    assert "if the law 'E + A/N**alpha + B/D**beta' as given holds" in text
     assert text.startswith("IsoFLOP profiles, parabola: 5 budgets\n  N ~ C^0.4516")
     assert "exponent of N +0.0000, N at 1e21 +3.0 %" in text
     assert repr(sl.envelope(_grid(law), n_resamples=9)).startswith("Envelope of training curves: ")
@@ -311,3 +313,24 @@ def test_tables_that_have_no_envelope() -> None:
     runs["loss"] = CHINCHILLA_LAW.value(EPOCH.values, runs)
     with pytest.raises(sl.DataError, match="do not bracket an envelope"):
         sl.envelope(runs)
+
+
+def test_the_bias_is_stated_unasked() -> None:
+    """Of the law fitted to the runs; too few runs state none, and a wrong name is an error."""
+    law = chinchilla(1.69, 406.4, 410.7, 0.465, 0.155)
+    runs = profiles(law, width=8, noise=1e-4)
+    stated = sl.isoflop(runs, n_resamples=20).bias
+    assert stated is not None
+    assert stated.truth == "the law 'chinchilla' fitted to these runs"
+    assert 100 * stated.at(1e24)["D_bias"].iloc[0] == pytest.approx(-13.91, abs=0.5)
+    assert sl.isoflop(runs, n_resamples=20, truth=None).bias is None
+    # by a law whose optima lie far from these runs, they would bracket nothing
+    far = chinchilla(1.69, 406.4, 410.7, 0.2, 0.6)
+    found = sl.isoflop(runs, n_resamples=20, truth=far)
+    assert found.bias is None
+    assert "no bias can be stated by the law 'E + A/N**alpha + B/D**beta'" in repr(found)
+    frame = sl.planning.approaches(runs, far, C=1e22, n_resamples=20)
+    assert np.isnan(frame.loc["IsoFLOP", "N_bias"])
+    assert frame.loc["IsoFLOP", "note"].startswith("no bias can be stated")
+    with pytest.raises(sl.FormulaError, match="No law is called 'chinchila'"):
+        sl.isoflop(runs, truth="chinchila")

@@ -12,7 +12,6 @@ from typing import Any
 import pandas as pd
 
 from scalinglaws.errors import ScalingLawWarning
-from scalinglaws.fitting.fit import fit
 from scalinglaws.fitting.result import load
 from scalinglaws.numerals import (
     format_compute,
@@ -252,7 +251,7 @@ def _add_isoflop(verbs: Any) -> None:
         "--method", choices=("parabola", "akima"), default="parabola", help="(parabola)"
     )
     parser.add_argument(
-        "--bias", action="store_true", help="fit the chinchilla law too, and state the bias"
+        "--truth", default="chinchilla", help="the law that the bias refers to (chinchilla)"
     )
     parser.add_argument("--envelope", action="store_true", help="the envelope of curves instead")
     _level(parser)
@@ -262,14 +261,13 @@ def _add_isoflop(verbs: Any) -> None:
 def _isoflop(options: argparse.Namespace) -> int:
     runs = read_runs(options.runs)
     level = options.confidence_level or 0.95
-    truth = fit(runs, "chinchilla", y=options.y) if options.bias else None
     if options.envelope:
-        curves = envelope(runs, y=options.y, truth=truth, confidence_level=level)
+        curves = envelope(runs, y=options.y, truth=options.truth, confidence_level=level)
         print(curves)
         return 0
     found = isoflop(
         runs, y=options.y, budgets=options.budgets, tolerance=options.tolerance,
-        method=options.method, truth=truth, confidence_level=level,
+        method=options.method, truth=options.truth, confidence_level=level,
     )  # fmt: skip
     if options.json:
         _print(found.optima, options, index=True)

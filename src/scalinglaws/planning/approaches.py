@@ -109,13 +109,14 @@ def _tried(analysis: Any, budget: float) -> dict[str, Any]:
         missing = dict.fromkeys(_NUMBERS, np.nan)
         return {**missing, "note": str(error)}
     exponent, ahead = found.exponents.loc["N"], found.predict(budget).iloc[0]
-    assert found.bias is not None
+    bias = found.bias
     return {
         "exponent": exponent["exponent"], "exponent_low": exponent["low"],
         "exponent_high": exponent["high"],
-        "exponent_bias": found.bias.exponents.loc["N", "bias"],
+        "exponent_bias": np.nan if bias is None else bias.exponents.loc["N", "bias"],
         "N": ahead["N"], "N_low": ahead["N_low"], "N_high": ahead["N_high"],
-        "N_bias": found.bias.at(budget)["N_bias"].iloc[0], "note": "",
+        "N_bias": np.nan if bias is None else bias.at(budget)["N_bias"].iloc[0],
+        "note": found.no_bias,
     }  # fmt: skip
 
 

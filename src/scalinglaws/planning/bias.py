@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -9,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from scalinglaws.errors import DataError, FitError, ScalingLawWarning
+from scalinglaws.fitting.fit import fit as fit_law
 from scalinglaws.fitting.objective import FloatArray
 from scalinglaws.numerals import format_compute
 from scalinglaws.planning.budgets import Budget, RunColumns
@@ -35,12 +38,15 @@ class Bias:
     optima : DataFrame
         For each budget ``N`` and ``D`` by the law, and ``N_bias`` and ``D_bias``: what the
         analysis finds, relative to them, less one.
+    truth : str
+        The law that is taken to be true.
     exponents : DataFrame
         Rows N and D: ``true`` exponent through the law's own optima, ``found``, and ``bias``.
     """
 
     optima: pd.DataFrame
     exponents: pd.DataFrame
+    truth: str
     found: dict[str, Trend] = field(repr=False)
     true: dict[str, Trend] = field(repr=False)
 
@@ -59,22 +65,60 @@ class Bias:
         last = self.optima.iloc[-1]
         exponent = float(self.exponents["bias"].iloc[0])
         return (
-            "bias of this design and method, if the law given as `truth` holds: exponent of N "
+            f"bias of this design and method, if {self.truth} holds: exponent of N "
             f"{exponent:+.4f}, N at {format_compute(last['C'])} "
             f"{100 * last['N_bias']:+.1f} %"
         )
 
 
+@dataclass(frozen=True)
+class Truth:
+    """The law that a bias refers to, and what it is called."""
+
+    law: LawWithValues
+    name: str
+
+
+def stated(
+    given: LawWithValues | str | None, table: RunColumns, analysis: Callable[[Truth], Bias]
+) -> tuple[Bias | None, str]:
+    """The bias by a law, and why there is none where none can be stated.
+
+    Raises
+    ------
+    FormulaError
+        If a law of that name or form does not exist.
+    """
+    if given is None:
+        return None, ""
+    try:
+        return analysis(_truth_of(given, table)), ""
+    except (DataError, FitError) as error:
+        name = given if isinstance(given, str) else given.law.label
+        return None, f"no bias can be stated by the law {name!r}: {error}"
+
+
+def _truth_of(given: LawWithValues | str, table: RunColumns) -> Truth:
+    """The law that is given, or one fitted to the runs."""
+    if not isinstance(given, str):
+        return Truth(given, f"the law {given.law.label!r} as given")
+    runs = pd.DataFrame({"N": table.N, "D": table.D, table.target: table.y})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ScalingLawWarning)  # it is a yardstick, not an answer
+        fitted = fit_law(runs, given, y=table.target, columns={"N": "N", "D": "D"})
+    return Truth(fitted, f"the law {fitted.law.label!r} fitted to these runs")
+
+
 def bias_of(
-    truth: LawWithValues,
+    truth: Truth,
     table: RunColumns,
     budgets: Sequence[Budget],
     tokens: Sequence[np.poly1d],
     estimate: Estimate,
     precision: FloatArray | None,
 ) -> Bias:
-    """Make the analysis on exact performances of `truth` at the runs' own N, D and C."""
-    sample = sample_of(truth, confidence_level=None, n_resamples=0, rng=None)
+    """Make the analysis on exact performances of a law at the runs' own N, D and C."""
+    sample = sample_of(truth.law, confidence_level=None, n_resamples=0, rng=None)
     exact = np.array(table.y)
     for budget in budgets:
         own = budget.rows
@@ -104,10 +148,12 @@ def bias_of(
         },
         index=pd.Index([format_compute(b.C) for b in budgets], name="budget"),
     )  # fmt: skip
-    return Bias(optima, _exponents(found, true), found, true)
+    return Bias(optima, _exponents(found, true), truth.name, found, true)
 
 
-def bias_of_trends(found: dict[str, Trend], true: dict[str, Trend], C: FloatArray) -> Bias:
+def bias_of_trends(
+    truth: Truth, found: dict[str, Trend], true: dict[str, Trend], C: FloatArray
+) -> Bias:
     """The same where the analysis has no optima of its own, but a trend."""
     budgets = pd.DataFrame({"C": C})
     log_c = np.log(C)
@@ -116,7 +162,7 @@ def bias_of_trends(found: dict[str, Trend], true: dict[str, Trend], C: FloatArra
     for name in ("N", "D"):
         budgets[f"{name}_bias"] = np.expm1(found[name].at(log_c)[0] - true[name].at(log_c)[0])
     budgets.index = pd.Index([format_compute(c) for c in C], name="budget")
-    return Bias(budgets, _exponents(found, true), found, true)
+    return Bias(budgets, _exponents(found, true), truth.name, found, true)
 
 
 def _exponents(found: dict[str, Trend], true: dict[str, Trend]) -> pd.DataFrame:

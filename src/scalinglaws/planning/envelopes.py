@@ -14,7 +14,7 @@ from scalinglaws.errors import DataError
 from scalinglaws.fitting.objective import BoolArray, FloatArray, IntArray
 from scalinglaws.numerals import plural
 from scalinglaws.options import check_level
-from scalinglaws.planning.bias import Bias, bias_of_trends
+from scalinglaws.planning.bias import Bias, Truth, bias_of_trends, stated
 from scalinglaws.planning.budgets import RunColumns, cost_of_runs, read_columns
 from scalinglaws.planning.frontier import Frontier
 from scalinglaws.planning.subject import (
@@ -43,10 +43,12 @@ class Envelope:
     exponents : DataFrame
         Rows N and D: ``exponent`` of compute with ``low`` and ``high``, ``coefficient`` at C = 1.
     bias : Bias or None
-        What this very design and method would get wrong if the law given as `truth` were true.
+        What this very design and method would get wrong if the law of `truth` were true.
     noise : float
         Relative noise of a run's performance.
     confidence_level : float
+    no_bias : str
+        Why no bias is stated, where one was asked for.
     """
 
     points: pd.DataFrame
@@ -54,6 +56,7 @@ class Envelope:
     bias: Bias | None
     noise: float
     confidence_level: float
+    no_bias: str
     runs: RunColumns = field(repr=False)
     trends: Mapping[str, Trend] = field(repr=False)
 
@@ -70,8 +73,8 @@ class Envelope:
                 f"  {name} ~ C^{row['exponent']:.4f}  ({row['low']:.4f} to {row['high']:.4f}, "
                 f"{100 * self.confidence_level:g} %)"
             )
-        if self.bias is not None:
-            lines.append(f"  {self.bias.sentence}")
+        if self.bias is not None or self.no_bias:
+            lines.append(f"  {self.bias.sentence if self.bias else self.no_bias}")
         return "\n".join(lines)
 
 
@@ -81,7 +84,7 @@ def envelope(
     y: str | None = None,
     columns: Mapping[str, str] | None = None,
     noise: float | None = None,
-    truth: LawWithValues | None = None,
+    truth: LawWithValues | str | None = "chinchilla",
     confidence_level: float = 0.95,
     n_resamples: int = 200,
     rng: Rng = 0,
@@ -97,8 +100,9 @@ def envelope(
         As in :func:`scalinglaws.fit`.
     noise : float, optional
         Relative noise of a run; by default from the scatter around a smooth surface.
-    truth : Fit or published law, optional
-        The law behind the bias that is stated.
+    truth : str, Fit or published law, optional
+        The law that the stated bias refers to: a name or a line of maths to be fitted to these
+        runs, or a law with coefficients. None states none.
     confidence_level, n_resamples, rng
         Level of the intervals, the number of noisy copies behind them, and their seed.
 
@@ -144,10 +148,10 @@ def envelope(
     points = _points(table, lines[0], curves)
     trends = _trends(lines)
     exponents = exponent_table(trends, confidence_level)
-    bias = None
-    if truth is not None:
-        bias = _bias(truth, table, curves, lines[0], found_noise * steps)
-    return Envelope(points, exponents, bias, found_noise, confidence_level, table, trends)
+    bias, no_bias = stated(
+        truth, table, lambda law: _bias(law, table, curves, lines[0], found_noise * steps)
+    )
+    return Envelope(points, exponents, bias, found_noise, confidence_level, no_bias, table, trends)
 
 
 @dataclass(frozen=True)
@@ -261,13 +265,13 @@ def _noise(table: RunColumns) -> float:
 
 
 def _bias(
-    truth: LawWithValues,
+    truth: Truth,
     table: RunColumns,
     curves: _Curves,
     line: _Line,
     noise: FloatArray,
 ) -> Bias:
-    sample = sample_of(truth, confidence_level=None, n_resamples=0, rng=None)
+    sample = sample_of(truth.law, confidence_level=None, n_resamples=0, rng=None)
     exact = np.log(sample.value(table.N[None], table.D[None], table.C[None])[0])
     every = noise if len(noise) else np.zeros((1, len(exact)))
     noisy = _trends([curves.lowest(exact + step) for step in every])
@@ -282,4 +286,4 @@ def _bias(
     best = Frontier(sample, cost_of_runs(table), {}).at_budget(np.exp(log_c)[None, :])
     true = {n: fit_trend(log_c, np.log(v), None) for n, v in (("N", best.N), ("D", best.D))}
     shown = np.geomspace(np.exp(log_c[0]), np.exp(log_c[-1]), _SHOWN)
-    return bias_of_trends(found, true, shown)
+    return bias_of_trends(truth, found, true, shown)

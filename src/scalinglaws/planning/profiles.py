@@ -12,10 +12,10 @@ import pandas as pd
 
 from scalinglaws.errors import DataWarning, warn
 from scalinglaws.fitting import columns as col
-from scalinglaws.fitting.objective import FloatArray
+from scalinglaws.fitting.objective import BoolArray, FloatArray
 from scalinglaws.numerals import format_compute, listed, plural
 from scalinglaws.options import check_level, check_option
-from scalinglaws.planning.bias import Bias, bias_of
+from scalinglaws.planning.bias import Bias, Truth, bias_of, stated
 from scalinglaws.planning.budgets import Budget, RunColumns, find_budgets, read_columns
 from scalinglaws.planning.subject import DEFAULT_RESAMPLES, LawWithValues, Rng, numbers
 from scalinglaws.planning.trend import (
@@ -49,6 +49,8 @@ class IsoFLOP:
     noise : float
         Relative noise of a run's performance behind the intervals.
     confidence_level : float
+    no_bias : str
+        Why no bias is stated, where one was asked for.
     """
 
     optima: pd.DataFrame
@@ -57,6 +59,7 @@ class IsoFLOP:
     method: str
     noise: float
     confidence_level: float
+    no_bias: str
     runs: RunColumns = field(repr=False)
     budgets: tuple[Budget, ...] = field(repr=False)
     adjusted: FloatArray = field(repr=False)
@@ -81,8 +84,8 @@ class IsoFLOP:
                 f"{100 * self.confidence_level:g} %)"
             )
         lines += [f"  refused {label}: {reason}" for label, reason in self.refused.items()]
-        if self.bias is not None:
-            lines.append(f"  {self.bias.sentence}")
+        if self.bias is not None or self.no_bias:
+            lines.append(f"  {self.bias.sentence if self.bias else self.no_bias}")
         return "\n".join(lines)
 
 
@@ -96,7 +99,7 @@ def isoflop(
     method: Literal["parabola", "akima"] = "parabola",
     weighted: bool = True,
     noise: float | None = None,
-    truth: LawWithValues | None = None,
+    truth: LawWithValues | str | None = "chinchilla",
     confidence_level: float = 0.95,
     n_resamples: int = DEFAULT_RESAMPLES,
     rng: Rng = 0,
@@ -121,9 +124,9 @@ def isoflop(
     noise : float, optional
         Relative noise of a run; by default from the scatter around the profiles, which includes
         what these miss.
-    truth : Fit or published law, optional
-        The law behind the bias that is stated; see :class:`Bias`. Pass ``sl.fit(runs,
-        "chinchilla")`` to have the parametric answer beside this one.
+    truth : str, Fit or published law, optional
+        The law that the stated bias refers to: a name or a line of maths to be fitted to these
+        runs, or a law with coefficients. None states none.
     confidence_level, n_resamples, rng
         Level of the intervals, the number of noisy copies behind them, and their seed.
 
@@ -184,12 +187,14 @@ def isoflop(
         "D": fit_trend(log_c, minima.log_d, precision),
     }
     optima = _optima(table, groups, minima, confidence_level)
+    fine = (optima["status"] == "ok").to_numpy()
+    bias, no_bias = stated(
+        truth, table, lambda law: _bias(law, table, groups, fine, method, precision)
+    )
     found = IsoFLOP(
-        optima, exponent_table(trends, confidence_level), None, method, found_noise,
-        confidence_level, table, groups, adjusted, trends,
+        optima, exponent_table(trends, confidence_level), bias, method, found_noise,
+        confidence_level, no_bias, table, groups, adjusted, trends,
     )  # fmt: skip
-    if truth is not None:
-        found = _with_bias(found, truth, precision)
     _warn_refused(found)
     return found
 
@@ -305,20 +310,24 @@ def _optima(
     return frame
 
 
-def _with_bias(found: IsoFLOP, truth: LawWithValues, precision: FloatArray | None) -> IsoFLOP:
-    table, groups = found.runs, found.budgets
-    usable = [group for group, s in zip(groups, found.optima["status"], strict=True) if s == "ok"]
-    own = precision[(found.optima["status"] == "ok").to_numpy()] if precision is not None else None
+def _bias(
+    truth: Truth,
+    table: RunColumns,
+    groups: tuple[Budget, ...],
+    fine: BoolArray,
+    method: str,
+    precision: FloatArray | None,
+) -> Bias:
+    """The same analysis of exact performances, on the budgets that have an optimum."""
+    usable = tuple(group for group, is_fine in zip(groups, fine, strict=True) if is_fine)
 
     def estimate(performance: FloatArray) -> tuple[FloatArray, FloatArray]:
-        minima = _minima(table, tuple(usable), performance[None, :], found.method)
+        minima = _minima(table, usable, performance[None, :], method)
         return minima.log_n[0], minima.log_d[0]
 
-    bias = bias_of(truth, table, usable, [tokens_along(table, g) for g in usable], estimate, own)
-    return IsoFLOP(
-        found.optima, found.exponents, bias, found.method, found.noise, found.confidence_level,
-        table, groups, found.adjusted, found.trends,
-    )  # fmt: skip
+    tokens = [tokens_along(table, group) for group in usable]
+    own = None if precision is None else precision[fine]
+    return bias_of(truth, table, usable, tokens, estimate, own)
 
 
 def _warn_refused(found: IsoFLOP) -> None:
