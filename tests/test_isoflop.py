@@ -179,6 +179,8 @@ def test_budgets_in_noisy_compute(epoch: pd.DataFrame) -> None:
 
     assert len(found.optima) == 14
     assert (found.optima["runs"] >= 5).all()
+    assert (found.optima["sizes"] >= 4).all()
+    assert f"{found.left_out} runs of 240 share no budget" in repr(found)
     row = found.exponents.loc["N"]
     assert row["exponent"] == pytest.approx(0.505, abs=5e-3)
     assert row["low"] < 0.49 < row["high"]
@@ -288,7 +290,7 @@ def test_envelope_of_exact_curves() -> None:
         ({"N": [1e8] * 5, "loss": [3.0] * 5}, {}, "needs D, and the table has no column"),
         (
             {"N": np.geomspace(1e8, 1e9, 6), "D": [1e9] * 6, "loss": [3.0] * 6}, {},
-            "No 5 runs have the same compute to 5 per cent",
+            "No 5 runs of 4 sizes have the same compute to 5 per cent",
         ),
         ({"N": [1e8, -1.0], "C": [1e18] * 2, "loss": [3.0] * 2}, {}, "N is missing, .* in row 1"),
         ({"N": [1e8], "C": [1e18], "loss": [3.0]}, {"method": "cubic"}, "`method` must be"),

@@ -17,7 +17,7 @@ from scalinglaws.planning.cost import SIX, RunCost, cost_of
 from scalinglaws.planning.subject import numbers
 
 _CONSTANT = 1e-6  # relative spread of C/ND that is rounding
-_FEWEST = 5  # runs that make a budget where none is named
+_FEWEST, _FEWEST_SIZES = 5, 4  # runs that make a budget where none is named, and their sizes
 
 
 @dataclass(frozen=True)
@@ -90,6 +90,11 @@ def _optional(frame: pd.DataFrame, variable: str, columns: Mapping[str, str]) ->
     return col.find_variable(frame, variable)
 
 
+def count_sizes(N: FloatArray) -> int:
+    """How many different sizes there are, to a ten-thousandth."""
+    return len(np.unique(np.round(np.log(N), 4)))
+
+
 def cost_of_runs(table: RunColumns) -> RunCost:
     """The cost of a run as these runs have it: compute for a token is a smooth function of N."""
     ratio = table.C / (table.N * table.D)
@@ -101,12 +106,14 @@ def cost_of_runs(table: RunColumns) -> RunCost:
     return RunCost(None, lambda N, D: np.exp(along(np.log(N))) * D, per_token=True)
 
 
-def find_budgets(C: FloatArray, budgets: Any, tolerance: float) -> list[Budget]:
+def find_budgets(table: RunColumns, budgets: Any, tolerance: float) -> list[Budget]:
     """Sort runs by compute into budgets, the smallest first.
 
     Named budgets take the runs within `tolerance` of them. Otherwise the fullest window of that
-    width becomes a budget, then the fullest of what is left, as long as five runs are in it.
+    width becomes a budget, then the fullest of what is left, as long as five runs are in it; one
+    of fewer than four sizes is no profile.
     """
+    C = table.C
     if not 0 < tolerance < 1:
         raise ValueError(f"`tolerance` is a share such as 0.05; got {tolerance!r}.")
     width = np.log1p(tolerance)
@@ -124,12 +131,14 @@ def find_budgets(C: FloatArray, budgets: Any, tolerance: float) -> list[Budget]:
         members = _fullest(logs, free, width)
         if len(members) < _FEWEST:
             break
-        found.append(Budget(float(np.exp(np.mean(logs[members]))), members))
+        if count_sizes(table.N[members]) >= _FEWEST_SIZES:
+            found.append(Budget(float(np.exp(np.mean(logs[members]))), members))
         free[members] = False
     if not found:
         raise DataError(
-            f"No {_FEWEST} runs have the same compute to {100 * tolerance:g} per cent: C goes from "
-            f"{format_compute(C.min())} to {format_compute(C.max())}. Name the budgets with "
+            f"No {_FEWEST} runs of {_FEWEST_SIZES} sizes have the same compute to "
+            f"{100 * tolerance:g} per cent: C goes from {format_compute(C.min())} to "
+            f"{format_compute(C.max())}. Name the budgets with "
             "`budgets`, widen `tolerance`, or fit a law with sl.fit."
         )
     return sorted(found, key=lambda budget: budget.C)

@@ -16,7 +16,13 @@ from scalinglaws.fitting.objective import BoolArray, FloatArray
 from scalinglaws.numerals import format_compute, listed, plural
 from scalinglaws.options import check_level, check_option
 from scalinglaws.planning.bias import Bias, Truth, bias_of, stated
-from scalinglaws.planning.budgets import Budget, RunColumns, find_budgets, read_columns
+from scalinglaws.planning.budgets import (
+    Budget,
+    RunColumns,
+    count_sizes,
+    find_budgets,
+    read_columns,
+)
 from scalinglaws.planning.subject import DEFAULT_RESAMPLES, LawWithValues, Rng, numbers
 from scalinglaws.planning.trend import (
     Trend,
@@ -76,6 +82,11 @@ class IsoFLOP:
         """Budgets that have no optimum, with the reason."""
         return self.optima.loc[self.optima["status"] != "ok", "status"]
 
+    @property
+    def left_out(self) -> int:
+        """How many runs share no budget with others."""
+        return len(self.runs.N) - int(self.optima["runs"].sum())
+
     def __repr__(self) -> str:
         lines = [f"IsoFLOP profiles, {self.method}: {plural(len(self.optima), 'budget')}"]
         for name, row in self.exponents.iterrows():
@@ -83,6 +94,8 @@ class IsoFLOP:
                 f"  {name} ~ C^{row['exponent']:.4f}  ({row['low']:.4f} to {row['high']:.4f}, "
                 f"{100 * self.confidence_level:g} %)"
             )
+        if self.left_out:
+            lines.append(f"  {plural(self.left_out, 'run')} of {len(self.runs.N)} share no budget")
         lines += [f"  refused {label}: {reason}" for label, reason in self.refused.items()]
         if self.bias is not None or self.no_bias:
             lines.append(f"  {self.bias.sentence if self.bias else self.no_bias}")
@@ -173,7 +186,7 @@ def isoflop(
     table = read_columns(runs, y, columns)
     if isinstance(budgets, str) and budgets in col.as_frame(runs):
         budgets = np.unique(col.to_floats(col.as_frame(runs)[budgets], budgets))
-    groups = tuple(find_budgets(table.C, budgets, tolerance))
+    groups = tuple(find_budgets(table, budgets, tolerance))
     adjusted = _at_their_budget(table, groups)
     found_noise, dof = _noise(table, groups, adjusted, method)
     if noise is not None:
@@ -236,7 +249,7 @@ def _noise(
     total, dof = 0.0, 0
     for group in groups:
         x, log_y = np.log(table.N[group.rows]), np.log(adjusted[group.rows])
-        sizes = len(np.unique(np.round(x, 4)))
+        sizes = count_sizes(table.N[group.rows])
         degree = min(_POLYNOMIAL[method], sizes - 2)
         if degree < 2:
             continue
@@ -294,7 +307,7 @@ def _optima(
         {
             "C": [group.C for group in groups],
             "runs": [len(group.rows) for group in groups],
-            "sizes": [len(np.unique(np.round(np.log(table.N[g.rows]), 4))) for g in groups],
+            "sizes": [count_sizes(table.N[g.rows]) for g in groups],
         },
         index=pd.Index([format_compute(group.C) for group in groups], name="budget"),
     )

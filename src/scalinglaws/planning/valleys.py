@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from scalinglaws.fitting.objective import FloatArray
+from scalinglaws.numerals import plural
 
 METHODS = ("parabola", "akima")
 _FEWEST = {"parabola": 4, "akima": 5}  # distinct sizes
@@ -34,7 +35,8 @@ def valley(x: FloatArray, profiles: FloatArray, method: str) -> Valley:
     sizes = len(np.unique(np.round(x, 4)))
     if sizes < _FEWEST[method]:
         return _refused(
-            len(profiles), f"{sizes} model sizes, and at least {_FEWEST[method]} are needed"
+            len(profiles),
+            f"{plural(sizes, 'model size')}, and at least {_FEWEST[method]} are needed",
         )
     return _parabola(x, profiles) if method == "parabola" else _akima(x, profiles)
 
