@@ -14,7 +14,9 @@ import pytest
 import scalinglaws as sl
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = ["README.md", "docs/tutorial.md", "docs/how-to.md", "docs/laws.md"]
+DOCUMENTS = [
+    "README.md", "docs/tutorial.md", "docs/how-to.md", "docs/laws.md", "docs/planning.md",
+]  # fmt: skip
 _BLOCK = re.compile(r"^```(python|pycon)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 

@@ -8,6 +8,7 @@ Converged: the optimum was reached, and different starting points agree on it.
 """
 
 from scalinglaws import datasets as datasets
+from scalinglaws import planning as planning
 from scalinglaws.core.catalogue import Laws as Laws
 from scalinglaws.core.law import Law as Law
 from scalinglaws.errors import ConvergenceWarning as ConvergenceWarning
@@ -30,6 +31,18 @@ from scalinglaws.fitting.published import published as published
 from scalinglaws.fitting.result import Fit as Fit
 from scalinglaws.fitting.result import load as load
 from scalinglaws.fitting.status import Status as Status
+from scalinglaws.planning import Transformer as Transformer
+from scalinglaws.planning import compare_recipes as compare_recipes
+from scalinglaws.planning import envelope as envelope
+from scalinglaws.planning import gain as gain
+from scalinglaws.planning import isoflop as isoflop
+from scalinglaws.planning import limited_data as limited_data
+from scalinglaws.planning import near_optimal as near_optimal
+from scalinglaws.planning import next_runs as next_runs
+from scalinglaws.planning import optimal as optimal
+from scalinglaws.planning import overtraining as overtraining
+from scalinglaws.planning import serving as serving
+from scalinglaws.planning import simulate as simulate
 from scalinglaws.readers import read_runs as read_runs
 
 __version__ = "0.1.0"
@@ -55,11 +68,24 @@ __all__ = [
     "ScalingLawError",
     "ScalingLawWarning",
     "Status",
+    "Transformer",
+    "compare_recipes",
     "datasets",
+    "envelope",
     "fit",
     "fit_each",
+    "gain",
+    "isoflop",
     "laws",
+    "limited_data",
     "load",
+    "near_optimal",
+    "next_runs",
+    "optimal",
+    "overtraining",
+    "planning",
     "published",
     "read_runs",
+    "serving",
+    "simulate",
 ]

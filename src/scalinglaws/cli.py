@@ -1,4 +1,4 @@
-"""The terminal: ``scalinglaws demo``, ``fit``, ``predict`` and ``laws``.
+"""The terminal: ``scalinglaws demo``, ``fit``, ``predict``, ``laws``, and the verbs of planning.
 
 Exit status: 0 when all is well, 1 when the data or the arguments are wrong, 3 when there is a fit
 but its verdict is not clean.
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import scalinglaws
+from scalinglaws.cli_plans import add_plans
 from scalinglaws.errors import ScalingLawError, ScalingLawWarning
 from scalinglaws.fitting import storage
 from scalinglaws.fitting.arguments import METHODS
@@ -68,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_fit(verbs)
     _add_predict(verbs)
     _add_laws(verbs)
+    add_plans(verbs)
     return parser
 
 

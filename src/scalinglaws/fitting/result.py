@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from scalinglaws.fitting import bootstrap, prediction, storage, summary
+from scalinglaws.fitting import bootstrap, draws, prediction, storage, summary
 from scalinglaws.fitting.prediction import Prediction
 from scalinglaws.fitting.record import FitRecord
 from scalinglaws.workers import Workers
@@ -160,6 +160,47 @@ class Fit(FitRecord):
         ((200, 4), 0)
         """
         return bootstrap.bootstrap(self, n_resamples, rng, workers)
+
+    def draws(
+        self, n_resamples: int = 1000, rng: np.random.Generator | int | None = 0
+    ) -> pd.DataFrame:
+        """Joint draws of the coefficients, from their estimated distribution.
+
+        Intervals of anything that follows from several coefficients are quantiles over these:
+        the errors of coefficients are far from independent.
+
+        Parameters
+        ----------
+        n_resamples : int
+            Number of draws.
+        rng : Generator, int or None
+            Seed, or a generator to draw from.
+
+        Returns
+        -------
+        DataFrame
+            One row for each draw, one column for each parameter, in natural values; parameters
+            that were fixed or stopped at a bound are the same in every row.
+
+        Raises
+        ------
+        FitError
+            If the fit did not converge, or the runs do not determine its coefficients.
+
+        Notes
+        -----
+        Multivariate Student t with the fit's covariance and n - p degrees of freedom, coefficients
+        as logarithms.
+
+        Examples
+        --------
+        >>> import scalinglaws as sl
+        >>> runs = sl.datasets.ladder()
+        >>> fit = sl.fit(runs[runs["D"] > 1.5e6], "kaplan")
+        >>> fit.draws(200, rng=1).shape
+        (200, 4)
+        """
+        return draws.draw(self, n_resamples, rng)
 
     # --- pictures --------------------------------------------------------------------------
 

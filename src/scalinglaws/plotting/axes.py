@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis, XAxis
@@ -105,6 +107,15 @@ def quiet_frame(ax: Axes) -> None:
     ax.set_axisbelow(True)
     for side in ("top", "right"):
         ax.spines[side].set_visible(False)
+
+
+def add_legend(ax: Axes, handles: list[Any]) -> None:
+    """A legend where it covers least, small in a small panel."""
+    ax.legend(
+        handles=handles, loc="best", fontsize=5.5 if is_small(ax) else 8,
+        handlelength=1.6 if is_small(ax) else 2.2,
+        frameon=True, framealpha=0.75, edgecolor="none",
+    )  # fmt: skip
 
 
 def padded(low: float, high: float, share: float = 0.04) -> tuple[float, float]:

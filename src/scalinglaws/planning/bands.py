@@ -1,0 +1,217 @@
+"""Around the optimum: which sizes are nearly as good, and what a smaller model costs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from scalinglaws.errors import FitError
+from scalinglaws.fitting.objective import FloatArray
+from scalinglaws.numerals import format_plain
+from scalinglaws.options import is_number
+from scalinglaws.planning.compute_optimal import times_beyond
+from scalinglaws.planning.cost import SIX, Cost, cost_of
+from scalinglaws.planning.frontier import Frontier
+from scalinglaws.planning.search import root
+from scalinglaws.planning.subject import (
+    DEFAULT_RESAMPLES,
+    LawWithValues,
+    Rng,
+    number,
+    numbers,
+    sample_of,
+)
+
+_WIDEST = np.log(1e6)  # of a band, to either side
+_ALL_THE_TOKENS = 1e60
+
+
+def near_optimal(
+    fit: LawWithValues,
+    *,
+    C: Any,
+    within: float = 0.01,
+    cost: Cost = SIX,
+    confidence_level: float | None = None,
+    n_resamples: int = DEFAULT_RESAMPLES,
+    rng: Rng = 0,
+    **variables: Any,
+) -> pd.DataFrame:
+    """Every size whose performance on a budget is nearly the best.
+
+    Parameters
+    ----------
+    fit : Fit or published law
+    C : number or array
+        Budgets.
+    within : float
+        How much worse than the best is still good enough, as a share of the best performance.
+    cost, confidence_level, n_resamples, rng, **variables
+        As in :func:`scalinglaws.optimal`.
+
+    Returns
+    -------
+    DataFrame
+        One row for each budget: ``C``; ``N`` and the performance at the optimum; ``smallest`` and
+        ``largest``, the sizes at the ends of the band; ``span``, the largest over the smallest;
+        each with ``_low`` and ``_high``; ``times_beyond`` and ``note``.
+
+    Raises
+    ------
+    FitError
+        If the law has no optimum there.
+    ValueError
+        If `within` is not a small positive number.
+
+    Notes
+    -----
+    Near the optimum of a Chinchilla law the performance rises by about
+    ``alpha*beta*R/2 * ln(N/N_opt)**2``, R being its reducible part: the band is wide, and where
+    in it to train is a matter of taste.
+
+    Examples
+    --------
+    >>> import scalinglaws as sl
+    >>> runs = sl.datasets.ladder()
+    >>> fit = sl.fit(runs[runs["D"] > 1.5e6], "kaplan")
+    >>> band = near_optimal(fit, C=1e13, within=0.01).iloc[0]
+    >>> bool(band["smallest"] < band["N"] < band["largest"])
+    True
+    """
+    if not is_number(within) or not 0 < within < 1:
+        raise ValueError(f"`within` is a share such as 0.01, between 0 and 1; got {within!r}.")
+    budgets = numbers("C", C)[None, :]
+    frontier = _frontier(fit, cost, confidence_level, n_resamples, rng, variables)
+    sample = frontier.sample
+    best = frontier.at_budget(budgets)
+    _require_optimum(best.end, frontier)
+    accepted = best.performance * (1.0 + sample.sign * within)
+    centre = np.log(best.N)
+    every = np.broadcast_to(budgets, best.N.shape)
+
+    def excess(x: FloatArray) -> FloatArray:
+        N = np.exp(x)
+        performance = frontier.value(N, frontier.cost.tokens(N, every))
+        return np.asarray(sample.sign * (performance - accepted))
+
+    with np.errstate(all="ignore"):
+        smallest = np.exp(root(excess, centre - _WIDEST, centre))
+        largest = np.exp(root(excess, centre, centre + _WIDEST))
+    frame = pd.DataFrame({"C": budgets[0]})
+    for name, values in {
+        "N": best.N, sample.target: best.performance, "smallest": smallest, "largest": largest,
+        "span": largest / smallest,
+    }.items():  # fmt: skip
+        frame = frame.assign(**sample.columns(name, values))
+    frame["times_beyond"] = times_beyond(fit, frontier, budgets[0])
+    frame["note"] = "; ".join(sample.caveats)
+    return frame
+
+
+def overtraining(
+    fit: LawWithValues,
+    *,
+    C: Any,
+    smaller: Any = (1.5, 2, 3, 5, 10),
+    cost: Cost = SIX,
+    confidence_level: float | None = None,
+    n_resamples: int = DEFAULT_RESAMPLES,
+    rng: Rng = 0,
+    **variables: Any,
+) -> pd.DataFrame:
+    """The price of a smaller model that performs as well as the compute-optimal one.
+
+    Parameters
+    ----------
+    fit : Fit or published law
+    C : number
+        The budget whose best performance is to be reached.
+    smaller : number or array
+        How many times smaller than the compute-optimal model; below 1 is larger.
+    cost, confidence_level, n_resamples, rng, **variables
+        As in :func:`scalinglaws.optimal`.
+
+    Returns
+    -------
+    DataFrame
+        One row for each factor: ``smaller``, ``N``, ``D``, ``times_tokens`` (D over that of the
+        optimum), ``overhead`` (compute over the budget, less one), ``limit`` (how many times
+        smaller the model may be at all), each with ``_low`` and ``_high``; ``times_beyond`` and
+        ``note``. Beyond the limit tokens and compute are infinite.
+
+    Raises
+    ------
+    FitError
+        If the law has no optimum there.
+
+    Notes
+    -----
+    For a Chinchilla law and C = 6ND, N shrinks to k N at ``D [1 - (k**-alpha - 1) beta/alpha]
+    **(-1/beta)``, which exists for k above ``(1 + alpha/beta)**(-1/alpha)``, at every budget alike.
+
+    Examples
+    --------
+    >>> import scalinglaws as sl
+    >>> runs = sl.datasets.ladder()
+    >>> fit = sl.fit(runs[runs["D"] > 1.5e6], "kaplan")
+    >>> price = overtraining(fit, C=1e13, smaller=[1, 2])
+    >>> bool(abs(price["overhead"][0]) < 1e-9 and price["overhead"][1] > 0)
+    True
+    """
+    budget = np.full((1, 1), number("C", C))
+    factors = numbers("smaller", smaller)
+    frontier = _frontier(fit, cost, confidence_level, n_resamples, rng, variables)
+    sample = frontier.sample
+    best = frontier.at_budget(budget)
+    _require_optimum(best.end, frontier)
+    N = best.N / factors
+    with np.errstate(all="ignore"):
+        D = frontier.tokens_for(best.performance, N)
+        D = np.where(factors == 1.0, best.D, D)
+        overhead = frontier.cost(N, D) / budget - 1.0
+        limit = np.broadcast_to(_limit(frontier, best.N, best.performance), N.shape)
+    frame = pd.DataFrame({"smaller": factors})
+    for name, values in {
+        "N": N, "D": D, "times_tokens": D / best.D, "overhead": overhead, "limit": limit,
+    }.items():  # fmt: skip
+        frame = frame.assign(**sample.columns(name, values))
+    frame["times_beyond"] = times_beyond(fit, frontier, frontier.cost(N, D)[0])
+    beyond = f"no data is enough: the limit is {format_plain(float(limit[0, 0]), 3)} times smaller"
+    frame["note"] = ["; ".join([*([beyond] if np.isinf(d) else []), *sample.caveats]) for d in D[0]]
+    return frame
+
+
+def _limit(frontier: Frontier, N: FloatArray, performance: FloatArray) -> FloatArray:
+    """How many times smaller a model may be and still get there, with all the data there is."""
+    endless = np.array([_ALL_THE_TOKENS])
+
+    def excess(x: FloatArray) -> FloatArray:
+        found = frontier.value(N * np.exp(-x), endless)
+        return np.asarray(frontier.sample.sign * (found - performance))
+
+    return np.exp(root(excess, np.zeros(N.shape), np.full(N.shape, np.log(1e9))))
+
+
+def _frontier(
+    fit: LawWithValues,
+    cost: Cost,
+    confidence_level: float | None,
+    n_resamples: int,
+    rng: Rng,
+    variables: dict[str, Any],
+) -> Frontier:
+    sample = sample_of(
+        fit, confidence_level=confidence_level, n_resamples=n_resamples, rng=rng,
+        variables=variables,
+    )  # fmt: skip
+    return Frontier(sample, cost_of(cost), {})
+
+
+def _require_optimum(end: FloatArray, frontier: Frontier) -> None:
+    if not (end[0] == 0).all():
+        raise FitError(
+            f"The law {frontier.sample.law.label!r} has no compute-optimal division on every "
+            "budget that was given; see sl.optimal for which."
+        )

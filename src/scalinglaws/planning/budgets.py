@@ -1,0 +1,154 @@
+"""Runs sorted into budgets: which of them were trained with nearly the same compute."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from scalinglaws.errors import DataError
+from scalinglaws.fitting import columns as col
+from scalinglaws.fitting.objective import FloatArray, IntArray
+from scalinglaws.numerals import format_compute, listed
+from scalinglaws.planning.cost import SIX, RunCost, cost_of
+from scalinglaws.planning.subject import numbers
+
+_CONSTANT = 1e-6  # relative spread of C/ND that is rounding
+_FEWEST, _FEWEST_SIZES = 5, 4  # runs that make a budget where none is named, and their sizes
+
+
+@dataclass(frozen=True)
+class RunColumns:
+    """N, D, C and performance of a table, as arrays; `counted` says how C was found."""
+
+    N: FloatArray
+    D: FloatArray
+    C: FloatArray
+    y: FloatArray
+    target: str
+    index: pd.Index
+    counted: str
+
+    def take(self, rows: IntArray) -> RunColumns:
+        """Some of the rows."""
+        return RunColumns(
+            self.N[rows], self.D[rows], self.C[rows], self.y[rows], self.target,
+            self.index[rows], self.counted,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Runs of nearly one compute: its value, and their places in the table."""
+
+    C: float
+    rows: IntArray
+
+
+def read_columns(runs: Any, y: str | None, columns: Mapping[str, str] | None) -> RunColumns:
+    """The columns of a table that IsoFLOP analyses need; C is 6ND where the table has none.
+
+    Raises
+    ------
+    DataError
+        If a column is missing or a value is not positive.
+    """
+    frame = col.as_frame(runs)
+    named = dict(columns or {})
+    target = col.resolve_target(frame, y, None)
+    found = {v: _optional(frame, v, named) for v in ("N", "D", "C")}
+    present = [v for v, name in found.items() if name is not None]
+    if "N" not in present or len(present) < 2:
+        col.resolve_variable(frame, "N" if "N" not in present else "D", named)  # says what is there
+    values = {v: col.to_floats(frame[name], name) for v, name in found.items() if name is not None}
+    counted = f"column {found['C']!r}"
+    if "C" not in values:
+        values["C"], counted = SIX * values["N"] * values["D"], "6ND"
+    if "D" not in values:
+        values["D"], counted = values["C"] / (SIX * values["N"]), f"{counted}, D as C/6N"
+    table = {**values, target: col.to_floats(frame[target], target)}
+    for name, array in table.items():
+        wrong = ~(np.isfinite(array) & (array > 0))
+        if wrong.any():
+            rows = listed([str(label) for label in frame.index[wrong]])
+            raise DataError(
+                f"{name} is missing, infinite or not positive in "
+                f"{'rows' if wrong.sum() > 1 else 'row'} {rows}; leave "
+                f"{'these rows' if wrong.sum() > 1 else 'this row'} out."
+            )
+    return RunColumns(
+        values["N"], values["D"], values["C"], table[target], target, frame.index, counted
+    )
+
+
+def _optional(frame: pd.DataFrame, variable: str, columns: Mapping[str, str]) -> str | None:
+    if variable in columns:
+        return col.resolve_variable(frame, variable, columns)
+    return col.find_variable(frame, variable)
+
+
+def count_sizes(N: FloatArray) -> int:
+    """How many different sizes there are, to a ten-thousandth."""
+    return len(np.unique(np.round(np.log(N), 4)))
+
+
+def cost_of_runs(table: RunColumns) -> RunCost:
+    """The cost of a run as these runs have it: compute for a token is a smooth function of N."""
+    ratio = table.C / (table.N * table.D)
+    if np.ptp(ratio) <= _CONSTANT * ratio[0]:
+        return cost_of(float(np.median(ratio)))
+    x, z = np.log(table.N), np.log(table.C / table.D)
+    degree = min(2, len(np.unique(np.round(x, 2))) - 1)
+    along = np.polynomial.Polynomial.fit(x, z, degree)
+    return RunCost(None, lambda N, D: np.exp(along(np.log(N))) * D, per_token=True)
+
+
+def find_budgets(table: RunColumns, budgets: Any, tolerance: float) -> list[Budget]:
+    """Sort runs by compute into budgets, the smallest first.
+
+    Named budgets take the runs within `tolerance` of them. Otherwise the fullest window of that
+    width becomes a budget, then the fullest of what is left, as long as five runs are in it; one
+    of fewer than four sizes is no profile.
+    """
+    C = table.C
+    if not 0 < tolerance < 1:
+        raise ValueError(f"`tolerance` is a share such as 0.05; got {tolerance!r}.")
+    width = np.log1p(tolerance)
+    logs = np.log(C)
+    if budgets is not None:
+        named = np.sort(numbers("budgets", budgets))
+        nearest = np.abs(logs[:, None] - np.log(named)).argmin(axis=1)
+        near = np.abs(logs - np.log(named)[nearest]) <= width
+        return [
+            Budget(float(value), np.flatnonzero(near & (nearest == k)))
+            for k, value in enumerate(named)
+        ]
+    free, found = np.ones(len(C), dtype=bool), []
+    while True:
+        members = _fullest(logs, free, width)
+        if len(members) < _FEWEST:
+            break
+        if count_sizes(table.N[members]) >= _FEWEST_SIZES:
+            found.append(Budget(float(np.exp(np.mean(logs[members]))), members))
+        free[members] = False
+    if not found:
+        raise DataError(
+            f"No {_FEWEST} runs of {_FEWEST_SIZES} sizes have the same compute to "
+            f"{100 * tolerance:g} per cent: C goes from {format_compute(C.min())} to "
+            f"{format_compute(C.max())}. Name the budgets with "
+            "`budgets`, widen `tolerance`, or fit a law with sl.fit."
+        )
+    return sorted(found, key=lambda budget: budget.C)
+
+
+def _fullest(logs: FloatArray, free: Any, width: float) -> IntArray:
+    """The free runs of the window around one of them that holds the most."""
+    inside = (np.abs(logs[:, None] - logs) <= width) & free & free[:, None]
+    counts = inside.sum(axis=1)
+    # of windows that are as full, the one whose runs are nearest to its centre
+    spread = np.where(inside, np.abs(logs[:, None] - logs), 0.0).sum(axis=1)
+    best = np.lexsort((spread, -counts))[0]
+    return np.flatnonzero(inside[best])

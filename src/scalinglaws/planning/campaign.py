@@ -1,0 +1,391 @@
+"""Which runs to train next: those that narrow the answer most for their compute."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.special import ndtri
+
+from scalinglaws.errors import FitError
+from scalinglaws.fitting import columns as col
+from scalinglaws.fitting.objective import FloatArray
+from scalinglaws.numerals import format_compute, format_count, format_plain, plural
+from scalinglaws.options import check_option, is_number
+from scalinglaws.planning.cost import SIX, Cost, cost_of
+from scalinglaws.planning.design import Belief, choose
+from scalinglaws.planning.frontier import Frontier
+from scalinglaws.planning.question import (
+    Coefficients,
+    Question,
+    coefficients_of,
+    log_gradient,
+    question_of,
+)
+from scalinglaws.planning.subject import (
+    DEFAULT_RESAMPLES,
+    LawWithValues,
+    Rng,
+    Sample,
+    number,
+    run_columns,
+    sample_of,
+)
+
+QUESTIONS = ("loss", "N", "law")
+_NOISE = 0.005  # of a run, relative, where nothing is known
+_DECADE = float(np.log(10.0))  # over which the law's own error changes
+_RATIOS = 5.0 * 2.0 ** np.arange(7)  # tokens for each parameter
+_SIZES = 24
+_SMALLEST = 1e-4  # of the allowance, as the cheapest candidate
+
+
+@dataclass(frozen=True, eq=False)
+class NextRuns:
+    """Runs to train, and what they buy; see :func:`scalinglaws.next_runs`.
+
+    Attributes
+    ----------
+    runs : DataFrame
+        One row for each run, the most telling first: ``N``, ``D``, ``C``, and ``sd_after``, the
+        standard deviation of the answer's logarithm once it and those above are trained (for the
+        question "law" ``sigma_after``, the standard deviations by which the laws will differ).
+        Rows that agree in N and D are repeats with another seed.
+    answer : DataFrame
+        Rows "before" and "after": ``estimate``, ``low``, ``high`` and ``sd`` of the answer; for
+        the question "law" ``sigma``.
+    floor : float
+        The part of ``sd`` that no run of these would take away if the law's own error is as large
+        as `model_error`.
+    question : str
+    confidence_level : float
+    note : str
+    """
+
+    runs: pd.DataFrame
+    answer: pd.DataFrame
+    floor: float
+    question: str
+    confidence_level: float
+    note: str
+    candidates: pd.DataFrame = field(repr=False)
+    observed: pd.DataFrame = field(repr=False)
+
+    def __repr__(self) -> str:
+        spent = (
+            f"after {plural(len(self.runs), 'run')} of "
+            f"{format_compute(float(self.runs['C'].sum()))} FLOPs in all"
+        )
+        writers = {"N": format_count, "D": format_count, "C": format_compute}
+        writers[self.runs.columns[-1]] = "{:.4f}".format
+        shown = self.runs.assign(**{name: self.runs[name].map(w) for name, w in writers.items()})
+        lines = [f"{self.sentence} {spent}", self.note, shown.to_string(index=False)]
+        return "\n".join(filter(None, lines))
+
+    @property
+    def sentence(self) -> str:
+        """What the runs buy, in words."""
+        if "sigma" in self.answer:
+            apart = float(self.answer["sigma"].iloc[-1])
+            return f"{self.question}: {apart:.1f} standard deviations apart"
+        before, after = self.answer.loc["before"], self.answer.loc["after"]
+
+        def span(row: Any) -> str:
+            write = format_count if self.question.startswith("N ") else format_plain
+            return f"{write(float(row['low']))} to {write(float(row['high']))}"
+
+        level = f"{100 * self.confidence_level:g} %"
+        return f"{self.question}: {level} interval {span(before)} now, {span(after)}"
+
+
+def next_runs(
+    fit: LawWithValues,
+    *,
+    budget: Any,
+    C: Any = None,
+    question: str = "loss",
+    rival: LawWithValues | None = None,
+    most_runs: int = 10,
+    largest: Any = None,
+    shortest: Any = None,
+    candidates: Any = None,
+    cost: Cost = SIX,
+    noise: float | None = None,
+    model_error: float | None = None,
+    confidence_level: float | None = None,
+    n_resamples: int = DEFAULT_RESAMPLES,
+    rng: Rng = 0,
+) -> NextRuns:
+    """Choose the runs that make an answer surest for a given compute.
+
+    Parameters
+    ----------
+    fit : Fit or published law
+        What is known so far. A law without draws is a guess, for a first ladder: coefficients are
+        then taken to be uncertain by a factor of e, offsets and exponents by a fifth.
+    budget : number
+        What all new runs may cost together.
+    C : number, optional
+        The target: the compute at which the answer is wanted; not for "law".
+    question : {"loss", "N", "law"}
+        The best performance at the target, the N that reaches it, or whether this law holds rather
+        than `rival`.
+    rival : Fit or published law, optional
+        Another law of the same performance, for the question "law".
+    most_runs : int
+        How many runs at most; repeats count.
+    largest : number, optional
+        What a single run may cost; the whole budget by default.
+    shortest : number, optional
+        Tokens that a run must see at least; by default those of the shortest run so far. Shorter
+        runs are cheap and tell much if the law holds for them, but it is there that laws fail
+        first.
+    candidates : DataFrame, optional
+        Columns N and D of runs to choose from; by default sizes at even steps with 5 to 320
+        tokens for each parameter.
+    cost : number, callable or Fit
+        As in :func:`scalinglaws.optimal`.
+    noise : float, optional
+        Relative noise of a run; that of the fit by default.
+    model_error : float, optional
+        How far, relatively, the true performance may lie off the law, smoothly, with changes over
+        a decade of N or D; as large as `noise` by default, 0 to trust the law.
+    confidence_level, n_resamples, rng
+        As in :func:`scalinglaws.optimal`.
+
+    Returns
+    -------
+    NextRuns
+
+    Raises
+    ------
+    FitError
+        If the law has no optimum at the target, or no candidate is affordable.
+    ValueError
+        If an option is missing or wrong.
+
+    Notes
+    -----
+    Near the estimate everything is jointly normal: coefficients with the covariance of the draws,
+    a smooth error of the law (a Gaussian process over ln N and ln D), and the noise of runs. Runs
+    are added one by one where the variance of the answer falls most, by itself and for each
+    FLOP, whichever set ends better; then each is exchanged for others as long as that helps
+    (c-optimal design: Atkinson, Donev and Tobias 2007). With an error of the law, runs near the
+    target count for more, and many runs at one place for less. Two laws are told apart by the
+    distance between their predictions relative to what a refit and noise could make up for.
+
+    Examples
+    --------
+    >>> import scalinglaws as sl
+    >>> runs = sl.datasets.ladder()
+    >>> fit = sl.fit(runs[runs["D"] > 1.5e6], "kaplan")
+    >>> plan = sl.next_runs(fit, budget=1e14, C=1e15)
+    >>> bool(plan.answer.loc["after", "sd"] < plan.answer.loc["before", "sd"])
+    True
+    """
+    check_option("question", question, QUESTIONS)
+    if not isinstance(most_runs, int) or most_runs < 1:
+        raise ValueError(f"`most_runs` must be a whole number, 1 or more; got {most_runs!r}.")
+    if (question == "law") != (rival is not None) or (question == "law") != (C is None):
+        raise ValueError(
+            'The questions "loss" and "N" need the target `C` and no `rival`; "law" needs `rival` '
+            "and no `C`."
+        )
+    allowance = number("budget", budget)
+    sample = sample_of(fit, confidence_level=confidence_level, n_resamples=n_resamples, rng=rng)
+    frontier = Frontier(sample, cost_of(cost), {})
+    run_noise = _relative("noise", noise, _noise_of(fit))
+    law_error = _relative("model_error", model_error, run_noise)
+    known = coefficients_of(sample)
+    observed = run_columns(fit)
+    ceiling = allowance if largest is None else min(number("largest", largest), allowance)
+    table = _candidates(candidates, frontier, observed, ceiling, _shortest(shortest, observed))
+    note = f"the coefficients are a guess ({sample.no_interval})" if sample.no_interval else ""
+    spent = table["C"].to_numpy()
+    shown = _between(frontier, known, table, law_error)
+    if rival is not None:
+        apart = _apart(sample, rival, table)
+        belief = Belief(shown, apart, 0.0, 0.0, run_noise**2)
+        chosen = choose(belief, spent, allowance, most_runs)
+        return _of_laws(belief, chosen, table, sample, rival, observed, note)
+    target = number("C", C)
+    asked = question_of(frontier, known, target, question)
+    belief = _belief(shown, frontier, known, asked, table, run_noise, law_error)
+    chosen = choose(belief, spent, allowance, most_runs)
+    return _of_number(belief, chosen, table, asked, target, sample.level, observed, note)
+
+
+def _relative(name: str, value: float | None, default: float) -> float:
+    if value is None:
+        return default
+    if not is_number(value) or not 0 <= value < 1 or (name == "noise" and value == 0):
+        raise ValueError(f"`{name}` is a share such as 0.005; got {value!r}.")
+    return float(value)
+
+
+def _noise_of(fit: LawWithValues) -> float:
+    """Relative noise of a run as a fit knows it."""
+    noise = getattr(fit, "noise", None)
+    if noise is None or not np.isfinite(noise) or noise <= 0:
+        return _NOISE
+    level = float(np.mean(fit.runs.y)) if getattr(fit, "scale", "log") == "level" else 1.0  # type: ignore[attr-defined]
+    return float(noise) / level
+
+
+def _unit(observed: dict[str, FloatArray]) -> float:
+    """By how many thousands D is in another unit than N, such as billions beside millions."""
+    if set(observed) != {"N", "D"}:
+        return 1.0
+    usual = float(np.median(np.log10(observed["D"] / observed["N"]))) - np.log10(20.0)
+    return float(10.0 ** (3 * np.round(usual / 3)))
+
+
+def _shortest(given: Any, observed: dict[str, FloatArray]) -> float:
+    if given is not None:
+        return number("shortest", given)
+    return float(observed["D"].min()) if "D" in observed else 0.0
+
+
+def _candidates(
+    given: Any,
+    frontier: Frontier,
+    observed: dict[str, FloatArray],
+    ceiling: float,
+    shortest: float,
+) -> pd.DataFrame:
+    if given is not None:
+        frame = col.as_frame(given)
+        N, D = (col.to_floats(frame[col.resolve_variable(frame, v, {})], v) for v in ("N", "D"))
+    else:
+        N, D = _grid(frontier, observed, ceiling)
+    spent = frontier.cost(N, D)
+    kept = np.isfinite(spent) & (spent <= ceiling * (1 + 1e-9))
+    kept &= shortest * (1 - 1e-9) <= D
+    if not kept.any():
+        raise FitError(
+            f"No candidate costs at most {format_compute(ceiling)} and sees at least "
+            f"{format_count(shortest)} tokens; the cheapest costs "
+            f"{format_compute(float(np.nanmin(spent)))}."
+        )
+    return pd.DataFrame({"N": N[kept], "D": D[kept], "C": spent[kept]})
+
+
+def _grid(
+    frontier: Frontier, observed: dict[str, FloatArray], ceiling: float
+) -> tuple[FloatArray, FloatArray]:
+    """Sizes from those of the smallest run to the largest that is affordable, at several ratios."""
+    ratios = _RATIOS * _unit(observed)
+    cheapest = ceiling * _SMALLEST
+    low = float(np.sqrt(cheapest / (SIX * 4 * ratios[0])))
+    high = float(np.sqrt(ceiling / (SIX * ratios[0])))
+    if "N" in observed:
+        low = min(float(observed["N"].min()), high / 10)
+    N, ratio = (g.ravel() for g in np.meshgrid(np.geomspace(low, high, _SIZES), ratios))
+    D = N * ratio
+    # at each ratio also the dearest run that there may be
+    edge = np.sqrt(ceiling / (SIX * ratios))
+    paid = frontier.cost.tokens(edge, np.full(edge.shape, ceiling))
+    kept = np.isfinite(paid)
+    return np.concatenate([N, edge[kept]]), np.concatenate([D, paid[kept]])
+
+
+def _between(
+    frontier: Frontier, known: Coefficients, table: pd.DataFrame, law_error: float
+) -> FloatArray:
+    """Covariance of the candidates' log performances."""
+    N, D = table["N"].to_numpy(), table["D"].to_numpy()
+    gradient = log_gradient(frontier, known, N, D)
+    places = np.log(np.stack([N, D], axis=1))
+    return np.asarray(
+        gradient @ known.covariance @ gradient.T + law_error**2 * _alike(places, places)
+    )
+
+
+def _belief(
+    shown: FloatArray,
+    frontier: Frontier,
+    known: Coefficients,
+    asked: Question,
+    table: pd.DataFrame,
+    noise: float,
+    law_error: float,
+) -> Belief:
+    """What the candidates would tell about a number."""
+    N, D = table["N"].to_numpy(), table["D"].to_numpy()
+    spread = log_gradient(frontier, known, N, D) @ known.covariance
+    places = np.log(np.stack([N, D], axis=1))
+    error = law_error**2
+    floor = error * float(asked.weights @ _alike(asked.points, asked.points) @ asked.weights)
+    return Belief(
+        shown,
+        spread @ asked.gradient + error * _alike(places, asked.points) @ asked.weights,
+        float(asked.gradient @ known.covariance @ asked.gradient) + floor,
+        floor, noise**2,
+    )  # fmt: skip
+
+
+def _apart(sample: Sample, rival: LawWithValues, table: pd.DataFrame) -> FloatArray:
+    """How far two laws lie apart at each candidate, in logarithms."""
+    other = sample_of(rival, confidence_level=None, n_resamples=0, rng=None)
+    columns = [table[v].to_numpy()[None, :] for v in ("N", "D", "C")]
+    own = sample.estimate.value(*columns)[0]
+    return np.asarray(np.log(other.value(*columns)[0]) - np.log(own))
+
+
+def _alike(left: FloatArray, right: FloatArray) -> FloatArray:
+    """Correlation of the law's error between two sets of places in (ln N, ln D)."""
+    apart = ((left[:, None, :] - right[None, :, :]) ** 2).sum(axis=-1)
+    return np.asarray(np.exp(-0.5 * apart / _DECADE**2))
+
+
+def _of_number(
+    belief: Belief,
+    chosen: list[int],
+    table: pd.DataFrame,
+    asked: Question,
+    target: float,
+    level: float,
+    observed: dict[str, FloatArray],
+    note: str,
+) -> NextRuns:
+    after = [max(belief.after(chosen[: k + 1]), 0.0) for k in range(len(chosen))]
+    runs = table.iloc[chosen].reset_index(drop=True).assign(sd_after=np.sqrt(after))
+    z = float(ndtri(0.5 + 0.5 * level))
+    spread = np.sqrt([belief.variance, after[-1]])
+    answer = pd.DataFrame(
+        {
+            "estimate": asked.estimate,
+            "low": asked.estimate * np.exp(-z * spread),
+            "high": asked.estimate * np.exp(z * spread),
+            "sd": spread,
+        },
+        index=pd.Index(["before", "after"], name="answer"),
+    )
+    gained = table.assign(gain=belief.gains([]) / belief.variance)
+    return NextRuns(
+        runs, answer, float(np.sqrt(belief.floor)), f"{asked.name} at {format_compute(target)}",
+        level, note, gained, pd.DataFrame(observed),
+    )  # fmt: skip
+
+
+def _of_laws(
+    belief: Belief,
+    chosen: list[int],
+    table: pd.DataFrame,
+    sample: Sample,
+    rival: LawWithValues,
+    observed: dict[str, FloatArray],
+    note: str,
+) -> NextRuns:
+    apart = np.sqrt([-belief.after(chosen[: k + 1]) for k in range(len(chosen))])
+    runs = table.iloc[chosen].reset_index(drop=True).assign(sigma_after=apart)
+    answer = pd.DataFrame(
+        {"sigma": [0.0, apart[-1]]}, index=pd.Index(["before", "after"], name="answer")
+    )
+    alone = belief.gains([])
+    return NextRuns(
+        runs, answer, 0.0, f"{sample.law.label} or {rival.law.label}", sample.level, note,
+        table.assign(gain=alone / max(float(alone.max()), 1e-300)), pd.DataFrame(observed),
+    )  # fmt: skip

@@ -1,0 +1,261 @@
+"""Compute-optimal training: how to divide a budget between parameters and tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from scalinglaws.errors import ExtrapolationWarning, FitError, warn
+from scalinglaws.fitting.objective import FloatArray
+from scalinglaws.numerals import format_count, format_plain
+from scalinglaws.planning.cost import SIX, Cost, cost_of
+from scalinglaws.planning.frontier import Frontier, Limits, Optimum
+from scalinglaws.planning.subject import (
+    DEFAULT_RESAMPLES,
+    LawWithValues,
+    Rng,
+    number,
+    numbers,
+    run_columns,
+    sample_of,
+)
+
+_FAR = 100.0
+
+
+def optimal(
+    fit: LawWithValues,
+    *,
+    C: Any = None,
+    N: Any = None,
+    D: Any = None,
+    loss: Any = None,
+    cost: Cost = SIX,
+    limits: Mapping[str, tuple[Any, Any]] | None = None,
+    confidence_level: float | None = None,
+    n_resamples: int = DEFAULT_RESAMPLES,
+    rng: Rng = 0,
+    **variables: Any,
+) -> pd.DataFrame:
+    """How large a model to train on how many tokens, so that no other choice does better.
+
+    Exactly one of `C`, `N`, `D` and `loss` is given, as one number or several.
+
+    Parameters
+    ----------
+    fit : Fit or published law
+        Any law with the variables N and D.
+    C : number or array, optional
+        Budgets: the best division of each. Numbers may be text, such as "1e24".
+    N, D : number or array, optional
+        Sizes, or amounts of data: the budget at which each is the best choice.
+    loss : number or array, optional
+        Losses, or whatever else the law is of: the least compute that reaches each.
+    cost : number, callable or Fit
+        What a run costs. A number k means k*N*D; 6 counts forward and backward passes. A function
+        gets arrays N and D. A fit is of the cost itself, such as
+        ``sl.fit(runs, "C ~ k * N**p * D**r", y="C")``.
+    limits : mapping of "N" or "D" to (low, high), optional
+        What is possible, such as ``{"N": (0, "70B")}``; for `C` and `loss`.
+    confidence_level : float, optional
+        Level of the intervals; that of the fit by default.
+    n_resamples : int
+        Joint draws of the coefficients behind the intervals.
+    rng : Generator, int or None
+        Seed of the draws.
+    **variables
+        Values of the law's other variables, if it has any.
+
+    Returns
+    -------
+    DataFrame
+        One row for each number given: ``C``, ``N``, ``D``, ``ratio`` (D/N) and the performance,
+        each with ``_low`` and ``_high`` unless it was given; ``times_beyond``, the budget relative
+        to the largest fitted run; ``note``, what to mind: a limit that decides, a frontier that
+        does not exist, the reason for a missing interval.
+
+    Raises
+    ------
+    FitError
+        If there is no optimum: the law does not get better with both N and D, or it is best at
+        the smallest or largest model whatever the budget.
+    ValueError
+        If none or several of the four are given, or one is not positive.
+
+    Warns
+    -----
+    ExtrapolationWarning
+        If a budget is more than 100 times that of the largest run.
+
+    Notes
+    -----
+    For laws of the Chinchilla kind, ``E + s*(A*N**-alpha + B*D**-beta)**q``, on C = k*N*D,
+    N = G (C/k)^a with a = beta/(alpha + beta) and G = (alpha A/(beta B))^(1/(alpha + beta))
+    (Hoffmann et al. 2022, arXiv:2203.15556, eq. 4). For other laws and costs, the performance is
+    minimised along the budget: a scan over ln N, then the root of the exact slope. Intervals are
+    quantiles over joint draws of the coefficients, each with its own optimum; they are of a law
+    that is taken to be true.
+
+    Examples
+    --------
+    >>> import scalinglaws as sl
+    >>> runs = sl.datasets.ladder()
+    >>> fit = sl.fit(runs[runs["D"] > 1.5e6], "kaplan")
+    >>> plan = sl.optimal(fit, C=["1e13", "1e14"])
+    >>> bool((plan["N_low"] < plan["N"]).all() and (plan["N"] < plan["N_high"]).all())
+    True
+    """
+    query, given = _query({"C": C, "N": N, "D": D, "loss": loss})
+    sample = sample_of(
+        fit, confidence_level=confidence_level, n_resamples=n_resamples, rng=rng,
+        variables=variables,
+    )  # fmt: skip
+    bounds = limits_of(limits)
+    if bounds and query in ("N", "D"):
+        raise ValueError(f"`limits` are for budgets and losses; here {query} is given.")
+    frontier = Frontier(sample, cost_of(cost), bounds)
+    found = {
+        "C": frontier.at_budget,
+        "N": lambda values: frontier.beside("N", values),
+        "D": lambda values: frontier.beside("D", values),
+        "loss": frontier.at_performance,
+    }[query](given[None, :])
+    _refuse_without_optimum(fit, found, frontier, query)
+    frame = _as_frame(found, frontier, query)
+    beyond = times_beyond(fit, frontier, found.C[0])
+    frame["times_beyond"] = beyond
+    frame["note"] = _notes(found, frontier, beyond)
+    return frame
+
+
+def _query(given: Mapping[str, Any]) -> tuple[str, FloatArray]:
+    present = [name for name, value in given.items() if value is not None]
+    if len(present) != 1:
+        raise ValueError(
+            f"Give exactly one of `C`, `N`, `D` and `loss`; got {' and '.join(present) or 'none'}."
+        )
+    return present[0], numbers(present[0], given[present[0]])
+
+
+def limits_of(limits: Mapping[str, tuple[Any, Any]] | None) -> Limits:
+    """Limits as numbers.
+
+    Raises
+    ------
+    ValueError
+        If they are not (low, high) of N or D with low < high.
+    """
+    found = {}
+    for name, pair in (limits or {}).items():
+        if name not in ("N", "D"):
+            raise ValueError(f"`limits` are of 'N' and 'D'; got {name!r}.")
+        if not isinstance(pair, tuple | list) or len(pair) != 2:
+            raise ValueError(f"`limits` of {name} must be (low, high); got {pair!r}.")
+        low = 1e-12 if pair[0] in (0, None) else number(f"limits[{name!r}]", pair[0])
+        high = 1e30 if pair[1] in (np.inf, None) else number(f"limits[{name!r}]", pair[1])
+        if not low < high:
+            raise ValueError(f"`limits` of {name} must have low < high; got {pair!r}.")
+        found[name] = (low, high)
+    return found
+
+
+def _refuse_without_optimum(
+    fit: LawWithValues, found: Optimum, frontier: Frontier, query: str
+) -> None:
+    """An optimum at the end of the search is none; one at a limit is what was asked for."""
+    end = found.end[0]
+    runaway = np.isnan(end) if frontier.limits else np.isnan(end) | (end != 0)
+    if query == "loss":
+        runaway &= ~np.isinf(found.C[0])
+    if not runaway.all():
+        return
+    label = frontier.sample.law.label
+    if frontier.limits and query == "C":
+        raise FitError(f"No run within `limits` costs what was given as `C`, by the law {label!r}.")
+    raise FitError(
+        f"The law {label!r} has no compute-optimal division here: along a budget it is best at "
+        "the smallest or at the largest model, whatever the budget. A power law without a sum, "
+        f"for instance, has no optimum.{_doubt(fit)}"
+    )
+
+
+def _doubt(fit: LawWithValues) -> str:
+    """The verdict of a fit that is not good: the reason may be there."""
+    status = getattr(fit, "status", None)
+    return "" if status is None or status.good else f" The fit itself: {status.value}"
+
+
+def _as_frame(found: Optimum, frontier: Frontier, query: str) -> pd.DataFrame:
+    sample = frontier.sample
+    nowhere = np.isnan(found.end) | ((found.end != 0) & (not frontier.limits))
+    columns: dict[str, FloatArray] = {}
+    with np.errstate(invalid="ignore"):
+        quantities = {
+            "C": found.C, "N": found.N, "D": found.D, "ratio": found.D / found.N,
+            sample.target: found.performance,
+        }  # fmt: skip
+    given = sample.target if query == "loss" else query
+    for name, values in quantities.items():
+        if name == given:
+            columns[name] = values[0]
+            continue
+        kept = np.where(nowhere & ~np.isinf(values), np.nan, values)
+        columns |= sample.columns(name, kept)
+    return pd.DataFrame(columns)
+
+
+def times_beyond(fit: LawWithValues, frontier: Frontier, C: FloatArray) -> FloatArray:
+    """Budgets relative to the costliest fitted run; missing for a law without runs."""
+    runs = run_columns(fit)
+    if set(runs) != {"N", "D"}:
+        return np.full(C.shape, np.nan)
+    beyond = np.asarray(C / frontier.cost(runs["N"], runs["D"]).max())
+    finite = beyond[np.isfinite(beyond)]
+    if len(finite) and finite.max() > _FAR:
+        warn(
+            f"Planning at {format_plain(float(finite.max()), 3)} times the compute of the largest "
+            "fitted run: the intervals take the law to be true there, which these runs cannot "
+            "show.",
+            ExtrapolationWarning,
+        )
+    return beyond
+
+
+def _notes(found: Optimum, frontier: Frontier, beyond: FloatArray) -> list[str]:
+    return ["; ".join(_note(found, frontier, j, beyond[j])) for j in range(found.C.shape[1])]
+
+
+def _note(found: Optimum, frontier: Frontier, j: int, beyond: float) -> list[str]:
+    sample, notes = frontier.sample, []
+    end = found.end[0, j]
+    if np.isinf(found.C[0, j]):
+        notes.append(
+            "out of reach within the limits"
+            if frontier.limits
+            else "out of reach of this law at any compute"
+        )
+    elif np.isnan(end):
+        notes.append("no such run within the limits" if frontier.limits else "no optimum here")
+    elif end != 0:
+        notes.append(_limit_note(found, frontier, j) if frontier.limits else "no optimum here")
+    if 1 < beyond < np.inf:
+        notes.append(f"{format_plain(float(beyond), 3)} times the compute of the largest run")
+    notes += sample.caveats
+    if (
+        not sample.no_interval
+        and (lost := int((~np.isfinite(found.N[1:, j])).sum()))
+        and np.isfinite(found.N[0, j])
+    ):
+        notes.append(f"{lost} of {sample.n_rows - 1} draws have no optimum")
+    return notes
+
+
+def _limit_note(found: Optimum, frontier: Frontier, j: int) -> str:
+    for name, value in (("N", found.N[0, j]), ("D", found.D[0, j])):
+        for bound in frontier.limits.get(name, ()):
+            if abs(np.log(value / bound)) < 1e-6:
+                return f"at the limit of {name}, {format_count(bound)}"
+    return "at a limit"

@@ -1,0 +1,257 @@
+"""The compute-optimal frontier of a law: where it runs, and along its isolines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from scalinglaws.fitting.objective import FloatArray
+from scalinglaws.planning.cost import RunCost
+from scalinglaws.planning.search import Function, minimum, root
+from scalinglaws.planning.subject import Sample
+from scalinglaws.planning.surface import Surface, surface_of
+
+Limits = Mapping[str, tuple[float, float]]
+
+# Ranges in which N and D are looked for, in logarithms, where no limits are given: those of any
+# model in any unit.
+_SIZES = (float(np.log(1e-12)), float(np.log(1e21)))
+_TOKENS = (float(np.log(1e-12)), float(np.log(1e30)))
+# How far from the estimate's optimum those of its draws are looked for at first, in e-folds.
+_NEAR, _NEAR_STEPS = 5.0, 29
+_BUDGETS = (float(np.log(1e-9)), float(np.log(1e40)))
+
+
+@dataclass(frozen=True)
+class Optimum:
+    """Best divisions of budgets, each array of shape (1 + draws, points).
+
+    `end` is 0 inside, -1 or +1 at a lower or upper limit of N, missing where nothing is allowed.
+    """
+
+    C: FloatArray
+    N: FloatArray
+    D: FloatArray
+    performance: FloatArray
+    end: FloatArray
+
+
+@dataclass(frozen=True)
+class Frontier:
+    """The frontier of a sampled law under a cost and limits.
+
+    Closed forms are used where law and cost have them, otherwise a bracketed search along the
+    budget.
+    """
+
+    sample: Sample
+    cost: RunCost
+    limits: Limits
+
+    @cached_property
+    def surface(self) -> Surface | None:
+        """The law's canonical form, if law and cost have closed forms."""
+        if self.cost.factor is None:
+            return None
+        extra = {name: np.array([[value]]) for name, value in self.sample.extra.items()}
+        return surface_of(self.sample.law, {**self.sample.params, **extra})
+
+    def value(self, N: FloatArray, D: FloatArray) -> FloatArray:
+        """Performance of the law, C being the cost."""
+        needs_cost = "C" in self.sample.law.variables
+        return self.sample.value(N, D, self.cost(N, D) if needs_cost else np.ones(1))
+
+    def elasticities(self, N: FloatArray, D: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Derivatives of the performance in ln N and ln D, C moving along."""
+        by_n, by_d, by_c = self.sample.slopes(N, D, self.cost(N, D))
+        if "C" not in self.sample.law.variables:
+            return by_n, by_d
+        cost_n, cost_d = self.cost.elasticities(N, D)
+        return by_n + by_c * cost_n, by_d + by_c * cost_d
+
+    # --- at a budget ---------------------------------------------------------------------------
+
+    def at_budget(self, C: FloatArray) -> Optimum:
+        """The best division of each budget, shape (1 or rows, points)."""
+        C = np.broadcast_to(C, (self.sample.n_rows, C.shape[-1]))
+        with np.errstate(all="ignore"):
+            N, end = self._closed(C) if self.surface is not None else self._searched(C)
+            D = self.cost.tokens(N, C)
+            return Optimum(C, N, D, self.value(N, D), end)
+
+    def _closed(self, C: FloatArray) -> tuple[FloatArray, FloatArray]:
+        assert self.surface is not None
+        assert self.cost.factor is not None
+        area = C / self.cost.factor
+        best = self.surface.parameters(area)
+        low, high = self._range(area)
+        # the law has one valley along a budget, so that the nearest allowed N is the best one
+        N = np.where(low > high, np.nan, np.clip(best, low, high))
+        end = np.where(best < low, -1.0, np.where(best > high, 1.0, 0.0))
+        return N, np.where(np.isnan(N), np.nan, end)
+
+    def _range(self, area: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Sizes that the limits of N and D allow where N*D is `area`."""
+        n_low, n_high = self.limits.get("N", (0.0, np.inf))
+        d_low, d_high = self.limits.get("D", (0.0, np.inf))
+        low = np.maximum(n_low, area / d_high)
+        high = np.minimum(n_high, area / d_low if d_low > 0 else np.inf)
+        return low, np.broadcast_to(high, low.shape)
+
+    def _searched(self, C: FloatArray) -> tuple[FloatArray, FloatArray]:
+        low, high = self._log_range(C)
+
+        def value(x: FloatArray) -> FloatArray:
+            N = np.exp(x)
+            D = self.cost.tokens(N, _beside(C, x))
+            return np.where(np.isnan(D), np.inf, self.sample.sign * self.value(N, D))
+
+        def slope(x: FloatArray) -> FloatArray:
+            N = np.exp(x)
+            D = self.cost.tokens(N, _beside(C, x))
+            by_n, by_d = self.elasticities(N, D)
+            cost_n, cost_d = self.cost.elasticities(N, D)
+            return np.asarray(self.sample.sign * (by_n - by_d * cost_n / cost_d))
+
+        best, end = self._draws_near_estimate(value, slope, C, low, high)
+        empty = low > high
+        return np.where(empty, np.nan, np.exp(best)), np.where(empty, np.nan, end)
+
+    def _draws_near_estimate(
+        self, value: Function, slope: Function, C: FloatArray, low: FloatArray, high: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Look everywhere for the estimate, and for the draws near it, unless that fails."""
+        if self.sample.n_rows > 1:
+            alone = Frontier(self.sample.estimate, self.cost, self.limits)
+            centre = np.log(alone._searched(C[:1])[0])
+            near = np.maximum(low, centre - _NEAR), np.minimum(high, centre + _NEAR)
+            if (near[0] < near[1]).all():
+                best, end = minimum(value, slope, *near, _NEAR_STEPS)
+                cut = ((end < 0) & (near[0] > low)) | ((end > 0) & (near[1] < high))
+                if not (cut | np.isnan(end)).any():
+                    return best, end
+        return minimum(value, slope, low, high)
+
+    def _log_range(self, C: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Logarithms of the sizes to look at: those that limits and a budget allow."""
+        n_low, n_high = self.limits.get("N", (np.exp(_SIZES[0]), np.exp(_SIZES[1])))
+        d_low, d_high = self.limits.get("D", (np.exp(_TOKENS[0]), np.exp(_TOKENS[1])))
+        low, high = np.full(C.shape, np.log(n_low)), np.full(C.shape, np.log(n_high))
+
+        def paid(D: float) -> FloatArray:
+            """The size at which the budget buys just so many tokens."""
+            return root(lambda x: np.log(self.cost(np.exp(x), np.array(D))) - np.log(C), low, high)
+
+        # more tokens than allowed at small sizes, fewer at large ones
+        at_most, at_least = paid(d_high), paid(d_low)
+        beyond = self.cost(np.exp(high), np.array(d_high)) < C
+        within = self.cost(np.exp(low), np.array(d_low)) > C
+        start = np.where(np.isnan(at_most), low, at_most)
+        stop = np.where(np.isnan(at_least), high, at_least)
+        nothing = beyond | within
+        return np.where(nothing, 1.0, start), np.where(nothing, 0.0, stop)
+
+    # --- beside a given size, or a given amount of data -------------------------------------------
+
+    def beside(self, variable: str, given: FloatArray) -> Optimum:
+        """The budget at which a given N, or a given D, is the best choice."""
+        rows = (self.sample.n_rows, given.shape[-1])
+        given = np.broadcast_to(given, rows)
+        with np.errstate(all="ignore"):
+            if self.surface is not None:
+                pair = (
+                    (given, self.surface.tokens_beside(given))
+                    if variable == "N"
+                    else (self.surface.parameters_beside(given), given)
+                )
+            else:
+                pair = self._beside(variable, given)
+            N, D = pair
+            return Optimum(
+                self.cost(N, D), N, D, self.value(N, D), np.where(np.isnan(N * D), np.nan, 0.0)
+            )
+
+    def _beside(self, variable: str, given: FloatArray) -> tuple[FloatArray, FloatArray]:
+        low, high = _TOKENS if variable == "N" else _SIZES
+
+        def pair(x: FloatArray) -> tuple[FloatArray, FloatArray]:
+            return (given, np.exp(x)) if variable == "N" else (np.exp(x), given)
+
+        def balance(x: FloatArray) -> FloatArray:
+            """Gain of an e-fold of cost spent on N, less that of one spent on D."""
+            by_n, by_d = self.elasticities(*pair(x))
+            cost_n, cost_d = self.cost.elasticities(*pair(x))
+            return np.asarray(by_n * cost_d - by_d * cost_n)
+
+        found = root(balance, np.full(given.shape, low), np.full(given.shape, high))
+        N, D = pair(found)
+        missing = np.isnan(found)
+        return np.where(missing, np.nan, N), np.where(missing, np.nan, D)
+
+    # --- at a performance ------------------------------------------------------------------------
+
+    def at_performance(self, wanted: FloatArray) -> Optimum:
+        """The least compute that reaches each performance; infinite where none does."""
+        wanted = np.broadcast_to(wanted, (self.sample.n_rows, wanted.shape[-1]))
+        with np.errstate(all="ignore"):
+            if self.surface is not None and not self.limits:
+                assert self.cost.factor is not None
+                C = self.cost.factor * self.surface.area(wanted)
+                N = self.surface.parameters(C / self.cost.factor)
+                D = self.cost.tokens(N, C)
+                end = np.where(np.isnan(C), np.nan, 0.0)
+                return Optimum(C, N, np.where(np.isinf(C), np.inf, D), wanted, end)
+            return self._at_performance(wanted)
+
+    def _at_performance(self, wanted: FloatArray) -> Optimum:
+        low, high = (np.full(wanted.shape, x) for x in self._budgets())
+
+        def excess(x: FloatArray) -> FloatArray:
+            found = self.at_budget(np.exp(x)).performance
+            return np.asarray(self.sample.sign * (found - wanted))
+
+        log_c = root(excess, low, high)
+        never = np.isnan(log_c) & (excess(high) > 0)
+        C = np.exp(log_c)
+        found = self.at_budget(np.where(np.isnan(C), 1.0, C))
+        return Optimum(
+            np.where(never, np.inf, C), np.where(never, np.inf, found.N),
+            np.where(never, np.inf, found.D), wanted, np.where(np.isnan(C), np.nan, found.end),
+        )  # fmt: skip
+
+    def _budgets(self) -> tuple[float, float]:
+        """Logarithms of the budgets that the limits allow, or of all that anyone may ask for."""
+        if not self.limits:
+            return _BUDGETS
+        corners = []
+        for side, shrink in ((0, 1e-9), (1, -1e-9)):
+            N = self.limits.get("N", tuple(np.exp(_SIZES)))[side]
+            D = self.limits.get("D", tuple(np.exp(_TOKENS)))[side]
+            corners.append(float(np.log(self.cost(np.array(N), np.array(D)))) + shrink)
+        return corners[0], corners[1]
+
+    # --- isolines ------------------------------------------------------------------------------
+
+    def tokens_for(self, performance: FloatArray, N: FloatArray) -> FloatArray:
+        """The D that reaches a performance with N parameters; infinite where none does."""
+        with np.errstate(all="ignore"):
+            if self.surface is not None:
+                surface = self.surface.aligned(max(performance.ndim, N.ndim))
+                return surface.tokens(performance, N)
+            shape = np.broadcast_shapes(performance.shape, N.shape)
+            N, performance = np.broadcast_to(N, shape), np.broadcast_to(performance, shape)
+            low, high = (np.full(shape, x) for x in _TOKENS)
+
+            def excess(x: FloatArray) -> FloatArray:
+                return np.asarray(self.sample.sign * (self.value(N, np.exp(x)) - performance))
+
+            found = np.exp(root(excess, low, high))
+            return np.asarray(np.where(np.isnan(found) & (excess(high) > 0), np.inf, found))
+
+
+def _beside(C: FloatArray, x: FloatArray) -> FloatArray:
+    """Budgets with a trailing axis where x has one."""
+    return C[..., None] if x.ndim > C.ndim else C

@@ -1,0 +1,80 @@
+"""How far a given choice of N and D is from the best one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from scalinglaws.planning.compute_optimal import times_beyond
+from scalinglaws.planning.cost import SIX, Cost, cost_of
+from scalinglaws.planning.frontier import Frontier
+from scalinglaws.planning.subject import (
+    DEFAULT_RESAMPLES,
+    LawWithValues,
+    Rng,
+    numbers,
+    sample_of,
+)
+
+
+def regret(
+    fit: LawWithValues,
+    *,
+    N: Any,
+    D: Any,
+    cost: Cost = SIX,
+    confidence_level: float | None = None,
+    n_resamples: int = DEFAULT_RESAMPLES,
+    rng: Rng = 0,
+    **variables: Any,
+) -> pd.DataFrame:
+    """Judge runs by the best that their compute could have bought.
+
+    Parameters
+    ----------
+    fit : Fit or published law
+    N, D : number or array
+        The runs, paired as arrays broadcast.
+    cost, confidence_level, n_resamples, rng, **variables
+        As in :func:`scalinglaws.optimal`.
+
+    Returns
+    -------
+    DataFrame
+        One row for each run: ``N``, ``D``, ``C``, the performance by the law, ``regret`` (how much
+        worse than the best for the same compute, relatively), ``wasted`` (the share of the compute
+        that the best choice would not have needed), each with ``_low`` and ``_high``;
+        ``times_beyond`` and ``note``.
+
+    Examples
+    --------
+    >>> import scalinglaws as sl
+    >>> runs = sl.datasets.ladder()
+    >>> fit = sl.fit(runs[runs["D"] > 1.5e6], "kaplan")
+    >>> best = sl.optimal(fit, C=1e13).iloc[0]
+    >>> judged = sl.planning.regret(fit, N=[best["N"], 2 * best["N"]], D=[best["D"], best["D"] / 2])
+    >>> print(judged["regret"].abs().round(4).tolist())
+    [0.0, 0.0536]
+    """
+    size, data = np.broadcast_arrays(numbers("N", N), numbers("D", D))
+    sample = sample_of(
+        fit, confidence_level=confidence_level, n_resamples=n_resamples, rng=rng,
+        variables=variables,
+    )  # fmt: skip
+    frontier = Frontier(sample, cost_of(cost), {})
+    spent = frontier.cost(size, data)
+    with np.errstate(all="ignore"):
+        reached = frontier.value(size[None, :], data[None, :])
+        best = frontier.at_budget(spent[None, :])
+        needed = frontier.at_performance(reached).C
+        worse = sample.sign * (reached / best.performance - 1.0)
+    frame = pd.DataFrame({"N": size, "D": data, "C": spent})
+    for name, values in {
+        sample.target: reached, "regret": worse, "wasted": 1.0 - needed / spent,
+    }.items():  # fmt: skip
+        frame = frame.assign(**sample.columns(name, values))
+    frame["times_beyond"] = times_beyond(fit, frontier, spent)
+    frame["note"] = "; ".join(sample.caveats)
+    return frame

@@ -1,0 +1,301 @@
+"""The size that costs least over a model's life: training it, and serving it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from scalinglaws.errors import FitError
+from scalinglaws.fitting.objective import FloatArray
+from scalinglaws.numerals import format_count
+from scalinglaws.options import is_number
+from scalinglaws.planning.compute_optimal import limits_of, times_beyond
+from scalinglaws.planning.cost import SIX, Cost, RunCost, cost_of
+from scalinglaws.planning.frontier import Frontier, Limits
+from scalinglaws.planning.search import minimum
+from scalinglaws.planning.subject import (
+    DEFAULT_RESAMPLES,
+    LawWithValues,
+    Rng,
+    number,
+    numbers,
+    sample_of,
+)
+
+TWO = 2.0  # FLOPs for each parameter and served token: the forward pass
+_ROOM = (12.0, 6.0)  # e-folds below and above the compute-optimal size
+
+
+def serving(
+    fit: LawWithValues,
+    *,
+    served: Any,
+    loss: Any = None,
+    budget: Any = None,
+    cost: Cost = SIX,
+    serving_cost: Cost = TWO,
+    price: float = 1.0,
+    limits: Mapping[str, tuple[Any, Any]] | None = None,
+    confidence_level: float | None = None,
+    n_resamples: int = DEFAULT_RESAMPLES,
+    rng: Rng = 0,
+    **variables: Any,
+) -> pd.DataFrame:
+    """The model that is cheapest to train and then serve.
+
+    Parameters
+    ----------
+    fit : Fit or published law
+    served : number or array
+        Tokens that the model will process in its life, read and written.
+    loss : number, optional
+        The performance that is wanted: the least total cost is found.
+    budget : number, optional
+        What training and serving may cost together: the best performance is found.
+    cost : number, callable or Fit
+        Cost of training, as in :func:`scalinglaws.optimal`.
+    serving_cost : number, callable or Fit
+        Cost of processing `served` tokens with N parameters; a number k means k*N*served.
+    price : float
+        What a unit of serving cost costs relative to one of training: the ratio of utilisations,
+        prices and precisions. With 40 % utilisation in training and 10 % in serving it is 4.
+    limits : mapping of "N" or "D" to (low, high), optional
+        What memory, latency or data allow.
+    confidence_level, n_resamples, rng, **variables
+        As in :func:`scalinglaws.optimal`.
+
+    Returns
+    -------
+    DataFrame
+        One row for each `served`: ``served``, ``N``, ``D``, ``ratio``, the performance,
+        ``training`` and ``serving`` (costs in training's unit), ``total``, and ``saving``: the
+        share of the cost that the compute-optimal model as good as this one would need on top.
+        Each with ``_low`` and ``_high``; ``times_beyond`` (of training) and ``note``.
+
+    Raises
+    ------
+    FitError
+        If no model reaches the performance, or fits the budget.
+    ValueError
+        If not exactly one of `loss` and `budget` is given.
+
+    Notes
+    -----
+    With costs 6ND and 2N*served the optimum has ``alpha*A*N**-alpha / (beta*B*D**-beta) = 1 +
+    served/(3*D)`` (Sardana et al. 2024, arXiv:2401.00448). Fits at usual ratios of D to N promise
+    too much far above them, as the same paper shows: mind ``ratio``.
+
+    Examples
+    --------
+    >>> import scalinglaws as sl
+    >>> runs = sl.datasets.ladder()
+    >>> fit = sl.fit(runs[runs["D"] > 1.5e6], "kaplan")
+    >>> best = sl.optimal(fit, C=1e13)
+    >>> plan = sl.serving(fit, served=["1M", "1B"], loss=best["loss"].iloc[0])
+    >>> bool(plan["N"].iloc[1] < plan["N"].iloc[0] < best["N"].iloc[0])
+    True
+    """
+    if (loss is None) == (budget is None):
+        raise ValueError("Give exactly one of `loss` and `budget`.")
+    if not is_number(price) or not 0 < price < np.inf:
+        raise ValueError(f"`price` is a positive ratio; got {price!r}.")
+    tokens = numbers("served", served)
+    sample = sample_of(
+        fit, confidence_level=confidence_level, n_resamples=n_resamples, rng=rng,
+        variables=variables,
+    )  # fmt: skip
+    frontier = Frontier(sample, cost_of(cost), {})
+    life = _Life(frontier, cost_of(serving_cost), float(price), limits_of(limits), tokens)
+    with np.errstate(all="ignore"):
+        if budget is None:
+            wanted = np.full((sample.n_rows, len(tokens)), number("loss", loss))
+            N, D, end = life.cheapest(wanted)
+        else:
+            N, D, end = life.best(number("budget", budget))
+        _require(N, life.limits)
+        frame = _as_frame(life, N, D)
+    frame["times_beyond"] = times_beyond(fit, frontier, frame["training"].to_numpy())
+    frame["note"] = _notes(life, N[0], D[0], end[0])
+    return frame
+
+
+def served_for(
+    fit: LawWithValues,
+    *,
+    N: Any,
+    D: Any,
+    confidence_level: float | None = None,
+    n_resamples: int = DEFAULT_RESAMPLES,
+    rng: Rng = 0,
+    **variables: Any,
+) -> pd.DataFrame:
+    """How many served tokens would make this model and its training data the cheapest choice.
+
+    Parameters
+    ----------
+    fit : Fit or published law
+    N, D : number
+        A model as it was trained.
+    confidence_level, n_resamples, rng, **variables
+        As in :func:`scalinglaws.optimal`.
+
+    Returns
+    -------
+    DataFrame
+        One row: ``N``, ``D``, ``served`` with interval; 0 for a model that is larger than
+        compute-optimal, since no serving explains it.
+
+    Notes
+    -----
+    With costs 6ND and 2N*served, ``served = 3 D (r - 1)`` with r the ratio of the law's
+    elasticities in N and D. The answer is only as good as the law far from its optimum.
+
+    Examples
+    --------
+    >>> import scalinglaws as sl
+    >>> runs = sl.datasets.ladder()
+    >>> fit = sl.fit(runs[runs["D"] > 1.5e6], "kaplan")
+    >>> best = sl.optimal(fit, C=1e13).iloc[0]
+    >>> found = served_for(fit, N=best["N"] / 2, D=2 * best["D"])
+    >>> bool(found["served"].iloc[0] > 0)
+    True
+    """
+    sample = sample_of(
+        fit, confidence_level=confidence_level, n_resamples=n_resamples, rng=rng,
+        variables=variables,
+    )  # fmt: skip
+    frontier = Frontier(sample, cost_of(SIX), {})
+    size, data = np.array([[number("N", N)]]), np.array([[number("D", D)]])
+    by_n, by_d = frontier.elasticities(size, data)
+    tokens = np.maximum(SIX / TWO * data * (by_n / by_d - 1.0), 0.0)
+    frame = pd.DataFrame({"N": size[0], "D": data[0]})
+    return frame.assign(**sample.columns("served", tokens), note="; ".join(sample.caveats))
+
+
+class _Life:
+    """Training and serving cost of one law, for several numbers of served tokens."""
+
+    def __init__(
+        self, frontier: Frontier, serve: RunCost, price: float, limits: Limits, tokens: FloatArray
+    ) -> None:
+        self.frontier, self.serve, self.price = frontier, serve, price
+        self.limits, self.tokens = limits, tokens
+
+    def serving(self, N: FloatArray) -> FloatArray:
+        """Cost of serving, in training's unit."""
+        tokens = self.tokens if N.ndim == 2 else self.tokens[:, None]
+        return self.price * self.serve(N, tokens)
+
+    def _serving_slope(self, N: FloatArray) -> FloatArray:
+        tokens = self.tokens if N.ndim == 2 else self.tokens[:, None]
+        return self.serving(N) * self.serve.elasticities(N, tokens)[0]
+
+    def cheapest(self, wanted: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """The least total cost at a performance."""
+        frontier = self.frontier
+        centre = np.log(frontier.at_performance(wanted).N)
+        d_low, d_high = self.limits.get("D", (0.0, np.inf))
+
+        def tokens(x: FloatArray) -> FloatArray:
+            goal = wanted[..., None] if x.ndim > 2 else wanted
+            found = frontier.tokens_for(goal, np.exp(x))
+            return np.where((found <= d_high) & (found >= d_low), found, np.inf)
+
+        def total(x: FloatArray) -> FloatArray:
+            N = np.exp(x)
+            return np.asarray(frontier.cost(N, tokens(x)) + self.serving(N))
+
+        def slope(x: FloatArray) -> FloatArray:
+            N, D = np.exp(x), tokens(x)
+            by_n, by_d = frontier.elasticities(N, D)
+            cost_n, cost_d = frontier.cost.elasticities(N, D)
+            training = frontier.cost(N, D) * (cost_n - cost_d * by_n / by_d)
+            return np.where(np.isfinite(D), training + self._serving_slope(N), np.nan)
+
+        best, end = minimum(total, slope, *self._range(centre))
+        best = np.where(np.isfinite(centre), best, np.nan)
+        return np.exp(best), tokens(best), end
+
+    def best(self, budget: float) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """The best performance for a total cost."""
+        frontier, sign = self.frontier, self.frontier.sample.sign
+        start = frontier.at_budget(np.array([[budget]])).N
+        d_low, d_high = self.limits.get("D", (0.0, np.inf))
+
+        def tokens(x: FloatArray) -> FloatArray:
+            N = np.exp(x)
+            rest = budget - self.serving(N)
+            paid = frontier.cost.tokens(N, np.where(rest > 0, rest, np.nan))
+            return np.where(paid >= max(d_low, 1.0), np.minimum(paid, d_high), np.nan)
+
+        def value(x: FloatArray) -> FloatArray:
+            found = sign * frontier.value(np.exp(x), tokens(x))
+            return np.where(np.isnan(found), np.inf, found)
+
+        def slope(x: FloatArray) -> FloatArray:
+            N, D = np.exp(x), tokens(x)
+            by_n, by_d = frontier.elasticities(N, D)
+            cost_n, cost_d = frontier.cost.elasticities(N, D)
+            paid = frontier.cost(N, D)
+            # along the budget, tokens make room for serving as well as for the larger model
+            along = -(cost_n + self._serving_slope(N) / paid) / cost_d
+            return np.asarray(sign * (by_n + by_d * np.where(d_high > D, along, 0.0)))
+
+        centre = np.broadcast_to(np.log(start), (frontier.sample.n_rows, len(self.tokens)))
+        best, end = minimum(value, slope, *self._range(centre))
+        return np.exp(best), tokens(best), end
+
+    def _range(self, centre: FloatArray) -> tuple[FloatArray, FloatArray]:
+        low, high = self.limits.get("N", (0.0, np.inf))
+        known = np.where(np.isfinite(centre), centre, 0.0)
+        with np.errstate(divide="ignore"):
+            return (
+                np.clip(known - _ROOM[0], np.log(low), np.log(high)),
+                np.clip(known + _ROOM[1], np.log(low), np.log(high)),
+            )
+
+
+def _require(N: FloatArray, limits: Limits) -> None:
+    if np.isnan(N[0]).all():
+        raise FitError(
+            "No model does it: the performance lies beyond the law's reach"
+            f"{' within `limits`' if limits else ''}, or serving alone exceeds the budget."
+        )
+
+
+def _as_frame(life: _Life, N: FloatArray, D: FloatArray) -> pd.DataFrame:
+    frontier = life.frontier
+    sample = frontier.sample
+    performance = frontier.value(N, D)
+    training, serving_ = frontier.cost(N, D), life.serving(N)
+    plain = frontier.at_performance(performance)
+    other = plain.C + life.serving(plain.N)
+    frame = pd.DataFrame({"served": life.tokens})
+    for name, values in {
+        "N": N, "D": D, "ratio": D / N, sample.target: performance, "training": training,
+        "serving": serving_, "total": training + serving_,
+        "saving": 1.0 - (training + serving_) / other,
+    }.items():  # fmt: skip
+        frame = frame.assign(**sample.columns(name, np.broadcast_to(values, N.shape)))
+    return frame
+
+
+def _notes(life: _Life, N: FloatArray, D: FloatArray, end: FloatArray) -> list[str]:
+    notes = []
+    for j in range(len(N)):
+        own = []
+        if np.isnan(N[j]):
+            own.append("out of reach")
+        for name, value in (("N", N[j]), ("D", D[j])):
+            own += [
+                f"at the limit of {name}, {format_count(bound)}"
+                for bound in life.limits.get(name, ())
+                if abs(np.log(value / bound)) < 1e-6
+            ]
+        if not own and end[j] != 0:
+            own.append("at the edge of what the law allows")
+        notes.append("; ".join([*own, *life.frontier.sample.caveats]))
+    return notes

@@ -1,0 +1,78 @@
+"""From FLOPs to accelerator hours, money and energy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from scalinglaws.options import check_option, is_number
+
+# Dense BF16 FLOP/s from the makers' data sheets, without sparsity.
+PEAKS = {"A100": 312e12, "H100": 989e12, "H200": 989e12}
+
+
+def bill(
+    flops: npt.ArrayLike,
+    *,
+    device: str | float,
+    utilisation: float,
+    price: float | None = None,
+    power: float | None = None,
+    overhead: float = 1.1,
+) -> pd.DataFrame:
+    """Accelerator hours, money and energy for so many FLOPs.
+
+    Parameters
+    ----------
+    flops : float or array
+        FLOPs of each run.
+    device : str or float
+        "A100", "H100" or "H200", or the peak FLOP/s of another one.
+    utilisation : float
+        Share of the peak that is reached (MFU), such as 0.4.
+    price : float, optional
+        Money for one accelerator hour.
+    power : float, optional
+        Watts drawn by one accelerator with its share of the machine.
+    overhead : float
+        Power usage effectiveness of the building; it multiplies the energy.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``flops``, ``hours``, and ``money`` and ``kwh`` where they were asked for.
+
+    Raises
+    ------
+    ValueError
+        If a number is not positive or the utilisation exceeds one.
+
+    Examples
+    --------
+    >>> bill(5.76e23, device="H100", utilisation=0.4, price=2.0).round(-3)["hours"].item()
+    404000.0
+    """
+    if isinstance(device, str):
+        check_option("device", device, tuple(PEAKS))
+        peak = PEAKS[device]
+    else:
+        peak = device
+    given: dict[str, Any] = {"device": peak, "utilisation": utilisation, "overhead": overhead}
+    given |= {name: v for name, v in (("price", price), ("power", power)) if v is not None}
+    for name, value in given.items():
+        if not is_number(value) or not value > 0:
+            raise ValueError(f"`{name}` must be a positive number; got {value!r}.")
+    if utilisation > 1:
+        raise ValueError(f"`utilisation` is a share of the peak, at most 1; got {utilisation!r}.")
+    amount = np.atleast_1d(np.asarray(flops, dtype=np.float64))
+    if not (np.isfinite(amount) & (amount >= 0)).all():
+        raise ValueError(f"`flops` must be finite and not negative; got {flops!r}.")
+    frame = pd.DataFrame({"flops": amount, "hours": amount / (peak * utilisation * 3600)})
+    if price is not None:
+        frame["money"] = frame["hours"] * price
+    if power is not None:
+        frame["kwh"] = frame["hours"] * power * overhead / 1000
+    return frame

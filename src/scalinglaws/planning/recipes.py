@@ -1,0 +1,342 @@
+"""Two recipes compared: how much less compute the second needs, and whether that grows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from scalinglaws.core.law import Law
+from scalinglaws.errors import DataError, FitError
+from scalinglaws.fitting import columns as col
+from scalinglaws.fitting.fit import fit as fit_law
+from scalinglaws.fitting.objective import FloatArray
+from scalinglaws.fitting.result import Fit
+from scalinglaws.fitting.status import Status
+from scalinglaws.numerals import format_compute, format_plain, listed
+from scalinglaws.options import check_option
+from scalinglaws.planning.compute_optimal import times_beyond
+from scalinglaws.planning.cost import SIX, Cost, cost_of
+from scalinglaws.planning.frontier import Frontier
+from scalinglaws.planning.pooling import DUMMY, fit_with_levels, pooling_tests
+from scalinglaws.planning.subject import (
+    DEFAULT_RESAMPLES,
+    LawWithValues,
+    Rng,
+    numbers,
+    sample_of,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Gain:
+    """How much less compute a recipe needs than another; see :func:`scalinglaws.gain`.
+
+    Attributes
+    ----------
+    table : DataFrame
+        One row for each compute ``C`` of the first recipe: its best performance, the compute
+        ``C_recipe`` with which the second reaches the same, and ``gain``, C over that; each with
+        ``_low`` and ``_high``; ``times_beyond`` the runs of either, and ``note``.
+    growth : Series
+        ``exponent`` of the gain in compute between the first and last row, ``low``, ``high``.
+    tests : DataFrame or None
+        The pooled laws against the separate ones, where the runs were compared.
+    fits : mapping of str to Fit
+        What was fitted, where the runs were compared: "baseline" and "recipe", or "pooled".
+    confidence_level : float
+    """
+
+    table: pd.DataFrame
+    growth: pd.Series
+    tests: pd.DataFrame | None
+    confidence_level: float
+    fits: Mapping[str, Fit] = field(default_factory=dict, repr=False)
+
+    @property
+    def sentence(self) -> str:
+        """The answer in words."""
+        first, last = self.table.iloc[0], self.table.iloc[-1]
+
+        def at(row: pd.Series) -> str:
+            span = f"{format_plain(row['gain_low'], 3)} to {format_plain(row['gain_high'], 3)}"
+            return (
+                f"{format_plain(row['gain'], 3)} times less at {format_compute(row['C'])} ({span})"
+            )
+
+        if len(self.table) == 1:
+            return f"{at(first)}."
+        return f"{at(first)}, {at(last)}; the gain is {self.direction}."
+
+    @property
+    def direction(self) -> str:
+        """Whether the gain grows with compute, as far as the interval decides."""
+        if self.growth["low"] > 0:
+            return "growing with compute"
+        if self.growth["high"] < 0:
+            return "vanishing with compute" if (self.table["gain"] > 1).all() else "falling"
+        return "not known to grow or to vanish"
+
+    def __repr__(self) -> str:
+        lines = [f"Compute that the second recipe needs: {self.sentence}"]
+        if self.tests is not None:
+            lines += ["", self.tests.to_string()]
+        return "\n".join(lines)
+
+
+def gain(
+    baseline: LawWithValues,
+    recipe: LawWithValues,
+    *,
+    C: Any,
+    cost: Cost = SIX,
+    recipe_cost: Cost | None = None,
+    confidence_level: float | None = None,
+    n_resamples: int = DEFAULT_RESAMPLES,
+    rng: Rng = 0,
+) -> Gain:
+    """How much less compute a recipe needs to perform as another does.
+
+    Parameters
+    ----------
+    baseline, recipe : Fit or published law
+        Fitted to separate runs; both of the same performance.
+    C : number or array
+        Compute of the baseline, in increasing order.
+    cost, recipe_cost : number, callable or Fit
+        What a run costs, as in :func:`scalinglaws.optimal`; the same for both by default.
+    confidence_level, n_resamples, rng
+        Level of the intervals, the number of joint draws, and their seed. The two fits are drawn
+        independently of each other.
+
+    Returns
+    -------
+    Gain
+
+    Raises
+    ------
+    FitError
+        If either law has no compute-optimal division.
+
+    Notes
+    -----
+    Both recipes are trained compute-optimally: the gain is ``C1*(L)/C2*(L)`` at the loss that the
+    baseline reaches (an equivalent-compute multiplier). It depends on scale unless both frontiers
+    fall with the same exponent towards the same floor.
+
+    Examples
+    --------
+    >>> import scalinglaws as sl
+    >>> runs = sl.datasets.ladder()
+    >>> fit = sl.fit(runs[runs["D"] > 1.5e6], "kaplan")
+    >>> print(sl.gain(fit, fit, C=[1e12, 1e13]).table["gain"].round(6).tolist())
+    [1.0, 1.0]
+    """
+    generator = np.random.default_rng(rng)
+    budgets = np.sort(numbers("C", C))
+    frontiers = []
+    for law, own in ((baseline, cost), (recipe, cost if recipe_cost is None else recipe_cost)):
+        sample = sample_of(
+            law, confidence_level=confidence_level, n_resamples=n_resamples, rng=generator
+        )
+        frontiers.append(Frontier(sample, cost_of(own), {}))
+    first, second = frontiers
+    return _gain(first, second, (baseline, recipe), budgets)
+
+
+def _gain(
+    first: Frontier,
+    second: Frontier,
+    subjects: tuple[LawWithValues, LawWithValues],
+    budgets: FloatArray,
+) -> Gain:
+    rows = max(first.sample.n_rows, second.sample.n_rows)
+    best = first.at_budget(budgets[None, :])
+    if not (best.end[0] == 0).all():
+        raise FitError(
+            f"The baseline's law {first.sample.law.label!r} has no compute-optimal division."
+        )
+    performance = np.broadcast_to(best.performance, (rows, len(budgets)))
+    if second.sample.n_rows < rows:  # without draws of its own, the recipe is taken as it is
+        second = _repeated(second, rows)
+    other = second.at_performance(performance)
+    with np.errstate(all="ignore"):
+        ratio = budgets / other.C
+    drawn = first.sample if first.sample.n_rows == rows else second.sample
+    frame = pd.DataFrame({"C": budgets})
+    for name, values in {
+        first.sample.target: performance, "C_recipe": other.C, "gain": ratio,
+    }.items():  # fmt: skip
+        frame = frame.assign(**drawn.columns(name, values))
+    beyond = [
+        times_beyond(subjects[0], first, budgets),
+        times_beyond(subjects[1], second, other.C[0]),
+    ]
+    frame["times_beyond"] = np.fmax(*beyond)
+    frame["note"] = _notes(first, second, ratio[0])
+    return Gain(frame, _growth(ratio, budgets, drawn.level), None, drawn.level)
+
+
+def compare_recipes(
+    runs: Any,
+    by: str,
+    law: str | Law = "chinchilla",
+    *,
+    baseline: Any = None,
+    shared: Literal["nothing", "exponents"] = "nothing",
+    C: Any = None,
+    y: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    cost: Cost = SIX,
+    confidence_level: float = 0.95,
+    n_resamples: int = DEFAULT_RESAMPLES,
+    rng: Rng = 0,
+) -> Gain:
+    """Compare two recipes whose runs are in one table.
+
+    Parameters
+    ----------
+    runs : DataFrame
+    by : str
+        The column that tells the recipes apart; it has two values.
+    law : str or Law
+        As in :func:`scalinglaws.fit`.
+    baseline : optional
+        The value of `by` that is the first recipe; by default the first one in the table.
+    shared : {"nothing", "exponents"}
+        Whether the gain is that of separate laws, or of one law with the same exponents and
+        coefficients of its own for each recipe: less sure of itself where exponents differ, far
+        surer where they do not.
+    C : number or array, optional
+        Compute of the baseline; by default nine budgets over that of the runs.
+    y, columns
+        As in :func:`scalinglaws.fit`.
+    cost, confidence_level, n_resamples, rng
+        As in :func:`scalinglaws.gain`.
+
+    Returns
+    -------
+    Gain
+        With ``tests``: one law for both recipes ("one law"), shared exponents with coefficients of
+        its own for each ("levels differ"), and separate laws; the number of parameters, residual
+        sum of squares, AICc, and ``p_value`` of an F test against the next richer one.
+
+    Raises
+    ------
+    DataError
+        If `by` does not have two values, or one of them too few runs.
+
+    Notes
+    -----
+    The tests are on least squares of log residuals; they take
+    noise to be equal in all runs. A small ``p_value`` in the row "levels differ" says that the
+    exponents differ too; one in the row "one law", that the recipes differ at all.
+
+    Examples
+    --------
+    >>> import pandas as pd, scalinglaws as sl
+    >>> runs = sl.datasets.ladder()
+    >>> runs = runs[runs["D"] > 1.5e6]
+    >>> worse = runs.assign(loss=1.02 * runs["loss"] * (1 + 1e-4 * (runs["seed"] % 2)))
+    >>> both = pd.concat([worse.assign(recipe="old"), runs.assign(recipe="new")])
+    >>> found = sl.compare_recipes(both, "recipe", "kaplan", C=[1e12, 1e13])
+    >>> bool((found.table["gain"] > 1).all())
+    True
+    """
+    check_option("shared", shared, ("nothing", "exponents"))
+    frame = col.as_frame(runs)
+    col.require(frame, by, "`by`")
+    values = list(pd.unique(frame[by].dropna()))
+    if len(values) != 2:
+        raise DataError(
+            f"Two recipes are compared, and {by!r} has {len(values)} values: "
+            f"{listed([str(v) for v in values])}."
+        )
+    first = values[0] if baseline is None else baseline
+    if first not in values:
+        raise DataError(
+            f"`baseline` {first!r} is no value of {by!r}: {listed(list(map(str, values)))}."
+        )
+    second = next(value for value in values if value != first)
+    options: dict[str, Any] = {"y": y, "columns": columns, "confidence_level": confidence_level}
+    own = {value: frame[frame[by] == value] for value in (first, second)}
+    both = frame[frame[by].isin(values)]
+    is_second = both[by] == second
+    tests = pooling_tests(both, is_second, law, options)
+    asked: dict[str, Any] = {
+        "cost": cost,
+        "confidence_level": confidence_level,
+        "n_resamples": n_resamples,
+    }
+    if shared == "exponents":
+        pooled = fit_with_levels(both, is_second, law, options)
+        budgets = _budgets(pooled, cost) if C is None else np.sort(numbers("C", C))
+        found = _gain(*_pair(pooled, rng=rng, **asked), (pooled, pooled), budgets)
+        return replace(found, tests=tests, fits={"pooled": pooled})
+    fits = {
+        name: fit_law(own[value], law, **options)
+        for name, value in (("baseline", first), ("recipe", second))
+    }
+    budgets = _budgets(fits["baseline"], cost) if C is None else C
+    found = gain(fits["baseline"], fits["recipe"], C=budgets, rng=rng, **asked)
+    return replace(found, tests=tests, fits=fits)
+
+
+def _pair(
+    pooled: Fit, *, cost: Cost, confidence_level: float, n_resamples: int, rng: Rng
+) -> tuple[Frontier, Frontier]:
+    """Both recipes of a pooled law, with the same draws."""
+    sample = sample_of(
+        pooled, confidence_level=confidence_level, n_resamples=n_resamples, rng=rng,
+        variables={DUMMY: 1.0},
+    )  # fmt: skip
+    if pooled.status is Status.WEAKLY_IDENTIFIED:  # as where recipes differ in little
+        sample = replace(sample, doubt="")
+    first = Frontier(sample, cost_of(cost), {})
+    return first, Frontier(replace(sample, extra={DUMMY: 2.0}), first.cost, {})
+
+
+def _budgets(fitted: Fit, cost: Cost) -> FloatArray:
+    values = fitted.runs.values
+    spent = cost_of(cost)(values["N"], values["D"])
+    return np.geomspace(spent.min(), spent.max(), 9)
+
+
+def _repeated(frontier: Frontier, rows: int) -> Frontier:
+    """The same law for every draw of the other one."""
+    sample = frontier.sample
+    params = {name: np.repeat(values[:1], rows, axis=0) for name, values in sample.params.items()}
+    return replace(frontier, sample=replace(sample, params=params))
+
+
+def _notes(first: Frontier, second: Frontier, ratio: FloatArray) -> list[str]:
+    missing = [
+        f"no interval of the {which}"
+        for which, frontier in (("baseline", first), ("recipe", second))
+        if frontier.sample.no_interval
+    ]
+    missing += [
+        f"{which}: {frontier.sample.doubt}"
+        for which, frontier in (("baseline", first), ("recipe", second))
+        if frontier.sample.doubt
+    ]
+    return ["; ".join((["the recipe never gets there"] if r == 0 else []) + missing) for r in ratio]
+
+
+def _growth(ratio: FloatArray, budgets: FloatArray, level: float) -> pd.Series:
+    """Exponent of the gain between the ends, and its interval over the draws."""
+    if len(budgets) < 2:
+        return pd.Series({"exponent": np.nan, "low": np.nan, "high": np.nan}, name="growth")
+    with np.errstate(all="ignore"):
+        exponent = np.log(ratio[:, -1] / ratio[:, 0]) / np.log(budgets[-1] / budgets[0])
+    low = high = np.nan
+    if len(exponent) > 1:
+        drawn, tail = exponent[1:], 0.5 * (1 - level)
+        low = float(np.quantile(np.where(np.isnan(drawn), -np.inf, drawn), tail, method="lower"))
+        high = float(
+            np.quantile(np.where(np.isnan(drawn), np.inf, drawn), 1 - tail, method="higher")
+        )
+    return pd.Series({"exponent": exponent[0], "low": low, "high": high}, name="growth")

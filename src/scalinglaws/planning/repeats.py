@@ -1,0 +1,182 @@
+"""Little data: how many epochs, how many parameters, and what more data would be worth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from scalinglaws.fitting.objective import FloatArray
+from scalinglaws.planning.compute_optimal import times_beyond
+from scalinglaws.planning.cost import SIX, Cost, cost_of
+from scalinglaws.planning.frontier import Frontier
+from scalinglaws.planning.search import Function, minimum
+from scalinglaws.planning.subject import (
+    LawWithValues,
+    Rng,
+    numbers,
+    sample_of,
+)
+
+# Repetitions after which a repeated token, and an excess parameter, has lost 1 - 1/e of its worth:
+# Muennighoff et al. 2023, arXiv:2305.16264, from its released analysis.
+REPEATS, EXCESS = 15.387756, 5.309743
+_ROOM = 9.0  # e-folds around the size for unlimited data
+_STEP = 1e-4
+
+
+def effective(amount: npt.ArrayLike, unique: npt.ArrayLike, decay: float = REPEATS) -> FloatArray:
+    """What repeated tokens are worth in fresh ones; likewise for parameters in excess.
+
+    Parameters
+    ----------
+    amount : array
+        Tokens seen.
+    unique : array
+        Different tokens among them, at most.
+    decay : float
+        Repetitions after which the next one is worth 1/e of a fresh one.
+
+    Returns
+    -------
+    ndarray
+        ``U + U*decay*(1 - exp(-R/decay))`` with ``R = amount/U - 1``, where `amount` exceeds U.
+
+    Examples
+    --------
+    >>> print(effective([1.0, 4.0, 40.0], 1.0).round(3))
+    [ 1.     3.726 15.167]
+    """
+    seen = np.asarray(amount, dtype=np.float64)
+    own = np.minimum(np.asarray(unique, dtype=np.float64), seen)
+    return np.asarray(own * (1.0 - decay * np.expm1(-(seen / own - 1.0) / decay)))
+
+
+@dataclass(frozen=True)
+class _Repeated:
+    """A law of fresh data where data must be repeated and models may be too large for them."""
+
+    frontier: Frontier
+    repeats: float
+    excess: float
+
+    def value(self, N: FloatArray, D: FloatArray, unique: FloatArray) -> FloatArray:
+        """Performance of N parameters on D tokens of which `unique` are different."""
+        fresh = np.minimum(unique, D)
+        enough = self._enough(fresh)
+        return self.frontier.value(
+            effective(N, enough, self.excess), effective(D, fresh, self.repeats)
+        )
+
+    def _enough(self, fresh: FloatArray) -> FloatArray:
+        """Parameters that are compute-optimal for so many fresh tokens."""
+        if fresh.ndim < 3:
+            return self.frontier.beside("D", fresh).N
+        flat = fresh.reshape(len(fresh), -1)
+        return self.frontier.beside("D", flat).N.reshape(-1, *fresh.shape[1:])
+
+
+def limited_data(
+    fit: LawWithValues,
+    *,
+    C: Any,
+    unique: Any,
+    repeats: float = REPEATS,
+    excess: float = EXCESS,
+    cost: Cost = SIX,
+    confidence_level: float | None = None,
+    n_resamples: int = 200,
+    rng: Rng = 0,
+    **variables: Any,
+) -> pd.DataFrame:
+    """How to spend a budget when there are only so many different tokens.
+
+    Parameters
+    ----------
+    fit : Fit or published law
+        A law of training on fresh data, with the variables N and D.
+    C : number or array
+        Budgets.
+    unique : number or array
+        Different tokens there are; paired with `C` as arrays broadcast.
+    repeats, excess : float
+        How fast repeated tokens and excess parameters lose their worth; those of Muennighoff et
+        al. by default, which have no interval here.
+    cost, confidence_level, n_resamples, rng, **variables
+        As in :func:`scalinglaws.optimal`.
+
+    Returns
+    -------
+    DataFrame
+        One row for each pair: ``C``, ``unique``, ``N``, ``D`` (tokens seen), ``epochs``, the
+        performance, ``worth`` (the compute with which unlimited data would do as well, over C),
+        each with ``_low`` and ``_high``; ``times_beyond`` and ``note``.
+
+    Notes
+    -----
+    ``L(N', D')`` with D' = U + U R*(1 - exp(-r/R*)), r the repetitions of the U different tokens,
+    and N' likewise above the N that is compute-optimal for U (Muennighoff et al. 2023,
+    arXiv:2305.16264, eq. 5 and 6). Up to about four epochs repeated data are nearly as good as
+    fresh; the form saturates and cannot show a loss that rises.
+
+    Examples
+    --------
+    >>> import scalinglaws as sl
+    >>> runs = sl.datasets.ladder()
+    >>> fit = sl.fit(runs[runs["D"] > 1.5e6], "kaplan")
+    >>> plan = limited_data(fit, C=1e13, unique=["1M", "1B"])
+    >>> bool(plan["epochs"].iloc[0] > 1 and plan["epochs"].iloc[1] == 1)
+    True
+    """
+    budgets, tokens = np.broadcast_arrays(numbers("C", C), numbers("unique", unique))
+    sample = sample_of(
+        fit, confidence_level=confidence_level, n_resamples=n_resamples, rng=rng,
+        variables=variables,
+    )  # fmt: skip
+    frontier = Frontier(sample, cost_of(cost), {})
+    law = _Repeated(frontier, repeats, excess)
+    with np.errstate(all="ignore"):
+        N = _best(law, budgets, tokens)
+        D = frontier.cost.tokens(N, np.broadcast_to(budgets, N.shape))
+        performance = law.value(N, D, np.broadcast_to(tokens, N.shape))
+        worth = np.minimum(frontier.at_performance(performance).C / budgets, 1.0)
+    frame = pd.DataFrame({"C": budgets, "unique": tokens})
+    epochs = np.maximum(D / tokens, 1.0)
+    for name, values in {
+        "N": N, "D": D, "epochs": epochs, sample.target: performance, "worth": worth,
+    }.items():  # fmt: skip
+        frame = frame.assign(**sample.columns(name, values))
+    frame["times_beyond"] = times_beyond(fit, frontier, budgets)
+    frame["note"] = "; ".join(sample.caveats)
+    return frame
+
+
+def _best(law: _Repeated, budgets: FloatArray, tokens: FloatArray) -> FloatArray:
+    frontier = law.frontier
+    free = frontier.at_budget(budgets[None, :])
+
+    def value(x: FloatArray) -> FloatArray:
+        N = np.exp(x)
+        C, U = (v if x.ndim == 2 else v[:, None] for v in (budgets, tokens))
+        D = frontier.cost.tokens(N, np.broadcast_to(C, x.shape))
+        found = frontier.sample.sign * law.value(N, D, np.broadcast_to(U, x.shape))
+        return np.where(np.isnan(found), np.inf, found)
+
+    centre = np.log(free.N)
+    best, _ = minimum(value, _quotient(value), centre - _ROOM, centre + _ROOM)
+    # with enough fresh data the plan is the plain one, to the last digit
+    return np.where(tokens >= free.D, free.N, np.exp(best))
+
+
+def _quotient(value: Function) -> Function:
+    """Slope by a difference quotient of fourth order; the law has a kink at one epoch."""
+
+    def slope(x: FloatArray) -> FloatArray:
+        near = value(x + _STEP) - value(x - _STEP)
+        far = value(x + 2 * _STEP) - value(x - 2 * _STEP)
+        return np.asarray((8 * near - far) / (12 * _STEP))
+
+    return slope

@@ -1,0 +1,285 @@
+"""The shape of a decoder-only transformer, and how many parameters it has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pandas as pd
+
+from scalinglaws.planning import conventions, hugging_face
+
+NormName = Literal["rms", "layer"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transformer:
+    """The shape of a decoder-only transformer, for counting parameters and FLOPs.
+
+    Parameters
+    ----------
+    width : int
+        Width of the residual stream, d.
+    layers : int
+    heads : int
+        Attention heads.
+    vocabulary : int
+        Rows of the token embedding.
+    context : int
+        Sequence length in training; the FLOPs of attention grow with it.
+    kv_heads : int, optional
+        Heads of keys and values; fewer than `heads` is grouped-query attention.
+    head_width : int, optional
+        Width of one head; ``width / heads`` by default.
+    ffn_width : int, optional
+        Inner width of the feed-forward layers; ``4 * width`` by default.
+    gated : bool
+        Three matrices in a feed-forward layer (SwiGLU, GeGLU) rather than two.
+    tied : bool
+        The output head shares the token embedding.
+    positions : int
+        Rows of a learned position embedding; 0 for rotary or none.
+    norm : {"rms", "layer"}
+        One vector in each norm, or two (with a bias).
+    norms_per_layer : int
+        Norms over the residual stream in each layer; one more follows the last layer.
+    qk_norm : bool
+        A norm over each head of queries and keys.
+    qkv_bias, output_bias, ffn_bias : bool
+        Biases of the queries, keys and values, of the attention's output, of the feed-forward.
+    experts, active_experts : int
+        Experts in each feed-forward layer, and how many of them see a token; 1 is a dense model.
+    expert_width, shared_width : int, optional
+        Inner width of one expert (`ffn_width` by default), and of one that sees every token.
+    window, full_attention_layers : int, optional
+        Width of sliding-window attention, and how many layers attend to everything all the same.
+
+    Examples
+    --------
+    >>> gpt2 = Transformer(
+    ...     width=768, layers=12, heads=12, vocabulary=50257, context=1024, positions=1024,
+    ...     gated=False, tied=True, norm="layer",
+    ...     qkv_bias=True, output_bias=True, ffn_bias=True,
+    ... )  # fmt: skip
+    >>> gpt2.N, gpt2.N_no_emb
+    (124439808, 85056000)
+    """
+
+    width: int
+    layers: int
+    heads: int
+    vocabulary: int
+    context: int
+    kv_heads: int | None = None
+    head_width: int | None = None
+    ffn_width: int | None = None
+    gated: bool = True
+    tied: bool = False
+    positions: int = 0
+    norm: NormName = "rms"
+    norms_per_layer: int = 2
+    qk_norm: bool = False
+    qkv_bias: bool = False
+    output_bias: bool = False
+    ffn_bias: bool = False
+    experts: int = 1
+    active_experts: int = 1
+    expert_width: int | None = None
+    shared_width: int = 0
+    window: int | None = None
+    full_attention_layers: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("width", "layers", "heads", "vocabulary", "context", "experts"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise ValueError(f"`{name}` must be a positive whole number; got {value!r}.")
+        if self.head_width is None and self.width % self.heads:
+            raise ValueError(
+                f"`width` {self.width} is not a multiple of `heads` {self.heads}: "
+                "say how wide a head is with `head_width`."
+            )
+        if self.heads % (self.kv_heads or self.heads):
+            raise ValueError(
+                f"`heads` {self.heads} is not a multiple of `kv_heads` {self.kv_heads}."
+            )
+        if not 1 <= self.active_experts <= self.experts:
+            raise ValueError(
+                f"`active_experts` must be between 1 and `experts` ({self.experts}); "
+                f"got {self.active_experts}."
+            )
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], *, context: int | None = None) -> Transformer:
+        """The shape behind a Hugging Face configuration.
+
+        Parameters
+        ----------
+        config : mapping
+            The contents of ``config.json``, or ``model.config.to_dict()``.
+        context : int, optional
+            Sequence length in training; the longest that the configuration allows by default.
+
+        Raises
+        ------
+        DataError
+            If the kind of model is not known here, or a key is missing.
+
+        Examples
+        --------
+        >>> llama = Transformer.from_config({
+        ...     "model_type": "llama", "hidden_size": 4096, "num_hidden_layers": 32,
+        ...     "num_attention_heads": 32, "num_key_value_heads": 8, "vocab_size": 128256,
+        ...     "intermediate_size": 14336, "max_position_embeddings": 8192,
+        ... })  # fmt: skip
+        >>> llama.N
+        8030261248
+        """
+        return cls(**hugging_face.shape_of(config, context))
+
+    # --- parts ---------------------------------------------------------------------------------
+
+    @property
+    def attention_width(self) -> int:
+        """Width of all heads together."""
+        return self.heads * (self.head_width or self.width // self.heads)
+
+    @property
+    def kv_width(self) -> int:
+        """Width of all heads of keys, or of values."""
+        return (self.kv_heads or self.heads) * (self.head_width or self.width // self.heads)
+
+    @property
+    def inner_width(self) -> int:
+        """Inner width of one expert, or of the one feed-forward layer."""
+        return self.expert_width or self.ffn_width or 4 * self.width
+
+    @property
+    def attention_weights(self) -> int:
+        """Weights of one layer's attention matrices."""
+        return self.width * (2 * self.attention_width + 2 * self.kv_width)
+
+    def ffn_weights(self, experts: int) -> int:
+        """Weights of the matrices of one feed-forward layer with so many experts."""
+        inner = experts * self.inner_width + self.shared_width
+        return (3 if self.gated else 2) * self.width * inner
+
+    @property
+    def router_weights(self) -> int:
+        """Weights that choose the experts in one layer."""
+        return self.width * self.experts if self.experts > 1 else 0
+
+    @property
+    def block_weights(self) -> int:
+        """Weights of all matrices that a token is multiplied by, embedding and head apart."""
+        layer = self.attention_weights + self.router_weights + self.ffn_weights(self.active_experts)
+        return self.layers * layer
+
+    def _biases(self, experts: int) -> tuple[int, int]:
+        attention = self.qkv_bias * (self.attention_width + 2 * self.kv_width)
+        attention += self.output_bias * self.width
+        inner = experts * self.inner_width + self.shared_width
+        ffn = (2 if self.gated else 1) * inner + (experts + bool(self.shared_width)) * self.width
+        return attention, self.ffn_bias * ffn
+
+    def _norms(self) -> int:
+        vectors = 2 if self.norm == "layer" else 1
+        over_heads = 2 * (self.attention_width // self.heads) * self.qk_norm * self.layers
+        return vectors * ((self.norms_per_layer * self.layers + 1) * self.width + over_heads)
+
+    def parameters(self) -> pd.DataFrame:
+        """Parameters of each part, and those of them that a token meets.
+
+        Returns
+        -------
+        DataFrame
+            Rows embedding, positions, attention, feed-forward, router, norms, head and total;
+            columns ``total`` and ``active``, which differ where there are experts.
+
+        Examples
+        --------
+        >>> shape = Transformer(width=64, layers=2, heads=4, vocabulary=1000, context=128)
+        >>> shape.parameters().loc["attention", "total"].item() == 2 * 4 * 64**2
+        True
+        """
+        attention = self.layers * (self.attention_weights + self._biases(1)[0])
+        rows = {
+            "embedding": 2 * (self.vocabulary * self.width,),
+            "positions": 2 * (self.positions * self.width,),
+            "attention": 2 * (attention,),
+            "feed-forward": tuple(
+                self.layers * (self.ffn_weights(n) + self._biases(n)[1])
+                for n in (self.experts, self.active_experts)
+            ),
+            "router": 2 * (self.layers * self.router_weights,),
+            "norms": 2 * (self._norms(),),
+            "head": 2 * (0 if self.tied else self.vocabulary * self.width,),
+        }
+        frame = pd.DataFrame.from_dict(rows, orient="index", columns=["total", "active"])
+        frame.index.name = "part"
+        frame.loc["total"] = frame.sum()
+        return frame
+
+    # --- counts --------------------------------------------------------------------------------
+
+    @property
+    def N(self) -> int:
+        """All parameters."""
+        return int(self.parameters().loc["total", "total"])  # type: ignore[arg-type]
+
+    @property
+    def N_active(self) -> int:
+        """Parameters that a token meets; all of them in a dense model."""
+        return int(self.parameters().loc["total", "active"])  # type: ignore[arg-type]
+
+    @property
+    def N_no_emb(self) -> int:
+        """Parameters without embeddings of tokens and positions and without the head."""
+        return self.N - self._outer
+
+    @property
+    def N_no_emb_active(self) -> int:
+        """The same, of the parameters that a token meets."""
+        return self.N_active - self._outer
+
+    @property
+    def _outer(self) -> int:
+        tables = 1 if self.tied else 2
+        return self.width * (tables * self.vocabulary + self.positions)
+
+    def attended(self, context: int) -> int:
+        """Positions that a token is compared with, added up over the layers, without a mask."""
+        near = context if self.window is None else min(context, self.window)
+        full = self.full_attention_layers if self.window is not None else 0
+        return full * context + (self.layers - full) * near
+
+    def flops(self, context: int | None = None) -> pd.DataFrame:
+        """Training FLOPs for one token, by each convention that papers use.
+
+        Parameters
+        ----------
+        context : int, optional
+            Sequence length; that of the shape by default.
+
+        Returns
+        -------
+        DataFrame
+            One row for each convention: ``parameters`` that it counts, ``flops_per_token``, and
+            ``to_6N``, the same relative to 6 times all active parameters.
+
+        Notes
+        -----
+        With experts, every convention counts the parameters that a token meets. The choice moves
+        exponents of compute-optimal laws by tenths (Porian et al. 2024, arXiv:2406.19146; Pearce
+        and Song 2024, arXiv:2406.12907): use one, say which, and use it for every run.
+
+        Examples
+        --------
+        >>> shape = Transformer(width=512, layers=8, heads=8, vocabulary=102400, context=4096,
+        ...                     gated=False)
+        >>> flops = shape.flops()["flops_per_token"]
+        >>> print(f"{6 * shape.block_weights / flops['deepseek']:.2f}")
+        0.43
+        """
+        return conventions.as_frame(self, context or self.context)

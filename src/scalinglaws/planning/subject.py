@@ -1,0 +1,263 @@
+"""What a plan is made from: a law in N and D with coefficients, and joint draws of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from scalinglaws.core.law import Law
+from scalinglaws.errors import FitError, FormulaError, IdentifiabilityWarning, warn
+from scalinglaws.fitting.objective import BoolArray, FloatArray
+from scalinglaws.numerals import format_plain, parse_number
+from scalinglaws.options import check_level
+
+Rng = np.random.Generator | int | None
+DEFAULT_RESAMPLES = 1000
+
+
+class LawWithValues(Protocol):
+    """A law with a number for each of its parameters, fitted or published."""
+
+    @property
+    def law(self) -> Law:
+        """The law."""
+
+    @property
+    def values(self) -> Mapping[str, float]:
+        """A number for each parameter."""
+
+
+@runtime_checkable
+class Drawable(Protocol):
+    """Coefficients with a joint distribution, as those of a fit."""
+
+    def draws(self, n_resamples: int, rng: Rng) -> pd.DataFrame:
+        """Joint draws, one column for each parameter."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The law at its estimate and at every draw, evaluated as one batch.
+
+    Attributes
+    ----------
+    params : mapping of parameter to array of shape (1 + draws, 1); row 0 is the estimate
+    extra : values of variables other than N, D and C
+    level : confidence level of the intervals
+    no_interval : why there are no draws; empty where there are
+    doubt : what stands against the fit; empty where nothing does
+    sign : +1 where a smaller performance is better, -1 where a larger one is
+    """
+
+    law: Law
+    params: Mapping[str, FloatArray]
+    extra: Mapping[str, float]
+    target: str
+    level: float
+    no_interval: str
+    sign: float
+    doubt: str = ""
+
+    @property
+    def caveats(self) -> list[str]:
+        """What to mind about every number of a plan."""
+        return [text for text in (self.doubt, self.no_interval) if text]
+
+    @property
+    def estimate(self) -> Sample:
+        """The same without the draws."""
+        return replace(self, params={name: values[:1] for name, values in self.params.items()})
+
+    @property
+    def n_rows(self) -> int:
+        """The estimate and the draws."""
+        return len(next(iter(self.params.values())))
+
+    def value(self, N: npt.ArrayLike, D: npt.ArrayLike, C: npt.ArrayLike) -> FloatArray:
+        """Performance, for arrays whose first axis is that of the draws (or of length 1)."""
+        columns = self._columns(N, D, C)
+        params = self._params(max(np.ndim(c) for c in columns.values()))
+        values = np.asarray(self.law.value(params, columns), dtype=np.float64)
+        shapes = (values.shape, *map(np.shape, columns.values()))
+        return np.broadcast_to(values, np.broadcast_shapes(*shapes))
+
+    def slopes(
+        self, N: npt.ArrayLike, D: npt.ArrayLike, C: npt.ArrayLike
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Derivatives of the performance in ln N, ln D and ln C, each with the others held."""
+        columns = self._columns(N, D, C)
+        params = self._params(max(np.ndim(c) for c in columns.values()))
+        gradient = self.law.variable_gradient(params, columns)
+        found = {v: gradient[..., j] * columns[v] for j, v in enumerate(self.law.variables)}
+        zero = np.zeros(gradient.shape[:-1])
+        return found["N"], found["D"], found.get("C", zero)
+
+    def _columns(self, N: Any, D: Any, C: Any) -> dict[str, FloatArray]:
+        known = {**self.extra, "N": N, "D": D, "C": C}
+        return {v: np.asarray(known[v], dtype=np.float64) for v in self.law.variables}
+
+    def _params(self, ndim: int) -> dict[str, FloatArray]:
+        shape = (self.n_rows,) + (1,) * max(ndim - 1, 1)
+        return {name: values.reshape(shape) for name, values in self.params.items()}
+
+    def interval(self, values: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Quantiles over the draws (rows 1 and on); positive quantities only.
+
+        A draw without an answer counts as beyond either end, and a bound without an answer is 0 or
+        infinity. Without draws both ends are missing.
+        """
+        if self.n_rows == 1:
+            missing = np.full(values.shape[1:], np.nan)
+            return missing, missing
+        tail = 0.5 * (1.0 - self.level)
+        drawn = values[1:]
+        low = np.quantile(np.where(np.isnan(drawn), 0.0, drawn), tail, axis=0, method="lower")
+        high = np.quantile(
+            np.where(np.isnan(drawn), np.inf, drawn), 1.0 - tail, axis=0, method="higher"
+        )
+        return np.asarray(low), np.asarray(high)
+
+    def columns(self, name: str, values: FloatArray) -> dict[str, FloatArray]:
+        """Estimate and interval as columns of a frame; `values` has shape (1 + draws, points)."""
+        low, high = self.interval(values)
+        return {name: values[0], f"{name}_low": low, f"{name}_high": high}
+
+
+def sample_of(
+    fit: LawWithValues,
+    *,
+    confidence_level: float | None,
+    n_resamples: int,
+    rng: Rng,
+    variables: Mapping[str, Any] | None = None,
+) -> Sample:
+    """Everything that a plan asks of a fit or a published law.
+
+    Raises
+    ------
+    ValueError
+        If the law has no N or no D, a variable has no value, or an option is wrong.
+    FitError
+        If the law does not get better with size.
+    """
+    law, extra = fit.law, _extra(fit.law, variables or {})
+    level = getattr(fit, "confidence_level", 0.95) if confidence_level is None else confidence_level
+    check_level(level)
+    if not isinstance(n_resamples, int) or n_resamples < 0:
+        raise ValueError(f"`n_resamples` must be a whole number, 0 or more; got {n_resamples!r}.")
+    drawn, reason = _draws(fit, n_resamples, rng)
+    params = {
+        name: np.concatenate([[float(fit.values[name])], drawn[name].to_numpy(dtype=np.float64)])
+        if drawn is not None
+        else np.array([float(fit.values[name])])
+        for name in law.parameter_names
+    }
+    shaped = {name: values[:, None] for name, values in params.items()}
+    target = target_of(fit)
+    sample = Sample(law, shaped, extra, target, float(level), reason, 1.0, _doubt(fit))
+    return replace(sample, sign=_direction(fit, sample.estimate))
+
+
+def _extra(law: Law, variables: Mapping[str, Any]) -> dict[str, float]:
+    missing = [v for v in ("N", "D") if v not in law.variables]
+    if missing:
+        raise FormulaError(
+            f"A plan divides compute between N and D, and the law {law.label!r} has no "
+            f"{' and no '.join(missing)}; its variables are {', '.join(law.variables)}."
+        )
+    needed = [v for v in law.variables if v not in ("N", "D", "C")]
+    unknown = [v for v in variables if v not in needed]
+    if unknown:
+        raise ValueError(
+            f"The law has no variable {unknown[0]!r} besides N, D and C"
+            f"{'; it has ' + ', '.join(needed) if needed else ''}."
+        )
+    absent = [v for v in needed if v not in variables]
+    if absent:
+        raise ValueError(
+            f"The law also has the variable{'s' if len(absent) > 1 else ''} {', '.join(absent)}: "
+            f"say at which value to plan, with {', '.join(f'{v}=...' for v in absent)}."
+        )
+    return {name: number(name, value) for name, value in variables.items()}
+
+
+def _draws(fit: LawWithValues, n_resamples: int, rng: Rng) -> tuple[pd.DataFrame | None, str]:
+    if not isinstance(fit, Drawable):
+        return None, "no interval: this law comes without runs"
+    if not n_resamples:
+        return None, "no interval: none was asked for"
+    try:
+        return fit.draws(n_resamples, rng=rng), ""
+    except FitError as error:
+        warn(f"This plan has no interval and may mean nothing. {error}", IdentifiabilityWarning)
+        return None, f"no interval: {error}"
+
+
+def _doubt(fit: LawWithValues) -> str:
+    """The verdict of a fit that is not good, in two words or three."""
+    status = getattr(fit, "status", None)
+    if status is None or status.good:
+        return ""
+    return f"doubtful fit: {status.name.lower().replace('_', ' ')}"
+
+
+def _direction(fit: LawWithValues, sample: Sample) -> float:
+    """Which way is better, from the law's slopes in the middle of its runs."""
+    columns = run_columns(fit)
+    at = {v: float(np.exp(np.mean(np.log(columns[v])))) for v in columns} or {"N": 1e9, "D": 2e10}
+    middle = np.full((1, 1), at["N"]), np.full((1, 1), at["D"])
+    by_n, by_d, by_c = sample.slopes(*middle, 6.0 * middle[0] * middle[1])
+    slopes = np.array([by_n[0, 0] + by_c[0, 0], by_d[0, 0] + by_c[0, 0]])
+    if (slopes <= 0).all() and (slopes < 0).any():
+        return 1.0
+    if (slopes >= 0).all() and (slopes > 0).any():
+        return -1.0
+    raise FitError(
+        "By this law a run does not get better with both N and D: at "
+        f"N = {format_plain(at['N'])} and D = {format_plain(at['D'])} the performance changes by "
+        f"{format_plain(slopes[0])} for each e-fold of N and {format_plain(slopes[1])} of D."
+    )
+
+
+def target_of(fit: LawWithValues) -> str:
+    """What the performance is called: as in the fitted table, in the law, or "loss"."""
+    return getattr(getattr(fit, "runs", None), "target", None) or fit.law.target or "loss"
+
+
+def run_columns(fit: LawWithValues) -> dict[str, FloatArray]:
+    """N and D of the fitted runs; empty for a law without runs."""
+    values = getattr(getattr(fit, "runs", None), "values", {})
+    return {v: np.asarray(values[v]) for v in ("N", "D") if v in values}
+
+
+def number(name: str, value: Any) -> float:
+    """One positive number, given as such or as text."""
+    found = numbers(name, value)
+    if len(found) != 1:
+        raise ValueError(f"`{name}` must be one number; got {value!r}.")
+    return float(found[0])
+
+
+def numbers(name: str, value: Any) -> FloatArray:
+    """Positive numbers, given as such or as text, as a flat array.
+
+    Raises
+    ------
+    ValueError
+        If one of them is not positive and finite.
+    """
+    items = [value] if isinstance(value, str) or np.ndim(value) == 0 else list(value)
+    try:
+        found = np.array([parse_number(v) if isinstance(v, str) else float(v) for v in items])
+    except TypeError as error:
+        raise ValueError(f"`{name}` must be a number or numbers; got {value!r}.") from error
+    wrong: BoolArray = ~(np.isfinite(found) & (found > 0))
+    if wrong.any() or not len(found):
+        shown = format_plain(found[wrong][0]) or "nan" if len(found) else "nothing"
+        raise ValueError(f"`{name}` must be positive and finite; got {shown}.")
+    return found

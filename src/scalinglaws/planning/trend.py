@@ -1,0 +1,125 @@
+"""A power law through optima, with every noisy copy of them fitted alongside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from scalinglaws.errors import DataError
+from scalinglaws.fitting.objective import FloatArray
+
+_FEWEST_COPIES = 8
+
+
+@dataclass(frozen=True)
+class Trend:
+    """``log y = intercept + exponent * (log C - pivot)`` for each copy; entry 0 is the estimate.
+
+    `scatter` is the factor by which the optima scatter around the line more than their own noise
+    explains (Birge's ratio, at least one); it widens the copies.
+    """
+
+    intercept: FloatArray
+    exponent: FloatArray
+    pivot: float
+    scatter: float
+
+    def at(self, log_c: FloatArray) -> FloatArray:
+        """Log y at some compute, shape (copies, points)."""
+        return np.asarray(self.intercept[:, None] + self.exponent[:, None] * (log_c - self.pivot))
+
+
+def precision_of(copies: FloatArray) -> FloatArray | None:
+    """Weight of each column from its spread over noisy copies; None where these are too few.
+
+    The spread is between quantiles, since outliers are common. A column with many copies without
+    an answer, which may lie anywhere, has no weight.
+    """
+    if len(copies) < _FEWEST_COPIES:
+        return None
+    low = np.quantile(np.where(np.isnan(copies), -np.inf, copies), 0.1587, axis=0, method="lower")
+    high = np.quantile(np.where(np.isnan(copies), np.inf, copies), 0.8413, axis=0, method="higher")
+    with np.errstate(all="ignore"):
+        weight = 4.0 / (high - low) ** 2
+    return weight if np.isfinite(weight).all() and (weight > 0).sum() > 1 else None
+
+
+def fit_trend(log_c: FloatArray, log_y: FloatArray, precision: FloatArray | None) -> Trend:
+    """Weighted line through each row of `log_y`, shape (copies, budgets); gaps are left out.
+
+    Raises
+    ------
+    DataError
+        If fewer than two budgets have an optimum.
+    """
+    used = np.isfinite(log_y[0])
+    if used.sum() < 2:
+        raise DataError(
+            f"{'No budget has' if not used.any() else 'Only one budget has'} an optimum between "
+            "its runs; a trend needs at least two. The table of optima says why."
+        )
+    x, y = log_c[used], log_y[:, used]
+    weight = np.ones(len(x)) if precision is None else precision[used]
+    pivot = float(weight @ x / weight.sum())
+    w = np.where(np.isfinite(y), weight, 0.0)
+    y = np.where(np.isfinite(y), y, 0.0)
+    u = x - pivot
+    s0, s1, s2 = w.sum(axis=1), w @ u, w @ (u * u)
+    t0, t1 = (w * y).sum(axis=1), (w * y) @ u
+    with np.errstate(all="ignore"):
+        determinant = s0 * s2 - s1**2
+        exponent = (s0 * t1 - s1 * t0) / determinant
+        intercept = (t0 - exponent * s1) / s0
+    residual = y[0] - intercept[0] - exponent[0] * u
+    dof = int((weight > 0).sum()) - 2
+    scatter = 1.0
+    if precision is not None and dof > 0:
+        scatter = max(1.0, float(np.sqrt(weight @ residual**2 / dof)))
+    widened = [v[0] + scatter * (v - v[0]) for v in (intercept, exponent)]
+    return Trend(widened[0], widened[1], pivot, scatter)
+
+
+def interval(copies: FloatArray, level: float) -> tuple[FloatArray, FloatArray]:
+    """Ends of the central interval of each column over copies; missing without any.
+
+    A copy without an answer counts as beyond either end.
+    """
+    if not len(copies):
+        missing = np.full(copies.shape[1:], np.nan)
+        return missing, missing
+    tail = 0.5 * (1.0 - level)
+    low = np.where(np.isnan(copies), 0.0, copies)
+    high = np.where(np.isnan(copies), np.inf, copies)
+    return (
+        np.asarray(np.quantile(low, tail, axis=0, method="lower")),
+        np.asarray(np.quantile(high, 1.0 - tail, axis=0, method="higher")),
+    )
+
+
+def exponent_table(trends: Mapping[str, Trend], level: float) -> pd.DataFrame:
+    """One row for each variable: its exponent of compute, the interval, the value at C = 1."""
+    rows = {}
+    for name, trend in trends.items():
+        low, high = interval(trend.exponent[1:, None], level)
+        coefficient = np.exp(trend.intercept[0] - trend.exponent[0] * trend.pivot)
+        rows[name] = (trend.exponent[0], low[0], high[0], coefficient, trend.scatter)
+    frame = pd.DataFrame.from_dict(
+        rows, orient="index", columns=["exponent", "low", "high", "coefficient", "scatter"]
+    )
+    frame.index.name = "variable"
+    return frame
+
+
+def carried_on(
+    trends: Mapping[str, Trend], budgets: FloatArray, largest: float, level: float
+) -> pd.DataFrame:
+    """The trends at other budgets, with intervals and how far beyond the largest one."""
+    frame = pd.DataFrame({"C": budgets})
+    for name, trend in trends.items():
+        values = np.exp(trend.at(np.log(budgets)))
+        low, high = interval(values[1:], level)
+        frame = frame.assign(**{name: values[0], f"{name}_low": low, f"{name}_high": high})
+    return frame.assign(times_beyond=budgets / largest)

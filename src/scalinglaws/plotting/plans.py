@@ -1,0 +1,384 @@
+"""Pictures of plans over N, D and C: the frontier with its band, contours, the next runs."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from scalinglaws.errors import ScalingLawWarning
+from scalinglaws.fitting.objective import FloatArray
+from scalinglaws.numerals import format_compute, format_plain
+from scalinglaws.options import check_option
+from scalinglaws.planning.campaign import NextRuns
+from scalinglaws.planning.compute_optimal import optimal
+from scalinglaws.planning.cost import SIX, Cost, RunCost, cost_of
+from scalinglaws.planning.subject import (
+    DEFAULT_RESAMPLES,
+    LawWithValues,
+    Rng,
+    numbers,
+    run_columns,
+    sample_of,
+    target_of,
+)
+from scalinglaws.plotting.axes import (
+    LABELS,
+    add_legend,
+    figure_of,
+    log_axis,
+    new_axes,
+    padded,
+    quiet_frame,
+)
+
+_POINTS = 80
+_DASHED = (0, (4, 2.5))
+_INK = "#31688e"  # of viridis, as the curves of fits
+_STAR = "#d1495b"
+_GREY = "0.35"
+
+
+def plot_frontier(
+    fit: LawWithValues,
+    C: Any = None,
+    y: str = "N",
+    *,
+    cost: Cost = SIX,
+    ax: Axes | None = None,
+    confidence_level: float | None = None,
+    n_resamples: int = DEFAULT_RESAMPLES,
+    rng: Rng = 0,
+    line: Mapping[str, Any] | None = None,
+    legend: bool = True,
+    **variables: Any,
+) -> Axes:
+    """Draw the compute-optimal frontier with its band: solid over the runs, dashed beyond.
+
+    Parameters
+    ----------
+    fit : Fit or published law
+    C : (low, high), optional
+        Range of compute; by default that of the runs and a hundred times beyond.
+    y : {"N", "D", "ratio", "loss"}
+        What is drawn against compute.
+    cost, confidence_level, n_resamples, rng, **variables
+        As in :func:`scalinglaws.optimal`.
+    ax : Axes, optional
+        Where to draw; by default a new figure.
+    line : mapping, optional
+        Style of the frontier, handed to matplotlib.
+    legend : bool
+
+    Returns
+    -------
+    Axes
+    """
+    check_option("y", y, ("N", "D", "ratio", "loss"))
+    spent = cost_of(cost)
+    runs, (low, high) = run_columns(fit), _span(fit, spent, C)
+    largest = _largest(fit, spent)
+    along = _with_edge(np.geomspace(low, high, _POINTS), largest)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ScalingLawWarning)  # the picture shows how far it goes
+        plan = optimal(
+            fit, C=along, cost=cost, confidence_level=confidence_level, n_resamples=n_resamples,
+            rng=rng, **variables,
+        )  # fmt: skip
+    name = y if y in plan else target_of(fit)
+    middle = plan[name].to_numpy()
+    ax = new_axes() if ax is None else ax
+    options = {"color": _INK, "linewidth": 1.8, "zorder": 3, **(line or {})}
+    for part, dashes in ((along <= largest, "-"), (along >= largest, _DASHED)):
+        ax.plot(along[part], middle[part], **{**options, "linestyle": dashes})
+    edges = plan[f"{name}_low"].to_numpy(), plan[f"{name}_high"].to_numpy()
+    banded = bool(np.isfinite(edges[0]).any())
+    if banded:
+        shown = np.isfinite(edges[0]) & np.isfinite(edges[1])
+        ax.fill_between(
+            along, *edges, where=shown, color=options["color"], alpha=0.16, linewidth=0, zorder=2
+        )
+    if runs and y != "loss":
+        heights = {"N": runs["N"], "D": runs["D"], "ratio": runs["D"] / runs["N"]}[y]
+        at = spent(runs["N"], runs["D"])
+    elif runs:
+        heights, at = fit.runs.y, spent(runs["N"], runs["D"])  # type: ignore[attr-defined]
+    else:
+        heights = at = np.zeros(0)
+    ax.scatter(at, heights, s=12, color="0.6", edgecolors="white", linewidths=0.4, zorder=1.5)
+    if len(at) and high > largest:
+        ax.axvline(largest, color=_GREY, linewidth=0.8, linestyle=(0, (1, 2)), zorder=1)
+    shown = np.concatenate([v[np.isfinite(v) & (v > 0)] for v in (middle, *edges, heights)])
+    log_axis(ax.xaxis, "C", *padded(min([low, *at]), high))
+    log_axis(ax.yaxis, y if y in ("N", "D") else None, *padded(shown.min(), shown.max()))
+    ax.set_xlabel(LABELS["C"])
+    ax.set_ylabel({**LABELS, "ratio": "tokens for each parameter, D/N"}.get(y, name))
+    quiet_frame(ax)
+    if legend:
+        _frontier_legend(ax, options["color"], fit, banded, len(at) > 0, confidence_level)
+    return ax
+
+
+def _frontier_legend(
+    ax: Axes,
+    colour: Any,
+    fit: LawWithValues,
+    banded: bool,
+    has_runs: bool,
+    level: float | None,
+) -> None:
+    handles: list[Any] = [Line2D([], [], color=colour, linewidth=1.8, label="compute-optimal")]
+    if has_runs:
+        handles += [
+            Line2D([], [], color=colour, linewidth=1.8, linestyle=_DASHED, label="beyond the runs"),
+            Line2D([], [], color="0.6", marker="o", markersize=4, linestyle="none", label="run"),
+        ]
+    if banded:
+        share = 100 * (getattr(fit, "confidence_level", 0.95) if level is None else level)
+        handles.append(
+            Patch(color=colour, alpha=0.2, linewidth=0, label=f"{share:g} % of the frontier")
+        )
+    add_legend(ax, handles)
+
+
+def plot_contours(
+    fit: LawWithValues,
+    *,
+    budgets: Any = None,
+    cost: Cost = SIX,
+    span: Mapping[str, tuple[float, float]] | None = None,
+    levels: int = 10,
+    ax: Axes | None = None,
+    legend: bool = True,
+    **variables: Any,
+) -> Axes:
+    """Draw the law as contours over N and D, with its frontier, budgets as diagonals and the runs.
+
+    Parameters
+    ----------
+    fit : Fit or published law
+    budgets : number or array, optional
+        Budgets drawn as lines; by default powers of ten or a hundred across the picture.
+    cost, **variables
+        As in :func:`scalinglaws.optimal`.
+    span : mapping of "N" or "D" to (low, high), optional
+        What is shown; by default the runs and ten times beyond.
+    levels : int
+        About how many contours.
+    ax : Axes, optional
+        Where to draw; by default a new figure.
+    legend : bool
+
+    Returns
+    -------
+    Axes
+    """
+    spent, runs = cost_of(cost), run_columns(fit)
+    spans = {"N": (1e7, 1e12), "D": (1e9, 1e14)}
+    spans |= {v: padded(runs[v].min(), 10 * runs[v].max(), 0.06) for v in runs}
+    spans |= {v: tuple(map(float, pair)) for v, pair in (span or {}).items()}  # type: ignore[misc]
+    N, D = (np.geomspace(*spans[v], 160) for v in ("N", "D"))
+    sample = sample_of(fit, confidence_level=None, n_resamples=0, rng=None, variables=variables)
+    grid_n, grid_d = np.meshgrid(N, D)
+    C = spent(grid_n, grid_d)
+    values = sample.value(grid_n.ravel()[None], grid_d.ravel()[None], C.ravel()[None])[0]
+    values = values.reshape(grid_n.shape)
+    ax = new_axes() if ax is None else ax
+    heights = _contour_levels(values, levels)
+    drawn = ax.contour(
+        N, D, values, levels=heights, colors=_shades(len(heights)), linewidths=1.0, zorder=2
+    )
+    log_axis(ax.xaxis, "N", *spans["N"])
+    log_axis(ax.yaxis, "D", *spans["D"])
+    ax.clabel(drawn, fmt=lambda v: format_plain(float(v), 3), fontsize=7, inline_spacing=2)
+    _draw_budgets(ax, spent, spans, budgets)
+    _draw_frontier(ax, fit, cost, spent, spans, variables)
+    if runs:
+        ax.scatter(
+            runs["N"], runs["D"], s=14, color=_GREY, edgecolors="white", linewidths=0.4, zorder=4
+        )
+    ax.set_xlabel(LABELS["N"])
+    ax.set_ylabel(LABELS["D"])
+    quiet_frame(ax)
+    if legend:
+        handles: list[Any] = [
+            Line2D([], [], color=_STAR, linewidth=1.8, label="compute-optimal"),
+            Line2D([], [], color="0.6", linewidth=0.8, linestyle=(0, (5, 3)), label="budget"),
+            Line2D([], [], color=_shades(3)[1], linewidth=1.0, label=sample.target),
+        ]
+        if runs:
+            handles.append(
+                Line2D([], [], color=_GREY, marker="o", markersize=4, linestyle="none", label="run")
+            )
+        add_legend(ax, handles)
+    return ax
+
+
+def _contour_levels(values: FloatArray, count: int) -> FloatArray:
+    """Levels at even steps of the logarithm of what lies above the lowest, rounded."""
+    lowest, highest = float(values.min()), float(np.quantile(values, 0.995))
+    steps = np.geomspace(0.04 * (highest - lowest), highest - lowest, count)
+    rounded = np.unique([float(f"{v:.3g}") for v in lowest + steps])
+    return np.asarray(rounded)
+
+
+def _shades(count: int) -> Any:
+    """Colours from dark to light; the yellow end is lost on white paper."""
+    return mpl.colormaps["viridis"](np.linspace(0.0, 0.82, count))
+
+
+def _draw_budgets(
+    ax: Axes, spent: RunCost, spans: Mapping[str, tuple[float, float]], budgets: Any
+) -> None:
+    if budgets is None:
+        corners = [
+            float(np.log10(spent(*map(np.array, c)))) for c in zip(*spans.values(), strict=True)
+        ]
+        first, last = int(np.ceil(corners[0])), int(np.floor(corners[1]))
+        chosen = 10.0 ** np.arange(first, last + 1, max(1, (last - first) // 5))
+    else:
+        chosen = numbers("budgets", budgets)
+    N = np.geomspace(*spans["N"], 200)
+    for budget in chosen:
+        D = spent.tokens(N, np.full(N.shape, budget))
+        seen = (spans["D"][0] <= D) & (spans["D"][1] >= D)
+        if seen.sum() < 12:
+            continue
+        ax.plot(N[seen], D[seen], color="0.6", linewidth=0.8, linestyle=(0, (5, 3)), zorder=1.5)
+        # beside the axis where the line comes in, out of the way of what is drawn
+        place = int(np.flatnonzero(seen)[0])
+        ax.annotate(
+            format_compute(float(budget)), (N[place], D[place]), fontsize=7, color="0.45",
+            xytext=(4, -2), textcoords="offset points", ha="left", va="top",
+        )  # fmt: skip
+
+
+def _draw_frontier(
+    ax: Axes,
+    fit: LawWithValues,
+    cost: Cost,
+    spent: RunCost,
+    spans: Mapping[str, tuple[float, float]],
+    variables: Mapping[str, Any],
+) -> None:
+    low, high = (float(spent(*map(np.array, c))) for c in zip(*spans.values(), strict=True))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ScalingLawWarning)
+        plan = optimal(
+            fit,
+            C=_with_edge(np.geomspace(low, high, _POINTS), _largest(fit, spent)),
+            cost=cost,
+            n_resamples=0,
+            **variables,
+        )
+    N, D, C = (plan[v].to_numpy() for v in ("N", "D", "C"))
+    largest = _largest(fit, spent)
+    for part, style in ((largest >= C, "-"), (largest <= C, _DASHED)):
+        ax.plot(N[part], D[part], color=_STAR, linewidth=1.8, linestyle=style, zorder=3)
+
+
+def plot_next_runs(plan: NextRuns, *, ax: Axes | None = None, legend: bool = True) -> Axes:
+    """Draw where the next runs go among those that there are, and say what they buy.
+
+    Parameters
+    ----------
+    plan : NextRuns
+    ax : Axes, optional
+        Where to draw; by default a new figure.
+    legend : bool
+
+    Returns
+    -------
+    Axes
+
+    Notes
+    -----
+    Candidates are shaded by how much of the answer's variance each would take away alone.
+    """
+    ax = new_axes() if ax is None else ax
+    table, runs, seen = plan.candidates, plan.runs, plan.observed
+    shade = ax.scatter(
+        table["N"], table["D"], c=100 * table["gain"], cmap="Blues", vmin=0, vmax=100, s=16,
+        marker="s", linewidths=0, zorder=1.5,
+    )  # fmt: skip
+    if len(seen):
+        ax.scatter(
+            seen["N"], seen["D"], s=18, color=_GREY, edgecolors="white", linewidths=0.4, zorder=3
+        )
+    counted = runs.groupby(["N", "D"], sort=False).size().rename("times").reset_index()
+    ax.scatter(
+        counted["N"], counted["D"], s=110, marker="*", color=_STAR, edgecolors="white",
+        linewidths=0.6, zorder=4,
+    )  # fmt: skip
+    for _, row in counted[counted["times"] > 1].iterrows():
+        ax.annotate(
+            f"{row['times']:.0f}x", (row["N"], row["D"]), xytext=(6, -3),
+            textcoords="offset points", fontsize=8,
+        )  # fmt: skip
+    every = {
+        v: np.concatenate([f[v].to_numpy() for f in (table, runs, seen) if len(f)]) for v in "ND"
+    }
+    for axis, v in ((ax.xaxis, "N"), (ax.yaxis, "D")):
+        log_axis(axis, v, *padded(every[v].min(), every[v].max(), 0.05))
+    ax.set_xlabel(LABELS["N"])
+    ax.set_ylabel(LABELS["D"])
+    quiet_frame(ax)
+    bar = figure_of(ax).colorbar(shade, ax=ax, pad=0.02, aspect=30)
+    bar.set_label(
+        "worth of one [% of the most]" if "sigma" in plan.answer else "variance removed by one [%]"
+    )
+    bar.outline.set_visible(False)
+    if legend:
+        handles: list[Any] = [
+            Line2D([], [], color=_STAR, marker="*", markersize=10, linestyle="none",
+                   label=f"next runs, {format_compute(float(runs['C'].sum()), 2)} FLOPs:\n"
+                         f"{_bought(plan)}"),
+        ]  # fmt: skip
+        if len(seen):
+            handles.append(
+                Line2D([], [], color=_GREY, marker="o", markersize=4, linestyle="none", label="run")
+            )
+        add_legend(ax, handles)
+    return ax
+
+
+def _bought(plan: NextRuns) -> str:
+    """What the runs buy, in a few words."""
+    if "sigma" in plan.answer:
+        return f"laws {plan.answer['sigma'].iloc[-1]:.1f} standard deviations apart"
+    before, after = plan.answer["sd"]
+    return f"{plan.question} to {100 * after:.2g} %, now {100 * before:.2g} %"
+
+
+# --- shared ----------------------------------------------------------------------------------
+
+
+def _largest(fit: LawWithValues, spent: RunCost) -> float:
+    """Compute of the largest run; infinite for a law without runs, of which all is as good."""
+    runs = run_columns(fit)
+    return float(spent(runs["N"], runs["D"]).max()) if runs else np.inf
+
+
+def _with_edge(along: FloatArray, largest: float) -> FloatArray:
+    """The same with the largest run in between, so that what is drawn apart there still meets."""
+    inside = along[0] < largest < along[-1]
+    return np.sort(np.append(along, largest)) if inside else along
+
+
+def _span(fit: LawWithValues, spent: RunCost, C: Any) -> tuple[float, float]:
+    if C is not None:
+        ends = numbers("C", C)
+        if len(ends) < 2:
+            raise ValueError(f"`C` must be (low, high); got {C!r}.")
+        return float(ends.min()), float(ends.max())
+    runs = run_columns(fit)
+    if not runs:
+        return 1e18, 1e26
+    used = spent(runs["N"], runs["D"])
+    return float(used.min()), 100.0 * float(used.max())

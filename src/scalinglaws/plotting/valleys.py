@@ -1,0 +1,287 @@
+"""Pictures of IsoFLOP profiles, of the price of smaller models, and of a recipe's gain."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import ListedColormap, LogNorm
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from scipy.interpolate import Akima1DInterpolator
+
+from scalinglaws.errors import ScalingLawWarning
+from scalinglaws.fitting.objective import FloatArray
+from scalinglaws.numerals import format_compute, format_plain
+from scalinglaws.planning.bands import overtraining
+from scalinglaws.planning.cost import SIX, Cost
+from scalinglaws.planning.profiles import IsoFLOP
+from scalinglaws.planning.recipes import Gain
+from scalinglaws.planning.subject import DEFAULT_RESAMPLES, LawWithValues, Rng, number, target_of
+from scalinglaws.planning.valleys import parabola_coefficients
+from scalinglaws.plotting.axes import (
+    LABELS,
+    add_legend,
+    figure_of,
+    log_axis,
+    new_axes,
+    padded,
+    quiet_frame,
+)
+
+_INK, _GREY = "#31688e", "0.35"
+_DEAREST = 10.0  # times the compute, as far as the price of smaller models is drawn
+
+
+def plot_isoflop(
+    found: IsoFLOP,
+    *,
+    ax: Axes | None = None,
+    point: Mapping[str, Any] | None = None,
+    legend: bool = True,
+) -> Axes:
+    """Draw the runs of each budget, the curve through them, and its minimum with interval.
+
+    Parameters
+    ----------
+    found : IsoFLOP
+    ax : Axes, optional
+        Where to draw; by default a new figure.
+    point : mapping, optional
+        Style of the runs, handed to matplotlib.
+    legend : bool
+
+    Returns
+    -------
+    Axes
+
+    Notes
+    -----
+    Budgets that were refused are hollow and have no curve.
+    """
+    ax = new_axes() if ax is None else ax
+    table, optima = found.runs, found.optima
+    budgets = optima["C"].to_numpy()
+    norm = LogNorm(budgets.min(), budgets.max() if len(budgets) > 1 else 2 * budgets.min())
+    colours = mpl.colormaps["viridis"]
+    for place, group in enumerate(found.budgets):
+        row = optima.iloc[place]
+        colour = colours(0.88 * float(norm(group.C)))
+        x, y = table.N[group.rows], found.adjusted[group.rows]
+        fine = row["status"] == "ok"
+        options: dict[str, Any] = {"s": 22, "zorder": 3, "linewidths": 0.8, "edgecolors": colour}
+        options |= {"c": [colour] if fine else "white", **(point or {})}
+        ax.scatter(x, y, **options)
+        if not fine:
+            continue
+        along = np.geomspace(x.min(), x.max(), 200)
+        ax.plot(along, _curve(x, y, found.method)(along), color=colour, linewidth=1.3, zorder=2)
+        _draw_minimum(ax, row, table.target, colour)
+    _draw_trend(ax, found)
+    log_axis(ax.xaxis, "N", *padded(table.N.min(), table.N.max()))
+    every = found.adjusted[np.concatenate([g.rows for g in found.budgets])]
+    log_axis(ax.yaxis, None, *padded(every.min(), every.max(), 0.06))
+    ax.set_xlabel(LABELS["N"])
+    ax.set_ylabel(table.target)
+    quiet_frame(ax)
+    if len(budgets) > 1:
+        _add_bar(ax, norm, colours)
+    if legend:
+        _add_legend(ax, found)
+    return ax
+
+
+def _curve(x: FloatArray, y: FloatArray, method: str) -> Any:
+    log_x = np.log(x)
+    if method == "parabola":
+        coefficients, centre = parabola_coefficients(log_x, y[None, :])
+        level, slope, bend = coefficients[0]
+        return lambda n: level + slope * (np.log(n) - centre) + bend * (np.log(n) - centre) ** 2
+    knots, place = np.unique(np.round(log_x, 6), return_inverse=True)
+    means = np.bincount(place, np.log(y)) / np.bincount(place)
+    through = Akima1DInterpolator(knots, means)
+    return lambda n: np.exp(through(np.clip(np.log(n), knots[0], knots[-1])))
+
+
+def _draw_minimum(ax: Axes, row: Any, target: str, colour: Any) -> None:
+    low, high = row["N_low"], row["N_high"]
+    if low > 0 and np.isfinite(high):
+        ax.plot([low, high], [row[target]] * 2, color="black", linewidth=1.2, zorder=4)
+    ax.scatter(
+        row["N"], row[target], marker="D", s=34, color=colour, edgecolors="black", linewidths=0.9,
+        zorder=5,
+    )  # fmt: skip
+
+
+def _draw_trend(ax: Axes, found: IsoFLOP) -> None:
+    """The minima joined, in the order of compute."""
+    fine = found.optima[found.optima["status"] == "ok"]
+    ax.plot(
+        fine["N"], fine[found.runs.target], color=_GREY, linewidth=0.8, linestyle=(0, (4, 2.5)),
+        zorder=1.8,
+    )  # fmt: skip
+
+
+def _add_bar(ax: Axes, norm: LogNorm, colours: Any) -> None:
+    shades = colours(np.linspace(0.0, 0.88, 256))
+    bar = figure_of(ax).colorbar(
+        ScalarMappable(norm, ListedColormap(shades)), ax=ax, pad=0.02, aspect=30
+    )
+    assert norm.vmin is not None
+    assert norm.vmax is not None
+    log_axis(bar.ax.yaxis, "C", norm.vmin, norm.vmax)
+    bar.set_label(LABELS["C"])
+    bar.outline.set_visible(False)
+
+
+def _add_legend(ax: Axes, found: IsoFLOP) -> None:
+    exponent = found.exponents.loc["N"]
+    level = f"{100 * found.confidence_level:g} %"
+    handles: list[Any] = [
+        Line2D([], [], color=_GREY, marker="o", markersize=4, linewidth=1.3,
+               label=f"runs of one budget, {found.method}"),
+        Line2D([], [], color="black", marker="D", markersize=5, markerfacecolor="0.7",
+               linewidth=1.2, label=f"minimum, {level}"),
+        Line2D([], [], linestyle="none",
+               label=f"$N \\propto C^{{{exponent['exponent']:.3f}}}$ "
+                     f"({exponent['low']:.3f} to {exponent['high']:.3f})"),
+    ]  # fmt: skip
+    if len(found.refused):
+        handles.insert(
+            1,
+            Line2D([], [], color=_GREY, marker="o", markersize=4, markerfacecolor="white",
+                   linestyle="none", label="budget without a minimum"),
+        )  # fmt: skip
+    add_legend(ax, handles)
+
+
+def plot_overtraining(
+    fit: LawWithValues,
+    C: Any,
+    *,
+    smaller: tuple[float, float] | None = None,
+    cost: Cost = SIX,
+    ax: Axes | None = None,
+    confidence_level: float | None = None,
+    n_resamples: int = DEFAULT_RESAMPLES,
+    rng: Rng = 0,
+    legend: bool = True,
+    **variables: Any,
+) -> Axes:
+    """Draw the price of smaller models that perform as well as the compute-optimal one.
+
+    Parameters
+    ----------
+    fit : Fit or published law
+    C : number
+        The budget whose best performance is to be reached.
+    smaller : (low, high), optional
+        Range of the factor by which models are smaller; by default from 1 to near the limit.
+    cost, confidence_level, n_resamples, rng, **variables
+        As in :func:`scalinglaws.optimal`.
+    ax : Axes, optional
+        Where to draw; by default a new figure.
+    legend : bool
+
+    Returns
+    -------
+    Axes
+    """
+    options: dict[str, Any] = {
+        "C": C, "cost": cost, "confidence_level": confidence_level, "rng": rng, **variables,
+    }  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ScalingLawWarning)
+        limit = overtraining(fit, smaller=[1.0], n_resamples=n_resamples, **options).iloc[0]
+        low, high = (1.0, 0.93 * limit["limit"]) if smaller is None else smaller
+        along = np.geomspace(low, high, 60)
+        price = overtraining(fit, smaller=along, n_resamples=n_resamples, **options)
+    ax = new_axes() if ax is None else ax
+    times = 1.0 + price["overhead"].to_numpy()
+    ax.plot(along, times, color=_INK, linewidth=1.8, zorder=3)
+    banded = bool(price["overhead_low"].notna().any())
+    if banded:
+        ends = (1.0 + price[f"overhead_{end}"].to_numpy() for end in ("low", "high"))
+        low_end, high_end = (np.clip(np.nan_to_num(e, posinf=1e9), 1e-3, 1e9) for e in ends)
+        ax.fill_between(along, low_end, high_end, color=_INK, alpha=0.16, linewidth=0, zorder=2)
+    if limit["limit"] < 1.3 * high:
+        ax.axvline(limit["limit"], color=_GREY, linewidth=0.8, linestyle=(0, (1, 2)), zorder=1)
+    log_axis(ax.xaxis, None, low, max(high, min(1.05 * limit["limit"], 1.3 * high)))
+    finite = times[np.isfinite(times)]
+    log_axis(ax.yaxis, None, 0.97 * finite.min(), min(1.1 * finite.max(), _DEAREST))
+    ax.set_xlabel("times smaller than compute-optimal")
+    ax.set_ylabel(f"times the compute for equal {target_of(fit)}")
+    quiet_frame(ax)
+    if legend:
+        handles: list[Any] = [
+            Line2D([], [], color=_INK, linewidth=1.8,
+                   label=f"as good as the best of {format_compute(number('C', C))}"),
+            Line2D([], [], color=_GREY, linewidth=0.8, linestyle=(0, (1, 2)),
+                   label=f"limit, {format_plain(float(limit['limit']), 3)} times"),
+        ]  # fmt: skip
+        if banded:
+            level = getattr(fit, "confidence_level", 0.95)
+            share = 100 * (level if confidence_level is None else confidence_level)
+            handles.insert(
+                1, Patch(color=_INK, alpha=0.2, linewidth=0, label=f"{share:g} % interval")
+            )
+        add_legend(ax, handles)
+    return ax
+
+
+def plot_gain(found: Gain, *, ax: Axes | None = None, legend: bool = True) -> Axes:
+    """Draw how many times less compute a recipe needs, against the compute of the other.
+
+    Parameters
+    ----------
+    found : Gain
+    ax : Axes, optional
+        Where to draw; by default a new figure.
+    legend : bool
+
+    Returns
+    -------
+    Axes
+    """
+    ax = new_axes() if ax is None else ax
+    table = found.table
+    C, gain = table["C"].to_numpy(), table["gain"].to_numpy()
+    style: dict[str, Any] = {
+        "color": _INK,
+        "linewidth": 1.8,
+        "zorder": 3,
+        "marker": "o",
+        "markersize": 4,
+    }
+    inside = ~(table["times_beyond"].to_numpy() > 1)
+    ax.plot(C, np.where(gain > 0, gain, np.nan), **{**style, "linestyle": (0, (4, 2.5))})
+    ax.plot(C[inside], gain[inside], **style)
+    ends = table["gain_low"].to_numpy(), table["gain_high"].to_numpy()
+    shown = np.isfinite(ends[0]) & np.isfinite(ends[1]) & (ends[0] > 0)
+    ax.fill_between(C, *ends, where=shown, color=_INK, alpha=0.16, linewidth=0, zorder=2)
+    ax.axhline(1.0, color=_GREY, linewidth=0.9, zorder=1)
+    heights = np.concatenate([gain[gain > 0], ends[0][shown], ends[1][shown], [1.0]])
+    log_axis(ax.xaxis, "C", *(padded(C.min(), C.max())))
+    log_axis(ax.yaxis, None, *padded(heights.min(), heights.max(), 0.08))
+    ax.set_xlabel("compute of the first recipe [FLOP]")
+    ax.set_ylabel("times less with the second")
+    quiet_frame(ax)
+    if legend:
+        handles: list[Any] = [
+            Line2D([], [], color=_INK, linewidth=1.8, label=f"gain, {found.direction}")
+        ]
+        if not inside.all():
+            handles.append(
+                Line2D([], [], color=_INK, linewidth=1.8, linestyle=(0, (4, 2.5)),
+                       label="beyond the runs")
+            )  # fmt: skip
+        if shown.any():
+            label = f"{100 * found.confidence_level:g} % interval"
+            handles.append(Patch(color=_INK, alpha=0.2, linewidth=0, label=label))
+        add_legend(ax, handles)
+    return ax

@@ -1,0 +1,46 @@
+"""Laws with coefficients but without runs, as published ones are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+import scalinglaws as sl
+
+CHINCHILLA_LAW = sl.Law("E + A/N**alpha + B/D**beta")
+
+
+@dataclass(frozen=True)
+class Published:
+    """What a plan asks of a published law."""
+
+    law: sl.Law
+    values: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Known(Published):
+    """A law with draws of its coefficients that a test knows."""
+
+    table: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+    def draws(self, n_resamples: int, rng: object) -> pd.DataFrame:
+        """The table, whatever is asked for."""
+        return self.table
+
+
+def chinchilla(E: float, A: float, B: float, alpha: float, beta: float) -> Published:
+    """A Chinchilla surface."""
+    return Published(CHINCHILLA_LAW, {"E": E, "A": A, "B": B, "alpha": alpha, "beta": beta})
+
+
+# Besiroglu et al. 2024 as printed; Hoffmann et al. 2022 from the paper's source, and as printed.
+EPOCH = chinchilla(1.8172, 482.01, 2085.43, 0.3478, 0.3658)
+HOFFMANN = chinchilla(
+    float(np.exp(0.5267228)), float(np.exp(6.0073404)), float(np.exp(6.0179186)), 0.33917084,
+    0.2849083,
+)  # fmt: skip
+PRINTED = chinchilla(1.69, 406.4, 410.7, 0.34, 0.28)

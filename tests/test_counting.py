@@ -1,0 +1,327 @@
+"""Parameters and FLOPs of transformers against published figures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import scalinglaws as sl
+from scalinglaws.planning.ladder_cost import shape_cost
+from scalinglaws.planning.money import bill
+from scalinglaws.planning.shape import Transformer
+from tests.planning_cases import CHINCHILLA_LAW, EPOCH
+
+
+def _gpt2(width: int, layers: int, heads: int) -> dict[str, Any]:
+    return {
+        "model_type": "gpt2", "n_embd": width, "n_layer": layers, "n_head": heads,
+        "n_positions": 1024, "vocab_size": 50257, "n_inner": None,
+    }  # fmt: skip
+
+
+def _llama(width: int, layers: int, heads: int, kv: int, ffn: int, vocab: int, **more: Any) -> Any:
+    return {
+        "model_type": "llama", "hidden_size": width, "num_hidden_layers": layers,
+        "num_attention_heads": heads, "num_key_value_heads": kv, "intermediate_size": ffn,
+        "vocab_size": vocab, "max_position_embeddings": 8192, **more,
+    }  # fmt: skip
+
+
+# Exact counts that the released checkpoints have.
+PUBLISHED = {
+    "GPT-2": (_gpt2(768, 12, 12), 124_439_808),
+    "GPT-2 medium": (_gpt2(1024, 24, 16), 354_823_168),
+    "GPT-2 large": (_gpt2(1280, 36, 20), 774_030_080),
+    "GPT-2 XL": (_gpt2(1600, 48, 25), 1_557_611_200),
+    "Pythia 1.4B": (
+        _llama(2048, 24, 16, 16, 8192, 50304, model_type="gpt_neox"),
+        1_414_647_808,
+    ),
+    "Llama 3 8B": (_llama(4096, 32, 32, 8, 14336, 128256), 8_030_261_248),
+    "Llama 3 70B": (_llama(8192, 80, 64, 8, 28672, 128256), 70_553_706_496),
+    "Mixtral 8x7B": (
+        _llama(
+            4096,
+            32,
+            32,
+            8,
+            14336,
+            32000,
+            model_type="mixtral",
+            num_local_experts=8,
+            num_experts_per_tok=2,
+        ),
+        46_702_792_704,
+    ),
+    "Gemma 2B": (
+        _llama(2048, 18, 8, 1, 16384, 256000, model_type="gemma", head_dim=256),
+        2_506_172_416,
+    ),
+    "Gemma 7B": (
+        _llama(3072, 28, 16, 16, 24576, 256000, model_type="gemma", head_dim=256),
+        8_537_680_896,
+    ),
+    "Gemma 2 2B": (
+        _llama(2304, 26, 8, 4, 9216, 256000, model_type="gemma2", head_dim=256),
+        2_614_341_888,
+    ),
+    "Qwen2.5 3B": (
+        _llama(2048, 36, 16, 2, 11008, 151936, model_type="qwen2", tie_word_embeddings=True),
+        3_085_938_688,
+    ),
+    "Qwen3 0.6B": (
+        _llama(
+            1024,
+            28,
+            16,
+            8,
+            3072,
+            151936,
+            model_type="qwen3",
+            head_dim=128,
+            tie_word_embeddings=True,
+        ),
+        596_049_920,
+    ),
+    "Qwen3 8B": (
+        _llama(4096, 36, 32, 8, 12288, 151936, model_type="qwen3", head_dim=128),
+        8_190_735_360,
+    ),
+    "Qwen3 30B-A3B": (
+        _llama(
+            2048,
+            48,
+            32,
+            4,
+            6144,
+            151936,
+            model_type="qwen3_moe",
+            head_dim=128,
+            num_experts=128,
+            num_experts_per_tok=8,
+            moe_intermediate_size=768,
+        ),
+        30_532_122_624,
+    ),
+    "Gemma 3 1B": (
+        _llama(1152, 26, 4, 1, 6912, 262144, model_type="gemma3_text", head_dim=256),
+        999_885_952,
+    ),
+    "Mistral 7B": (
+        _llama(4096, 32, 32, 8, 14336, 32000, model_type="mistral", sliding_window=4096),
+        7_241_732_096,
+    ),
+    "Pythia 70M": (_llama(512, 6, 8, 8, 2048, 50304, model_type="gpt_neox"), 70_426_624),
+    "Phi-3.5 mini": (_llama(3072, 32, 32, 32, 8192, 32064, model_type="phi3"), 3_821_079_552),
+}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_published_counts_to_the_parameter(name: str) -> None:
+    """From the configuration alone."""
+    config, count = PUBLISHED[name]
+    found = Transformer.from_config(config).N
+
+    assert found == count
+
+
+def test_active_parameters_of_experts() -> None:
+    """Mixtral of Experts, arXiv:2401.04088: 47B in all, 13B for a token."""
+    shape = Transformer.from_config(PUBLISHED["Mixtral 8x7B"][0])
+
+    assert shape.N_active == 12_879_925_248
+    assert Transformer.from_config(PUBLISHED["Qwen3 30B-A3B"][0]).N_active == 3_353_032_704
+    assert shape.N - shape.N_active == 6 * 32 * 3 * 4096 * 14336
+    parts = shape.parameters()
+    assert parts.loc["router", "total"] == 32 * 4096 * 8
+    assert parts["total"].iloc[:-1].sum() == shape.N
+
+
+def test_the_text_part_of_a_larger_model() -> None:
+    """A configuration of text and pictures keeps the language model's shape apart."""
+    config, count = PUBLISHED["Gemma 3 1B"]
+    found = Transformer.from_config({"model_type": "gemma3", "text_config": config}).N
+
+    assert found == count
+
+
+def test_without_embeddings() -> None:
+    """Kaplan's count leaves out tokens, positions and the head, tied or not."""
+    shape = Transformer.from_config(PUBLISHED["GPT-2"][0])
+    untied = Transformer.from_config({**PUBLISHED["GPT-2"][0], "tie_word_embeddings": False})
+
+    assert shape.N_no_emb == untied.N_no_emb == 124_439_808 - 768 * (50257 + 1024)
+    assert untied.N - shape.N == 768 * 50257
+    # 12 l d^2 and the biases and norms of Radford's model
+    assert shape.block_weights == 12 * 12 * 768**2
+
+
+@pytest.mark.parametrize(
+    ("layers", "width", "without", "all_of_it"), [(8, 512, 0.43, 1.32), (80, 8192, 0.92, 0.94)]
+)
+def test_deepseek_ratios(layers: int, width: int, without: float, all_of_it: float) -> None:
+    """Table 3 of arXiv:2401.02954: 6N against FLOPs for a token, either way of counting N."""
+    shape = Transformer(
+        width=width, layers=layers, heads=8, vocabulary=102400, context=4096, gated=False,
+        tied=True,
+    )  # fmt: skip
+    counted = shape.flops()["flops_per_token"]["deepseek"]
+
+    assert counted == 72 * layers * width**2 + 12 * layers * width * 4096
+    assert 6 * shape.block_weights / counted == pytest.approx(without, abs=0.005)
+    assert 6 * shape.N / counted == pytest.approx(all_of_it, abs=0.005)
+
+
+def test_conventions_of_gpt3() -> None:
+    """GPT-3 175B by each formula as its paper writes it."""
+    n_layers, d, s, vocab, h = 96, 12288, 2048, 50257, 96
+    shape = Transformer(
+        width=d, layers=n_layers, heads=h, vocabulary=vocab, context=s, positions=s, gated=False,
+        tied=True, norm="layer", qkv_bias=True, output_bias=True, ffn_bias=True,
+    )  # fmt: skip
+    flops = shape.flops()["flops_per_token"]
+    n_kaplan = 12 * n_layers * d**2
+
+    assert flops["kaplan"] == 6 * n_kaplan + 6 * n_layers * s * d
+    assert flops["palm"] == 6 * shape.N + 12 * n_layers * d * s
+    megatron = 72 * n_layers * d**2 * (1 + s / (6 * d) + vocab / (12 * n_layers * d))
+    assert flops["megatron"] == pytest.approx(megatron, rel=1e-12)
+    layer = 6 * s * d * d + 2 * s * s * d + 3 * h * s * s + 2 * s * s * d + 2 * s * d * d
+    forward = 4 * s * vocab * d + n_layers * (layer + 4 * s * d * 4 * d)
+    assert flops["chinchilla"] == pytest.approx(3 * forward / s, rel=1e-12)
+    assert flops["porian with attention"] - flops["porian"] == 6 * s * d * n_layers
+    # table D.1 of arXiv:2005.14165: 3.14e23 FLOPs for 300B tokens of a 174,600M model
+    assert 300e9 * flops["6N"] == pytest.approx(3.14e23, rel=0.005)
+
+
+def test_windows_bound_attention() -> None:
+    """Sliding windows replace the context, except in the layers that look at everything."""
+    config = {**PUBLISHED["Gemma 2 2B"][0], "sliding_window": 4096}
+    shape = Transformer.from_config(config, context=8192)
+
+    assert shape.attended(8192) == 13 * 8192 + 13 * 4096
+    assert shape.attended(1024) == 26 * 1024
+    assert Transformer.from_config({**config, "sliding_window": None}).window is None
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (
+            {"model_type": "mamba"},
+            "is 'mamba'; parameters are counted for gemma, gemma2",
+        ),
+        ({"model_type": "llama"}, "a llama model needs the key 'hidden_size'"),
+        (
+            {**PUBLISHED["Llama 3 8B"][0], "max_position_embeddings": None},
+            "say how long sequences are with `context`",
+        ),
+        (
+            {**PUBLISHED["Llama 3 8B"][0], "model_type": "qwen3_moe", "mlp_only_layers": [0]},
+            "Some layers of this configuration are dense",
+        ),
+    ],
+)
+def test_configurations_that_are_not_counted(config: dict[str, Any], message: str) -> None:
+    """Refused rather than counted wrongly."""
+    with pytest.raises(sl.DataError, match=message):
+        Transformer.from_config(config)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"layers": 0}, "`layers` must be a positive whole number; got 0"),
+        ({"width": 100}, "`width` 100 is not a multiple of `heads` 8"),
+        ({"kv_heads": 3}, "`heads` 8 is not a multiple of `kv_heads` 3"),
+        ({"active_experts": 2}, r"between 1 and `experts` \(1\); got 2"),
+    ],
+)
+def test_impossible_shapes(change: dict[str, int], message: str) -> None:
+    """Each says what may stand there."""
+    shape = {"width": 64, "layers": 2, "heads": 8, "vocabulary": 10, "context": 8}
+    with pytest.raises(ValueError, match=message):
+        Transformer(**{**shape, **change})
+
+
+def test_hours_and_money() -> None:
+    """DeepSeek-V3, arXiv:2412.19437, table 1: 2.788M hours at 2 dollars are 5.576M dollars."""
+    flops = 2.788e6 * 3600 * 0.35 * 989e12
+    frame = bill([flops], device="H100", utilisation=0.35, price=2.0, power=700, overhead=1.0)
+
+    assert frame.loc[0, "hours"] == pytest.approx(2.788e6, rel=1e-12)
+    assert frame.loc[0, "money"] == pytest.approx(5.576e6, rel=1e-12)
+    assert frame.loc[0, "kwh"] == pytest.approx(0.7 * 2.788e6, rel=1e-12)
+    assert bill(1e18, device=1e15, utilisation=0.5).columns.tolist() == ["flops", "hours"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"device": "H10"}, "`device` must be 'A100', 'H100' or 'H200'; got 'H10'"),
+        ({"utilisation": 40}, "at most 1; got 40"),
+        ({"price": -1}, "`price` must be a positive number; got -1"),
+        ({"flops": float("nan")}, "`flops` must be finite"),
+    ],
+)
+def test_impossible_bills(options: dict[str, Any], message: str) -> None:
+    """Per cent for a share is the usual slip."""
+    with pytest.raises(ValueError, match=message):
+        bill(**{"flops": 1e20, "device": "H100", "utilisation": 0.4, **options})
+
+
+def _ladder() -> list[Transformer]:
+    return [
+        Transformer(width=64 * k, layers=k, heads=k, vocabulary=50304, context=2048)
+        for k in (4, 6, 8, 12, 16, 24, 32, 48)
+    ]
+
+
+@pytest.mark.parametrize("counted", ["N", "N_no_emb"])
+def test_cost_of_a_ladder_of_shapes(counted: str) -> None:
+    """Exact at the shapes, in between between them, and a plan with it spends the budget."""
+    shapes = _ladder()
+    cost = shape_cost(shapes, "palm", counted)
+    sizes = np.array([getattr(shape, counted) for shape in shapes], dtype=float)
+    tokens = np.array(
+        [shape.flops().loc["palm", "flops_per_token"] for shape in shapes], dtype=float
+    )
+
+    np.testing.assert_allclose(cost(sizes, 3.0), 3.0 * tokens, rtol=1e-12)
+    middle = cost(np.sqrt(sizes[1:] * sizes[:-1]), 1.0)
+    np.testing.assert_allclose(middle, np.sqrt(tokens[1:] * tokens[:-1]), rtol=1e-12)
+    assert (np.diff(cost(np.geomspace(1e4, 1e13, 200), 1.0)) > 0).all()
+    plan = sl.optimal(EPOCH, C=1e20, cost=cost).iloc[0]
+    assert cost(plan["N"], plan["D"]) == pytest.approx(1e20, rel=1e-9)
+    near = plan["N"] * np.array([0.99, 1.01])
+    worse = CHINCHILLA_LAW.value(EPOCH.values, N=near, D=1e20 / cost(near, 1.0))
+    assert (worse > plan["loss"]).all()
+
+
+def test_what_is_counted_moves_the_exponent() -> None:
+    """Pearce and Song 2024, arXiv:2406.12907: without embeddings, N grows faster at small scale."""
+    shapes = _ladder()
+    ratio = np.array([s.N_no_emb / s.N for s in shapes])
+    total = np.array([s.N for s in shapes], dtype=float)
+    plan = sl.optimal(EPOCH, C=[1e17, 1e18], cost=shape_cost(shapes, "6N"))
+    without = plan["N"] * np.interp(np.log(plan["N"]), np.log(total), ratio)
+    both = [np.log(n.iloc[1] / n.iloc[0]) / np.log(10) for n in (plan["N"], without)]
+
+    assert both[0] == pytest.approx(0.5126, abs=1e-3)
+    assert both[1] > 0.6
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (([_ladder()[0]],), "`shapes` must have two sizes or more"),
+        ((_ladder(), "8N"), "`convention` must be '6N'"),
+        ((_ladder(), "6N", "M"), "`counted` must be 'N', 'N_active'"),
+    ],
+)
+def test_impossible_ladders(arguments: tuple[Any, ...], message: str) -> None:
+    """Each says what may stand there."""
+    with pytest.raises(ValueError, match=message):
+        shape_cost(*arguments)

@@ -1,0 +1,338 @@
+"""IsoFLOP profiles and envelopes: published exponents, known biases, refusals by name."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import scalinglaws as sl
+from tests.planning_cases import CHINCHILLA_LAW, EPOCH, Published, chinchilla
+
+BUDGETS = (1e17, 1e18, 1e19, 1e20, 1e21)
+
+
+def profiles(
+    law: Published,
+    *,
+    width: float,
+    off: float = 1.0,
+    n: int = 15,
+    budgets: Sequence[float] = BUDGETS,
+    noise: float = 0.0,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Runs at even steps of ln N around `off` times the best N of each budget."""
+    best = sl.optimal(law, C=list(budgets))["N"].to_numpy()
+    steps = np.exp(np.linspace(-np.log(width), np.log(width), n))
+    N = (off * best[:, None] * steps).ravel()
+    C = np.repeat(budgets, n)
+    runs = pd.DataFrame({"N": N, "D": C / (6.0 * N), "C": C})
+    draws = np.random.default_rng(seed).standard_normal(len(runs))
+    runs["loss"] = law.law.value(law.values, runs) * np.exp(noise * draws)
+    return runs
+
+
+@pytest.mark.parametrize(
+    ("alpha", "beta", "errors"),
+    [
+        (0.34, 0.28, (-0.33, -1.30, -2.90, -5.10)),
+        (0.465, 0.155, (-1.67, -6.50, -13.91, -23.12)),
+        (0.31, 0.31, (0.0, 0.0, 0.0, 0.0)),
+    ],
+)
+def test_bias_of_parabolas(alpha: float, beta: float, errors: tuple[float, ...]) -> None:
+    """Czech et al. 2026, arXiv:2603.22339: error of D at 1e24, of grids 2, 4, 8, 16 times wide."""
+    law = chinchilla(1.69, 406.4, 410.7, alpha, beta)
+    true = sl.optimal(law, C=1e24).iloc[0]
+    for width, error in zip((2, 4, 8, 16), errors, strict=True):
+        found = sl.isoflop(profiles(law, width=width), truth=law, n_resamples=20)
+        at_target = found.predict(1e24).iloc[0]
+
+        assert 100 * (at_target["D"] / true["D"] - 1) == pytest.approx(error, abs=0.05)
+        # and the analysis states that very bias, having seen nothing but the design and the law
+        assert found.bias is not None
+        stated = found.bias.at(1e24).iloc[0]
+        assert 100 * stated["D_bias"] == pytest.approx(error, abs=0.05)
+        assert found.bias.exponents["bias"].abs().max() < 1e-9
+
+
+def test_bias_of_centres() -> None:
+    """Grids off the centre by a constant: the intercept only. Drifting ones: the exponent too."""
+    law = chinchilla(1.69, 406.4, 410.7, 0.31, 0.31)
+    for width, error in zip((2, 4, 8, 16), (None, 3.47, 2.65, 1.51), strict=True):
+        runs = profiles(law, width=width, off=1 / 3)
+        if width == 2:  # the minimum lies beyond the runs
+            with pytest.raises(sl.DataError, match="No budget has an optimum between its runs"):
+                sl.isoflop(runs)
+            continue
+        found = sl.isoflop(runs, truth=law, n_resamples=20)
+        assert found.bias is not None
+        assert 100 * found.bias.at(1e24)["D_bias"].iloc[0] == pytest.approx(error, abs=0.05)
+    # the same sizes on every budget: what looks like 0.35 is 0.50
+    N, C = (g.ravel() for g in np.meshgrid(np.geomspace(1e8, 1e10, 9), [1e20, 3e20, 1e21]))
+    drifting = pd.DataFrame({"N": N, "D": C / (6.0 * N)})
+    drifting["loss"] = law.law.value(law.values, drifting)
+    found = sl.isoflop(drifting, truth=law, n_resamples=20)
+    assert found.bias is not None
+    assert found.bias.exponents.loc["N", "bias"] == pytest.approx(-0.15, abs=0.02)
+    assert found.bias.exponents.loc["N", "true"] == pytest.approx(0.5, abs=1e-9)
+    np.testing.assert_allclose(
+        found.bias.exponents["found"], found.exponents["exponent"], atol=1e-9
+    )
+
+
+def test_symmetric_profiles_are_found_exactly() -> None:
+    """Equal exponents: the vertex of the parabola is the minimum, as interpolation's is."""
+    law = chinchilla(1.69, 406.4, 410.7, 0.31, 0.31)
+    runs = profiles(law, width=8)
+    best = sl.optimal(law, C=list(BUDGETS))
+    for method, tolerance in (("parabola", 1e-9), ("akima", 1e-2)):
+        found = sl.isoflop(runs, method=method)  # type: ignore[arg-type]
+
+        np.testing.assert_allclose(found.optima["N"], best["N"], rtol=tolerance)
+        np.testing.assert_allclose(found.optima["D"], best["D"], rtol=tolerance)
+        np.testing.assert_allclose(found.optima["C"], BUDGETS, rtol=1e-12)
+        assert (found.optima["status"] == "ok").all()
+
+
+@pytest.mark.parametrize(
+    ("series", "published"),
+    [
+        ("rw_base_warmup-long_decay-kaplan_N-kaplan_train", 0.8338),
+        ("rw_base_warmup-long_decay-kaplan_N-standard_val", 0.7009),
+        ("rw_base_warmup-short_decay-kaplan_N-standard_val", 0.6035),
+        ("rw_base_warmup-short_decay-chinchilla_N-standard_val", 0.5714),
+        ("rw_tuned_warmup-short_decay-const_N-standard_val", 0.4970),
+        ("owt2_base_warmup-long_decay-kaplan_N-kaplan_train", 0.8700),
+        ("owt2_base_warmup-long_decay-kaplan_N-standard_val", 0.7000),
+        ("owt2_base_warmup-short_decay-kaplan_N-standard_val", 0.6016),
+        ("owt2_base_warmup-short_decay-chinchilla_N-standard_val", 0.5689),
+        ("owt2_tuned_warmup-short_decay-const_N-standard_val", 0.5184),
+    ],
+)
+def test_porian_step_by_step(data: Path, series: str, published: float) -> None:
+    """Porian et al. 2024: the exponent of N after each correction, as released."""
+    runs = pd.read_csv(data / "porian" / "porian_isoflop.csv").query("series == @series")
+    with warnings.catch_warnings(action="ignore", category=sl.DataWarning):
+        found = sl.isoflop(runs, method="akima", weighted=False, n_resamples=100)
+
+    assert found.exponents.loc["N", "exponent"] == pytest.approx(published, abs=0.005)
+    assert found.exponents.loc["N", "low"] < published < found.exponents.loc["N", "high"]
+
+
+@pytest.mark.parametrize("series", ["comma", "dclm", "nemotron"])
+def test_three_approaches_on_marin(data: Path, series: str) -> None:
+    """All three on runs with a measured C, side by side; the bias explains how they differ."""
+    runs = pd.read_csv(data / "isoflop_marin" / "marin_isoflop.csv")
+    runs = runs.query("kind == 'isoflop' and series == @series")
+    with warnings.catch_warnings(action="ignore", category=sl.ScalingLawWarning):
+        law = sl.fit(runs, "chinchilla")
+        valleys = sl.isoflop(runs, truth=law, n_resamples=200)
+        curves = sl.envelope(runs, truth=law, n_resamples=100)
+    assert valleys.bias is not None
+    assert curves.bias is not None
+    exponent = valleys.exponents.loc["N", "exponent"]
+    bias = valleys.bias.exponents.loc["N"]
+
+    # D falls faster than N rises along these budgets: 6ND does not hold
+    assert 0.42 < exponent < 0.45
+    assert 0.03 < bias["bias"] < 0.045
+    assert exponent - bias["bias"] == pytest.approx(bias["true"], abs=0.03)
+    own = curves.bias.exponents.loc["N"]
+    assert 0.02 < own["bias"] < 0.05
+    row = curves.exponents.loc["N"]
+    assert row["low"] < bias["true"] + own["bias"] < row["high"]
+    with warnings.catch_warnings(action="ignore", category=sl.ScalingLawWarning):
+        frame = sl.planning.approaches(runs, law, C=1e21, n_resamples=200)
+    assert frame.index.tolist() == ["envelope", "IsoFLOP", "law"]
+    assert frame.loc["IsoFLOP", "exponent"] == pytest.approx(exponent, abs=2e-3)
+    assert frame.loc["law", "exponent"] == pytest.approx(bias["true"], abs=0.02)
+    # freed of the bias that each implies, the approaches agree
+    freed = frame["N"] / (1 + frame["N_bias"])
+    assert freed["IsoFLOP"] == pytest.approx(freed["law"], rel=0.15)
+
+
+def test_approaches_that_have_no_answer() -> None:
+    """The others are there all the same; the note says why one is not."""
+    runs = profiles(EPOCH, width=4, n=9, noise=0.001)
+    fit = sl.fit(runs, "chinchilla")
+    frame = sl.planning.approaches(runs, fit, C=1e22, n_resamples=50)
+
+    assert frame.loc["envelope", "note"].startswith("0 sizes of")
+    assert np.isnan(frame.loc["envelope", "N"])
+    best = sl.optimal(EPOCH, C=1e22)["N"].iloc[0]
+    assert frame.loc["law", "N_low"] < best < frame.loc["law", "N_high"]
+    assert frame.loc["IsoFLOP", "exponent"] == pytest.approx(0.5126, abs=0.03)
+
+
+def test_budgets_in_noisy_compute(epoch: pd.DataFrame) -> None:
+    """The Chinchilla runs' compute was read off a picture; approach 2 gave 0.49 there."""
+    with warnings.catch_warnings(action="ignore", category=sl.DataWarning):
+        found = sl.isoflop(epoch)
+        named = sl.isoflop(epoch, budgets=[1e19, 3e19, 6e19, 1e20, 3e20, 6e20, 1e21], tolerance=0.1)
+
+    assert len(found.optima) == 14
+    assert (found.optima["runs"] >= 5).all()
+    assert (found.optima["sizes"] >= 4).all()
+    assert f"{found.left_out} runs of 240 share no budget" in repr(found)
+    row = found.exponents.loc["N"]
+    assert row["exponent"] == pytest.approx(0.505, abs=5e-3)
+    assert row["low"] < 0.49 < row["high"]
+    assert named.optima["C"].tolist() == [1e19, 3e19, 6e19, 1e20, 3e20, 6e20, 1e21]
+    assert named.exponents.loc["N", "exponent"] == pytest.approx(0.49, abs=0.05)
+
+
+def test_budgets_in_a_column(marin: pd.DataFrame) -> None:
+    """As measured runs often have them."""
+    with warnings.catch_warnings(action="ignore", category=sl.DataWarning):
+        named = sl.isoflop(marin, budgets="budget", n_resamples=50)
+        found = sl.isoflop(marin, n_resamples=50)
+
+    assert named.optima["C"].tolist() == sorted(marin["budget"].unique())
+    np.testing.assert_allclose(named.optima["N"], found.optima["N"], rtol=1e-3)
+
+
+def test_compute_inside_a_budget_is_corrected() -> None:
+    """Without noise, runs a few per cent off their budget cost nothing in precision."""
+    law = chinchilla(1.69, 406.4, 410.7, 0.31, 0.31)
+    runs = profiles(law, width=4)
+    runs["D"] *= 1 + 0.04 * np.sin(np.arange(len(runs)))
+    runs["C"] = 6.0 * runs["N"] * runs["D"]
+    runs["loss"] = law.law.value(law.values, runs)
+    found = sl.isoflop(runs)
+    best = sl.optimal(law, C=found.optima["C"].to_numpy())
+
+    np.testing.assert_allclose(found.optima["N"], best["N"], rtol=0.02)
+    assert found.noise < 1e-3
+
+
+def test_refusals_are_by_name() -> None:
+    """A minimum beyond the runs, too few sizes, no curvature: each budget says why."""
+    budgets = (1e18, 3e18, 1e19, 3e19, 1e20)
+    parts = [
+        profiles(EPOCH, width=4, budgets=[c], off=off, n=n)
+        for c, off, n in zip(budgets, (1, 30, 0.02, 1, 1), (9, 9, 9, 3, 9), strict=True)
+    ]
+    with pytest.warns(sl.DataWarning, match="3 budgets of 5 have no optimum: 3e18"):
+        found = sl.isoflop(pd.concat(parts, ignore_index=True), budgets=budgets)
+
+    assert found.refused.to_dict() == {
+        "3e18": "the minimum is not bracketed: it lies beyond the smallest model",
+        "1e19": "the minimum is not bracketed: it lies beyond the largest model",
+        "3e19": "3 model sizes, and at least 4 are needed",
+    }
+    assert found.optima.loc["3e18", ["N", "N_low", "D", "loss"]].isna().all()
+    flat = profiles(EPOCH, width=1.3, noise=0.01)
+    with pytest.raises(sl.DataError, match="a trend needs at least two"):
+        sl.isoflop(flat)
+
+
+def test_intervals_cover_about_as_often_as_they_say() -> None:
+    """Of 40 noisy ladders with equal exponents, the 90 % intervals of a."""
+    law = chinchilla(1.69, 406.4, 410.7, 0.31, 0.31)
+    covered = []
+    for seed in range(40):
+        runs = profiles(law, width=4, n=9, noise=0.003, seed=seed)
+        with warnings.catch_warnings(action="ignore", category=sl.DataWarning):
+            found = sl.isoflop(runs, confidence_level=0.9, n_resamples=200, truth=None)
+        row = found.exponents.loc["N"]
+        covered.append(row["low"] < 0.5 < row["high"])
+
+    assert 30 <= sum(covered) <= 40
+
+
+def test_the_answer_in_words() -> None:
+    """Exponents, refusals and the bias."""
+    law = chinchilla(1.69, 406.4, 410.7, 0.34, 0.28)
+    found = sl.isoflop(profiles(law, width=8), truth=law, n_resamples=50)
+    text = repr(found)
+
+    assert "if the law 'E + A/N**alpha + B/D**beta' as given holds" in text
+    assert text.startswith("IsoFLOP profiles, parabola: 5 budgets\n  N ~ C^0.4516")
+    assert "exponent of N +0.0000, N at 1e21 +3.0 %" in text
+    assert repr(sl.envelope(_grid(law), n_resamples=9)).startswith("Envelope of training curves: ")
+
+
+def _grid(law: Published) -> pd.DataFrame:
+    N, D = (
+        g.ravel() for g in np.meshgrid(np.geomspace(1e7, 1e11, 40), np.geomspace(1e8, 1e13, 60))
+    )
+    runs = pd.DataFrame({"N": N, "D": D})
+    return runs.assign(loss=law.law.value(law.values, runs))
+
+
+def test_envelope_of_exact_curves() -> None:
+    """The exponent of the law, to what forty sizes resolve."""
+    found = sl.envelope(_grid(EPOCH), truth=EPOCH, noise=0.0, n_resamples=2)
+    a = 0.3658 / (0.3478 + 0.3658)
+
+    assert found.exponents.loc["N", "exponent"] == pytest.approx(a, abs=2e-3)
+    assert found.bias is not None
+    exponents = found.bias.exponents.loc["N"]
+    assert exponents["true"] == pytest.approx(a, abs=1e-6)
+    assert exponents["found"] == pytest.approx(found.exponents.loc["N", "exponent"])
+    best = sl.optimal(EPOCH, C=found.points["C"].to_numpy()[::100])
+    assert np.abs(np.log(found.points["N"].to_numpy()[::100] / best["N"])).max() < 0.15
+    ahead = found.predict([1e24]).iloc[0]
+    assert ahead["times_beyond"] > 1
+    assert ahead["N"] == pytest.approx(sl.optimal(EPOCH, C=1e24)["N"].iloc[0], rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("table", "options", "message"),
+    [
+        ({"N": [1e8] * 5, "loss": [3.0] * 5}, {}, "needs D, and the table has no column"),
+        (
+            {"N": np.geomspace(1e8, 1e9, 6), "D": [1e9] * 6, "loss": [3.0] * 6}, {},
+            "No 5 runs of 4 sizes have the same compute to 5 per cent",
+        ),
+        ({"N": [1e8, -1.0], "C": [1e18] * 2, "loss": [3.0] * 2}, {}, "N is missing, .* in row 1"),
+        ({"N": [1e8], "C": [1e18], "loss": [3.0]}, {"method": "cubic"}, "`method` must be"),
+        ({"N": [1e8], "C": [1e18], "loss": [3.0]}, {"tolerance": 5}, "`tolerance` is a share"),
+    ],
+)  # fmt: skip
+def test_tables_that_have_no_profiles(
+    table: dict[str, Any], options: dict[str, Any], message: str
+) -> None:
+    """What is missing, in which row."""
+    with pytest.raises(ValueError, match=message):
+        sl.isoflop(pd.DataFrame(table), **options)
+
+
+def test_tables_that_have_no_envelope() -> None:
+    """One length for each size, or sizes that bracket nothing."""
+    runs = profiles(EPOCH, width=4, budgets=[1e19])
+    with pytest.raises(sl.DataError, match="0 sizes of 15 were trained at two lengths or more"):
+        sl.envelope(runs)
+    N, D = (g.ravel() for g in np.meshgrid(np.geomspace(1e10, 1e12, 5), np.geomspace(1e8, 1e9, 5)))
+    runs = pd.DataFrame({"N": N, "D": D})
+    runs["loss"] = CHINCHILLA_LAW.value(EPOCH.values, runs)
+    with pytest.raises(sl.DataError, match="do not bracket an envelope"):
+        sl.envelope(runs)
+
+
+def test_the_bias_is_stated_unasked() -> None:
+    """Of the law fitted to the runs; too few runs state none, and a wrong name is an error."""
+    law = chinchilla(1.69, 406.4, 410.7, 0.465, 0.155)
+    runs = profiles(law, width=8, noise=1e-4)
+    stated = sl.isoflop(runs, n_resamples=20).bias
+    assert stated is not None
+    assert stated.truth == "the law 'chinchilla' fitted to these runs"
+    assert 100 * stated.at(1e24)["D_bias"].iloc[0] == pytest.approx(-13.91, abs=0.5)
+    assert sl.isoflop(runs, n_resamples=20, truth=None).bias is None
+    # by a law whose optima lie far from these runs, they would bracket nothing
+    far = chinchilla(1.69, 406.4, 410.7, 0.2, 0.6)
+    found = sl.isoflop(runs, n_resamples=20, truth=far)
+    assert found.bias is None
+    assert "no bias can be stated by the law 'E + A/N**alpha + B/D**beta'" in repr(found)
+    frame = sl.planning.approaches(runs, far, C=1e22, n_resamples=20)
+    assert np.isnan(frame.loc["IsoFLOP", "N_bias"])
+    assert frame.loc["IsoFLOP", "note"].startswith("no bias can be stated")
+    with pytest.raises(sl.FormulaError, match="No law is called 'chinchila'"):
+        sl.isoflop(runs, truth="chinchila")

@@ -1,0 +1,150 @@
+"""Pictures of plans, asserted on their artists."""
+
+from __future__ import annotations
+
+import warnings
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection, PolyCollection
+
+import scalinglaws as sl
+from scalinglaws import plotting
+from tests.conftest import make_runs
+from tests.planning_cases import EPOCH
+from tests.test_isoflop import profiles
+from tests.test_recipes import _two
+
+
+@pytest.fixture(scope="module")
+def fit() -> sl.Fit:
+    """A clean fit on a grid of six sizes and six budgets."""
+    return sl.fit(make_runs(noise=0.005), "chinchilla")
+
+
+@pytest.fixture(autouse=True)
+def _close_figures() -> object:
+    yield
+    plt.close("all")
+
+
+def _texts(ax: Axes) -> list[str]:
+    return [t.get_text() for t in ax.get_legend().get_texts()]
+
+
+@pytest.mark.parametrize("y", ["N", "D", "ratio", "loss"])
+def test_frontier_is_solid_over_the_runs_and_dashed_beyond(fit: sl.Fit, y: str) -> None:
+    """Its heights are the plan's; the band is there; the runs are seen."""
+    ax = plotting.plot_frontier(fit, y=y)
+
+    solid, dashed = ax.lines[:2]
+    largest = 6 * (fit.runs.values["N"] * fit.runs.values["D"]).max()
+    assert solid.get_xdata().max() == largest == dashed.get_xdata().min()
+    with warnings.catch_warnings(action="ignore", category=sl.ExtrapolationWarning):
+        plan = sl.optimal(fit, C=dashed.get_xdata())
+    np.testing.assert_allclose(dashed.get_ydata(), plan[y], rtol=1e-12)
+    assert sum(isinstance(c, PolyCollection) for c in ax.collections) == 1
+    assert "95 % of the frontier" in _texts(ax)
+    points = [c for c in ax.collections if isinstance(c, PathCollection)]
+    assert len(points[0].get_offsets()) == fit.n
+
+
+def test_frontier_of_a_published_law() -> None:
+    """No runs and no band: nothing is dashed, nothing is claimed."""
+    ax = plotting.plot_frontier(EPOCH, C=("1e20", "1e24"))
+
+    assert _texts(ax) == ["compute-optimal"]
+    assert not any(isinstance(c, PolyCollection) for c in ax.collections)
+    with pytest.raises(ValueError, match="`C` must be \\(low, high\\)"):
+        plotting.plot_frontier(EPOCH, C=1e20)
+
+
+def test_contours_are_the_law(fit: sl.Fit) -> None:
+    """Along a drawn contour the law has the level it is labelled with."""
+    ax = plotting.plot_contours(fit)
+
+    drawn = ax.collections[0]
+    for level, path in zip(drawn.levels, drawn.get_paths(), strict=True):
+        corners = path.vertices
+        if len(corners) > 3:
+            values = fit.law.value(fit.values, N=corners[:, 0], D=corners[:, 1])
+            np.testing.assert_allclose(values, level, rtol=5e-3)
+    assert {"compute-optimal", "budget", "loss", "run"} == set(_texts(ax))
+    assert any(t.get_text() == "1e20" for t in ax.texts)
+
+
+def test_valleys_and_their_minima() -> None:
+    """A filled diamond at each minimum; a refused budget is hollow and has no curve."""
+    parts = [
+        profiles(EPOCH, width=4, budgets=[c], off=off, n=9, noise=0.001)
+        for c, off in ((1e18, 1), (1e19, 30), (1e20, 1))
+    ]
+    with warnings.catch_warnings(action="ignore", category=sl.DataWarning):
+        found = sl.isoflop(pd.concat(parts, ignore_index=True), budgets=[1e18, 1e19, 1e20])
+    ax = plotting.plot_isoflop(found)
+
+    curves = [line for line in ax.lines if len(line.get_xdata()) == 200]
+    assert len(curves) == 2
+    for curve, (_, row) in zip(curves, found.optima.drop("1e19").iterrows(), strict=True):
+        lowest = curve.get_xdata()[curve.get_ydata().argmin()]
+        assert lowest == pytest.approx(row["N"], rel=0.02)
+    assert "budget without a minimum" in _texts(ax)
+    akima = plotting.plot_isoflop(sl.isoflop(profiles(EPOCH, width=4), method="akima"))
+    assert len([line for line in akima.lines if len(line.get_xdata()) == 200]) == 5
+
+
+def test_price_of_smaller_models(fit: sl.Fit) -> None:
+    """The curve is the overhead; the limit is named."""
+    ax = plotting.plot_overtraining(fit, 1e22)
+
+    x, y = ax.lines[0].get_data()
+    price = sl.overtraining(fit, C=1e22, smaller=x, n_resamples=0)
+    np.testing.assert_allclose(y, 1 + price["overhead"], rtol=1e-9)
+    assert any(t.startswith("limit, ") for t in _texts(ax))
+
+
+def test_gain_of_a_recipe() -> None:
+    """The line is the table's, with its band and the level of no gain."""
+    found = sl.compare_recipes(_two(), "recipe", C=np.geomspace(1e18, 1e24, 7))
+    ax = plotting.plot_gain(found)
+
+    np.testing.assert_allclose(ax.lines[0].get_ydata(), found.table["gain"])
+    assert "beyond the runs" in _texts(ax)
+    assert ax.get_ylim()[0] < 1 < ax.get_ylim()[1]
+
+
+def test_next_runs_are_stars_among_the_candidates(fit: sl.Fit) -> None:
+    """Repeats are written beside them; the legend says what they buy."""
+    plan = sl.next_runs(fit, budget=1e22, C=1e24)
+    ax = plotting.plot_next_runs(plan)
+
+    stars = ax.collections[-1]
+    distinct = plan.runs.drop_duplicates(["N", "D"])
+    assert len(stars.get_offsets()) == len(distinct)
+    assert _texts(ax)[0].startswith("next runs, ")
+    assert len(ax.texts) == (plan.runs.groupby(["N", "D"]).size() > 1).sum()
+
+
+def test_axes_go_in_and_come_out(fit: sl.Fit) -> None:
+    """A given Axes is drawn on and returned; nothing global changes."""
+    before = dict(mpl.rcParams)
+    found = sl.isoflop(profiles(EPOCH, width=4))
+    for draw in (
+        lambda ax: plotting.plot_frontier(fit, ax=ax, n_resamples=50),
+        lambda ax: plotting.plot_contours(fit, ax=ax),
+        lambda ax: plotting.plot_overtraining(fit, 1e22, ax=ax, n_resamples=50),
+        lambda ax: plotting.plot_isoflop(found, ax=ax, legend=False),
+        lambda ax: plotting.plot_gain(sl.gain(EPOCH, EPOCH, C=[1e20, 1e21]), ax=ax),
+        lambda ax: plotting.plot_next_runs(sl.next_runs(EPOCH, budget=1e20, C=1e22), ax=ax),
+    ):
+        _, ax = plt.subplots(layout="constrained")
+        figures = plt.get_fignums()
+
+        assert draw(ax) is ax
+        assert plt.get_fignums() == figures
+        plt.close("all")
+    assert dict(mpl.rcParams) == before
