@@ -9,6 +9,7 @@ fixed tables of products of slopes; every array of the batch's size is used agai
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -24,14 +25,16 @@ FORMULA = "loss ~ (E + A/N**alpha + B/D**beta + F/S**gamma)**q"
 _Q = 7
 _COLUMNS = (slice(0, 1), slice(1, 3), slice(3, 5), slice(5, 7))
 _TERMS = len(_COLUMNS)
+# Parameter vectors up to which first derivatives are cheaper than a table of their products.
+_FEW = 4
 
 
 def bind(n: Floats, d: Floats, s: Floats, y: Floats) -> Model:
     """The law on a table, ready for the library's solver."""
-    target = np.log(y)
+    target, slopes = np.log(y), -np.log([n, d, s])
 
     def block(rows: slice) -> HandWrittenBlock:
-        return HandWrittenBlock(n[rows], d[rows], s[rows], target[rows])
+        return HandWrittenBlock(slopes[:, rows], target[rows])
 
     return Model(block, len(y), _Q + 1, max(1.0, float(np.abs(target).max())))
 
@@ -41,18 +44,17 @@ class HandWrittenBlock:
 
     work_size = 24_576
 
-    def __init__(self, n: Floats, d: Floats, s: Floats, target: Floats) -> None:
+    def __init__(self, slopes: Floats, target: Floats) -> None:
         self.target = target
         one = np.ones_like(target)
-        self.designs = [one[:, None]] + [np.stack([one, -np.log(v)], axis=1) for v in (n, d, s)]
-        # linear forms of (parameters of the term, 1/q): logarithms relative to the observation
-        self.forms = [np.concatenate([w.T, -target[None]]) for w in self.designs]
-        self.pairs = [
-            (
-                k,
-                m,
-                (self.designs[k][:, :, None] * self.designs[m][:, None]).reshape(len(target), -1),
-            )
+        # shape (parameters of the term, rows)
+        self.designs = [one[None]] + [np.stack([one, slope]) for slope in slopes]
+
+    @cached_property
+    def pairs(self) -> list[tuple[int, int, Floats]]:
+        """Products of the slopes of two terms."""
+        return [
+            (k, m, (self.designs[k][:, None] * self.designs[m]).reshape(-1, len(self.target)).T)
             for k in range(_TERMS)
             for m in range(k, _TERMS)
         ]
@@ -65,48 +67,52 @@ class HandWrittenBlock:
         return HandWrittenPoint(self, theta)
 
 
-def _products(left: Floats, right: Floats) -> Floats:
-    return (left[:, :, None] * right[:, None, :]).reshape(len(left), -1)
-
-
 class HandWrittenPoint:
     """Residuals q L - log y, and the terms' shares of their sum."""
 
     def __init__(self, block: HandWrittenBlock, theta: Floats) -> None:
         self._block, self._q = block, theta[:, _Q, None]
         shape = len(theta), len(block.target)
-        inverse = 1.0 / self._q
         self.shares = WORKSPACE.take("shares", _TERMS, *shape)
-        for columns, form, log in zip(_COLUMNS, block.forms, self.shares, strict=True):
-            np.matmul(np.concatenate([theta[:, columns], inverse], axis=1), form, out=log)
-        self.log_sum = WORKSPACE.take("log sum", *shape)
         self.residuals = WORKSPACE.take("residuals", *shape)
-        total = np.exp(self.shares, out=self.shares).sum(
-            axis=0, out=WORKSPACE.take("total", *shape)
-        )
+        self.log_sum = WORKSPACE.take("log sum", *shape)
+        total, constant, falling = WORKSPACE.take("total", *shape), self.shares[0], self.shares[1:]
+        self._logs(theta)
+        np.exp(falling, out=falling)
+        floor = np.exp(theta[:, :1])
+        np.add(falling[0], falling[1], out=total)
+        total += falling[2]
+        total += floor
         np.log(total, out=self.log_sum)
+        if not np.isfinite(self.log_sum.sum()):  # far from the runs: subtract the largest
+            self._logs(theta)
+            constant[...] = theta[:, :1]
+            top = self.shares.max(axis=0)
+            self.shares -= top
+            np.exp(self.shares, out=self.shares).sum(axis=0, out=total)
+            np.add(np.log(total, out=self.log_sum), top, out=self.log_sum)
+            floor = constant
         np.multiply(self.log_sum, self._q, out=self.residuals)
-        if not np.isfinite(self.residuals.sum()):  # far from the runs: subtract the largest
-            self._carefully(theta, total)
-        self.log_sum += block.target * inverse
+        self.residuals -= block.target
         np.divide(1.0, total, out=total)
-        self.shares *= total
+        falling *= total
+        np.multiply(total, floor, out=constant)
 
-    def _carefully(self, theta: Floats, total: Floats) -> None:
-        for columns, form, log in zip(_COLUMNS, self._block.forms, self.shares, strict=True):
-            np.matmul(np.concatenate([theta[:, columns], 1.0 / self._q], axis=1), form, out=log)
-        top = self.shares.max(axis=0)
-        self.shares -= top
-        np.exp(self.shares, out=self.shares).sum(axis=0, out=total)
-        np.log(total, out=self.log_sum)
-        self.log_sum += top
-        np.multiply(self.log_sum, self._q, out=self.residuals)
+    def _logs(self, theta: Floats) -> None:
+        for k in range(1, _TERMS):
+            np.matmul(theta[:, _COLUMNS[k]], self._block.designs[k], out=self.shares[k])
+
+    def _rows(self) -> Floats:
+        """Derivatives of L in the terms' parameters, shape (batch, 7, rows)."""
+        found = WORKSPACE.take("derivatives", len(self.residuals), _Q, self.residuals.shape[1])
+        for share, design, columns in zip(self.shares, self._block.designs, _COLUMNS, strict=True):
+            np.multiply(share[:, None], design, out=found[:, columns])
+        return found
 
     def gradients(self) -> Floats:
         """Shape (batch, rows, parameters)."""
         found = np.empty((*self.residuals.shape, _Q + 1))
-        for share, design, columns in zip(self.shares, self._block.designs, _COLUMNS, strict=True):
-            found[..., columns] = (self._q * share)[..., None] * design
+        found[..., :_Q] = (self._rows() * self._q[:, None]).transpose(0, 2, 1)
         found[..., _Q] = self.log_sum
         return found
 
@@ -114,38 +120,57 @@ class HandWrittenPoint:
         """Change of the residuals with a step, to first order."""
         shape = self.residuals.shape
         found, part = WORKSPACE.take("along", *shape), WORKSPACE.take("along one", *shape)
-        np.multiply(self.log_sum, step[:, _Q, None], out=found)
-        for share, design, columns in zip(self.shares, self._block.designs, _COLUMNS, strict=True):
-            np.matmul(self._q * step[:, columns], design.T, out=part)
-            part *= share
+        by_q = self._q * step
+        np.multiply(self.shares[0], by_q[:, :1], out=found)
+        for k in range(1, _TERMS):
+            np.matmul(by_q[:, _COLUMNS[k]], self._block.designs[k], out=part)
+            part *= self.shares[k]
             found += part
+        found += np.multiply(self.log_sum, step[:, _Q, None], out=part)
         return found
 
     def contract(self, slope: Floats, outer: Floats, *, curved: bool) -> tuple[Floats, Floats]:
         """Sums over the rows: of slope * first, and of outer * first first' + slope * second."""
-        block, q, log_sum, b = self._block, self._q, self.log_sum, len(slope)
+        q, log_sum, b = self._q, self.log_sum, len(slope)
         gradient, hessian = np.empty((b, _Q + 1)), np.empty((b, _Q + 1, _Q + 1))
-        first, half, moment, mixed = (
-            WORKSPACE.take(name, *slope.shape) for name in ("first", "half", "moment", "mixed")
-        )
         gradient[:, _Q] = np.einsum("bn,bn->b", slope, log_sum)
-        np.multiply(outer, log_sum, out=mixed)
+        mixed = np.multiply(outer, log_sum, out=WORKSPACE.take("mixed", *slope.shape))
         hessian[:, _Q, _Q] = np.einsum("bn,bn->b", mixed, log_sum)
         mixed *= q
         if curved:
             mixed += slope
+        # what multiplies a term's share, two terms' shares, and a term's share towards q
         slope *= q
         outer *= q * q
         if curved:
             outer -= slope
-        for k, m, products in block.pairs:
-            left, right = _COLUMNS[k], _COLUMNS[m]
+        way = self._by_products if b > _FEW else self._by_gradients
+        way(gradient, hessian, slope, outer, mixed, curved=curved)
+        return gradient, hessian
+
+    def _by_products(
+        self,
+        gradient: Floats,
+        hessian: Floats,
+        slope: Floats,
+        outer: Floats,
+        mixed: Floats,
+        *,
+        curved: bool,
+    ) -> None:
+        """Every entry as a matrix product of the whole batch."""
+        b, designs = len(slope), self._block.designs
+        first, half, moment = (
+            WORKSPACE.take(name, *slope.shape) for name in ("first", "half", "moment")
+        )
+        for k, m, products in self._block.pairs:
+            left, right, share = _COLUMNS[k], _COLUMNS[m], self.shares[k]
             if k == m:
-                np.multiply(slope, self.shares[k], out=first)
-                gradient[:, left] = first @ block.designs[k]
-                np.multiply(mixed, self.shares[k], out=moment)
-                hessian[:, _Q, left] = hessian[:, left, _Q] = moment @ block.designs[k]
-                np.multiply(outer, self.shares[k], out=half)
+                np.multiply(slope, share, out=first)
+                gradient[:, left] = first @ designs[k].T
+                np.multiply(mixed, share, out=moment)
+                hessian[:, _Q, left] = hessian[:, left, _Q] = moment @ designs[k].T
+                np.multiply(outer, share, out=half)
             np.multiply(half, self.shares[m], out=moment)
             if k == m and curved:
                 moment += first
@@ -153,7 +178,29 @@ class HandWrittenPoint:
             hessian[:, left, right] = part
             if k != m:
                 hessian[:, right, left] = part.transpose(0, 2, 1)
-        return gradient, hessian
+
+    def _by_gradients(
+        self,
+        gradient: Floats,
+        hessian: Floats,
+        slope: Floats,
+        outer: Floats,
+        mixed: Floats,
+        *,
+        curved: bool,
+    ) -> None:
+        """The same from first derivatives, vector by vector."""
+        rows, designs = self._rows(), self._block.designs
+        gradient[:, :_Q] = np.matmul(rows, slope[:, :, None])[:, :, 0]
+        hessian[:, _Q, :_Q] = np.matmul(rows, mixed[:, :, None])[:, :, 0]
+        hessian[:, :_Q, _Q] = hessian[:, _Q, :_Q]
+        half = WORKSPACE.take("half", *rows.shape)
+        np.multiply(rows, outer[:, None], out=half)
+        np.matmul(half, rows.transpose(0, 2, 1), out=hessian[:, :_Q, :_Q])
+        if curved:  # a term's own second derivatives
+            for k, columns in enumerate(_COLUMNS):
+                np.multiply(rows[:, columns], slope[:, None], out=half[:, columns])
+                hessian[:, columns, columns] += half[:, columns] @ designs[k].T
 
 
 def complex_step_errors(model: Model, theta: Floats) -> dict[str, float]:
@@ -181,7 +228,7 @@ def complex_step_errors(model: Model, theta: Floats) -> dict[str, float]:
 
 def _terms(block: Any, theta: Any) -> Any:
     return [
-        np.exp(design @ theta[columns])
+        np.exp(theta[columns] @ design)
         for columns, design in zip(_COLUMNS, block.designs, strict=True)
     ]
 
@@ -197,6 +244,6 @@ def _slopes(block: Any, theta: Any) -> Any:
     r = theta[_Q] * np.log(total) - block.target
     gradient = np.zeros(_Q + 1, dtype=complex)
     for term, design, columns in zip(terms, block.designs, _COLUMNS, strict=True):
-        gradient[columns] = (2 * r * theta[_Q] * term / total) @ design
+        gradient[columns] = (2 * r * theta[_Q] * term / total) @ design.T
     gradient[_Q] = (2 * r * np.log(total)).sum()
     return gradient

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -59,9 +60,10 @@ def test_the_hand_written_law_is_the_typed_one() -> None:
     np.testing.assert_allclose(residuals, np.log(LAW.value(TRUTH, columns) / y), atol=1e-14)
     assert max(hand_written.complex_step_errors(hand, theta).values()) < 1e-10
     typed, weights, loss = Task(LAW, columns, y).bound(), np.ones((1, 60)), Loss("huber", 1e-3)
-    for majorise in (False, True):
-        ours = typed.sums(theta[None], weights, loss, majorise=majorise).hessian[0]
-        theirs = hand.sums(theta[None], weights, loss, majorise=majorise).hessian[0]
+    for majorise, n_batch in itertools.product((False, True), (1, 9)):
+        batch = np.repeat(theta[None], n_batch, axis=0)
+        ours = typed.sums(batch, weights, loss, majorise=majorise).hessian[-1]
+        theirs = hand.sums(batch, weights, loss, majorise=majorise).hessian[-1]
         size = np.sqrt(np.diag(hand.sums(theta[None], weights, loss, majorise=True).hessian[0]))
         np.testing.assert_allclose(theirs / np.outer(size, size), ours / np.outer(size, size),
                                    atol=1e-11, rtol=0)  # fmt: skip
