@@ -102,6 +102,30 @@ def test_an_outcome_is_read_as_it_was_saved(tmp_path: Path) -> None:
     assert outcomes([case], file, 40) == saved
 
 
+@pytest.mark.parametrize(("name", "columns"), [
+    ("chinchilla", ["N", "D"]), ("power-floor", ["N"]), ("kaplan", ["N", "D"]),
+])  # fmt: skip
+def test_the_rival_searches_the_ranges_of_the_laws_that_are_fitted(
+    name: str, columns: list[str]
+) -> None:
+    """The ends of every range, where the rival's formula is that of the catalogue's row."""
+    law = catalogue.named(name, columns)
+    n, d, y = (random_case(0).runs[c].to_numpy() for c in ("N", "D", "loss"))
+    ranges = {p.name: (p.lower, p.upper) for p in law.parameters}
+    values = {p.name: 1.5 if p.positive else 0.3 for p in law.parameters}
+    for piece in pieces(name, n, d, ranges):
+        x = piece.law.coordinates(values)
+        if x is None:
+            continue
+        found = Search(piece.law, y, "log").residuals(x[None])[0]
+        expected = np.log(law.value(values, {"N": n, "D": d}) / y)
+        np.testing.assert_allclose(found, expected, atol=1e-12)
+        ends = piece.law.natural(np.clip(np.full(len(x), 1e300), piece.law.lower, piece.law.upper))
+        for exponent, (_, upper) in ranges.items():
+            if exponent in ends and np.isfinite(upper):
+                assert ends[exponent] == upper
+
+
 def test_the_rival_is_no_worse_than_the_library_on_an_easy_table() -> None:
     """Both find the same minimum."""
     outcome = compare(random_case(3), 40)
