@@ -28,7 +28,9 @@ def bind(law: Law, columns: Mapping[str, FloatArray], y: FloatArray, scale: Scal
     names = law.parameter_names
 
     def block(rows: slice) -> LogAffineBlock:
-        return LogAffineBlock(terms, names, *_cut(columns, y, scale, rows), scale)
+        lasting = rows.stop - rows.start == len(y)
+        cut = _cut(columns, y, scale, rows)
+        return LogAffineBlock(terms, names, *cut, scale, lasting=lasting)
 
     model = Model(block, len(y), len(names), magnitude_of(y, scale))
     with np.errstate(all="ignore"):
@@ -96,3 +98,17 @@ def term_shares(law: Law, columns: Mapping[str, FloatArray], natural: FloatArray
             sizes.append(np.broadcast_to(np.nan_to_num(size), (n,)))
         table = np.stack(sizes)
         return np.asarray(np.nan_to_num(table / table.sum(axis=0)))
+
+
+def same_everywhere(
+    law: Law, columns: Mapping[str, FloatArray], one: FloatArray, other: FloatArray
+) -> bool:
+    """Whether two parameter vectors are the same function, also away from the runs."""
+    away = {
+        name: 1.5 * np.roll(column, shift) for shift, (name, column) in enumerate(columns.items())
+    }
+
+    def value(natural: FloatArray) -> FloatArray:
+        return law.value(dict(zip(law.parameter_names, natural, strict=True)), away)
+
+    return bool(np.allclose(value(one), value(other), rtol=1e-6, equal_nan=True))

@@ -27,8 +27,10 @@ _AT_WORK = 1e-3
 _SIZES = {0: 1, 1: 60, 2: 14}
 _SMALLEST, _LARGEST = 0.003, 10.0
 _MOST_STARTS = 4  # of one term
-# Shares of the step that reweighted least squares would take.
+# Where a term starts: at shares of the step that reweighted least squares would take, and of the
+# smallest performance; at kinks the former is too short.
 _STEPS = (1.0, 0.1)
+_SHARES = (1e-4, 1e-2)
 # A derivative below this share of what it could be is rounding.
 _ROUNDING = 1e-9
 
@@ -140,9 +142,10 @@ def _growths(
         if drop[place] >= -_ROUNDING:
             continue
         exponents = dict(zip(idle, grid[place], strict=True))
-        for share in _STEPS:
-            step = -share * first[place] / second[place]
-            yield exponents, float(np.log(step) - top[place, 0])
+        step, smallest = -first[place] / second[place], np.abs(problem.y).min()
+        for size_of_term in (*(s * step for s in _STEPS), *(s * smallest for s in _SHARES)):
+            if size_of_term > 0:
+                yield exponents, float(np.log(size_of_term) - top[place, 0])
 
 
 def _tried(parameter: Parameter, n: int) -> list[float]:

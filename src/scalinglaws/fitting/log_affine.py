@@ -27,6 +27,7 @@ class LogAffineBlock:
     names : the parameters, in order
     columns : variables on these rows
     target : observations on these rows, logarithms if `scale` is "log"
+    lasting : whether the block is evaluated often, so that tables of products pay
     """
 
     work_size = 24_576  # ten such arrays are 2 MB
@@ -38,38 +39,34 @@ class LogAffineBlock:
         columns: Mapping[str, FloatArray],
         target: FloatArray,
         scale: ScaleName,
+        *,
+        lasting: bool = True,
     ) -> None:
+        self.lasting = lasting
         self.n_parameters, self.n_rows, self.n_terms = len(names), len(target), len(terms)
         self.is_log = scale == "log"
         self.target = target
         self.indices: list[IntArray] = []
         self.term_slopes: list[FloatArray] = []
-        constants = np.empty((self.n_terms, self.n_rows))
-        for k, term in enumerate(terms):
-            used = [name for name in names if name in term.slopes]
-            slopes = np.empty((self.n_rows, len(used)))
-            for place, name in enumerate(used):
-                slopes[:, place] = _column(term.slopes[name], columns)
-            self.indices.append(np.array([names.index(name) for name in used], dtype=np.intp))
-            self.term_slopes.append(slopes)
-            constants[k] = _column(term.constant, columns)
-        if self.is_log:
-            # terms relative to the observation: their sum is near one, whatever the units
-            constants -= target
-        self.constants = constants
         # linear forms of (parameters of the term, 1)
-        self._forms = [
-            np.concatenate([slopes.T, constant[None, :]])
-            for slopes, constant in zip(self.term_slopes, constants, strict=True)
-        ]
+        self.forms: list[FloatArray] = []
+        for term in terms:
+            used = [name for name in names if name in term.slopes]
+            self.indices.append(np.array([names.index(name) for name in used], dtype=np.intp))
+            form = np.empty((len(used) + 1, self.n_rows))
+            for place, name in enumerate(used):
+                form[place] = _column(term.slopes[name], columns)
+            form[-1] = _column(term.constant, columns)
+            if self.is_log:
+                # terms relative to the observation: their sum is near one, whatever the units
+                form[-1] -= target
+            self.forms.append(np.asfortranarray(form) if lasting else form)
+            self.term_slopes.append(np.array(form[:-1].T, order="C") if lasting else form[:-1].T)
 
     @property
     def is_finite(self) -> bool:
         """All logarithms exist."""
-        return bool(
-            np.isfinite(self.constants).all()
-            and all(np.isfinite(slopes).all() for slopes in self.term_slopes)
-        )
+        return all(bool(np.isfinite(form).all()) for form in self.forms)
 
     def slopes(self) -> FloatArray:
         stack = np.zeros((self.n_terms, self.n_rows, self.n_parameters))
@@ -85,7 +82,7 @@ class LogAffineBlock:
         found = WORKSPACE.take("shares", self.n_terms, len(theta), self.n_rows)
         one = np.ones((len(theta), 1))
         for k, index in enumerate(self.indices):
-            np.matmul(np.concatenate([theta[:, index], one], axis=1), self._forms[k], out=found[k])
+            np.matmul(np.concatenate([theta[:, index], one], axis=1), self.forms[k], out=found[k])
         return found
 
     @cached_property
@@ -150,6 +147,11 @@ class LogAffinePoint:
 
     def gradients(self) -> FloatArray:
         block = self._block
+        if not block.lasting:
+            # the derivatives of each row of the batch take the place of the last one's
+            rows = [self._derivatives(b).copy() for b in range(1, len(self.residuals))]
+            first = self._derivatives(0)[None]
+            return (np.stack([first[0], *rows]) if rows else first).transpose(0, 2, 1)
         found = np.zeros((*self.residuals.shape, block.n_parameters))
         for share, index, slopes in zip(self.shares, block.indices, block.term_slopes, strict=True):
             found[..., index] += share[..., None] * slopes
@@ -173,6 +175,8 @@ class LogAffinePoint:
         block, shares = self._block, self.shares
         if curved and block.is_log:
             outer -= slope
+        if not block.lasting:
+            return self._contract_once(slope, outer, curved=curved)
         gradient = np.zeros((len(slope), block.n_parameters))
         first = WORKSPACE.take("first", *slope.shape)
         half = WORKSPACE.take("half", *slope.shape)
@@ -190,6 +194,42 @@ class LogAffinePoint:
         p = block.n_parameters
         hessian = np.concatenate(packed, axis=1) @ block.spread
         return gradient, hessian.reshape(len(slope), p, p)
+
+    def _contract_once(
+        self, slope: FloatArray, outer: FloatArray, *, curved: bool
+    ) -> tuple[FloatArray, FloatArray]:
+        """The same from the first derivatives of each term, without tables of products."""
+        block, p = self._block, self._block.n_parameters
+        n_batch, n_rows = slope.shape
+        gradient, hessian = np.zeros((n_batch, p)), np.zeros((n_batch, p, p))
+        weighted = WORKSPACE.take("weighted", p, n_rows)
+        for b in range(n_batch):
+            rows = self._derivatives(b)
+            gradient[b] = rows @ slope[b]
+            np.multiply(rows, outer[b], out=weighted)
+            hessian[b] += weighted @ rows.T
+            if not curved:
+                continue
+            for share, index, form in zip(self.shares, block.indices, block.forms, strict=True):
+                part = np.multiply(form[:-1], share[b] * slope[b], out=weighted[: len(index)])
+                hessian[b][np.ix_(index, index)] += part @ form[:-1].T
+        return gradient, hessian
+
+    def _derivatives(self, b: int) -> FloatArray:
+        """Derivatives of the residuals of one row of the batch, shape (parameters, rows)."""
+        block = self._block
+        rows = WORKSPACE.take("derivatives", block.n_parameters, block.n_rows)
+        seen: set[int] = set()
+        for share, index, form in zip(self.shares, block.indices, block.forms, strict=True):
+            for place, j in enumerate(index):
+                if j in seen:
+                    rows[j] += form[place] * share[b]
+                else:
+                    np.multiply(form[place], share[b], out=rows[j])
+                    seen.add(int(j))
+        for j in set(range(block.n_parameters)) - seen:
+            rows[j] = 0.0
+        return rows
 
 
 def _column(expression: Expression, columns: Mapping[str, FloatArray]) -> FloatArray:

@@ -127,9 +127,10 @@ def fit_each(
     --------
     >>> import scalinglaws as sl
     >>> runs = sl.datasets.ladder()
-    >>> fits = sl.fit_each(runs[runs["D"] > 2e6], "power", by="N", y="loss", columns={"D": "D"})
-    >>> len(fits), fits.params.columns.to_list()
-    (7, ['a', 'c'])
+    >>> runs = runs[runs["N"].isin([8400, 23712, 103344])]
+    >>> fits = sl.fit_each(runs, "power-floor", by="N", columns={"D": "D"})
+    >>> list(fits.params.columns)
+    ['E', 'a', 'c']
     """
     frame = col.as_frame(runs)
     keys = [by] if isinstance(by, str) else list(by)

@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from scalinglaws.fitting.blocks import spread_rows, summed
 from scalinglaws.fitting.workspace import WORKSPACE
 
 FloatArray = npt.NDArray[np.float64]
@@ -23,6 +24,8 @@ SCALES: tuple[ScaleName, ...] = ("log", "level")
 
 # 95 % efficient for normal noise (Huber 1964)
 HUBER_FACTOR = 1.345
+# A weighted median of more values is bracketed by that of a sample, to this share on each side.
+_SORTED_WHOLE, _BRACKET_ROWS, _SIDE = 100_000, 20_000, 0.03
 # median of |standard normal|
 _NORMAL_MEDIAN = 0.6744897501960817
 
@@ -123,19 +126,59 @@ def smooth_loss(objective: ObjectiveName, delta: float | None, noise: float) -> 
     return Loss("huber", delta or 1e-2 * max(noise, 1e-300))
 
 
-def robust_scale(residuals: FloatArray, weights: FloatArray, n_parameters: int) -> float:
+def robust_scale(
+    residuals: FloatArray, weights: FloatArray, n_parameters: int, *, overwrite: bool = False
+) -> float:
     """Standard deviation of the residuals' core: a normalised, weighted median of absolute values.
 
     Only the ratios of the weights matter. The factor sqrt(n/(n-p)), with n the number of runs that
     have weight, makes up for the fitted parameters.
     """
-    size = np.abs(residuals)
-    order = np.argsort(size)
-    cumulative = np.cumsum(weights[order])
-    total = cumulative[-1]
-    # midpoint rule of the ordinary median when the cumulated weight hits one half exactly
-    low = int(np.searchsorted(cumulative, 0.5 * total * (1 - 1e-12)))
-    high = int(np.searchsorted(cumulative, 0.5 * total * (1 + 1e-12)))
-    median = 0.5 * (size[order[low]] + size[order[min(high, len(order) - 1)]])
-    n = max(int((weights > 0).sum()), n_parameters + 1)
+    sizes = np.abs(residuals, out=residuals if overwrite else None)
+    median = weighted_median(sizes, weights)
+    n = max(int(np.count_nonzero(weights > 0)), n_parameters + 1)
     return float(median / _NORMAL_MEDIAN * np.sqrt(n / (n - n_parameters)))
+
+
+def is_constant(weights: FloatArray) -> bool:
+    """Whether every run counts the same."""
+    return weights.strides == (0,) or bool(np.ptp(weights) == 0.0)
+
+
+def weighted_median(values: FloatArray, weights: FloatArray) -> float:
+    """Median under weights, by the midpoint rule where one half is hit exactly.
+
+    `values` is overwritten.
+    """
+    n = len(values)
+    if is_constant(weights):
+        values.partition(n // 2)
+        upper = values[n // 2]
+        lower = upper if n % 2 else values[: n // 2].max()
+        return float(0.5 * (lower + upper))
+    total = float(weights.sum())
+    low, high, below = -np.inf, np.inf, 0.0
+    if n > _SORTED_WHOLE:
+        low, high, below = _bracket(values, weights, total)
+    inside = np.flatnonzero((values >= low) & (values <= high))
+    inside = inside[np.argsort(values[inside])]
+    cumulative = np.cumsum(weights[inside])
+    first = np.searchsorted(cumulative, 0.5 * total * (1 - 1e-12) - below)
+    last = np.searchsorted(cumulative, 0.5 * total * (1 + 1e-12) - below)
+    ends = values[inside[[min(int(k), len(inside) - 1) for k in (first, last)]]]
+    return float(0.5 * (ends[0] + ends[1]))
+
+
+def _bracket(values: FloatArray, weights: FloatArray, total: float) -> tuple[float, float, float]:
+    """Two values around the weighted median, from a sample, and the weight below the first."""
+    some = spread_rows(len(values), _BRACKET_ROWS)
+    order = some[np.argsort(values[some])]
+    cumulative = np.cumsum(weights[order])
+    ends = np.searchsorted(cumulative, cumulative[-1] * np.array([0.5 - _SIDE, 0.5 + _SIDE]))
+    low, high = (float(values[order[min(int(k), len(order) - 1)]]) for k in ends)
+    n = len(values)
+    below = float(summed(n, lambda rows: weights[rows] @ (values[rows] < low)))
+    above = float(summed(n, lambda rows: weights[rows] @ (values[rows] > high)))
+    if max(below, above) < 0.5 * total * (1 - 1e-9):
+        return low, high, below
+    return -np.inf, np.inf, 0.0

@@ -10,7 +10,7 @@ from scipy.optimize import brentq
 
 from scalinglaws.errors import FitError
 from scalinglaws.fitting.absolute import to_vertex
-from scalinglaws.fitting.binding import OTHER_DIVISION, term_shares
+from scalinglaws.fitting.binding import OTHER_DIVISION, same_everywhere, term_shares
 from scalinglaws.fitting.lifting import lifted_starts
 from scalinglaws.fitting.model import Model, to_natural
 from scalinglaws.fitting.neighbours import neighbouring_starts
@@ -22,7 +22,7 @@ from scalinglaws.fitting.objective import (
     Loss,
     robust_scale,
 )
-from scalinglaws.fitting.problem import Estimate, Minimum, Problem
+from scalinglaws.fitting.problem import Estimate, Minimum, Problem, Rivals
 from scalinglaws.fitting.solver import Solution, minimise
 from scalinglaws.fitting.starts import Candidates
 
@@ -37,6 +37,8 @@ _PATIENT_STEPS = 2000
 # it after the Newton steps.
 _HOPELESS, _LATE = 10.0, 1.01
 _MOST_LATE = 8
+# Minima within this factor of the best are remembered, up to so many.
+_NEARLY, _MOST_RIVALS = 1.1, 6
 # With fewer runs than this many times the parameters, the scale of the residuals is at least this
 # share of the one of least squares.
 _FEW, _LEAST_SHARE = 3, 0.5
@@ -204,7 +206,7 @@ class Polisher:
         theta, free = self.solution.theta, self.free
         winner = self._winner()
         self.free, self.solution = free[[winner]], self.solution.take([winner])
-        delta = float(np.exp(_root_near(self._excess_scale, float(np.log(first)))))
+        delta = float(np.exp(root_near(self._excess_scale, float(np.log(first)))))
         theta[winner] = self.solution.theta[0]
         self.free = free
         self.solution = self._minimise(self.loss, theta, steps=0)
@@ -288,8 +290,9 @@ class Polisher:
             n_agreeing=n_starts if perfect else int((same_kind & (value <= limit)).sum()),
             n_minima=len(minima),
             decrement=float(self.solution.decrement[winner]),
-            curvature=_smallest_curvature(minima[0].hessian, self.free[winner]),
+            curvature=smallest_curvature(minima[0].hessian, self.free[winner]),
             minima=minima,
+            rivals=self._rivals(winner),
         )
 
     def _minima(self, winner: int, settled: BoolArray) -> tuple[Minimum, ...]:
@@ -307,6 +310,32 @@ class Polisher:
         hessians = self.model.sums(theta, self.weights, self.loss).hessian
         return tuple(map(Minimum, theta, map(float, value[kept]), hessians))
 
+    def _rivals(self, winner: int) -> Rivals:
+        """Minima nearly as low as the winner, each once: on other runs they might be lower."""
+        value, theta = self.solution.value, self.solution.theta
+        natural = to_natural(theta, self.problem.positive)
+        limit = value[winner] * _NEARLY + self._rounding()
+        same = np.isclose(natural, natural[winner], rtol=1e-5, atol=0.0, equal_nan=True)
+        others = np.flatnonzero((value <= limit) & ~same.all(axis=1))
+        if not len(others):
+            return Rivals(theta[others], self.free[others])
+        seen = [(value[winner], self._shares(natural[winner]))]
+        rows: list[int] = []
+        for row in others[np.argsort(value[others])]:
+            if len(rows) == _MOST_RIVALS:
+                break
+            shares = self._shares(natural[row])
+            if all(
+                abs(value[row] - v) > 1e-6 * v or np.abs(shares - s).max() > OTHER_DIVISION
+                for v, s in seen
+            ):
+                seen.append((value[row], shares))
+                rows.append(int(row))
+        return Rivals(theta[rows], self.free[rows])
+
+    def _shares(self, natural: FloatArray) -> FloatArray:
+        return term_shares(self.problem.law, self.problem.columns, natural)
+
     def _alternatives(self, winner: int) -> FloatArray:
         """Natural values of the rows that are as low as the winner but divide the law otherwise."""
         value = self.solution.value
@@ -320,7 +349,9 @@ class Polisher:
             if np.any(exponents & self.free[row] & (np.abs(natural[row]) < _CONSTANT)):
                 continue  # a term that is constant only repeats the floor
             mirrored = (self.free[row] == self.free[winner]).all()
-            if mirrored and self._same_everywhere(natural[row], natural[winner]):
+            if mirrored and same_everywhere(
+                self.problem.law, self.problem.columns, natural[row], natural[winner]
+            ):
                 continue  # exchangeable terms under other names
             one, other = (
                 term_shares(self.problem.law, self.problem.columns, natural[k])
@@ -329,19 +360,6 @@ class Polisher:
             if np.abs(one - other).max() > OTHER_DIVISION:
                 kept.append(natural[row])
         return np.array(kept).reshape(len(kept), natural.shape[1])
-
-    def _same_everywhere(self, one: FloatArray, other: FloatArray) -> bool:
-        """Whether two parameter vectors are the same function, also away from the runs."""
-        law = self.problem.law
-        away = {
-            name: 1.5 * np.roll(column, shift)
-            for shift, (name, column) in enumerate(self.problem.columns.items())
-        }
-
-        def value(natural: FloatArray) -> FloatArray:
-            return law.value(dict(zip(law.parameter_names, natural, strict=True)), away)
-
-        return bool(np.allclose(value(one), value(other), rtol=1e-6, equal_nan=True))
 
     def vertex(self) -> Estimate:
         """Least absolute deviations from the winner of the nearly absolute Huber fits."""
@@ -364,7 +382,7 @@ class Polisher:
         )
 
 
-def _root_near(function: Callable[[float], float], start: float) -> float:
+def root_near(function: Callable[[float], float], start: float) -> float:
     """A root of a function that falls through zero, from a guess."""
     known: dict[float, float] = {}
 
@@ -385,7 +403,7 @@ def _root_near(function: Callable[[float], float], start: float) -> float:
     return min(known, key=lambda x: abs(known[x]))
 
 
-def _smallest_curvature(hessian: FloatArray, free: BoolArray) -> float:
+def smallest_curvature(hessian: FloatArray, free: BoolArray) -> float:
     """Smallest eigenvalue of the Hessian of what moved, scaled to a unit diagonal."""
     own = hessian[np.ix_(free, free)]
     if not len(own) or not np.all(np.diag(own) > 0):

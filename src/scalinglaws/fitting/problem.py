@@ -58,6 +58,14 @@ class Minimum:
 
 
 @dataclass(frozen=True)
+class Rivals:
+    """Other minima that are nearly as low: working parameters, and which of them moved."""
+
+    theta: FloatArray
+    free: BoolArray
+
+
+@dataclass(frozen=True)
 class Estimate:
     """The best minimum and how it was reached.
 
@@ -80,6 +88,8 @@ class Estimate:
         Natural values of other minima that are equally low and divide the law otherwise.
     minima : tuple of Minimum
         The distinct minima with the same parameters at work, the reported one first.
+    rivals : Rivals or None
+        Minima of any kind that are nearly as low, for the search on a sample of a larger table.
     """
 
     theta: FloatArray
@@ -94,3 +104,4 @@ class Estimate:
     alternatives: FloatArray
     curvature: float = np.nan
     minima: tuple[Minimum, ...] = ()
+    rivals: Rivals | None = None
