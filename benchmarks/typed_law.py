@@ -80,7 +80,9 @@ def run(options: Options) -> Section:
         ratios = np.divide(ours.processor_times, theirs.processor_times)
         rows.append({
             "what": what, "library": duration(ours.median),
-            "hand-written": duration(theirs.median), "ratio": f"{np.median(ratios):.2f}",
+            "hand-written": duration(theirs.median),
+            "processor times": f"{duration(ours.processor)}, {duration(theirs.processor)}",
+            "ratio": f"{np.median(ratios):.2f}",
             "min to max": f"{ratios.min():.2f} to {ratios.max():.2f}",
         })  # fmt: skip
         section.at_most(f"{what}, ratio", float(np.median(ratios)), _RATIO)
