@@ -51,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--only", nargs="+", choices=SUBJECTS, help="subjects to run; all by default")
-    add("--quick", action="store_true", help="a small version of each, under 40 seconds in all")
+    add("--quick", action="store_true", help="a small version of each, under a minute in all")
     add("--full", action="store_true", help="all 4,500 starts of the literature, not a sample")
     add("--write", action="store_true", help="write the pages into benchmarks/results/")
     add("--strict", action="store_true", help="exit with the number of bars that were missed")

@@ -1,189 +1,249 @@
-"""Gradient and Hessian of one law, written by hand in NumPy as an expert would for speed.
+"""One law and its derivatives, written by hand in NumPy as an expert would for speed.
 
     log f = q L,   L = logsumexp(e, a - alpha log N, b - beta log D, c - gamma log S)
 
 which is the law (E + A/N^alpha + B/D^beta + F/S^gamma)^q in the parameters
-(log E, log A, alpha, log B, beta, log F, gamma, q).
+(log E, log A, alpha, log B, beta, log F, gamma, q). All sums over runs are matrix products with
+fixed tables of products of slopes; every array of the batch's size is used again.
 """
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from scalinglaws.fitting.model import Sums
+from scalinglaws.fitting.model import Model
 from scalinglaws.fitting.objective import Loss
+from scalinglaws.fitting.workspace import WORKSPACE
 
 Floats = npt.NDArray[np.float64]
 
 FORMULA = "loss ~ (E + A/N**alpha + B/D**beta + F/S**gamma)**q"
 _Q = 7
-_COLUMNS = ([0], [1, 2], [3, 4], [5, 6])
-_BLOCK = 65_536
+_COLUMNS = (slice(0, 1), slice(1, 3), slice(3, 5), slice(5, 7))
+_TERMS = len(_COLUMNS)
+# Parameter vectors up to which first derivatives are cheaper than a table of their products.
+_FEW = 4
 
 
-class HandWritten:
-    """Sums over runs for a batch of parameter vectors and weights, by moments of a softmax."""
+def bind(n: Floats, d: Floats, s: Floats, y: Floats) -> Model:
+    """The law on a table, ready for the library's solver."""
+    target, slopes = np.log(y), -np.log([n, d, s])
 
-    metric = None
+    def block(rows: slice) -> HandWrittenBlock:
+        return HandWrittenBlock(slopes[:, rows], target[rows])
 
-    def __init__(self, n: Floats, d: Floats, s: Floats, y: Floats) -> None:
-        self.target = np.log(y)
-        self.n_parameters, self.n_rows = 8, len(y)
-        self.magnitude = max(1.0, float(np.abs(self.target).max()))
-        one = np.ones_like(n)
-        self.designs = [one[:, None]] + [np.stack([one, -np.log(v)], axis=1) for v in (n, d, s)]
-        self.pairs = [
-            (k, m, self._products(self.designs[k], self.designs[m]))
-            for k in range(4)
-            for m in range(k, 4)
+    return Model(block, len(y), _Q + 1, max(1.0, float(np.abs(target).max())))
+
+
+class HandWrittenBlock:
+    """The law on a block of rows."""
+
+    work_size = 24_576
+
+    def __init__(self, slopes: Floats, target: Floats) -> None:
+        self.target = target
+        one = np.ones_like(target)
+        # shape (parameters of the term, rows)
+        self.designs = [one[None]] + [np.stack([one, slope]) for slope in slopes]
+
+    @cached_property
+    def pairs(self) -> list[tuple[int, int, Floats]]:
+        """Products of the slopes of two terms."""
+        return [
+            (k, m, (self.designs[k][:, None] * self.designs[m]).reshape(-1, len(self.target)).T)
+            for k in range(_TERMS)
+            for m in range(k, _TERMS)
         ]
 
-    @staticmethod
-    def _products(left: Floats, right: Floats) -> Floats:
-        return (left[:, :, None] * right[:, None, :]).reshape(len(left), -1)
-
-    def stacked_slopes(self) -> None:
+    def slopes(self) -> None:
         """The law is no sum of its terms."""
 
-    def residuals(self, theta: Floats) -> Floats:
-        """Shape (batch, runs)."""
-        with np.errstate(all="ignore"):
-            _, log_sum = self._softmax(theta, slice(None))
-            return np.asarray(theta[:, _Q, None] * log_sum - self.target)
+    def at(self, theta: Floats) -> HandWrittenPoint:
+        """The law at each row of a batch."""
+        return HandWrittenPoint(self, theta)
 
-    def jacobian(self, theta: Floats) -> Floats:
-        """Shape (runs, parameters)."""
-        with np.errstate(all="ignore"):
-            shares, log_sum = self._softmax(theta[None], slice(None))
-        jacobian = np.empty((self.n_rows, 8))
-        for share, design, columns in zip(shares, self.designs, _COLUMNS, strict=True):
-            jacobian[:, columns] = theta[_Q] * share[0][:, None] * design
-        jacobian[:, _Q] = log_sum[0]
-        return jacobian
 
-    def _softmax(self, theta: Floats, rows: slice) -> tuple[list[Floats], Floats]:
-        logs = [
-            theta[:, columns] @ design[rows].T
-            for columns, design in zip(_COLUMNS, self.designs, strict=True)
-        ]
-        top = np.maximum(np.maximum(logs[0], logs[1]), np.maximum(logs[2], logs[3]))
-        parts = [np.exp(part - top) for part in logs]
-        total = parts[0] + parts[1] + parts[2] + parts[3]
-        inverse = 1.0 / total
-        return [part * inverse for part in parts], top + np.log(total)
+class HandWrittenPoint:
+    """Residuals q L - log y, and the terms' shares of their sum."""
 
-    def sums(self, theta: Floats, weights: Floats, loss: Loss, *, majorised: bool = True) -> Sums:
-        """Objective, gradient and Hessian, a cache-sized block at a time."""
-        b = len(theta)
-        total = Sums(np.zeros(b), np.zeros((b, 8)), np.zeros((b, 8, 8)), np.zeros((b, 8, 8)))
-        rows_at_once = min(self.n_rows, _BLOCK)
-        batch_at_once = max(1, _BLOCK // rows_at_once)
-        for first in range(0, b, batch_at_once):
-            batch = slice(first, first + batch_at_once)
-            own = weights[batch] if len(weights) > 1 else weights
-            for begin in range(0, self.n_rows, rows_at_once):
-                rows = slice(begin, begin + rows_at_once)
-                with np.errstate(all="ignore"):
-                    self._add(total, batch, theta[batch], own[:, rows], loss, rows, majorised)
-        total.value[~np.isfinite(total.value)] = np.inf
-        return total
+    def __init__(self, block: HandWrittenBlock, theta: Floats) -> None:
+        self._block, self._q = block, theta[:, _Q, None]
+        shape = len(theta), len(block.target)
+        self.shares = WORKSPACE.take("shares", _TERMS, *shape)
+        self.residuals = WORKSPACE.take("residuals", *shape)
+        self.log_sum = WORKSPACE.take("log sum", *shape)
+        total, constant, falling = WORKSPACE.take("total", *shape), self.shares[0], self.shares[1:]
+        self._logs(theta)
+        np.exp(falling, out=falling)
+        floor = np.exp(theta[:, :1])
+        np.add(falling[0], falling[1], out=total)
+        total += falling[2]
+        total += floor
+        np.log(total, out=self.log_sum)
+        if not np.isfinite(self.log_sum.sum()):  # far from the runs: subtract the largest
+            self._logs(theta)
+            constant[...] = theta[:, :1]
+            top = self.shares.max(axis=0)
+            self.shares -= top
+            np.exp(self.shares, out=self.shares).sum(axis=0, out=total)
+            np.add(np.log(total, out=self.log_sum), top, out=self.log_sum)
+            floor = constant
+        np.multiply(self.log_sum, self._q, out=self.residuals)
+        self.residuals -= block.target
+        np.divide(1.0, total, out=total)
+        falling *= total
+        np.multiply(total, floor, out=constant)
 
-    def _add(
+    def _logs(self, theta: Floats) -> None:
+        for k in range(1, _TERMS):
+            np.matmul(theta[:, _COLUMNS[k]], self._block.designs[k], out=self.shares[k])
+
+    def _rows(self) -> Floats:
+        """Derivatives of L in the terms' parameters, shape (batch, 7, rows)."""
+        found = WORKSPACE.take("derivatives", len(self.residuals), _Q, self.residuals.shape[1])
+        for share, design, columns in zip(self.shares, self._block.designs, _COLUMNS, strict=True):
+            np.multiply(share[:, None], design, out=found[:, columns])
+        return found
+
+    def gradients(self) -> Floats:
+        """Shape (batch, rows, parameters)."""
+        found = np.empty((*self.residuals.shape, _Q + 1))
+        found[..., :_Q] = (self._rows() * self._q[:, None]).transpose(0, 2, 1)
+        found[..., _Q] = self.log_sum
+        return found
+
+    def along(self, step: Floats) -> Floats:
+        """Change of the residuals with a step, to first order."""
+        shape = self.residuals.shape
+        found, part = WORKSPACE.take("along", *shape), WORKSPACE.take("along one", *shape)
+        by_q = self._q * step
+        np.multiply(self.shares[0], by_q[:, :1], out=found)
+        for k in range(1, _TERMS):
+            np.matmul(by_q[:, _COLUMNS[k]], self._block.designs[k], out=part)
+            part *= self.shares[k]
+            found += part
+        found += np.multiply(self.log_sum, step[:, _Q, None], out=part)
+        return found
+
+    def contract(self, slope: Floats, outer: Floats, *, curved: bool) -> tuple[Floats, Floats]:
+        """Sums over the rows: of slope * first, and of outer * first first' + slope * second."""
+        q, log_sum, b = self._q, self.log_sum, len(slope)
+        gradient, hessian = np.empty((b, _Q + 1)), np.empty((b, _Q + 1, _Q + 1))
+        gradient[:, _Q] = np.einsum("bn,bn->b", slope, log_sum)
+        mixed = np.multiply(outer, log_sum, out=WORKSPACE.take("mixed", *slope.shape))
+        hessian[:, _Q, _Q] = np.einsum("bn,bn->b", mixed, log_sum)
+        mixed *= q
+        if curved:
+            mixed += slope
+        # what multiplies a term's share, two terms' shares, and a term's share towards q
+        slope *= q
+        outer *= q * q
+        if curved:
+            outer -= slope
+        way = self._by_products if b > _FEW else self._by_gradients
+        way(gradient, hessian, slope, outer, mixed, curved=curved)
+        return gradient, hessian
+
+    def _by_products(
         self,
-        total: Sums,
-        batch: slice,
-        theta: Floats,
-        weights: Floats,
-        loss: Loss,
-        rows: slice,
-        majorised: bool,
-    ) -> None:
-        q = theta[:, _Q, None]
-        shares, log_sum = self._softmax(theta, rows)
-        r = q * log_sum - self.target[rows]
-        psi, curvature = loss.derivatives(r)
-        slope, outer = weights * psi, weights * curvature
-        total.value[batch] += (weights * loss.value(r)).sum(axis=1)
-        by_q = slope * q
-        first = [by_q * share for share in shares]
-        for part, design, columns in zip(first, self.designs, _COLUMNS, strict=True):
-            total.gradient[batch, columns] += part @ design[rows]
-        total.gradient[batch, _Q] += (slope * log_sum).sum(axis=1)
-        outer_by_q = outer * q
-        self._moments(total.hessian[batch], shares, outer_by_q * q - by_q, rows, first)
-        mixed = outer_by_q * log_sum + slope
-        self._with_q(total.hessian[batch], shares, mixed, outer * log_sum * log_sum, rows)
-        if majorised:
-            again = weights * loss.reweighted(r)
-            self._moments(total.majorised[batch], shares, again * q * q, rows, None)
-            self._with_q(
-                total.majorised[batch], shares, again * q * log_sum, again * log_sum**2, rows
-            )
-
-    def _moments(
-        self,
-        matrices: Floats,
-        shares: list[Floats],
+        gradient: Floats,
+        hessian: Floats,
+        slope: Floats,
         outer: Floats,
-        rows: slice,
-        own: list[Floats] | None,
+        mixed: Floats,
+        *,
+        curved: bool,
     ) -> None:
-        half = [outer * share for share in shares]
-        for k, m, products in self.pairs:
-            moment = half[k] * shares[m]
-            if k == m and own is not None:
-                moment += own[k]
-            left, right = np.array(_COLUMNS[k]), np.array(_COLUMNS[m])
-            block = (moment @ products[rows]).reshape(-1, len(left), len(right))
-            matrices[:, left[:, None], right] += block
+        """Every entry as a matrix product of the whole batch."""
+        b, designs = len(slope), self._block.designs
+        first, half, moment = (
+            WORKSPACE.take(name, *slope.shape) for name in ("first", "half", "moment")
+        )
+        for k, m, products in self._block.pairs:
+            left, right, share = _COLUMNS[k], _COLUMNS[m], self.shares[k]
+            if k == m:
+                np.multiply(slope, share, out=first)
+                gradient[:, left] = first @ designs[k].T
+                np.multiply(mixed, share, out=moment)
+                hessian[:, _Q, left] = hessian[:, left, _Q] = moment @ designs[k].T
+                np.multiply(outer, share, out=half)
+            np.multiply(half, self.shares[m], out=moment)
+            if k == m and curved:
+                moment += first
+            part = (moment @ products).reshape(b, left.stop - left.start, right.stop - right.start)
+            hessian[:, left, right] = part
             if k != m:
-                matrices[:, right[:, None], left] += block.transpose(0, 2, 1)
+                hessian[:, right, left] = part.transpose(0, 2, 1)
 
-    def _with_q(
-        self, matrices: Floats, shares: list[Floats], mixed: Floats, last: Floats, rows: slice
+    def _by_gradients(
+        self,
+        gradient: Floats,
+        hessian: Floats,
+        slope: Floats,
+        outer: Floats,
+        mixed: Floats,
+        *,
+        curved: bool,
     ) -> None:
-        for share, design, columns in zip(shares, self.designs, _COLUMNS, strict=True):
-            part = (mixed * share) @ design[rows]
-            matrices[:, columns, _Q] += part
-            matrices[:, _Q, columns] += part
-        matrices[:, _Q, _Q] += last.sum(axis=1)
+        """The same from first derivatives, vector by vector."""
+        rows, designs = self._rows(), self._block.designs
+        gradient[:, :_Q] = np.matmul(rows, slope[:, :, None])[:, :, 0]
+        hessian[:, _Q, :_Q] = np.matmul(rows, mixed[:, :, None])[:, :, 0]
+        hessian[:, :_Q, _Q] = hessian[:, _Q, :_Q]
+        half = WORKSPACE.take("half", *rows.shape)
+        np.multiply(rows, outer[:, None], out=half)
+        np.matmul(half, rows.transpose(0, 2, 1), out=hessian[:, :_Q, :_Q])
+        if curved:  # a term's own second derivatives
+            for k, columns in enumerate(_COLUMNS):
+                np.multiply(rows[:, columns], slope[:, None], out=half[:, columns])
+                hessian[:, columns, columns] += half[:, columns] @ designs[k].T
 
 
-def complex_step_errors(model: HandWritten, theta: Floats) -> tuple[float, float]:
-    """Largest relative errors of gradient and Hessian of least squares against complex steps."""
+def complex_step_errors(model: Model, theta: Floats) -> dict[str, float]:
+    """Largest relative errors against complex steps, for a table of one block.
+
+    Of the Jacobian against steps of the residuals, and of gradient and Hessian of least squares
+    against steps of their sum and of the gradient, all written once more, plainly.
+    """
     step = 1e-200
-    sums = model.sums(theta[None], np.ones((1, model.n_rows)), Loss("squared"), majorised=False)
-    shifted = theta + 1j * step * np.eye(8)
-    by_value = np.array([_squares(model, x).imag / step for x in shifted])
-    by_gradient = np.array([_slopes(model, x).imag / step for x in shifted])
-    size = np.sqrt(np.abs(np.diag(by_gradient)))
-    return (
-        float((np.abs(sums.gradient[0] - by_value) / size).max() / np.abs(by_value / size).max()),
-        float((np.abs(sums.hessian[0] - by_gradient) / np.outer(size, size)).max()),
-    )
+    sums = model.sums(theta[None], np.ones((1, model.n_rows)), Loss("squared"))
+    _, block = next(model.blocks())
+    shifted = theta + 1j * step * np.eye(_Q + 1)
+    residuals = np.array([_residuals(block, x) for x in shifted])
+    jacobian = residuals.imag.T / step
+    gradient = (residuals**2).sum(axis=1).imag / step
+    hessian = np.array([_slopes(block, x).imag / step for x in shifted])
+    size = np.sqrt(np.abs(np.diag(hessian)))
+    return {
+        "Jacobian": float((np.abs(model.jacobian(theta) - jacobian) / size).max()),
+        "gradient": float((np.abs(sums.gradient[0] - gradient) / size).max())
+        / float(np.abs(gradient / size).max()),
+        "Hessian": float((np.abs(sums.hessian[0] - hessian) / np.outer(size, size)).max()),
+    }
 
 
-def _terms(model: HandWritten, theta: Any) -> Any:
+def _terms(block: Any, theta: Any) -> Any:
     return [
-        np.exp(design @ theta[columns])
-        for columns, design in zip(_COLUMNS, model.designs, strict=True)
+        np.exp(theta[columns] @ design)
+        for columns, design in zip(_COLUMNS, block.designs, strict=True)
     ]
 
 
-def _squares(model: HandWritten, theta: Any) -> Any:
-    return ((theta[_Q] * np.log(sum(_terms(model, theta))) - model.target) ** 2).sum()
+def _residuals(block: Any, theta: Any) -> Any:
+    return theta[_Q] * np.log(sum(_terms(block, theta))) - block.target
 
 
-def _slopes(model: HandWritten, theta: Any) -> Any:
-    """The gradient once more, plainly, so that it takes complex parameters."""
-    terms = _terms(model, theta)
+def _slopes(block: Any, theta: Any) -> Any:
+    """The gradient once more, so that it takes complex parameters."""
+    terms = _terms(block, theta)
     total = sum(terms)
-    r = theta[_Q] * np.log(total) - model.target
-    gradient = np.zeros(8, dtype=complex)
-    for term, design, columns in zip(terms, model.designs, _COLUMNS, strict=True):
-        gradient[columns] = (2 * r * theta[_Q] * term / total) @ design
+    r = theta[_Q] * np.log(total) - block.target
+    gradient = np.zeros(_Q + 1, dtype=complex)
+    for term, design, columns in zip(terms, block.designs, _COLUMNS, strict=True):
+        gradient[columns] = (2 * r * theta[_Q] * term / total) @ design.T
     gradient[_Q] = (2 * r * np.log(total)).sum()
     return gradient

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,11 +13,12 @@ import pandas as pd
 
 import scalinglaws as sl
 from scalinglaws.fitting.binding import bind
+from scalinglaws.fitting.bootstrap import _MOST_WEIGHTS, _PER_TASK
 from scalinglaws.fitting.estimate import estimate
 from scalinglaws.fitting.model import Model
-from scalinglaws.fitting.objective import Loss, ObjectiveName
+from scalinglaws.fitting.objective import Loss, ObjectiveName, smooth_loss
 from scalinglaws.fitting.problem import Estimate, Problem
-from scalinglaws.fitting.solver import minimise
+from scalinglaws.fitting.resampling import Refitter, resampled_weights
 
 Floats = npt.NDArray[np.float64]
 
@@ -52,55 +53,23 @@ class Task:
         """Natural values of working parameters, along the last axis."""
         return np.where(self.problem.positive, np.exp(theta), theta)
 
-    def refits(self, theta: Floats, counts: Floats, model: Model | None = None) -> Floats:
-        """Working parameters of a refit for each row of weights, all from one start."""
+    def refitter(self, theta: Floats, model: Model | None = None) -> Refitter:
+        """Refits with other weights, all from one fit in which every parameter moves."""
         problem = self.problem
-        loss = Loss("squared") if self.delta is None else Loss("huber", self.delta)
-        model = model or self.bound()
-        start = np.repeat(theta[None], len(counts), axis=0)
-        free = np.ones_like(start, dtype=np.bool_)
-        settings: dict[str, Any] = {"amplitude": problem.amplitudes}
-        first = minimise(
-            model, loss, start, counts, free, *problem.bounds(), max_iterations=60, **settings
-        )
-        late = np.flatnonzero(~first.converged)
-        if len(late):
-            safe = minimise(
-                model, loss, first.theta[late], counts[late], free[late], *problem.bounds(),
-                majorise=True, max_iterations=20, **settings,
-            )  # fmt: skip
-            last = minimise(
-                model, loss, safe.theta, counts[late], free[late], *problem.bounds(),
-                max_iterations=100, **settings,
-            )  # fmt: skip
-            first.put(late, last)
-        return first.theta
+        loss = smooth_loss(problem.objective, problem.delta, 1.0)
+        free = np.ones(len(theta), dtype=np.bool_)
+        return Refitter(problem, model or self.bound(), loss, theta, free)
 
 
-@dataclass(frozen=True)
-class Bootstrap:
-    """The library's refits: a call, the counts of each run in each resample, and the answers."""
-
-    name: str
-    refit: Callable[[], Any]
-    counts: Floats
-    natural: Callable[[Any], Floats]
-
-
-def bootstrap(task: Task, fit: sl.Fit, n_resamples: int) -> Bootstrap:
-    """`Fit.bootstrap` where it exists and says what it drew, or else the solver itself."""
-    method: Any = getattr(fit, "bootstrap", None)
-    if method is not None:
-        counts = method(n_resamples, rng=0).attrs.get("counts")
-        if counts is not None:
-            return Bootstrap(
-                "library, fit.bootstrap", lambda: method(n_resamples, rng=0), np.asarray(counts),
-                lambda frame: np.asarray(frame[list(task.law.parameter_names)]),
-            )  # fmt: skip
-    n = len(task.y)
-    counts = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), n_resamples).astype(float)
-    theta = task.cold().theta
-    return Bootstrap("library, solver", lambda: task.refits(theta, counts), counts, task.natural)
+def drawn_counts(n_runs: int, n_resamples: int, seed: int = 0) -> Floats:
+    """How often `Fit.bootstrap` draws each run in each resample: tasks with their own streams."""
+    size = max(1, min(_PER_TASK, _MOST_WEIGHTS // n_runs))
+    sizes = [min(size, n_resamples - first) for first in range(0, n_resamples, size)]
+    rngs = np.random.default_rng(seed).spawn(len(sizes))
+    every = np.ones(n_runs)
+    return np.concatenate(
+        [resampled_weights(every, n, rng) for n, rng in zip(sizes, rngs, strict=True)]
+    )
 
 
 def fit(table: pd.DataFrame, law: str | sl.Law, **options: Any) -> sl.Fit:
@@ -113,5 +82,5 @@ def sums(
     model: Model, theta: Floats, weights: Floats, delta: float
 ) -> tuple[Floats, Floats, Floats]:
     """Objective, gradient and Hessian of each row of a batch, as the solver asks for them."""
-    found = model.sums(theta, weights, Loss("huber", delta), majorised=False)
+    found = model.sums(theta, weights, Loss("huber", delta))
     return found.value, found.gradient, found.hessian

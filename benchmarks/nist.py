@@ -64,16 +64,19 @@ def run(options: Options) -> Section:
         if key.startswith(("library", "curve_fit", "least_squares")):
             solved = sum(float(row[key]) >= _WANTED for row in rows)
             section.notes.append(f"{key}: {solved} of {count} to {_WANTED:g} digits.")
-    section.notes += [
-        _DEVIATIONS,
-        _TERMS,
-    ]
+    unsolved = [row for row in rows if float(row["library, no start"]) < _WANTED]
+    if unsolved:
+        said = ", ".join(f"{row['problem']} ({row['verdict, no start']})" for row in unsolved)
+        section.notes.append(f"Not solved without a start, and the verdict there: {said}.")
+    confident = [row for row in unsolved if row["verdict, no start"] == "CONVERGED"]
+    section.at_most("wrong without a start, and not said", len(confident), 0)
+    section.notes += [_DEVIATIONS, _TERMS]
     return section
 
 
 def _row(folder: Path, name: str, options: Options) -> dict[str, Any]:
     problem = read_problem(folder, name)
-    contenders: dict[str, Callable[[], Params]] = {}
+    contenders: dict[str, Callable[[], Params | sl.Fit | None]] = {}
     for k in (0, 1):
         contenders[f"library, start {k + 1}"] = partial(_library, problem, problem.starts[k])
         contenders[f"curve_fit, start {k + 1}"] = partial(_curve_fit, problem, problem.starts[k])
@@ -83,13 +86,24 @@ def _row(folder: Path, name: str, options: Options) -> dict[str, Any]:
         timings = interleaved(contenders, options.rounds or 1, warm=False)
     row: dict[str, Any] = {"problem": name}
     for key, timing in timings.items():
-        best = _as_certified(problem, timing.result)
+        best = _as_certified(problem, _params(timing.result))
         row[key] = digits(best, problem.certified)
         if key.startswith("library, start"):
             row[key.replace("library", "deviations")] = _deviation_digits(problem, best)
     row["time of the library, start 1"] = duration(timings["library, start 1"].median)
     row["no start"] = duration(timings["library, no start"].median)
+    row["verdict, no start"] = _verdict(timings["library, no start"].result)
     return row
+
+
+def _params(result: Params | sl.Fit | None) -> Params:
+    if result is None:
+        return _FAILED
+    return dict(result.values) if isinstance(result, sl.Fit) else result
+
+
+def _verdict(fit: sl.Fit | None) -> str:
+    return "no answer" if fit is None else fit.status.name
 
 
 def _as_certified(problem: NistProblem, found: Params) -> Params:
@@ -99,14 +113,13 @@ def _as_certified(problem: NistProblem, found: Params) -> Params:
     return max(options, key=lambda p: digits(p, problem.certified))
 
 
-def _library(problem: NistProblem, start: Params | None) -> Params:
+def _library(problem: NistProblem, start: Params | None) -> sl.Fit | None:
     try:
-        fit = library.fit(
+        return library.fit(
             problem.table, problem.law, objective="squared", scale="level", start=start
         )
     except sl.ScalingLawError:
-        return _FAILED
-    return dict(fit.values)
+        return None
 
 
 def _residuals(problem: NistProblem) -> Callable[[Floats], Floats]:

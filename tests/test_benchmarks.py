@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
+import scalinglaws as sl
+from benchmarks import hand_written
 from benchmarks.__main__ import main
 from benchmarks.global_minimum import compare, outcomes, read
-from benchmarks.hand_written import HandWritten, complex_step_errors
+from benchmarks.library import Task, drawn_counts
 from benchmarks.random_tables import random_case
 from benchmarks.rival import Objective, Search
 from benchmarks.rival_laws import pieces
 from benchmarks.typed_law import LAW, TRUTH, table
 from scalinglaws.core import catalogue
+from scalinglaws.fitting.objective import Loss
 
 
 @pytest.mark.parametrize("law", ["chinchilla", "power-floor", "kaplan"])
@@ -43,9 +48,9 @@ def test_the_rivals_derivatives_are_those_of_its_objective(law: str, scale: str,
 
 
 def test_the_hand_written_law_is_the_typed_one() -> None:
-    """Values are the law's; gradient and Hessian are those of complex steps."""
+    """Values are the law's; its derivatives are those of complex steps and of the typed law."""
     columns, y = table(60)
-    hand = HandWritten(columns["N"], columns["D"], columns["S"], y)
+    hand = hand_written.bind(columns["N"], columns["D"], columns["S"], y)
     natural = np.array([TRUTH[name] for name in LAW.parameter_names])
     logs = np.isin(LAW.parameter_names, ["E", "A", "B", "F"])
     theta = np.where(logs, np.log(natural), natural)
@@ -53,7 +58,39 @@ def test_the_hand_written_law_is_the_typed_one() -> None:
     residuals = hand.residuals(theta[None])[0]
 
     np.testing.assert_allclose(residuals, np.log(LAW.value(TRUTH, columns) / y), atol=1e-14)
-    assert max(complex_step_errors(hand, theta)) < 1e-10
+    assert max(hand_written.complex_step_errors(hand, theta).values()) < 1e-10
+    typed, weights, loss = Task(LAW, columns, y).bound(), np.ones((1, 60)), Loss("huber", 1e-3)
+    for majorise, n_batch in itertools.product((False, True), (1, 9)):
+        batch = np.repeat(theta[None], n_batch, axis=0)
+        ours = typed.sums(batch, weights, loss, majorise=majorise).hessian[-1]
+        theirs = hand.sums(batch, weights, loss, majorise=majorise).hessian[-1]
+        size = np.sqrt(np.diag(hand.sums(theta[None], weights, loss, majorise=True).hessian[0]))
+        np.testing.assert_allclose(theirs / np.outer(size, size), ours / np.outer(size, size),
+                                   atol=1e-11, rtol=0)  # fmt: skip
+    (_, block), step = next(hand.blocks()), np.random.default_rng(0).standard_normal((1, 8))
+    np.testing.assert_allclose(
+        block.at(theta[None]).along(step)[0], hand.jacobian(theta) @ step[0], rtol=1e-10
+    )
+
+
+def test_the_hand_written_law_does_not_overflow() -> None:
+    """Where the terms leave float64 it subtracts the largest of them."""
+    columns, y = table(60)
+    hand = hand_written.bind(columns["N"], columns["D"], columns["S"], y)
+    far = np.array([[800.0, 900.0, 0.1, 5.0, 0.3, 2.0, 0.3, 1.0]])
+    expected = 900.0 - 0.1 * np.log(columns["N"]) - np.log(y)
+    np.testing.assert_allclose(hand.residuals(far)[0], expected, rtol=1e-12)
+
+
+def test_the_draws_of_a_bootstrap_are_known() -> None:
+    """A refit to the reconstructed weights is the draw, in every task."""
+    runs = pd.DataFrame({"D": np.geomspace(1e6, 1e10, 12)})
+    runs["loss"] = 2.0 * runs["D"] ** -0.1 * np.exp(0.01 * np.random.default_rng(0).normal(size=12))
+    draws = sl.fit(runs, "a*D**b", objective="squared").bootstrap(1100, rng=3)
+    weights = drawn_counts(12, 1100, seed=3)
+    x = np.log(runs["D"])
+    slopes = [np.polyfit(x, np.log(runs["loss"]), 1, w=np.sqrt(w))[0] for w in weights]
+    np.testing.assert_allclose(draws["b"], np.array(slopes)[draws.index], rtol=1e-9)
 
 
 def test_an_outcome_is_read_as_it_was_saved(tmp_path: Path) -> None:
@@ -63,6 +100,30 @@ def test_an_outcome_is_read_as_it_was_saved(tmp_path: Path) -> None:
     saved = outcomes([case], file, 40)
     assert read(file) == saved
     assert outcomes([case], file, 40) == saved
+
+
+@pytest.mark.parametrize(("name", "columns"), [
+    ("chinchilla", ["N", "D"]), ("power-floor", ["N"]), ("kaplan", ["N", "D"]),
+])  # fmt: skip
+def test_the_rival_searches_the_ranges_of_the_laws_that_are_fitted(
+    name: str, columns: list[str]
+) -> None:
+    """The ends of every range, where the rival's formula is that of the catalogue's row."""
+    law = catalogue.named(name, columns)
+    n, d, y = (random_case(0).runs[c].to_numpy() for c in ("N", "D", "loss"))
+    ranges = {p.name: (p.lower, p.upper) for p in law.parameters}
+    values = {p.name: 1.5 if p.positive else 0.3 for p in law.parameters}
+    for piece in pieces(name, n, d, ranges):
+        x = piece.law.coordinates(values)
+        if x is None:
+            continue
+        found = Search(piece.law, y, "log").residuals(x[None])[0]
+        expected = np.log(law.value(values, {"N": n, "D": d}) / y)
+        np.testing.assert_allclose(found, expected, atol=1e-12)
+        ends = piece.law.natural(np.clip(np.full(len(x), 1e300), piece.law.lower, piece.law.upper))
+        for exponent, (_, upper) in ranges.items():
+            if exponent in ends and np.isfinite(upper):
+                assert ends[exponent] == upper
 
 
 def test_the_rival_is_no_worse_than_the_library_on_an_easy_table() -> None:
