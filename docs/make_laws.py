@@ -13,11 +13,10 @@ from matplotlib.figure import Figure
 FOLDER = Path(__file__).parent
 sys.path.insert(0, str(FOLDER.parent))  # coefficients and designs are those of the tests
 
-from tests.catalogue_rows import ROWS, coefficients  # noqa: E402
-
 from scalinglaws.core.catalogue import GROUPS, Coefficients, Entry, Reference  # noqa: E402
 from scalinglaws.numerals import format_plain  # noqa: E402
 from scalinglaws.plotting.axes import log_axis  # noqa: E402
+from tests.catalogue_rows import ROWS, coefficients  # noqa: E402
 
 PAGE, IMAGES = FOLDER / "laws.md", FOLDER / "images" / "laws"
 _HEADER = """\
