@@ -15,8 +15,6 @@ _SMALLEST_EXPONENT, _LARGEST_EXPONENT = 0.015, 4.0
 _GRID_POINTS = {1: 64, 2: 24}  # per dimension; more dimensions get a space-filling set
 _SPACE_FILLING_POINTS = {3: 1500, 4: 3000}
 _MOST_SPACE_FILLING_POINTS = 4000
-# How far beyond what it is measured by a positive parameter is sought, as a factor.
-_REACH, _REACH_WITHOUT_UNIT = 30.0, 1e6
 # Distances of a level from the performances seen, relative to the nearest of them.
 _NEAREST_LEVEL, _FURTHEST_LEVEL = 1e-3, 10.0
 
@@ -55,21 +53,17 @@ class SearchSpace:
 
     def _axis(self, name: str, unit: FloatArray) -> FloatArray:
         """Map [0, 1] to the range in which a parameter is sought."""
-        parameter = self.parameters[name]
-        smallest, largest = self._span_of(name)
-        size = np.sqrt(smallest * largest)
+        parameter, size = self.parameters[name], self._unit_of(name)
         if parameter.role == "exponent" and not parameter.positive:
             values = size * _exponents(parameter, unit)
         elif parameter.positive:
-            # far outside what it is measured by, a place or a shift does nothing
-            reach = _REACH if smallest < largest else _REACH_WITHOUT_UNIT
-            values = smallest / reach * np.exp(np.log(largest / smallest * reach**2) * unit)
+            values = size * np.exp(np.log(1e6) * (2 * unit - 1))
         else:
             values = size * np.sinh(np.arcsinh(1e3) * (2 * unit - 1))
         return _inside(values, parameter, unit)
 
-    def _span_of(self, name: str) -> tuple[float, float]:
-        """Sizes of what a parameter is added to or measured in; one where it has no unit."""
+    def _unit_of(self, name: str) -> float:
+        """Size of what a parameter is added to or measured in; one where it has no unit."""
         for node in walk(self.law.parsed.expression):
             if not isinstance(node, Apply) or Name(name) not in node.arguments:
                 continue
@@ -83,11 +77,12 @@ class SearchSpace:
             size = size[np.isfinite(size) & (size > 0)]
             if not size.size:
                 continue
+            centre = float(np.exp(np.log(size).mean()))
             if node.function in ("+", "-", "/"):
-                return float(size.min()), float(size.max())
+                return centre
             if node.function == "*":
-                return float(1.0 / size.max()), float(1.0 / size.min())
-        return 1.0, 1.0
+                return 1.0 / centre
+        return 1.0
 
 
 def basins(points: FloatArray, loss: FloatArray, n_best: int, effort: int) -> list[int]:

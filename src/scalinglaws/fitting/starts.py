@@ -111,9 +111,9 @@ class _Search:
         every = tuple(range(len(self.linear)))
         inverted = self._inverted()
         found = [(theta, self._free(every)) for theta in inverted]
-        subsets = [s for s in self._subsets() if not inverted or s != every]
-        if subsets:
-            found += self._candidates_of(subsets)
+        # without linear terms the search below is blind
+        if self.linear or not inverted:
+            found += self._candidates_of(self._subsets())
         if not found:
             return Candidates(np.zeros((0, len(self.names))), np.zeros((0, len(self.names)), bool))
         return Candidates(np.stack([f[0] for f in found]), np.stack([f[1] for f in found]))

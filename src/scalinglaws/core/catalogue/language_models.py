@@ -350,6 +350,6 @@ ENTRIES = (
         topics=("language model", "loss", "distillation", "break"),
         traps="Needs teachers on both sides of the break.",
         bounds={"alpha": DECAY, "beta": DECAY, "gamma": (1e-3, 10.0), "f_1": (1e-3, 10.0),
-                "c_0": (-10.0, 20.0)},
+                "c_0": (-10.0, 20.0), "d_1": (0.03, 30.0)},
     ),
 )  # fmt: skip
