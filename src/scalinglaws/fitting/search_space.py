@@ -15,6 +15,8 @@ _SMALLEST_EXPONENT, _LARGEST_EXPONENT = 0.015, 4.0
 _GRID_POINTS = {1: 64, 2: 24}  # per dimension; more dimensions get a space-filling set
 _SPACE_FILLING_POINTS = {3: 1500, 4: 3000}
 _MOST_SPACE_FILLING_POINTS = 4000
+# How far beyond what it is measured by a positive parameter is sought, as a factor.
+_NEAR, _WIDE = 30.0, 1e6
 # Distances of a level from the performances seen, relative to the nearest of them.
 _NEAREST_LEVEL, _FURTHEST_LEVEL = 1e-3, 10.0
 
@@ -53,17 +55,23 @@ class SearchSpace:
 
     def _axis(self, name: str, unit: FloatArray) -> FloatArray:
         """Map [0, 1] to the range in which a parameter is sought."""
-        parameter, size = self.parameters[name], self._unit_of(name)
+        parameter = self.parameters[name]
+        smallest, size, largest = self._span_of(name)
         if parameter.role == "exponent" and not parameter.positive:
             values = size * _exponents(parameter, unit)
         elif parameter.positive:
-            values = size * np.exp(np.log(1e6) * (2 * unit - 1))
+            values = size * np.exp(np.log(_WIDE) * (2 * unit - 1))
+            if smallest < largest:  # half of the points near: a place far from the data is idle
+                near = np.log(smallest / _NEAR), np.log(largest * _NEAR)
+                close = np.exp(near[0] + (near[1] - near[0]) * 2 * unit)
+                far = size * np.exp(np.log(_WIDE) * (4 * unit - 3))
+                values = np.where(unit < 0.5, close, far)
         else:
             values = size * np.sinh(np.arcsinh(1e3) * (2 * unit - 1))
         return _inside(values, parameter, unit)
 
-    def _unit_of(self, name: str) -> float:
-        """Size of what a parameter is added to or measured in; one where it has no unit."""
+    def _span_of(self, name: str) -> tuple[float, float, float]:
+        """Smallest, middle and largest of what a parameter is added to or measured in, or ones."""
         for node in walk(self.law.parsed.expression):
             if not isinstance(node, Apply) or Name(name) not in node.arguments:
                 continue
@@ -77,12 +85,12 @@ class SearchSpace:
             size = size[np.isfinite(size) & (size > 0)]
             if not size.size:
                 continue
-            centre = float(np.exp(np.log(size).mean()))
+            span = np.array([size.min(), np.exp(np.log(size).mean()), size.max()])
             if node.function in ("+", "-", "/"):
-                return centre
+                return float(span[0]), float(span[1]), float(span[2])
             if node.function == "*":
-                return 1.0 / centre
-        return 1.0
+                return float(1 / span[2]), float(1 / span[1]), float(1 / span[0])
+        return 1.0, 1.0, 1.0
 
 
 def basins(points: FloatArray, loss: FloatArray, n_best: int, effort: int) -> list[int]:

@@ -29,7 +29,7 @@ _MOST_LINEAR = 5  # every set of zero coefficients is tried up to here
 _MOST_ROWS = 2000  # of the table, for the search alone
 _BASINS = 8
 # Parameters searched over from the inside out: a few thousand points cover no more.
-_MOST_OUTER = 4
+_MOST_OUTER = 5
 _BASINS_OF_SUBSET = 3
 
 
