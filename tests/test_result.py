@@ -198,7 +198,7 @@ def test_the_file_is_plain_json_with_a_schema(fit: sl.Fit, tmp_path: Path) -> No
 
     assert values["format"] == "scalinglaws fit"
     assert values["schema"] == 1
-    assert values["law"]["formula"] == "E + A/N**alpha + B/D**beta"
+    assert values["law"]["formula"] == "loss ~ E + A/N**alpha + B/D**beta"
     assert values["runs"]["columns"] == {"N": "N", "D": "D"}
     assert set(values["versions"]) == {"python", "scalinglaws", "numpy", "scipy", "pandas"}
 
