@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+import scalinglaws as sl
 from scalinglaws.core import catalogue
 
 Values = Mapping[str, float]
@@ -85,6 +86,18 @@ def _mixtures(n: int) -> pd.DataFrame:
     """Shares that add up to one."""
     shares = np.random.default_rng(0).dirichlet(np.full(n, 1.5), 8 * n)
     return pd.DataFrame({f"r_{k + 1}": shares[:, k] for k in range(n)})
+
+
+def _schedules() -> pd.DataFrame:
+    """A constant schedule, one that falls linearly, and one that falls at the end."""
+    steps = np.arange(3000)
+    shapes = (
+        np.ones(len(steps)),
+        1 - 0.9 * steps / len(steps),
+        np.where(steps < 2400, 0.7, 0.7 - 0.6 * (steps - 2400) / 600),
+    )
+    features = [sl.schedule_features(3e-4 * shape)[100::100] for shape in shapes]
+    return pd.concat(features, ignore_index=True)
 
 
 def _distilled() -> pd.DataFrame:
@@ -172,6 +185,7 @@ ROWS: Mapping[str, Row] = {
         scale="level",
     ),
     "parscale": Row({"N": np.geomspace(5e8, 5e9, 6), "P": [1.0, 2.0, 4.0, 8.0]}),
+    "tissue": Row(_schedules),
     "busbridge": Row(
         {"N": N, "D": D},
         {"E": 1.22, "A": 3355.0, "alpha": 0.408, "B": 18186.0, "beta": 0.431, "gamma": 0.452},

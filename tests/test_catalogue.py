@@ -211,6 +211,30 @@ def test_repeats_are_worth_what_the_paper_says() -> None:
         assert found == pytest.approx(expected, abs=5e-4)
 
 
+def test_schedule_features_follow_their_definition() -> None:
+    """Against the recursion written out; a constant schedule anneals nothing."""
+    rates = np.abs(np.random.default_rng(0).standard_normal(50))
+    features = sl.schedule_features(rates, decay=0.9)
+
+    momentum, annealed = 0.0, 0.0
+    for step, rate in enumerate(rates):
+        momentum = 0.9 * momentum + (rates[step - 1] - rate if step else 0.0)
+        annealed += momentum
+        assert features["S2"].iloc[step] == pytest.approx(annealed, abs=1e-13)
+    np.testing.assert_allclose(features["S1"], np.cumsum(rates))
+    assert (sl.schedule_features(np.full(9, 0.1))["S2"] == 0).all()
+
+
+def test_schedules_that_are_none_are_refused() -> None:
+    """Shape, sign, decay."""
+    with pytest.raises(ValueError, match="one number for each step; got an array of shape"):
+        sl.schedule_features([[1.0, 2.0]])
+    with pytest.raises(ValueError, match="step 2 has -1"):
+        sl.schedule_features([1.0, -1.0])
+    with pytest.raises(ValueError, match="`decay` must be at least 0 and below 1; got 1.5"):
+        sl.schedule_features([1.0], decay=1.5)
+
+
 # --- finding and showing ------------------------------------------------------------------------
 
 

@@ -29,6 +29,7 @@ from scalinglaws.fitting.result import Fit as Fit
 from scalinglaws.fitting.result import load as load
 from scalinglaws.fitting.status import Status as Status
 from scalinglaws.readers import read_runs as read_runs
+from scalinglaws.schedules import schedule_features as schedule_features
 
 __version__ = "0.1.0"
 
@@ -58,4 +59,5 @@ __all__ = [
     "load",
     "published",
     "read_runs",
+    "schedule_features",
 ]
