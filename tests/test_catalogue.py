@@ -231,7 +231,7 @@ def test_schedules_that_are_none_are_refused() -> None:
         sl.schedule_features([[1.0, 2.0]])
     with pytest.raises(ValueError, match="step 2 has -1"):
         sl.schedule_features([1.0, -1.0])
-    with pytest.raises(ValueError, match="`decay` must be at least 0 and below 1; got 1.5"):
+    with pytest.raises(ValueError, match=r"`decay` must be at least 0 and below 1; got 1\.5"):
         sl.schedule_features([1.0], decay=1.5)
 
 

@@ -77,7 +77,8 @@ class Law:
         * ``share(z, strength)``: the t between 0 and 1 with t / (1 - t)^strength = z,
         * ``boxcox(x, curvature)`` = (x^curvature - 1)/curvature, the logarithm at 0.
 
-        ``target ~`` may be left out.
+        ``target ~`` may be left out. A part may have a name of its own, after ``where``:
+        ``"a*x**b where x = N + n_0"``.
     variables : sequence of str, optional
         Names that are columns of a table; all others are parameters. By default N, D and C.
     name : str, optional
@@ -189,7 +190,12 @@ class Law:
     def latex(self) -> str:
         """The law typeset, without dollar signs."""
         left = f"{name_to_latex(self.target)} = " if self.target else ""
-        return left + to_latex(self.parsed.expression)
+        defined = [
+            rf"{name_to_latex(name)} = {to_latex(part)}"
+            for name, part in self.parsed.definitions.items()
+        ]
+        where = r" \quad \mathrm{where} \quad " + r", \; ".join(defined) if defined else ""
+        return left + to_latex(self.parsed.written) + where
 
     def _repr_latex_(self) -> str:
         return f"${self.latex}$"
