@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -303,3 +305,39 @@ ROWS: Mapping[str, Row] = {
     "lcdb-exp4": Row({"D": SCORE_CURVE}, {"c": 0.92, "b": -0.36, "a": 0.05, "d": 0.5}),
     "lcdb-pow4": Row({"D": SCORE_CURVE}, {"a": 0.92, "b": 8.0, "d": 50.0, "c": 0.6}),
 }  # fmt: skip
+
+
+def is_determined(name: str, table: pd.DataFrame) -> bool:
+    """Whether noiseless runs of this design leave no direction open, to first order."""
+    row, law, values = ROWS[name], catalogue.entry(name).law, coefficients(name)
+    free = [k for k, p in enumerate(law.parameter_names) if p not in row.fixed]
+    if len(table) < len(free):
+        return False
+    slopes = law.gradient(values, table)[:, free]
+    if row.scale == "log":
+        slopes = slopes / law.value(values, table)[:, None]
+    norms = np.linalg.norm(slopes, axis=0)
+    if not norms.all():
+        return False
+    singular = np.linalg.svd(slopes / norms, compute_uv=False)
+    return bool(singular[-1] > 1e-9 * singular[0])
+
+
+def smallest_grid(name: str) -> dict[str, int] | None:
+    """The fewest levels of each variable, crossed, that determine the law; None for other designs.
+
+    Levels are spread over those of the row's own design.
+    """
+    design = ROWS[name].design
+    if callable(design):
+        return None
+    levels = {v: np.asarray(values, float) for v, values in design.items()}
+    counts = itertools.product(*(range(1, len(v) + 1) for v in levels.values()))
+    for wanted in sorted(counts, key=lambda c: (math.prod(c), max(c))):
+        chosen = {
+            v: values[np.unique(np.linspace(0, len(values) - 1, n).round().astype(int))]
+            for (v, values), n in zip(levels.items(), wanted, strict=True)
+        }
+        if is_determined(name, Row(chosen).table()):
+            return dict(zip(levels, wanted, strict=True))
+    raise AssertionError(f"the design of {name} does not determine it")

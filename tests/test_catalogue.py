@@ -12,7 +12,7 @@ import scalinglaws as sl
 from scalinglaws.cli import main
 from scalinglaws.core import catalogue
 from scalinglaws.core.catalogue import Entry
-from tests.catalogue_rows import ROWS, coefficients
+from tests.catalogue_rows import ROWS, coefficients, smallest_grid
 
 ENTRIES = catalogue.entries()
 SETS = [(entry, c) for entry in ENTRIES for c in entry.published]
@@ -119,6 +119,42 @@ def test_noiseless_runs_give_the_coefficients_back(name: str) -> None:
     for parameter, true in values.items():
         assert fit.params[parameter] == pytest.approx(true, rel=row.tolerance), parameter
     assert fit.residuals.abs().max() < 1e-9
+
+
+@pytest.mark.parametrize("name", ["chinchilla", "kaplan", "m2", "krajewski", "kumar", "parscale"])
+def test_the_smallest_design_is_enough(name: str) -> None:
+    """As many levels as the reference says give the law back; docs/laws.md lists them."""
+    row, law, values = ROWS[name], sl.laws[name], coefficients(name)
+    grid = smallest_grid(name)
+    assert grid is not None
+    table = row.table()
+    for variable, n in grid.items():
+        levels = np.unique(table[variable])
+        kept = levels[np.linspace(0, len(levels) - 1, n).round().astype(int)]
+        table = table[table[variable].isin(kept)]
+    table["loss"] = law.value(values, table)
+
+    with warnings.catch_warnings(action="ignore", category=sl.ScalingLawWarning):
+        fit = sl.fit(table, name, y="loss", units="trust")
+
+    assert len(table) == np.prod(list(grid.values()))
+    np.testing.assert_allclose(fit.residuals, 0, atol=1e-9)
+    if len(table) > len(values):
+        for parameter, true in values.items():
+            assert fit.params[parameter] == pytest.approx(true, rel=1e-6)
+
+
+def test_a_smaller_design_is_not() -> None:
+    """Two sizes and two budgets leave the Chinchilla law open, and the fit refuses."""
+    assert smallest_grid("chinchilla") == {"N": 3, "D": 3}
+    table = ROWS["chinchilla"].table()
+    table = table[table["N"].isin(table["N"].unique()[:2])]
+    table["loss"] = sl.laws["chinchilla"].value(coefficients("chinchilla"), table)
+
+    with warnings.catch_warnings(action="ignore", category=sl.ScalingLawWarning):
+        fit = sl.fit(table, "chinchilla")
+
+    assert fit.status not in (sl.Status.CONVERGED, sl.Status.WEAKLY_IDENTIFIED)
 
 
 # --- laws with as many parts as wanted ----------------------------------------------------------
