@@ -233,6 +233,9 @@ def test_m4_solves_its_own_equation() -> None:
         ratio = (loss[inside] - 0.1) / (0.9 - loss[inside]) ** alpha
         np.testing.assert_allclose(ratio, (30 * d**-0.4)[inside], rtol=1e-5)
         assert (np.diff(loss) <= 0).all()
+    small = sl.Law("share(b/D, s)").value({"b": 1.0, "s": 3.0}, D=1e40)
+    assert float(small) == pytest.approx(1e-40, rel=1e-12)
+    assert float(law.value({**values, "alpha": 0.0}, D=1e-3)) == pytest.approx(0.9)
     flat = law.value({**values, "alpha": 0.0}, D=1e6)
     assert float(flat) == pytest.approx(0.1 + 30 * 1e6**-0.4)
 
