@@ -148,7 +148,7 @@ class _Search:
         if log_affine_terms(expression, self.names) is not None:
             return []  # quick to search as it is
         inversion = find_inversion(expression, self.names)
-        if inversion is None:
+        if inversion is None or not all(self.parameters[n].positive for n in inversion.form.logs):
             return []
         n_outer = len(set(inversion.searched) - set(self.fixed))
         if n_outer > _MOST_OUTER or n_outer >= len(self.searched):
