@@ -61,7 +61,8 @@ def page(table: pd.DataFrame) -> str:
         "Written by `python -m benchmarks.learning_curves`: mean over the curves of a domain of",
         "the root mean square log residual on the test part, after least squares of log residuals",
         "on the train part. IC: image classification, NMT: translation, LM: language models, BB:",
-        "BIG-Bench. The published means are over all 72 IC curves, of which 36 are here.",
+        "BIG-Bench. The published means are over all 72 IC curves, of which 36 are here; these are",
+        "harder, as the score of the last value shows.",
         "",
         "| law | " + " | ".join(f"{d} ({counts[d]})" for d in means) + " | published, IC | median "
         "seconds | longest | optimum not settled |",
