@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from tests.catalogue_rows import ROWS, coefficients
 
 import scalinglaws as sl
+from tests.catalogue_rows import ROWS, coefficients
 
 PAGE = Path(__file__).parent / "fit_times.md"
 NOISE, REPEATS = 0.003, 3
@@ -68,15 +68,16 @@ def page(table: pd.DataFrame) -> str:
         "| law | coefficients | runs | seconds | inside | verdicts |",
         "|---|---:|---:|---:|---:|---|",
     ]
-    for r in table.sort_values("seconds", ascending=False).itertuples():
+    for r in table.sort_values("seconds", ascending=False).to_dict("records"):
         out.append(
-            f"| {r.law} | {r.coefficients} | {r.runs} | {r.seconds:.2f} | {100 * r.inside:.0f} % "
-            f"| {r.verdicts} |"
+            f"| {r['law']} | {r['coefficients']} | {r['runs']} | {r['seconds']:.2f} "
+            f"| {100 * r['inside']:.0f} % | {r['verdicts']} |"
         )
     return "\n".join([*out, ""])
 
 
 def main() -> None:
+    """Write the page."""
     with warnings.catch_warnings(action="ignore"):
         text = page(times())
     PAGE.write_text(text, encoding="utf-8")

@@ -86,6 +86,7 @@ def page(table: pd.DataFrame) -> str:
 
 
 def main() -> int:
+    """Write the page."""
     if not _FILE.exists():
         print(f"The curves are not in {_FILE}; set SCALINGLAWS_DATA.", file=sys.stderr)
         return 2

@@ -46,20 +46,24 @@ class Line:
 
     @property
     def passed(self) -> bool:
+        """Within the tolerance."""
         return self.gap <= self.tolerance
 
     @property
     def verdict(self) -> str:
+        """Passes, differs for a known reason, or fails."""
         if self.passed:
             return "pass"
         return f"differs: {self.known}" if self.known else "**fail**"
 
 
 def epoch_runs() -> pd.DataFrame:
+    """The 245 digitised Chinchilla runs."""
     return pd.read_csv(DATA / "chinchilla" / "chinchilla_epoch.csv")
 
 
 def five(fit: sl.Fit, expected: dict[str, float], tolerance: dict[str, float]) -> Iterator[Line]:
+    """One line for each coefficient."""
     for name, value in expected.items():
         limit = tolerance.get(name, tolerance["else"])
         yield Line(name, value, float(fit.params[name]), limit)
@@ -69,6 +73,7 @@ _SURFACE = ("E", "A", "alpha", "B", "beta")
 
 
 def chinchilla_huber() -> Iterator[Line]:
+    """The stated objective."""
     fit = sl.fit(epoch_runs().query("outlier == 0"), "chinchilla", objective="huber", delta=1e-3)
     yield Line("objective", 1.0182740178e-3, fit.objective_value, 1e-8)
     values = dict(zip(_SURFACE, (1.817218, 477.83, 0.347310, 2143.42, 0.367172), strict=True))
@@ -76,24 +81,28 @@ def chinchilla_huber() -> Iterator[Line]:
 
 
 def chinchilla_absolute() -> Iterator[Line]:
+    """What the printed numbers minimise."""
     fit = sl.fit(epoch_runs().query("outlier == 0"), "chinchilla", objective="absolute")
     values = dict(zip(_SURFACE, (1.81686, 482.00572, 0.34781, 2085.43420, 0.36585), strict=True))
     yield from five(fit, values, {"else": 2e-5})
 
 
 def chinchilla_squares() -> Iterator[Line]:
+    """Another objective on the same runs."""
     fit = sl.fit(epoch_runs().query("outlier == 0"), "chinchilla", objective="squared")
     values = dict(zip(_SURFACE, (1.86455, 593.32, 0.36025, 4875.64, 0.40588), strict=True))
     yield from five(fit, values, {"else": 1e-4})
 
 
 def chinchilla_all_runs() -> Iterator[Line]:
+    """With the five far runs."""
     fit = sl.fit(epoch_runs(), "chinchilla", objective="huber", delta=1e-3)
     values = dict(zip(_SURFACE, (1.89134, 495.73, 0.34931, 12845.6, 0.45305), strict=True))
     yield from five(fit, values, {"else": 1e-4})
 
 
 def chinchilla_errors() -> Iterator[Line]:
+    """Standard errors of the stated objective."""
     fit = sl.fit(epoch_runs().query("outlier == 0"), "chinchilla", objective="huber", delta=1e-3)
     published = {"E": 0.0257, "A": 124.5, "alpha": 0.0154, "B": 1293.0, "beta": 0.0206}
     for name, value in published.items():
@@ -141,6 +150,7 @@ _OPTIMA = {
 
 
 def frontier() -> Iterator[Line]:
+    """Compute-optimal sizes of the published sets."""
     for name, optima in _OPTIMA.items():
         published = sl.published[name]
         for compute, n_best in optima.items():
@@ -231,6 +241,7 @@ def _gadre_predictions(own: pd.DataFrame, fit: sl.Fit) -> Iterator[Line]:
 
 
 def parallel_streams() -> Iterator[Line]:
+    """Two tables of 24 runs."""
     for name, runs in PARALLEL_STREAMS.items():
         fit = sl.fit(runs, "parscale", objective="huber", delta=1e-3)
         for key, value in sl.published[f"parscale/{name}"].values.items():
@@ -256,6 +267,7 @@ def four_digit_addition() -> Iterator[Line]:
 
 
 def steplaw_grids() -> Iterator[Line]:
+    """Runs near the minimum of each grid."""
     runs = pd.read_csv(DATA / "steplaw" / "steplaw_dense.csv")
     best = runs.groupby(["N", "D"])["loss"].transform("min")
     near = runs[runs["loss"] <= 1.0025 * best].assign(batch=lambda t: 2048.0 * t["batch_size_seqs"])
@@ -272,6 +284,7 @@ def steplaw_grids() -> Iterator[Line]:
 
 
 def data_constrained() -> Iterator[Line]:
+    """The published formula."""
     repeats = sl.Law("saturate(D, U, R_D)", variables=["D", "U"])
     law = sl.published["muennighoff/muennighoff2023"]
     for epochs, worth in ((2, 1.968), (4, 3.726), (8, 6.624), (16, 10.582), (40, 15.167)):
@@ -331,7 +344,7 @@ def olmo_ladder() -> Iterator[Line]:
                 f"{column}: 13B at 5T, as the authors predict it", prediction, found.iloc[1], 6e-4,
                 False,
             )  # fmt: skip
-        known = "a worse minimum; the authors' own prediction is ours"
+        known = "a worse minimum; the authors' own prediction agrees with ours"
         for label, value, ours in zip(
             ("7B at 4T", "13B at 5T"), errors or (), 100 * (found / targets[column] - 1),
             strict=bool(errors),
@@ -438,6 +451,7 @@ def page() -> tuple[str, bool]:
 
 
 def main() -> int:
+    """Write the page; 1 if a line misses its tolerance."""
     if not DATA.exists():
         print(f"The public tables are not in {DATA}; set SCALINGLAWS_DATA.", file=sys.stderr)
         return 2

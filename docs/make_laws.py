@@ -13,11 +13,10 @@ from matplotlib.figure import Figure
 FOLDER = Path(__file__).parent
 sys.path.insert(0, str(FOLDER.parent))  # coefficients and designs are those of the tests
 
-from tests.catalogue_rows import ROWS, coefficients, smallest_grid  # noqa: E402
-
 from scalinglaws.core.catalogue import GROUPS, Coefficients, Entry, Reference  # noqa: E402
 from scalinglaws.numerals import format_plain  # noqa: E402
 from scalinglaws.plotting.axes import log_axis  # noqa: E402
+from tests.catalogue_rows import ROWS, coefficients, smallest_grid  # noqa: E402
 
 PAGE, IMAGES = FOLDER / "laws.md", FOLDER / "images" / "laws"
 _HEADER = """\
@@ -59,7 +58,7 @@ loss ~ E + (a*(D/N)**eta + b*(D/N)**-eta) / C**eta
 | fine-tuning sets of several sizes | `lin` | `zhang` where the model varies too |
 | reward against compute of reinforcement learning | `scalerl` | |
 | solved share against samples | `pass-at-k` | |
-| best learning rates or batch sizes | `power` in N and D | `steplaw-lr` and others beside it |
+| best learning rates or batch sizes | `power` in N and D | or `steplaw-lr`, `steplaw-batch` |
 
 Fewer coefficients first: a law earns each further one on runs that it was not fitted to. A floor,
 an outer power and a break each need runs on both sides of what they describe; where the runs do

@@ -12,11 +12,12 @@ from scipy.optimize import least_squares
 import scalinglaws as sl
 from scalinglaws.core import catalogue
 from scalinglaws.core.law import Law
-from scalinglaws.fitting.binding import bind
-from scalinglaws.fitting.general import GeneralModel
-from scalinglaws.fitting.log_affine import LogAffineModel
+from scalinglaws.fitting.binding import bind, bind_general
+from scalinglaws.fitting.log_affine import LogAffineBlock
 from scalinglaws.fitting.objective import Loss, robust_scale
+from scalinglaws.fitting.penalty import Penalty
 from scalinglaws.fitting.solver import minimise, solve_positive_definite
+from scalinglaws.fitting.whitening import Whitening
 from tests.conftest import make_runs
 
 RUNS = make_runs(noise=0.01)
@@ -31,14 +32,16 @@ def test_the_fast_model_is_the_general_one(scale: str, loss: Loss) -> None:
     """Softmax moments and automatic differentiation give the same sums."""
     law = catalogue.named("chinchilla")
     fast = bind(law, COLUMNS, LOSSES, scale)
-    general = GeneralModel(law, tuple(p.positive for p in law.parameters), COLUMNS, LOSSES, scale)
+    general = bind_general(law, COLUMNS, LOSSES, scale)
     weights = np.linspace(0.5, 2.0, len(LOSSES))[None, :]
-    assert isinstance(fast, LogAffineModel)
+    shifts = np.random.default_rng(0).normal(0, 0.01, (2, len(LOSSES)))
+    assert all(isinstance(block, LogAffineBlock) for _, block in fast.blocks())
 
-    a, b = fast.sums(THETA, weights, loss), general.sums(THETA, weights, loss)
-
-    for name in ("value", "gradient", "hessian", "majorised"):
-        np.testing.assert_allclose(getattr(a, name), getattr(b, name), rtol=1e-9, atol=1e-9)
+    for majorise in (False, True):
+        a = fast.sums(THETA, weights, loss, majorise=majorise, shifts=shifts)
+        b = general.sums(THETA, weights, loss, majorise=majorise, shifts=shifts)
+        for name in ("value", "gradient", "hessian"):
+            np.testing.assert_allclose(getattr(a, name), getattr(b, name), rtol=1e-9, atol=1e-9)
     np.testing.assert_allclose(fast.jacobian(THETA[0]), general.jacobian(THETA[0]), rtol=1e-10)
 
 
@@ -122,10 +125,13 @@ def test_huber_is_quadratic_inside_and_linear_outside() -> None:
 
     np.testing.assert_allclose(loss.value(r), [0.875, 0.045, 0.0, 0.08, 1.375])
     psi, curvature = loss.derivatives(r)
-    weight = loss.reweighted(r)
     np.testing.assert_allclose(psi, [-0.5, -0.3, 0.0, 0.4, 0.5])
+    slope, weight = np.empty((1, 5)), np.empty((1, 5))
+    total = loss.weighted(r[None], np.full((1, 5), 2.0), slope, weight, majorise=True)
+    np.testing.assert_allclose(total, 2 * loss.value(r).sum())
+    np.testing.assert_allclose(slope[0], 2 * psi)
     np.testing.assert_allclose(curvature, [0, 1, 1, 1, 0])
-    np.testing.assert_allclose(weight, [0.25, 1, 1, 1, 0.5 / 3.0])
+    np.testing.assert_allclose(weight[0] / 2, [0.25, 1, 1, 1, 0.5 / 3.0])
 
 
 def test_the_robust_scale_of_normal_noise() -> None:
@@ -171,3 +177,45 @@ def test_no_random_start_finds_a_lower_minimum(seed: int) -> None:
             continue
         best = min(best, 2 * found.cost)
     assert fit.objective_value <= best * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("majorise", [False, True])
+def test_whitened_residuals_and_priors_have_exact_derivatives(majorise: bool) -> None:
+    """Against the dense covariance of the process, for values; by differences, for the others."""
+    law = catalogue.named("chinchilla")
+    plain = bind(law, COLUMNS, LOSSES, "log")
+    curve = np.unique(COLUMNS["N"], return_inverse=True)[1]
+    x = np.log(COLUMNS["D"])
+    whitening = Whitening.ornstein_uhlenbeck(curve, x, 1.5)
+    penalty = Penalty(THETA[1], np.array([0.0, 0.3, 2.0, 0.0, 1.0]))
+    model = bind(law, COLUMNS, LOSSES, "log")
+    model.whitening, model.penalty = whitening, penalty
+    weights, loss, h = np.ones((1, len(LOSSES))), Loss("squared"), 1e-6
+
+    sums = model.sums(THETA[:1], weights, loss, majorise=majorise)
+
+    r = plain.residuals(THETA[:1])[0]
+    correlation = np.exp(-np.abs(x[:, None] - x) / 1.5) * (curve[:, None] == curve)
+    away = THETA[0] - penalty.centre
+    expected = r @ np.linalg.solve(correlation, r) + penalty.strength @ away**2
+    np.testing.assert_allclose(sums.value[0], expected, rtol=1e-9)
+    shifted = np.concatenate([THETA[0] + h * np.eye(5), THETA[0] - h * np.eye(5)])
+    around = model.sums(shifted, weights, loss)
+    slope = (around.value[:5] - around.value[5:]) / (2 * h)
+    np.testing.assert_allclose(sums.gradient[0], slope, rtol=1e-5)
+    if majorise:
+        jacobian = model.jacobian(THETA[0])
+        expected_hessian = 2 * jacobian.T @ jacobian + np.diag(2 * penalty.strength)
+        np.testing.assert_allclose(sums.hessian[0], expected_hessian, rtol=1e-9)
+    else:
+        curvature = (around.gradient[:5] - around.gradient[5:]) / (2 * h)
+        np.testing.assert_allclose(sums.hessian[0], curvature, rtol=1e-4, atol=1e-3)
+
+
+def test_whitening_and_its_transpose_are_adjoint() -> None:
+    """<Wu, v> = <u, W'v>, in any order of the rows."""
+    rng = np.random.default_rng(0)
+    curve, x = rng.integers(0, 4, 40), rng.normal(size=40)
+    whitening = Whitening.ornstein_uhlenbeck(curve, x, 0.7)
+    u, v = rng.normal(size=(2, 40))
+    np.testing.assert_allclose(whitening.apply(u) @ v, u @ whitening.transpose(v), rtol=1e-12)

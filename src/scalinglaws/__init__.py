@@ -22,6 +22,8 @@ from scalinglaws.errors import LackOfFitWarning as LackOfFitWarning
 from scalinglaws.errors import ScalingLawError as ScalingLawError
 from scalinglaws.errors import ScalingLawWarning as ScalingLawWarning
 from scalinglaws.fitting.fit import fit as fit
+from scalinglaws.fitting.many import Fits as Fits
+from scalinglaws.fitting.many import fit_each as fit_each
 from scalinglaws.fitting.prediction import Prediction as Prediction
 from scalinglaws.fitting.published import Published as Published
 from scalinglaws.fitting.published import published as published
@@ -43,6 +45,7 @@ __all__ = [
     "FileFormatError",
     "Fit",
     "FitError",
+    "Fits",
     "FormulaError",
     "IdentifiabilityWarning",
     "LackOfFitWarning",
@@ -55,6 +58,7 @@ __all__ = [
     "Status",
     "datasets",
     "fit",
+    "fit_each",
     "laws",
     "load",
     "published",

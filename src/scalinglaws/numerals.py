@@ -133,8 +133,9 @@ def plural(n: int, noun: str) -> str:
     return f"{n:,} {noun}" + ("" if n == 1 else "s")
 
 
-def listed(items: list[str], most: int = 8) -> str:
-    """``a, b and c``; a long list is cut and the rest counted."""
-    if len(items) > most:
-        return f"{', '.join(items[:most])} and {len(items) - most} more"
+def listed(items: list[str], most: int = 8, n_more: int = 0) -> str:
+    """``a, b and c``; a long list is cut and the rest counted, with `n_more` that are not given."""
+    if len(items) + n_more > most:
+        shown = items[:most]
+        return f"{', '.join(shown)} and {len(items) + n_more - len(shown):,} more"
     return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"

@@ -88,8 +88,9 @@ def chain(inner: Jet, value: Any, first: Any, second: Any) -> Jet:
     hessian = {pair: first * h for pair, h in inner.hessian.items()}
     items = sorted(inner.gradient.items())
     for place, (i, du_i) in enumerate(items):
+        bent = second * du_i
         for j, du_j in items[place:]:
-            _add_to(hessian, (i, j), second * du_i * du_j)
+            _add_to(hessian, (i, j), bent * du_j)
     return Jet(value, {i: first * du for i, du in inner.gradient.items()}, hessian)
 
 

@@ -13,10 +13,11 @@ import numpy.typing as npt
 
 from scalinglaws.core.expression import evaluate, names_in
 from scalinglaws.core.formula import Formula, parse
+from scalinglaws.core.inversion import Inversion, find_inversion
 from scalinglaws.core.jets import Jet, differentiate
 from scalinglaws.core.latex import name_to_latex, to_latex
 from scalinglaws.core.roles import roles
-from scalinglaws.core.structure import separate
+from scalinglaws.core.structure import Separation, separate
 from scalinglaws.errors import FormulaError
 from scalinglaws.options import is_number
 
@@ -164,6 +165,16 @@ class Law:
         return self.parsed.target
 
     @cached_property
+    def separation(self) -> Separation:
+        """Which parameters the law is linear in once the others are known."""
+        return separate(self.parsed.expression, self.parameter_names)
+
+    @cached_property
+    def inversion(self) -> Inversion | None:
+        """The part of the law that is linear once what stands around it is taken off, if any."""
+        return find_inversion(self.parsed.expression, self.parameter_names)
+
+    @cached_property
     def parameter_names(self) -> tuple[str, ...]:
         """Names of the parameters, in the order in which the formula has them."""
         return tuple(n for n in names_in(self.parsed.expression) if n not in self.variables)
@@ -172,7 +183,7 @@ class Law:
     def parameters(self) -> tuple[Parameter, ...]:
         """Role and range of each parameter."""
         found_roles = roles(self.parsed.expression, self.parameter_names)
-        searched = separate(self.parsed.expression, self.parameter_names).searched
+        searched = self.separation.searched
         found = []
         for name in self.parameter_names:
             role = found_roles[name]

@@ -5,36 +5,80 @@ from __future__ import annotations
 import numpy as np
 
 from scalinglaws.errors import FitError
+from scalinglaws.fitting.lifting import vanished_terms
 from scalinglaws.fitting.model import Model
 from scalinglaws.fitting.objective import Loss
-from scalinglaws.fitting.polish import SAME_MINIMUM, Polisher
+from scalinglaws.fitting.polish import QUICK, THOROUGH, Pace, Polisher
 from scalinglaws.fitting.problem import Estimate, Problem
-from scalinglaws.fitting.starts import Candidates, find_starts
+from scalinglaws.fitting.starts import Candidates, can_be_exhaustive, find_starts
 
-# Starts from which on agreement is asked for, and how many more are tried where there is none.
-_ENOUGH, _MORE_EFFORT = 3, 4
 # Huber thresholds, in units of the residuals' scale, on the way to absolute deviations.
 _TOWARDS_ABSOLUTE = (0.3, 0.03, 1e-3, 1e-5)
+_SECOND_LOOK = 1e-3
+# Starts from which on agreement is asked for, and exponents so small that a term hardly changes.
+_ENOUGH, _FLAT = 3, 0.02
+# Scaled curvature below which parameters may trade against each other without end.
+_SINGULAR = 1e-10
 
 
 def estimate(problem: Problem, model: Model) -> Estimate:
     """Search, polish every basin, and return the best.
+
+    Where a grid covers all parameters but the linear ones, a quick look is enough if several starts
+    agree on a minimum in which every term is at work.
+    Elsewhere every set of terms is followed down, and where even then only one start reaches the
+    best minimum, from many more basins.
 
     Raises
     ------
     FitError
         If no start has a finite objective.
     """
-    found = _search(problem, model, effort=1)
+    found = None
+    if problem.objective != "absolute" and can_be_exhaustive(problem):
+        quick = _starts(problem, 0)
+        if len(quick.theta):
+            found = _search(problem, model, quick, QUICK)
+            if _is_certain(problem, found):
+                return found
+    starts = _starts(problem, 1)
+    if found is not None:
+        starts = _with(found, starts)
+    if not len(starts.theta):
+        raise FitError(
+            f"No starting point has a finite value for the law {problem.law.label!r} on these "
+            "runs; pass `start` with a value for each parameter, or `bounds`."
+        )
+    found = _search(problem, model, starts, THOROUGH)
     if found.n_starts >= _ENOUGH and found.n_agreeing < 2:
-        # one start alone at the best minimum: look in many more basins
-        again = _search(problem, model, effort=_MORE_EFFORT)
-        return again if again.value <= found.value * (1 + SAME_MINIMUM) else found
+        return _search(problem, model, _with(found, _starts(problem, 2)), THOROUGH)
     return found
 
 
-def _search(problem: Problem, model: Model, effort: int) -> Estimate:
-    run = Polisher(problem, model, _starts(problem, effort))
+def _with(found: Estimate, starts: Candidates) -> Candidates:
+    """Starts, and first among them what was found before."""
+    return Candidates(found.theta[None], found.free[None]).joined(starts)
+
+
+def _is_certain(problem: Problem, found: Estimate) -> bool:
+    """Whether a quick look has seen all that there is to see."""
+    moving = np.array([name not in problem.fixed for name in problem.law.parameter_names])
+    lower, upper = problem.bounds()
+    exponents = np.array([p.role == "exponent" for p in problem.law.parameters]) & moving
+    return bool(
+        found.converged
+        and found.n_agreeing >= 2
+        and found.n_minima == 1
+        and found.curvature > _SINGULAR
+        and (found.free == moving).all()
+        and np.all((found.theta > lower) & (found.theta < upper) | ~moving)
+        and np.all(np.abs(found.theta[exponents]) > _FLAT)
+        and not vanished_terms(problem, found.theta, found.free)
+    )
+
+
+def _search(problem: Problem, model: Model, starts: Candidates, pace: Pace) -> Estimate:
+    run = Polisher(problem, model, starts, pace)
     run.warm_up()
     if problem.objective == "squared":
         run.newton(Loss("squared"))
@@ -50,6 +94,8 @@ def _search(problem: Problem, model: Model, effort: int) -> Estimate:
     run.least_squares()
     for factor in _TOWARDS_ABSOLUTE:
         run.to_huber(factor * run.residual_scale())
+        if factor == _SECOND_LOOK:
+            run.lift()
     return run.vertex()
 
 
@@ -63,9 +109,4 @@ def _starts(problem: Problem, effort: int) -> Candidates:
         may_move = np.array([name not in problem.fixed for name in problem.law.parameter_names])
         theta = np.concatenate([own[None], theta])
         free = np.concatenate([may_move[None], free])
-    if not len(theta):
-        raise FitError(
-            f"No starting point has a finite value for the law {problem.law.label!r} on these "
-            "runs; pass `start` with a value for each parameter, or `bounds`."
-        )
     return Candidates(theta, free)

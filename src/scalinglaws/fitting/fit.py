@@ -32,8 +32,10 @@ from scalinglaws.fitting.arguments import (
 )
 from scalinglaws.fitting.assess import Assessment, assess
 from scalinglaws.fitting.binding import bind
+from scalinglaws.fitting.blocks import spread_rows
 from scalinglaws.fitting.estimate import estimate
 from scalinglaws.fitting.identifiability import Aliasing, aliasing
+from scalinglaws.fitting.large import estimate_large
 from scalinglaws.fitting.measurement import Measurement
 from scalinglaws.fitting.model import Model
 from scalinglaws.fitting.objective import ScaleName
@@ -181,7 +183,8 @@ def _fit_problem(problem: Problem, table: RunTable, method: str, confidence_leve
         names = problem.law.parameter_names
         # zero as an exponent, one as a coefficient: both are a working value of zero
         neutral = {names[j]: 1.0 if problem.positive[j] else 0.0 for j in aliases.aliased}
-        found = estimate(replace(problem, fixed={**problem.fixed, **neutral}), model)
+        search = estimate if model.is_one_block else estimate_large
+        found = search(replace(problem, fixed={**problem.fixed, **neutral}), model)
     assessment = assess(
         Measurement(problem, model, table, found, aliases, method, confidence_level)
     )
@@ -221,7 +224,16 @@ def _structural_aliases(problem: Problem, model: Model) -> Aliasing:
     """Parameters whose effect on every term others can make, whatever their values."""
     names = problem.law.parameter_names
     moving = [name not in problem.fixed for name in names]
-    slopes = model.stacked_slopes()
+    if not model.is_one_block:
+        # what some of the runs tell apart, all of them do
+        some = spread_rows(model.n_rows)
+        part = {name: column[some] for name, column in problem.columns.items()}
+        found = _structural_aliases(
+            problem, bind(problem.law, part, problem.y[some], problem.scale)
+        )
+        if not found.aliased:
+            return found
+    slopes = model.design_triangle
     columns = np.eye(len(names)) if slopes is None else slopes
     return aliasing(columns, _amplitudes(problem), moving)
 
@@ -240,8 +252,10 @@ def _closed_form(problem: Problem, model: Model, aliases: Aliasing) -> Estimate:
     theta = loglinear.solve(model, problem.weights, start, kept)
     free = np.zeros(len(start), dtype=np.bool_)
     free[kept] = True
-    residuals = model.residuals(theta[None, :])[0]
-    value = float(problem.weights @ (residuals * residuals))
+    value = sum(
+        float(problem.weights[rows] @ (residuals * residuals))
+        for rows, residuals, _ in model.expansion(theta)
+    )
     none = np.zeros((0, len(theta)))
     return Estimate(theta, free, value, None, True, 1, 1, 1, 0.0, none)
 

@@ -13,11 +13,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from scalinglaws.fitting.blocks import is_large, spread_rows
 from scalinglaws.fitting.objective import FloatArray
 from scalinglaws.numerals import format_plain
 
 # What remains of a column, relative to its own spread, when it counts as explained by the others.
 ALIASED = 1e-6
+# Runs of a large table that are looked at first.
+_FIRST_LOOK = 2000
 # Strong collinearity of scaled columns (Belsley, Kuh and Welsch 1980).
 _WEAK_CONDITION = 30.0
 
@@ -145,6 +148,12 @@ def combination_label(
 
 def design_facts(columns: Mapping[str, FloatArray]) -> list[str]:
     """Relations among N, D and C that make parameters hard or impossible to tell apart."""
+    n_rows = len(next(iter(columns.values()), ()))
+    if is_large(n_rows):
+        # what does not hold in some runs does not hold in all
+        some = spread_rows(n_rows, _FIRST_LOOK)
+        if not design_facts({name: column[some] for name, column in columns.items()}):
+            return []
     facts: list[str] = []
     logs = {name: np.log(v) for name, v in columns.items() if np.all(v > 0)}
     for name, values in logs.items():

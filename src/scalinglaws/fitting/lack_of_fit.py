@@ -11,11 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import fdtrc
 
+from scalinglaws.fitting.blocks import row_blocks, summed
 from scalinglaws.fitting.objective import FloatArray, IntArray
 
 _LEAST_REPEATS = 4  # degrees of freedom of the noise
 _LEAST_POINTS = 2  # repeated at so many places, since noise may differ between them
 _LEVEL = 0.001
+# Repeated runs that agree to this share of the scatter are copies, and measure no noise.
+_COPIES = 1e-18
 _LEAST_RATIO = 1.5  # a tiny misfit in a huge table is not worth a warning
 
 
@@ -43,24 +46,34 @@ def compare_with_repeats(
     Parameters
     ----------
     repeats : (runs,)
-        A number for each set of repeated runs.
+        A number for each set of repeated runs; empty where there are none.
     residuals, weights : (runs,)
         Runs without weight are left out.
     """
+    if not len(repeats):
+        return None
     used = weights > 0
-    r, w = residuals[used], weights[used] / weights[used].mean()
-    _, group = np.unique(repeats[used], return_inverse=True)
+    r, w, group = residuals, weights, repeats
+    if not used.all():
+        r, w, group = r[used], w[used], group[used]
+    mean = w.mean()
     counts = np.bincount(group)
-    dof_repeats = int(len(r) - len(counts))
+    n_sets = int(np.count_nonzero(counts))
+    dof_repeats = len(r) - n_sets
     dof_law = len(r) - n_estimated
     dof_misfit = dof_law - dof_repeats
     too_few = dof_repeats < _LEAST_REPEATS or int((counts > 1).sum()) < _LEAST_POINTS
     if too_few or dof_misfit < 1:
         return None
-    means = np.bincount(group, w * r) / np.bincount(group, w)
-    pure = float(w @ (r - means[group]) ** 2)
-    whole = float(w @ (r * r))
-    if pure <= 0 or whole <= pure:
+    sums, sizes = np.zeros(len(counts)), np.zeros(len(counts))
+    for rows in row_blocks(len(r)):
+        share = w[rows] / mean
+        np.add.at(sums, group[rows], share * r[rows])
+        np.add.at(sizes, group[rows], share)
+    means = sums / np.where(counts > 0, sizes, 1.0)
+    pure = float(summed(len(r), lambda rows: w[rows] / mean @ (r[rows] - means[group[rows]]) ** 2))
+    whole = float(summed(len(r), lambda rows: w[rows] / mean @ (r[rows] * r[rows])))
+    if pure <= _COPIES * whole or whole <= pure:
         return None
     ratio = ((whole - pure) / dof_misfit) / (pure / dof_repeats)
     return Comparison(

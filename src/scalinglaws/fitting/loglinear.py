@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.linalg import solve_triangular
 
 from scalinglaws.core.law import Law
 from scalinglaws.core.structure import log_affine_terms
@@ -30,6 +31,8 @@ def solve(model: Model, weights: FloatArray, start: FloatArray, estimated: IntAr
     start : values of the parameters that are not estimated; zero elsewhere
     estimated : indices of the independent parameters
     """
+    if not model.is_one_block:
+        return _solve_in_blocks(model, weights, start, estimated)
     offset = model.residuals(start[None, :])[0]
     root = np.sqrt(weights)
     columns = model.jacobian(start)[:, estimated] * root[:, None]
@@ -39,4 +42,21 @@ def solve(model: Model, weights: FloatArray, start: FloatArray, estimated: IntAr
         step = np.linalg.lstsq(columns / size, -offset * root, rcond=None)[0] / size
         theta[estimated] += step
         offset = model.residuals(theta[None, :])[0]
+    return theta
+
+
+def _solve_in_blocks(
+    model: Model, weights: FloatArray, start: FloatArray, estimated: IntArray
+) -> FloatArray:
+    """The same by corrected seminormal equations: R'R step = -J'Wr, twice (Björck 1987)."""
+    triangle = model.columns(start, weights)[:, estimated]
+    size = np.linalg.norm(triangle, axis=0)
+    triangle = np.asarray(np.linalg.qr(triangle / size, mode="r"))
+    theta = start.copy()
+    for _ in range(3):
+        gradient = np.zeros(len(estimated))
+        for rows, residuals, jacobian in model.expansion(theta):
+            gradient += jacobian[:, estimated].T @ (weights[rows] * residuals)
+        half = solve_triangular(triangle, -gradient / size, trans="T")
+        theta[estimated] += solve_triangular(triangle, half) / size
     return theta

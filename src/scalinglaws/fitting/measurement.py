@@ -7,9 +7,9 @@ from functools import cached_property
 import numpy as np
 
 from scalinglaws.core.expression import names_in
-from scalinglaws.core.structure import separate
 from scalinglaws.fitting import uncertainty
 from scalinglaws.fitting.binding import OTHER_DIVISION, term_shares
+from scalinglaws.fitting.blocks import spread_rows
 from scalinglaws.fitting.identifiability import (
     Aliasing,
     aliasing,
@@ -18,9 +18,10 @@ from scalinglaws.fitting.identifiability import (
     null_space,
 )
 from scalinglaws.fitting.model import Model, to_natural
-from scalinglaws.fitting.objective import FloatArray, IntArray, Loss
+from scalinglaws.fitting.objective import FloatArray, IntArray, Loss, is_constant, smooth_loss
 from scalinglaws.fitting.problem import Estimate, Problem
 from scalinglaws.fitting.record import Row
+from scalinglaws.fitting.resampling import Refitter
 from scalinglaws.fitting.runs import RunTable
 from scalinglaws.fitting.uncertainty import Spread, t_quantile
 from scalinglaws.numerals import format_plain
@@ -54,8 +55,9 @@ class Measurement:
         self.confidence_level = confidence_level
         self.natural = to_natural(found.theta, problem.positive)
         amplitudes = [p.is_amplitude for p in self.parameters]
-        self.jacobian = np.nan_to_num(model.jacobian(found.theta))
-        self.local = aliasing(self.jacobian, amplitudes, list(found.free))
+        self.residuals: FloatArray = np.empty(model.n_rows)  # law minus observation
+        self.columns = model.columns(found.theta, residuals=self.residuals)
+        self.local = aliasing(self.columns, amplitudes, list(found.free))
         self.structural = structural.aliased
         self.aliased = {**structural.aliased, **self.local.aliased}
         self.disputed = self._disputed()
@@ -69,12 +71,6 @@ class Measurement:
         return np.array([j for j in self.local.kept if not self.at_bound(j)], dtype=np.intp)
 
     @cached_property
-    def residuals(self) -> FloatArray:
-        """Residuals of the runs, law minus observation."""
-        residuals: FloatArray = self.model.residuals(self.found.theta[None, :])[0]
-        return residuals
-
-    @cached_property
     def spread(self) -> Spread:
         """Noise of single runs around the fit."""
         return uncertainty.spread(self.residuals, self.problem.weights, len(self.kept))
@@ -84,10 +80,11 @@ class Measurement:
         """How the covariance is computed."""
         if self.method == "log-linear":
             return uncertainty.EXACT
-        smooth = self.problem.objective == "squared" or uncertainty.is_smooth(
-            self.residuals, self.problem.weights, self.found.delta
-        )
-        if smooth:
+        if (
+            self.problem.objective == "squared"
+            or not self.model.is_one_block  # too many runs to resample, and enough for a Hessian
+            or uncertainty.is_smooth(self.residuals, self.problem.weights, self.found.delta)
+        ):
             return uncertainty.SANDWICH
         return uncertainty.EQUAL_NOISE if self._bootstrap is None else uncertainty.BOOTSTRAP
 
@@ -103,32 +100,45 @@ class Measurement:
         if self.spread.dof <= 0 or not len(self.kept):
             return np.zeros((len(theta), len(theta)))
         if self.interval_method == uncertainty.SANDWICH:
+            in_blocks = not self.model.is_one_block and self.problem.objective != "absolute"
+            known = self.found.minima[0].hessian if in_blocks else None
             return uncertainty.sandwich_covariance(
-                self.model, theta, weights, self.kept, self._loss()
+                self.model, theta, weights, self.kept, self.loss, self._weighted_columns, known
             )
         if self.interval_method == uncertainty.BOOTSTRAP:
             assert self._bootstrap is not None
             return self._bootstrap
         covariance = uncertainty.least_squares_covariance(
-            self.jacobian, self.residuals, weights, self.kept
+            self._weighted_columns, self.residuals, weights, self.kept
         )
         exact = self.interval_method == uncertainty.EXACT
         return covariance if exact else covariance * uncertainty.MEDIAN_VARIANCE
 
     @cached_property
+    def _weighted_columns(self) -> FloatArray:
+        """The Jacobian times the roots of the weights; of a large table, its triangle."""
+        weights = self.problem.weights
+        if self.model.is_one_block:
+            return self.columns * np.sqrt(weights)[:, None]
+        if is_constant(weights):
+            return np.asarray(self.columns * np.sqrt(weights[0]))
+        return self.model.columns(self.found.theta, weights)
+
+    @cached_property
     def _bootstrap(self) -> FloatArray | None:
         if self.spread.dof <= 0 or not len(self.kept):
             return None
+        free = np.zeros(len(self.names), dtype=np.bool_)
+        free[self.kept] = True
+        refitter = Refitter(self.problem, self.model, self.loss, self.found.theta, free)
         return uncertainty.bootstrap_covariance(
-            self.model, self.found.theta, self.problem.weights, self.kept, self._loss(),
-            self.problem.bounds(), self.problem.amplitudes, np.random.default_rng(SEED),
-        )  # fmt: skip
+            refitter, self.problem.weights, self.kept, np.random.default_rng(SEED)
+        )
 
-    def _loss(self) -> Loss:
-        if self.problem.objective == "squared":
-            return Loss("squared")
-        # absolute deviations as the limit of Huber losses, smooth enough for a second-order step
-        return Loss("huber", self.found.delta or 1e-2 * max(self.spread.run, 1e-300))
+    @property
+    def loss(self) -> Loss:
+        """The loss as it was minimised, or smooth enough for a second-order step."""
+        return smooth_loss(self.problem.objective, self.found.delta, self.spread.run)
 
     @cached_property
     def null_space(self) -> FloatArray:
@@ -218,11 +228,15 @@ class Measurement:
 
     def _disputed(self) -> set[str]:
         """Parameters of terms that equally good fits divide otherwise."""
+        if not len(self.found.alternatives):
+            return set()
+        some = spread_rows(self.table.n)
+        columns = {name: column[some] for name, column in self.table.values.items()}
         shares = [
-            term_shares(self.problem.law, self.table.values, natural)
+            term_shares(self.problem.law, columns, natural)
             for natural in (self.natural, *self.found.alternatives)
         ]
-        terms = separate(self.problem.law.parsed.expression, self.names).terms
+        terms = self.problem.law.separation.terms
         disputed: set[str] = set()
         for place, term in enumerate(terms):
             if all(

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import brentq
 
 from scalinglaws.errors import FitError
 from scalinglaws.fitting.absolute import to_vertex
-from scalinglaws.fitting.binding import OTHER_DIVISION, term_shares
+from scalinglaws.fitting.binding import OTHER_DIVISION, same_everywhere, term_shares
 from scalinglaws.fitting.lifting import lifted_starts
 from scalinglaws.fitting.model import Model, to_natural
+from scalinglaws.fitting.neighbours import neighbouring_starts
 from scalinglaws.fitting.objective import (
     HUBER_FACTOR,
     BoolArray,
@@ -20,7 +22,7 @@ from scalinglaws.fitting.objective import (
     Loss,
     robust_scale,
 )
-from scalinglaws.fitting.problem import Estimate, Problem
+from scalinglaws.fitting.problem import Estimate, Minimum, Problem, Rivals
 from scalinglaws.fitting.solver import Solution, minimise
 from scalinglaws.fitting.starts import Candidates
 
@@ -28,24 +30,49 @@ from scalinglaws.fitting.starts import Candidates
 SAME_MINIMUM = 1e-9
 # An exponent of this size makes its term a constant.
 _CONSTANT = 1e-3
-_WARM_STEPS = 15
 _MOST_LIFTS = 3
-_NEWTON_STEPS = 30
 _LAST_STEPS = 300
 _PATIENT_STEPS = 2000
 # A row this many times above the best is given up after the safe steps, and one this much above
 # it after the Newton steps.
 _HOPELESS, _LATE = 10.0, 1.01
 _MOST_LATE = 8
+# Minima within this factor of the best are remembered, up to so many.
+_NEARLY, _MOST_RIVALS = 1.1, 6
 # With fewer runs than this many times the parameters, the scale of the residuals is at least this
 # share of the one of least squares.
 _FEW, _LEAST_SHARE = 3, 0.5
 
 
+@dataclass(frozen=True)
+class Pace:
+    """How many steps the candidates are given.
+
+    Attributes
+    ----------
+    safe : steps of least squares
+    reweighted : steps of iteratively reweighted least squares on the way to a robust fit
+    newton : second-order steps
+    enough : candidates that must agree for the others to be left where they are; None for never
+    """
+
+    safe: int
+    reweighted: int
+    newton: int
+    enough: int | None
+
+
+QUICK = Pace(safe=2, reweighted=6, newton=25, enough=2)
+THOROUGH = Pace(safe=15, reweighted=15, newton=30, enough=None)
+
+
 class Polisher:
     """Every candidate on its way down, all as one batch."""
 
-    def __init__(self, problem: Problem, model: Model, candidates: Candidates) -> None:
+    def __init__(
+        self, problem: Problem, model: Model, candidates: Candidates, pace: Pace = THOROUGH
+    ) -> None:
+        self.pace = pace
         self.problem, self.model = problem, model
         self.free = candidates.free
         self.lower, self.upper = problem.bounds()
@@ -54,7 +81,10 @@ class Polisher:
         self.least_squares_scale = 0.0
         self.weights = problem.weights[None, :]
         self.loss = Loss("squared")
-        self.solution = self._minimise(self.loss, candidates.theta, majorise=True, steps=0)
+        none = np.full(len(candidates.theta), np.nan)
+        self.solution = Solution(
+            candidates.theta, none, none.copy(), np.zeros(len(none), dtype=np.bool_), 0
+        )
 
     def _minimise(
         self,
@@ -65,17 +95,21 @@ class Polisher:
         patient: bool = False,
         steps: int,
         rows: IntArray | None = None,
+        enough: int | None = None,
     ) -> Solution:
         rows = np.arange(len(theta)) if rows is None else rows
         return minimise(
             self.model, loss, theta[rows], self.weights, self.free[rows], self.lower, self.upper,
             majorise=majorise, patient=patient, max_iterations=steps, amplitude=self.amplitude,
+            enough=enough,
         )  # fmt: skip
 
     def warm_up(self) -> None:
         """A few safe steps of least squares."""
         loss = Loss("squared")
-        self.solution = self._minimise(loss, self.solution.theta, majorise=True, steps=_WARM_STEPS)
+        self.solution = self._minimise(
+            loss, self.solution.theta, majorise=True, steps=self.pace.safe
+        )
         self.loss = loss
         if not np.isfinite(self.solution.value).any():
             raise FitError(
@@ -87,7 +121,11 @@ class Polisher:
         """To the bottom of each basin that may still be the deepest."""
         self.loss = loss
         self._keep_within(_HOPELESS)
-        self.solution = self._minimise(loss, self.solution.theta, steps=_NEWTON_STEPS)
+        self.solution = self._minimise(
+            loss, self.solution.theta, steps=self.pace.newton, enough=self.pace.enough
+        )
+        if self.pace.enough is not None:
+            return
         limit = np.nanmin(self.solution.value) * _LATE + self._rounding()
         late = np.flatnonzero(~self.solution.converged & (self.solution.value <= limit))
         late = late[np.argsort(self.solution.value[late])][:_MOST_LATE]
@@ -119,7 +157,7 @@ class Polisher:
         self._keep_within(_HOPELESS)
         self.loss = Loss("huber", delta)
         self.solution = self._minimise(
-            self.loss, self.solution.theta, majorise=True, steps=_WARM_STEPS
+            self.loss, self.solution.theta, majorise=True, steps=self.pace.reweighted
         )
         self.newton(self.loss)
 
@@ -168,7 +206,7 @@ class Polisher:
         theta, free = self.solution.theta, self.free
         winner = self._winner()
         self.free, self.solution = free[[winner]], self.solution.take([winner])
-        delta = float(np.exp(_root_near(self._excess_scale, float(np.log(first)))))
+        delta = float(np.exp(root_near(self._excess_scale, float(np.log(first)))))
         theta[winner] = self.solution.theta[0]
         self.free = free
         self.solution = self._minimise(self.loss, theta, steps=0)
@@ -181,21 +219,26 @@ class Polisher:
         return float(np.log(HUBER_FACTOR * self.residual_scale())) - log_delta
 
     def lift(self) -> bool:
-        """Give each coefficient at or near zero the chance to grow; True if that was better.
+        """A second look from the winner; True if that was better.
 
-        Its logarithm would need very many steps to come back from minus infinity.
+        Each coefficient at or near zero gets the chance to grow, since its logarithm would need
+        very many steps to come back from minus infinity; and the winner's neighbours are tried,
+        with the coefficients solved again.
         """
         improved = False
-        for _ in range(_MOST_LIFTS):
+        for _ in range(_MOST_LIFTS if self.pace.enough is None else 0):
             winner = self._winner()
-            starts = lifted_starts(self.problem, self.solution.theta[winner], self.free[winner])
+            at = self.solution.theta[winner], self.free[winner]
+            starts = lifted_starts(self.problem, self.model, self.loss, *at).joined(
+                neighbouring_starts(self.problem, at[0])
+            )
             if not len(starts.theta):
                 return improved
             old = self.free, self.solution
             best = self.solution.value[winner]
             self.free = starts.free
             self.solution = self._minimise(
-                self.loss, starts.theta, majorise=True, steps=_WARM_STEPS
+                self.loss, starts.theta, majorise=True, steps=self.pace.reweighted
             )
             self.newton(self.loss)
             lower = np.nanmin(self.solution.value) < best * (1 - SAME_MINIMUM) - self._rounding()
@@ -226,14 +269,16 @@ class Polisher:
 
     def best(self, delta: float | None) -> Estimate:
         """The winner, and how many starts agree with it."""
-        self.persist()
+        if self.pace.enough is None:
+            self.persist()
         winner = self._winner()
         value = self.solution.value
         same_kind = (self.free == self.free[winner]).all(axis=1)
         limit = value[winner] * (1 + 1e-7) + self._rounding()
         n_starts = int((self.kinds == self.free[winner]).all(axis=1).sum())
         perfect = value[winner] <= self._rounding()  # nothing can be lower
-        settled = self.solution.converged & np.isfinite(value)
+        settled = self.solution.converged & np.isfinite(value) & same_kind
+        minima = self._minima(winner, settled)
         return Estimate(
             theta=self.solution.theta[winner],
             free=self.free[winner],
@@ -243,41 +288,78 @@ class Polisher:
             alternatives=self._alternatives(winner),
             n_starts=n_starts,
             n_agreeing=n_starts if perfect else int((same_kind & (value <= limit)).sum()),
-            n_minima=max(1, _count_distinct(value[settled & same_kind], self._rounding())),
+            n_minima=len(minima),
             decrement=float(self.solution.decrement[winner]),
+            curvature=smallest_curvature(minima[0].hessian, self.free[winner]),
+            minima=minima,
+            rivals=self._rivals(winner),
         )
+
+    def _minima(self, winner: int, settled: BoolArray) -> tuple[Minimum, ...]:
+        """The winner, and each higher minimum once, with their Hessians."""
+        value = self.solution.value
+        rows = np.flatnonzero(settled & (value >= value[winner]))
+        rows = rows[np.argsort(value[rows], kind="stable")]
+        limit = value[winner]
+        kept = [winner]
+        for row in rows:
+            if value[row] > limit + 1e-6 * abs(limit) + self._rounding():
+                kept.append(int(row))
+                limit = value[row]
+        theta = self.solution.theta[kept]
+        hessians = self.model.sums(theta, self.weights, self.loss).hessian
+        return tuple(map(Minimum, theta, map(float, value[kept]), hessians))
+
+    def _rivals(self, winner: int) -> Rivals:
+        """Minima nearly as low as the winner, each once: on other runs they might be lower."""
+        value, theta = self.solution.value, self.solution.theta
+        natural = to_natural(theta, self.problem.positive)
+        limit = value[winner] * _NEARLY + self._rounding()
+        same = np.isclose(natural, natural[winner], rtol=1e-5, atol=0.0, equal_nan=True)
+        others = np.flatnonzero((value <= limit) & ~same.all(axis=1))
+        if not len(others):
+            return Rivals(theta[others], self.free[others])
+        seen = [(value[winner], self._shares(natural[winner]))]
+        rows: list[int] = []
+        for row in others[np.argsort(value[others])]:
+            if len(rows) == _MOST_RIVALS:
+                break
+            shares = self._shares(natural[row])
+            if all(
+                abs(value[row] - v) > 1e-6 * v or np.abs(shares - s).max() > OTHER_DIVISION
+                for v, s in seen
+            ):
+                seen.append((value[row], shares))
+                rows.append(int(row))
+        return Rivals(theta[rows], self.free[rows])
+
+    def _shares(self, natural: FloatArray) -> FloatArray:
+        return term_shares(self.problem.law, self.problem.columns, natural)
 
     def _alternatives(self, winner: int) -> FloatArray:
         """Natural values of the rows that are as low as the winner but divide the law otherwise."""
         value = self.solution.value
         ties = np.flatnonzero(value <= value[winner] * (1 + SAME_MINIMUM) + self._rounding())
         natural = to_natural(self.solution.theta, self.problem.positive)
-        own = term_shares(self.problem.law, self.problem.columns, natural[winner])
         kept: list[FloatArray] = []
         exponents = np.array([p.role == "exponent" for p in self.problem.law.parameters])
         for row in ties:
+            if np.allclose(natural[row], natural[winner], rtol=1e-6, equal_nan=True):
+                continue  # the same
             if np.any(exponents & self.free[row] & (np.abs(natural[row]) < _CONSTANT)):
                 continue  # a term that is constant only repeats the floor
             mirrored = (self.free[row] == self.free[winner]).all()
-            if mirrored and self._same_everywhere(natural[row], natural[winner]):
+            if mirrored and same_everywhere(
+                self.problem.law, self.problem.columns, natural[row], natural[winner]
+            ):
                 continue  # exchangeable terms under other names
-            shares = term_shares(self.problem.law, self.problem.columns, natural[row])
-            if np.abs(shares - own).max() > OTHER_DIVISION:
+            one, other = (
+                term_shares(self.problem.law, self.problem.columns, natural[k])
+                for k in (row, winner)
+            )
+            if np.abs(one - other).max() > OTHER_DIVISION:
                 kept.append(natural[row])
         return np.array(kept).reshape(len(kept), natural.shape[1])
-
-    def _same_everywhere(self, one: FloatArray, other: FloatArray) -> bool:
-        """Whether two parameter vectors are the same function, also away from the runs."""
-        law = self.problem.law
-        away = {
-            name: 1.5 * np.roll(column, shift)
-            for shift, (name, column) in enumerate(self.problem.columns.items())
-        }
-
-        def value(natural: FloatArray) -> FloatArray:
-            return law.value(dict(zip(law.parameter_names, natural, strict=True)), away)
-
-        return bool(np.allclose(value(one), value(other), rtol=1e-6, equal_nan=True))
 
     def vertex(self) -> Estimate:
         """Least absolute deviations from the winner of the nearly absolute Huber fits."""
@@ -295,11 +377,12 @@ class Polisher:
             n_agreeing=huber.n_agreeing,
             n_minima=huber.n_minima,
             decrement=vertex.promise,
+            minima=huber.minima,
             alternatives=huber.alternatives,
         )
 
 
-def _root_near(function: Callable[[float], float], start: float) -> float:
+def root_near(function: Callable[[float], float], start: float) -> float:
     """A root of a function that falls through zero, from a guess."""
     known: dict[float, float] = {}
 
@@ -320,9 +403,10 @@ def _root_near(function: Callable[[float], float], start: float) -> float:
     return min(known, key=lambda x: abs(known[x]))
 
 
-def _count_distinct(values: FloatArray, rounding: float) -> int:
-    ordered = np.sort(values)
-    if not len(ordered):
-        return 0
-    apart = np.diff(ordered) > 1e-6 * np.abs(ordered[:-1]) + rounding
-    return int(1 + apart.sum())
+def smallest_curvature(hessian: FloatArray, free: BoolArray) -> float:
+    """Smallest eigenvalue of the Hessian of what moved, scaled to a unit diagonal."""
+    own = hessian[np.ix_(free, free)]
+    if not len(own) or not np.all(np.diag(own) > 0):
+        return 0.0
+    size = np.sqrt(np.diag(own))
+    return float(np.linalg.eigvalsh(own / np.outer(size, size))[0])

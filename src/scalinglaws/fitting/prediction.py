@@ -18,6 +18,7 @@ from scalinglaws.errors import (
     warn,
 )
 from scalinglaws.fitting import columns as col
+from scalinglaws.fitting.blocks import row_blocks
 from scalinglaws.fitting.objective import FloatArray
 from scalinglaws.fitting.record import FitRecord
 from scalinglaws.fitting.status import Status
@@ -183,7 +184,7 @@ def times_beyond(fit: FitRecord, columns: Mapping[str, FloatArray]) -> FloatArra
     runs = fit.runs.values
     used = ["C"] if "C" in runs else [v for v in ("N", "D") if v in runs]
     here = np.prod([np.asarray(columns[v]) for v in used], axis=0)
-    beyond = here / np.prod([runs[v] for v in used], axis=0).max() if used else np.zeros(1)
+    beyond = here / _largest_product([runs[v] for v in used]) if used else np.zeros(1)
     for name in (v for v in runs if v not in ("N", "D", "C")):
         with np.errstate(divide="ignore", invalid="ignore"):
             above = columns[name] / runs[name].max()
@@ -191,6 +192,13 @@ def times_beyond(fit: FitRecord, columns: Mapping[str, FloatArray]) -> FloatArra
         beyond = np.maximum(beyond, np.nan_to_num(np.maximum(above, below)))
     return np.asarray(
         np.broadcast_to(beyond, np.broadcast_shapes(*map(np.shape, columns.values())))
+    )
+
+
+def _largest_product(columns: list[FloatArray]) -> float:
+    return max(
+        float(np.prod([column[rows] for column in columns], axis=0).max())
+        for rows in row_blocks(len(columns[0]))
     )
 
 

@@ -49,6 +49,23 @@ class Problem:
 
 
 @dataclass(frozen=True)
+class Minimum:
+    """One minimum: working parameters, objective, and its Hessian, from which a mixture is made."""
+
+    theta: FloatArray
+    value: float
+    hessian: FloatArray
+
+
+@dataclass(frozen=True)
+class Rivals:
+    """Other minima that are nearly as low: working parameters, and which of them moved."""
+
+    theta: FloatArray
+    free: BoolArray
+
+
+@dataclass(frozen=True)
 class Estimate:
     """The best minimum and how it was reached.
 
@@ -64,6 +81,15 @@ class Estimate:
         and the distinct minima among those.
     decrement : float
         Relative decrease that a further step promises.
+    curvature : float
+        Smallest eigenvalue of the Hessian of what moved, scaled to a unit diagonal; NaN where
+        there is none, as with absolute deviations.
+    alternatives : (fits, parameters)
+        Natural values of other minima that are equally low and divide the law otherwise.
+    minima : tuple of Minimum
+        The distinct minima with the same parameters at work, the reported one first.
+    rivals : Rivals or None
+        Minima of any kind that are nearly as low, for the search on a sample of a larger table.
     """
 
     theta: FloatArray
@@ -75,4 +101,7 @@ class Estimate:
     n_agreeing: int
     n_minima: int
     decrement: float
-    alternatives: FloatArray  # natural values of other minima that are equally low
+    alternatives: FloatArray
+    curvature: float = np.nan
+    minima: tuple[Minimum, ...] = ()
+    rivals: Rivals | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from scalinglaws.core.law import Law
+from scalinglaws.fitting.blocks import row_blocks
 from scalinglaws.fitting.model import to_natural
 from scalinglaws.fitting.objective import FloatArray, ObjectiveName, ScaleName
 from scalinglaws.fitting.runs import RunTable
@@ -125,8 +126,10 @@ class FitRecord:
     @cached_property
     def fitted(self) -> pd.Series:
         """The law at each run, on the input's index."""
-        values = self.law.value(self.values, self.runs.values)
-        return pd.Series(np.broadcast_to(values, (self.n,)), index=self.runs.index, name="fitted")
+        values = np.empty(self.n)
+        for rows, fitted, _ in self.residual_blocks():
+            values[rows] = fitted
+        return pd.Series(values, index=self.runs.index, name="fitted", copy=False)
 
     @cached_property
     def residuals(self) -> pd.Series:
@@ -134,10 +137,18 @@ class FitRecord:
 
         A residual of 0.01 in logarithms is one per cent above the curve.
         """
-        fitted = self.fitted.to_numpy()
-        y = self.runs.y
-        values = np.log(y / fitted) if self.scale == "log" else y - fitted
-        return pd.Series(values, index=self.runs.index, name="residual")
+        values = np.empty(self.n)
+        for rows, _, residuals in self.residual_blocks():
+            values[rows] = residuals
+        return pd.Series(values, index=self.runs.index, name="residual", copy=False)
+
+    def residual_blocks(self) -> Iterator[tuple[slice, FloatArray, FloatArray]]:
+        """Rows, fitted values and residuals, block by block."""
+        for rows in row_blocks(self.n):
+            columns = {name: column[rows] for name, column in self.runs.values.items()}
+            y = self.runs.y[rows]
+            fitted = np.broadcast_to(self.law.value(self.values, columns), y.shape)
+            yield rows, fitted, np.log(y / fitted) if self.scale == "log" else y - fitted
 
 
 def _as_frame(rows: tuple[Row, ...]) -> pd.DataFrame:

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from scalinglaws.fitting import prediction, storage, summary
+from scalinglaws.fitting import bootstrap, prediction, storage, summary
 from scalinglaws.fitting.prediction import Prediction
 from scalinglaws.fitting.record import FitRecord
+from scalinglaws.workers import Workers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -106,6 +108,57 @@ class Fit(FitRecord):
         True
         """
         return prediction.predict(self, data, confidence_level, variables)
+
+    # --- draws -------------------------------------------------------------------------------
+
+    def bootstrap(
+        self,
+        n_resamples: int = 1000,
+        *,
+        rng: np.random.Generator | int | None = None,
+        workers: Workers = 1,
+    ) -> pd.DataFrame:
+        """Refit to resampled runs.
+
+        Runs are drawn with replacement, as many as there are, and the law is fitted again, to the
+        bottom, from the optimum of the fit. Parameters that these runs do not determine stay where
+        they are, and so does the Huber threshold.
+
+        Parameters
+        ----------
+        n_resamples : int, default 1000
+        rng : Generator or int, optional
+            Random numbers, or a seed for them.
+        workers : int or callable, default 1
+            Number of processes, -1 for one on each processor, or a map-like callable such as the
+            ``map`` of a pool. The draws are the same whatever the workers. More than one pays
+            only for large tables or very many resamples.
+
+        Returns
+        -------
+        DataFrame
+            A row for each refit that arrived and a column for each parameter, in natural values.
+            ``draws.attrs`` has the method, the number of resamples, how many of them did not
+            arrive (and are left out), and the largest relative decrease that a further step
+            promised.
+
+        Raises
+        ------
+        FitError
+            If these runs determine no parameter.
+        ValueError
+            If `n_resamples` or `workers` makes no sense.
+
+        Examples
+        --------
+        >>> import scalinglaws as sl
+        >>> runs = sl.datasets.ladder()
+        >>> fit = sl.fit(runs[runs["D"] > 1.5e6], "kaplan")
+        >>> draws = fit.bootstrap(200, rng=0)
+        >>> draws.shape, draws.attrs["n_failed"]
+        ((200, 4), 0)
+        """
+        return bootstrap.bootstrap(self, n_resamples, rng, workers)
 
     # --- pictures --------------------------------------------------------------------------
 

@@ -15,13 +15,15 @@ from scalinglaws.core.law import Law
 from scalinglaws.core.roles import positive_variables
 from scalinglaws.errors import DataError, DataWarning, warn
 from scalinglaws.fitting import columns as col
+from scalinglaws.fitting.blocks import is_large, places_where, row_blocks
 from scalinglaws.fitting.objective import FloatArray, IntArray, ScaleName
+from scalinglaws.fitting.repeats import exact_copies, sets_of_repeats
 from scalinglaws.numerals import format_plain, listed, plural
 
-# In the names of columns that tell repeated runs apart.
-_SEED_WORDS = ("seed", "rerun", "repeat", "replicate", "trial", "role", "index")
 # Nothing lies in so wide a gap of a ladder's sizes unless two units were mixed.
 _UNIT_GAP = 1e3
+# Row labels written out in a message.
+_MOST_LISTED = 8
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,13 @@ class RunTable:
     index : the input's row labels
     columns : the table's column for each variable; `target` likewise for the performance
     dropped : row label to reason, for rows left out
-    repeats : a number for each set of runs that differ in nothing but the seed
+    repeats : a number for each set of runs that differ in nothing but the seed; empty where no
+        run repeats another
+
+    Notes
+    -----
+    The columns of a table of more than 65,536 rows are not copied where they are float64 already:
+    such a table must not be changed in place while the fit is in use.
     """
 
     values: Mapping[str, FloatArray]
@@ -59,8 +67,10 @@ class RunTable:
         """A short hash of the numbers that were fitted."""
         whole = hashlib.sha256()
         for name in sorted(self.values):
-            whole.update(name.encode() + np.ascontiguousarray(self.values[name]).tobytes())
-        whole.update(self.y.tobytes() + self.weights.tobytes())
+            whole.update(name.encode())
+            _hash_into(whole, self.values[name])
+        _hash_into(whole, self.y)
+        _hash_into(whole, self.weights)
         return whole.hexdigest()[:16]
 
     def variable_of(self, name: str) -> str:
@@ -71,6 +81,11 @@ class RunTable:
     def frame(self) -> pd.DataFrame:
         """Variables and performance under the law's names, with the input's index."""
         return pd.DataFrame({**self.values, self.target: self.y}, index=self.index)
+
+
+def _hash_into(whole: Any, column: FloatArray) -> None:
+    for rows in row_blocks(len(column)):
+        whole.update(np.ascontiguousarray(column[rows]).data)
 
 
 def read_table(
@@ -106,47 +121,31 @@ def read_table(
         _refuse_overflow(frame, values["C"], names["C"])
     bad = _unusable(values, performance, weight, names, target, must_be_positive, scale)
     dropped = _handle_unusable(bad, frame.index, missing)
-    keep = np.array([place not in bad for place in range(len(frame))])
-    kept, kept_values = frame[keep], {v: a[keep] for v, a in values.items()}
+    if bad:
+        keep = np.ones(len(frame), dtype=np.bool_)
+        keep[list(bad)] = False
+        frame_kept, performance, weight = frame[keep], performance[keep], weight[keep]
+        values = {v: a[keep] for v, a in values.items()}
+    else:
+        frame_kept = frame
+    if not is_large(len(performance)):
+        # what is small is copied, so that later changes of the table do not reach the fit
+        values = {v: np.array(a) for v, a in values.items()}
+        performance, weight = np.array(performance), np.array(weight)
     table = RunTable(
-        kept_values, performance[keep], weight[keep], kept.index, names, target, dropped,
-        weights is not None, _repeats(kept, kept_values, target),
+        values, performance, weight, frame_kept.index, names, target, dropped,
+        weights is not None, sets_of_repeats(frame_kept, values, [*names.values(), target]),
     )  # fmt: skip
     _check_enough(table, frame)
     if units == "check":
         _check_units(table, must_be_positive)
-    _warn_repeats(table, kept)
+    _warn_repeats(table, frame_kept)
     return table
-
-
-def _repeats(frame: pd.DataFrame, values: Mapping[str, FloatArray], target: str) -> IntArray:
-    """Number the sets of runs with the same variables under the same conditions.
-
-    A condition is any other column whose values recur, such as a learning rate or a data set; a
-    seed is none, and neither are measurements, whose values are nearly all different.
-    """
-    keys: dict[str, Any] = {f"variable {name}": column for name, column in values.items()}
-    for name in frame.columns:
-        is_seed = any(word in str(name).lower() for word in _SEED_WORDS)
-        if name != target and not is_seed and _recurs(frame[name]):
-            keys[f"condition {name}"] = frame[name].to_numpy()
-    table = pd.DataFrame(keys)
-    numbers = table.groupby(list(table.columns), sort=False, dropna=False).ngroup()
-    return np.asarray(numbers.to_numpy(), dtype=np.intp)
-
-
-def _recurs(column: pd.Series) -> bool:
-    """Whether values come back, as those of a condition do and measurements do not."""
-    share = 1 / 3 if pd.api.types.is_float_dtype(column.dtype) else 1 / 2
-    try:
-        return bool(column.nunique(dropna=False) <= share * len(column))
-    except TypeError:  # values that cannot be compared
-        return False
 
 
 def _read_weights(frame: pd.DataFrame, weights: str | npt.ArrayLike | None) -> FloatArray:
     if weights is None:
-        return np.ones(len(frame))
+        return np.broadcast_to(1.0, (len(frame),))
     if isinstance(weights, str):
         return col.to_floats(frame[col.require(frame, weights, "`weights`")], weights)
     if isinstance(weights, pd.Series) and not weights.index.equals(frame.index):
@@ -181,12 +180,16 @@ def _unusable(
     checked = [(names[v], array, v in positive) for v, array in values.items()]
     checked += [(target, performance, scale == "log")]
     for name, array, needs_positive in checked:
+        low, high = array.min(), array.max()
+        if high < np.inf and (low > 0 if needs_positive else low > -np.inf):
+            continue  # NaN compares false
         note(np.isnan(array), f"{name} is missing")
         note(np.isinf(array), f"{name} is infinite")
         if needs_positive:
             note(array == 0, f"{name} is zero")
             note((array < 0) & ~np.isinf(array), f"{name} is negative")
-    note(~np.isfinite(weights) | (weights < 0), "the weight is missing, infinite or negative")
+    if not (weights.min() >= 0 and weights.max() < np.inf):
+        note(~np.isfinite(weights) | (weights < 0), "the weight is missing, infinite or negative")
     return {place: "; ".join(texts) for place, texts in sorted(reasons.items())}
 
 
@@ -216,22 +219,30 @@ def _refuse_overflow(frame: pd.DataFrame, compute: FloatArray, name: str) -> Non
         return
     n = col.to_floats(frame[n_column], n_column)
     d = col.to_floats(frame[d_column], d_column)
-    wrapped: list[str] = []
-    for place in np.flatnonzero(6.0 * n * d >= 2.0**31):
-        if not (np.isfinite(n[place]) and np.isfinite(d[place])):
-            continue
-        true = 6 * int(n[place]) * int(d[place])
-        for bits in (64, 32):
-            around = (true + 2 ** (bits - 1)) % 2**bits - 2 ** (bits - 1)
-            # float64 keeps 53 of the 64 bits
-            if abs(compute[place] - around) > 2.0**12 or abs(true - around) < 2.0 ** (bits - 4):
-                continue
-            wrapped.append(f"{frame.index[int(place)]} ({compute[place]:.3g})")
+    places = places_where(len(n), lambda rows: _has_wrapped(n[rows], d[rows], compute[rows]))
+    wrapped = [f"{frame.index[int(k)]} ({compute[k]:.3g})" for k in places]
     if wrapped:
         raise DataError(
             f"Column {name!r} is 6*N*D computed in integers, which overflowed in row"
             f"{'s' if len(wrapped) > 1 else ''} {listed(wrapped)}. Compute it as 6.0 * N * D."
         )
+
+
+def _has_wrapped(n: FloatArray, d: FloatArray, compute: FloatArray) -> npt.NDArray[np.bool_]:
+    """Where the compute is what 6*N*D becomes in integers of 64 or 32 bits, and not 6*N*D."""
+    with np.errstate(all="ignore"):
+        true = 6.0 * n * d
+        usual = np.isfinite(true) & (np.abs(n) < 2.0**62) & (np.abs(d) < 2.0**62)
+        whole_n = np.where(usual, n, 0.0).astype(np.int64)
+        whole_d = np.where(usual, d, 0.0).astype(np.int64)
+        around = np.int64(6) * whole_n * whole_d  # wraps as the user's own product did
+        wrapped = np.zeros(len(n), dtype=np.bool_)
+        for bits, product in ((64, around), (32, around.astype(np.int32))):
+            found = product.astype(np.float64)
+            # float64 keeps 53 of the 64 bits
+            same = np.abs(compute - found) <= 2.0**12
+            wrapped |= same & (np.abs(true - found) >= 2.0 ** (bits - 4))
+        return np.asarray(wrapped & usual & (true >= 2.0**31))
 
 
 def _check_enough(table: RunTable, frame: pd.DataFrame) -> None:
@@ -250,57 +261,91 @@ def _check_enough(table: RunTable, frame: pd.DataFrame) -> None:
 
 def _check_units(table: RunTable, positive: Mapping[str, str]) -> None:
     for variable, name in positive.items():
-        ordered = np.sort(table.values[variable])
-        ratio = ordered[1:] / ordered[:-1]
-        if not len(ratio):
+        values = table.values[variable]
+        if len(values) < 2:
             continue
-        gap = int(np.argmax(ratio))
-        below, above = gap + 1, len(ordered) - gap - 1
-        is_wide = ratio[gap] >= _UNIT_GAP
-        # two groups are two units; one lone tiny or huge run may be meant
-        if is_wide and min(below, above) < max(2, len(ordered) // 10):
-            few = table.values[variable] <= ordered[gap]
-            rows = table.index[few if below < above else ~few]
+        if _may_have_gap(values):
+            _check_gap(values, name, table.index)
+        if variable in ("N", "D") and values.max() < 1e5:
             warn(
-                f"{name!r} of row{'s' if len(rows) > 1 else ''} "
-                f"{listed([str(label) for label in rows])} is more than {_UNIT_GAP:g} times apart "
-                "from that of every other run: is it in another unit?",
+                f"{name!r} spans {format_plain(values.min())} to {format_plain(values.max())}: "
+                "this looks like thousands, millions or billions. The exponents do not depend on "
+                "it, but coefficients and predictions are in these units.",
                 DataWarning,
             )
-        elif is_wide:
-            low = table.index[table.values[variable] <= ordered[gap]]
-            raise DataError(
-                f"{name!r} falls into two groups, {plural(below, 'run')} from "
-                f"{format_plain(ordered[0])} to {format_plain(ordered[gap])} and {above} from "
-                f"{format_plain(ordered[gap + 1])} to {format_plain(ordered[-1])}, with nothing in "
-                "between: are some rows in millions and some in units? The smaller ones are rows "
-                f"{listed([str(label) for label in low])}. If all is well, pass "
-                'units="trust".'
-            )
-        if variable in ("N", "D") and ordered[-1] < 1e5:
-            warn(
-                f"{name!r} spans {format_plain(ordered[0])} to {format_plain(ordered[-1])}: this "
-                "looks like thousands, millions or billions. The exponents do not depend on it, "
-                "but coefficients and predictions are in these units.",
-                DataWarning,
-            )
+
+
+def _may_have_gap(values: FloatArray) -> bool:
+    """Whether so many powers of two in a row are missing that a gap of a thousand fits in."""
+    present = np.zeros(2200, dtype=np.bool_)
+    for rows in row_blocks(len(values)):
+        present[np.frexp(values[rows])[1] + 1100] = True  # exponents are -1073 to 1024
+    missing = np.diff(np.flatnonzero(present)) - 1
+    return bool((missing >= np.floor(np.log2(_UNIT_GAP)) - 1).any())
+
+
+def _check_gap(values: FloatArray, name: str, index: pd.Index) -> None:
+    """Refuse two groups far apart; one lone tiny or huge run may be meant."""
+    ordered = np.sort(values)
+    gap, ratio = _widest_gap(ordered)
+    if ratio < _UNIT_GAP:
+        return
+    below, above = gap + 1, len(ordered) - gap - 1
+    is_low = values <= ordered[gap]
+    if min(below, above) < max(2, len(ordered) // 10):
+        rows = index[is_low if below < above else ~is_low]
+        warn(
+            f"{name!r} of row{'s' if len(rows) > 1 else ''} "
+            f"{listed_rows(rows, np.arange(len(rows)))} is more than {_UNIT_GAP:g} times apart "
+            "from that of every other run: is it in another unit?",
+            DataWarning,
+        )
+        return
+    low = index[is_low]
+    raise DataError(
+        f"{name!r} falls into two groups, {plural(below, 'run')} from "
+        f"{format_plain(ordered[0])} to {format_plain(ordered[gap])} and {above} from "
+        f"{format_plain(ordered[gap + 1])} to {format_plain(ordered[-1])}, with nothing in "
+        "between: are some rows in millions and some in units? The smaller ones are rows "
+        f"{listed_rows(low, np.arange(len(low)))}. If all is well, pass "
+        'units="trust".'
+    )
+
+
+def _widest_gap(ordered: FloatArray) -> tuple[int, float]:
+    """Place and ratio of the widest step of sorted values."""
+    gap, widest = 0, 0.0
+    for rows in row_blocks(len(ordered) - 1):
+        ratio = ordered[rows.start + 1 : rows.stop + 1] / ordered[rows]
+        place = int(np.argmax(ratio))
+        if ratio[place] > widest:
+            gap, widest = rows.start + place, float(ratio[place])
+    return gap, widest
 
 
 def _warn_repeats(table: RunTable, frame: pd.DataFrame) -> None:
     """Runs that agree in everything fitted, and in N, D and C where the table has them."""
-    seen = table.frame().reset_index(drop=True)
+    if not len(table.repeats):
+        return
+    seen: list[FloatArray | pd.Series] = [*table.values.values(), table.y]
     for variable in ("N", "D", "C"):
         column = col.find_variable(frame, variable) if variable not in table.values else None
         if column is not None:
-            seen[variable] = frame[column].to_numpy()
-    repeated = seen.duplicated(keep="first").to_numpy()
-    if repeated.any():
-        rows = listed([str(label) for label in table.index[repeated]])
+            seen.append(frame[column])
+    repeated = exact_copies(seen)
+    if len(repeated):
+        rows = listed_rows(table.index, repeated)
         warn(
-            f"{plural(int(repeated.sum()), 'run')} repeat"
-            f"{'s' if repeated.sum() == 1 else ''} another run exactly (row"
-            f"{'s' if repeated.sum() > 1 else ''} {rows}). They count as independent and make the "
+            f"{plural(len(repeated), 'run')} repeat"
+            f"{'s' if len(repeated) == 1 else ''} another run exactly (row"
+            f"{'s' if len(repeated) > 1 else ''} {rows}). They count as independent and make the "
             "intervals too narrow; if they are copies, pass runs.drop_duplicates("
             f"subset={list(dict.fromkeys([*table.columns.values(), table.target]))}).",
             DataWarning,
         )
+
+
+def listed_rows(index: pd.Index, places: IntArray) -> str:
+    """The labels of some rows, the first few in words."""
+    labels = [str(index[int(place)]) for place in places[:_MOST_LISTED]]
+    return listed(labels, n_more=len(places) - len(labels))

@@ -1,123 +1,197 @@
-"""Where parameters are sought, and which of the points tried are worth a start."""
+"""The parameters that must be searched over, and the points at which they are tried.
+
+Exponents have no units, so one grid serves every table; levels of the performance are tried on both
+sides of it, other parameters around the size of what they are added to or measured in. One or two
+parameters get a product grid, more of them a space-filling set.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from scalinglaws.core.expression import Apply, Name, evaluate, names_in, walk
-from scalinglaws.core.law import Law, Parameter
-from scalinglaws.fitting.objective import FloatArray
+from scalinglaws.core.law import Parameter
+from scalinglaws.fitting.objective import FloatArray, IntArray
+from scalinglaws.fitting.problem import Problem
 
 # Exponents searched, as sizes; published ones lie between 0.03 and 2.
-_SMALLEST_EXPONENT, _LARGEST_EXPONENT = 0.015, 4.0
-_GRID_POINTS = {1: 64, 2: 24}  # per dimension; more dimensions get a space-filling set
-_SPACE_FILLING_POINTS = {3: 1500, 4: 3000}
-_MOST_SPACE_FILLING_POINTS = 4000
+_SMALLEST_EXPONENT, _LARGEST_EXPONENT = 0.015, 9.5
+# Points a dimension of a product grid, and points of a space-filling set, at effort 0, 1 and 2.
+_GRID_POINTS = {1: (32, 64, 256), 2: (16, 24, 48)}
+LARGEST_GRID = max(_GRID_POINTS)  # dimensions
+_SPACE_FILLING_POINTS = {3: (600, 1500, 6000)}
+_MANY_POINTS = (1000, 3000, 8000)
 # How far beyond what it is measured by a positive parameter is sought, as a factor.
-_NEAR, _WIDE = 30.0, 1e6
+_REACH, _REACH_WITHOUT_UNIT = 100.0, 1e6
 # Distances of a level from the performances seen, relative to the nearest of them.
 _NEAREST_LEVEL, _FURTHEST_LEVEL = 1e-3, 10.0
+# Distance between basins: in spacings of the points, and at most as a share of the range, since
+# many dimensions have hardly two points on each axis.
+_APART, _MOST_APART = 2.1, 0.3
 
 
+@dataclass(frozen=True)
 class SearchSpace:
-    """The ranges in which a law's parameters are sought, given its columns."""
+    """Points to try.
 
-    def __init__(self, law: Law, columns: Mapping[str, FloatArray]) -> None:
-        self.law, self.columns = law, columns
-        self.parameters = {p.name: p for p in law.parameters}
+    Attributes
+    ----------
+    names : the parameters searched over
+    points : (points, names)
+    places : (points, names)
+        Place of each point on each axis; for a space-filling set, its rank.
+    shape : points on each axis of a product grid; None for a space-filling set
+    """
 
-    def points(
-        self, searched: Sequence[str], levels: Mapping[str, tuple[float, float]] | None = None
-    ) -> FloatArray:
-        """Values of the searched parameters, shape (points, searched).
+    names: tuple[str, ...]
+    points: FloatArray
+    places: IntArray
+    shape: tuple[int, ...] | None
 
-        Parameters
-        ----------
-        searched : names
-        levels : the range of the performance, for parameters that are levels of it
-        """
-        n = len(searched)
-        if n == 0:
-            return np.zeros((1, 0))
+    def distinct(self, names: Collection[str]) -> tuple[IntArray, IntArray]:
+        """Points that differ in some of the parameters, and which of them stands for each point."""
+        used = [k for k, name in enumerate(self.names) if name in names]
+        every = np.arange(len(self.points))
+        if self.shape is None:
+            return (every, every) if used else (every[:1], np.zeros_like(every))
+        code = np.zeros_like(every)
+        for k in used:
+            code = code * self.shape[k] + self.places[:, k]
+        _, first, inverse = np.unique(code, return_index=True, return_inverse=True)
+        return first, inverse
 
-        def axis(name: str, unit: FloatArray) -> FloatArray:
-            if levels and name in levels:
-                return _inside(_levels(*levels[name], unit), self.parameters[name], unit)
-            return self._axis(name, unit)
+    def basins(self, loss: FloatArray, n_best: int) -> list[int]:
+        """The lowest points that are apart from each other, local minima of a grid first."""
+        order = np.argsort(loss, kind="stable")
+        order = order[np.isfinite(loss[order])]
+        if not self.names or not len(order):
+            return [int(k) for k in order[:1]]
+        minima = self._local_minima(loss)
+        order = np.concatenate([order[minima[order]], order[~minima[order]]])
+        unit = self.places / np.maximum(self.places.max(axis=0), 1)
+        apart = min(_APART / len(self.points) ** (1 / len(self.names)), _MOST_APART)
+        taken: list[int] = []
+        for place in order[: 100 * n_best]:
+            distance = np.abs(unit[taken] - unit[place]).max(axis=1) if taken else np.ones(1)
+            if minima[place] or distance.min() > apart:
+                taken.append(int(place))
+            if len(taken) == n_best:
+                break
+        return taken
 
-        if n in _GRID_POINTS:
-            axes = [axis(name, np.linspace(0, 1, _GRID_POINTS[n])) for name in searched]
-            return np.stack([g.ravel() for g in np.meshgrid(*axes, indexing="ij")], axis=1)
-        cube = _space_filling(_SPACE_FILLING_POINTS.get(n, _MOST_SPACE_FILLING_POINTS), n)
-        return np.stack([axis(name, cube[:, k]) for k, name in enumerate(searched)], axis=1)
+    def _local_minima(self, loss: FloatArray) -> np.ndarray:
+        """Points of a grid that no neighbour is below and at least one is above."""
+        if self.shape is None:
+            return np.zeros(len(loss), dtype=np.bool_)
+        inner = (slice(1, -1),) * len(self.shape)
+        grid = np.full([n + 2 for n in self.shape], np.inf)
+        grid[inner] = loss.reshape(self.shape)
+        lower, below_some = np.isfinite(grid[inner]), np.zeros(self.shape, dtype=np.bool_)
+        for offset in itertools.product((0, 1, 2), repeat=len(self.shape)):
+            if any(o != 1 for o in offset):
+                beside = tuple(slice(o, o + n) for o, n in zip(offset, self.shape, strict=True))
+                lower &= grid[inner] <= grid[beside]
+                below_some |= grid[inner] < grid[beside]
+        return np.asarray((lower & below_some).ravel())
 
-    def _axis(self, name: str, unit: FloatArray) -> FloatArray:
-        """Map [0, 1] to the range in which a parameter is sought."""
-        parameter = self.parameters[name]
-        smallest, size, largest = self._span_of(name)
-        if parameter.role == "exponent" and not parameter.positive:
-            values = size * _exponents(parameter, unit)
-        elif parameter.positive:
-            values = size * np.exp(np.log(_WIDE) * (2 * unit - 1))
-            if smallest < largest:  # half of the points near: a place far from the data is idle
-                near = np.log(smallest / _NEAR), np.log(largest * _NEAR)
-                close = np.exp(near[0] + (near[1] - near[0]) * 2 * unit)
-                far = size * np.exp(np.log(_WIDE) * (4 * unit - 3))
-                values = np.where(unit < 0.5, close, far)
-        else:
-            values = size * np.sinh(np.arcsinh(1e3) * (2 * unit - 1))
+
+def search_space(
+    problem: Problem, names: Sequence[str], effort: int, levels: Collection[str] = ()
+) -> SearchSpace:
+    """Points for the parameters `names`; denser ones for more effort: 0, 1 or 2.
+
+    Those of them that are `levels` of the performance are sought around it.
+    """
+
+    def axis(name: str, unit: FloatArray) -> FloatArray:
+        parameter = next(p for p in problem.law.parameters if p.name == name)
+        values = _levels(problem.y, unit) if name in levels else _values(problem, parameter, unit)
         return _inside(values, parameter, unit)
 
-    def _span_of(self, name: str) -> tuple[float, float, float]:
-        """Smallest, middle and largest of what a parameter is added to or measured in, or ones."""
-        for node in walk(self.law.parsed.expression):
-            if not isinstance(node, Apply) or Name(name) not in node.arguments:
-                continue
-            beside = [a for a in node.arguments if a != Name(name)]
-            if len(beside) != 1 or not set(names_in(beside[0])) & set(self.columns):
-                continue
-            is_log = isinstance(beside[0], Apply) and beside[0].function.startswith("log")
-            if is_log or set(names_in(beside[0])) - set(self.columns):
-                continue
-            size = np.abs(np.asarray(evaluate(beside[0], self.columns), dtype=np.float64))
-            size = size[np.isfinite(size) & (size > 0)]
-            if not size.size:
-                continue
-            span = np.array([size.min(), np.exp(np.log(size).mean()), size.max()])
-            if node.function in ("+", "-", "/"):
-                return float(span[0]), float(span[1]), float(span[2])
-            if node.function == "*":
-                return float(1 / span[2]), float(1 / span[1]), float(1 / span[0])
-        return 1.0, 1.0, 1.0
+    n = len(names)
+    if n == 0:
+        return SearchSpace((), np.zeros((1, 0)), np.zeros((1, 0), np.intp), ())
+    if n in _GRID_POINTS:
+        size = _GRID_POINTS[n][effort]
+        axes = [axis(name, np.linspace(0, 1, size)) for name in names]
+        points = np.stack([g.ravel() for g in np.meshgrid(*axes, indexing="ij")], axis=1)
+        places = np.indices((size,) * n).reshape(n, -1).T
+        return SearchSpace(tuple(names), points, places, (size,) * n)
+    n_points = _SPACE_FILLING_POINTS.get(n, _MANY_POINTS)[effort]
+    cube = _space_filling(n_points, n)
+    points = np.stack([axis(name, cube[:, k]) for k, name in enumerate(names)], axis=1)
+    places = points.argsort(axis=0).argsort(axis=0)
+    return SearchSpace(tuple(names), _balanced(problem, names, points), places, None)
 
 
-def basins(points: FloatArray, loss: FloatArray, n_best: int, effort: int) -> list[int]:
-    """The best points that have no better neighbour among those already taken."""
-    order = np.argsort(loss, kind="stable")
-    order = order[np.isfinite(loss[order])]
-    if points.shape[1] == 0:
-        return [int(k) for k in order[:1]]
-    unit = _ranks(points)
-    taken: list[int] = []
-    spacing = 2.1 / len(points) ** (1 / points.shape[1]) / effort
-    for place in order[: 100 * n_best]:
-        apart = np.abs(unit[taken] - unit[place]).max(axis=1) if taken else np.array([np.inf])
-        if apart.min() > spacing:
-            taken.append(int(place))
-        if len(taken) == n_best:
-            break
-    return taken
+def _balanced(problem: Problem, names: Sequence[str], points: FloatArray) -> FloatArray:
+    """Coefficients such as A in ``A/N**alpha`` in the unit that alpha gives them at each point."""
+    searched = dict(zip(names, points.T, strict=True))
+    with np.errstate(all="ignore"):
+        centre = {name: np.exp(np.log(x).mean()) for name, x in problem.columns.items()}
+    balanced = points.copy()
+    for node in walk(problem.law.parsed.expression):
+        match node:
+            case Apply("/" | "*" as operator, (Name(name), beside)) if name in searched:
+                parameter = next(p for p in problem.law.parameters if p.name == name)
+                needed = set(names_in(beside))
+                known = needed <= {*centre, *searched} and needed & set(searched)
+                if not known or not parameter.positive:
+                    continue
+                with np.errstate(all="ignore"):
+                    size = evaluate(beside, {**centre, **searched})
+                    values = searched[name] * size if operator == "/" else searched[name] / size
+                if np.isfinite(values).all():
+                    balanced[:, names.index(name)] = values.clip(parameter.lower, parameter.upper)
+    return balanced
 
 
-def _levels(lowest: float, highest: float, unit: FloatArray) -> FloatArray:
-    """Levels on both sides of the performances from `lowest` to `highest`, the near ones dense."""
-    ratio = np.log(_FURTHEST_LEVEL / _NEAREST_LEVEL)
+def _values(problem: Problem, parameter: Parameter, unit: FloatArray) -> FloatArray:
+    """Map [0, 1] to the range in which a parameter is sought."""
+    smallest, largest = _span_of(problem, parameter.name)
+    size = np.sqrt(smallest * largest)
+    if parameter.role == "exponent" and not parameter.positive:
+        return np.asarray(size * _exponents(parameter, unit))
+    if parameter.positive:
+        # far outside what it is measured by, a place or a shift does nothing
+        reach = _REACH if smallest < largest else _REACH_WITHOUT_UNIT
+        return np.asarray(smallest / reach * (largest / smallest * reach**2) ** unit)
+    return np.asarray(size * np.sinh(np.arcsinh(1e3) * (2 * unit - 1)))
+
+
+def _levels(y: FloatArray, unit: FloatArray) -> FloatArray:
+    """Levels below and above all performances, the near ones dense."""
+    lowest, highest = y.min(), y.max()
     side = 2 * unit - 1
-    distance = _NEAREST_LEVEL * np.exp(ratio * np.abs(side))
+    distance = _NEAREST_LEVEL * (_FURTHEST_LEVEL / _NEAREST_LEVEL) ** np.abs(side)
     below = lowest - abs(lowest) * np.minimum(distance, 1.0)
     return np.asarray(np.where(side < 0, below, highest + abs(highest) * distance))
+
+
+def _span_of(problem: Problem, name: str) -> tuple[float, float]:
+    """Sizes of what a parameter is added to or measured in; one where it has no unit."""
+    for node in walk(problem.law.parsed.expression):
+        if not isinstance(node, Apply) or Name(name) not in node.arguments:
+            continue
+        beside = [a for a in node.arguments if a != Name(name)]
+        if len(beside) != 1 or not set(names_in(beside[0])) & set(problem.columns):
+            continue
+        is_log = isinstance(beside[0], Apply) and beside[0].function.startswith("log")
+        if is_log or set(names_in(beside[0])) - set(problem.columns):
+            continue
+        size = np.abs(np.asarray(evaluate(beside[0], problem.columns), dtype=np.float64))
+        size = size[np.isfinite(size) & (size > 0)]
+        if not size.size:
+            continue
+        if node.function in ("+", "-", "/"):
+            return float(size.min()), float(size.max())
+        if node.function == "*":
+            return float(1.0 / size.max()), float(1.0 / size.min())
+    return 1.0, 1.0
 
 
 def _exponents(parameter: Parameter, unit: FloatArray) -> FloatArray:
@@ -150,12 +224,3 @@ def _space_filling(n_points: int, n_dimensions: int) -> FloatArray:
         ratio = (1 + ratio) ** (1 / (n_dimensions + 1))
     steps = ratio ** -np.arange(1.0, n_dimensions + 1)
     return np.asarray((0.5 + np.arange(1, n_points + 1)[:, None] * steps) % 1.0)
-
-
-def _ranks(points: FloatArray) -> FloatArray:
-    """Each coordinate as its rank among the distinct values, scaled to [0, 1]."""
-    ranks = np.empty_like(points)
-    for k in range(points.shape[1]):
-        values, places = np.unique(points[:, k], return_inverse=True)
-        ranks[:, k] = places / max(1, len(values) - 1)
-    return ranks

@@ -29,6 +29,10 @@ _MOST_DAMPING = 1e12
 _OWN_UNITS = 0.1
 # Relative change of a growing coefficient in one step.
 _GROWTH = (-0.9, 20.0)
+# Relative change of each parameter up to which an arrived row takes its last step.
+_UNSEEN = 1e-5
+# A row whose step was taken to this share, or more, takes whole steps until one is refused.
+_WHOLE = 0.9
 # Consecutive accepted steps without a decrease that counts, after which a flat valley is left.
 _PATIENCE = 4
 _MOST_IDLE = 12
@@ -88,10 +92,12 @@ def minimise(
     upper: FloatArray,
     *,
     amplitude: BoolArray,
+    shifts: FloatArray | None = None,
     majorise: bool = False,
     patient: bool = False,
     tolerance: float = TOLERANCE,
     max_iterations: int = 200,
+    enough: int | None = None,
 ) -> Solution:
     """Minimise the objective from each row of `start`.
 
@@ -106,6 +112,10 @@ def minimise(
         Parameters that may move; the others stay at their start.
     lower, upper : (parameters,)
         Bounds on the working parameters.
+    amplitude : (parameters,)
+        Coefficients worked on as logarithms in which the law itself is linear.
+    shifts : (batch, rows), optional
+        Added to the observations of each row of the batch.
     majorise : bool
         Use the Hessian of iteratively reweighted least squares: slower at the end, safer far away.
     patient : bool
@@ -113,168 +123,289 @@ def minimise(
     tolerance : float
         Promised decrease, relative to the objective, below which a row has arrived.
     max_iterations : int
+    enough : int, optional
+        Stop when so many rows have arrived at one objective and no other row is below it.
     """
     descent = _Descent(
-        model, loss, start, weights, free, (lower, upper), amplitude, majorise, tolerance
-    )
-    active = np.flatnonzero(np.isfinite(descent.state.value))
-    iteration = 0
-    while len(active) and iteration < max_iterations:
-        iteration += 1
-        active = descent.step(active, check=not patient and iteration % _WINDOW == 0)
-    return Solution(
-        descent.theta, descent.state.value, descent.decrement, descent.converged, iteration,
+        _Task(model, loss, lower, upper, amplitude & (not majorise), majorise, tolerance),
+        start, weights, free, shifts,
     )  # fmt: skip
+    while len(descent.rows) and descent.n_iterations < max_iterations:
+        descent.step(patient=patient)
+        if enough is not None and descent.agree(enough):
+            break
+    return descent.solution()
 
 
-@dataclass
-class _Proposal:
-    """A step of each active row, and the decrease that its quadratic model promises."""
+@dataclass(frozen=True)
+class _Task:
+    """What is the same for every row and every step."""
 
-    trial: FloatArray
-    promised: FloatArray
-    ok: BoolArray
+    model: Model
+    loss: Loss
+    lower: FloatArray
+    upper: FloatArray
+    growable: BoolArray
+    majorise: bool
+    tolerance: float
+
+
+# Arrays of a descent with one entry a row.
+_OF_ROW = (
+    "rows", "theta", "free", "damping", "metric", "decrement", "idle", "careful", "earlier",
+    "floor",
+)  # fmt: skip
 
 
 class _Descent:
-    """Where each row of a batch stands, and one damped step of those that have not arrived."""
+    """Where each row of a batch stands. Rows that have arrived, or are given up, leave."""
 
     def __init__(
         self,
-        model: Model,
-        loss: Loss,
+        task: _Task,
         start: FloatArray,
         weights: FloatArray,
         free: BoolArray,
-        bounds: tuple[FloatArray, FloatArray],
-        amplitude: BoolArray,
-        majorise: bool,
-        tolerance: float,
+        shifts: FloatArray | None,
     ) -> None:
-        self.tolerance = tolerance
-        self.model, self.loss, self.weights = model, loss, weights
-        self.free, self.bounds = free, bounds
-        self.growable = amplitude & (not majorise)
-        self.majorise = majorise
-        n_batch = len(start)
-        self.theta = np.where(free, np.clip(start, *bounds), start)
-        self.state = self._evaluate(self.theta, np.arange(n_batch), majorised=True)
-        self.metric = _damping_metric(model, self.state)
-        self.damping = np.full(n_batch, _FIRST_DAMPING if majorise else 0.0)
+        self.task = task
+        n_batch, p = start.shape
+        self.weights, self.shifts, self.free = weights, shifts, free
+        self.theta = np.where(free, np.clip(start, task.lower, task.upper), start)
+        self.state = self._evaluate(self.theta)
+        self.rows = np.arange(n_batch)
+        self.damping = np.full(n_batch, _FIRST_DAMPING if task.majorise else 0.0)
+        self.metric = np.full((n_batch, p, p), np.nan)
         self.decrement = np.full(n_batch, np.inf)
-        self.converged = np.zeros(n_batch, dtype=np.bool_)
-        self._idle = np.zeros(n_batch, dtype=np.intp)
-        self._earlier = self.state.value.copy()
-        rounding = np.array([_ROUNDING * model.magnitude])
-        self._floor = weights.sum(axis=1) * loss.value(rounding)[0] + 1e-300
+        self.idle = np.zeros(n_batch, dtype=np.intp)
+        self.careful = np.ones(n_batch, dtype=np.bool_)
+        self.earlier = self.state.value
+        rounding = task.loss.value(np.array([_ROUNDING * task.model.magnitude]))[0]
+        self.floor = np.broadcast_to(weights.sum(axis=1) * rounding + 1e-300, n_batch)
+        self.n_iterations = 0
+        self._ended = Solution(
+            self.theta.copy(), self.state.value.copy(), self.decrement.copy(),
+            np.zeros(n_batch, dtype=np.bool_), 0,
+        )  # fmt: skip
+        self._leave(~np.isfinite(self.state.value), np.zeros(n_batch, dtype=np.bool_))
 
-    def step(self, active: IntArray, *, check: bool) -> IntArray:
-        """Move the active rows; return those that go on. `check` looks for rows that crawl."""
-        proposal = self._propose(active)
-        promised, ok = proposal.promised, proposal.ok
-        scale = (
-            np.abs(self.state.value[active]) + np.broadcast_to(self._floor, len(self.theta))[active]
-        )
-        damping = self.damping[active]
-        self.decrement[active] = np.where(ok, promised / scale, np.inf)
-        arrived = ok & (promised <= self.tolerance * scale) & (damping <= 1e-8)
-        new = self._evaluate(proposal.trial, active, majorised=self.majorise)
-        actual = self.state.value[active] - new.value
+    def solution(self) -> Solution:
+        """Where every row ended, or stands."""
+        self._leave(np.ones(len(self.rows), bool), np.zeros(len(self.rows), bool))
+        self._ended.n_iterations = self.n_iterations
+        return self._ended
+
+    def agree(self, enough: int) -> bool:
+        """Whether so many rows have arrived at the lowest objective of all."""
+        arrived = self._ended.value[self._ended.converged]
+        if len(arrived) < enough:
+            return False
+        lowest = arrived.min()
+        limit = lowest + 1e-9 * abs(lowest) + float(self.floor.max(initial=0.0))
+        return bool((arrived <= limit).sum() >= enough and np.all(self.state.value >= lowest))
+
+    def step(self, *, patient: bool) -> None:
+        """One damped step of each row."""
+        self.n_iterations += 1
+        step, promised, ok = self._propose()
+        scale = np.abs(self.state.value) + self.floor
+        self.decrement = np.where(ok, promised / scale, np.inf)
+        newton = ok & (self.damping <= 1e-8)
+        arrived = newton & (promised <= self.task.tolerance * scale)
+        if arrived.any():
+            # The last step is taken unseen, if it is one that changes next to nothing.
+            near = np.abs(step) <= _UNSEEN * (np.abs(self.theta) + _UNSEEN)
+            last = arrived & near.all(axis=1)
+            self.theta = np.where(last[:, None], self.theta + step, self.theta)
+            self._leave(arrived, arrived)
+            rest = ~arrived
+            step, promised, ok, scale = step[rest], promised[rest], ok[rest], scale[rest]
+            newton = newton[rest]
+        if len(self.rows):
+            self._try(step, promised, ok, newton, scale, patient=patient)
+
+    def _try(
+        self,
+        step: FloatArray,
+        promised: FloatArray,
+        ok: BoolArray,
+        newton: BoolArray,
+        scale: FloatArray,
+        *,
+        patient: bool,
+    ) -> None:
+        """Evaluate the steps, take those that go down, and adapt the damping."""
+        cut = self.task.loss.has_kinks and not self.task.majorise
+        if cut:
+            share = self._shorten(step, ok & self.careful)
+            step = share[:, None] * step
+            promised = share * (2.0 - share) * promised
+        trial = self.theta + step
+        new = self._evaluate(trial)
+        actual = self.state.value - new.value
         with np.errstate(divide="ignore", invalid="ignore"):
             gain = np.where(promised > 0, actual / promised, 0.0)
         # The last steps go by the gradient: the objective no longer sees so small a change.
-        close = ok & (promised <= _LOST_IN_ROUNDING * scale) & (damping <= 1e-8)
+        close = newton & (promised <= _LOST_IN_ROUNDING * scale)
         lost = np.abs(actual) <= _LOST_IN_ROUNDING * scale
         accepted = ok & np.isfinite(new.value) & ((actual > 0) | (close & lost))
-        self._accept(active, accepted, proposal.trial, new)
+        self._accept(accepted, trial, new)
         # A refused step whose promise is rounding is an arrival as well.
-        arrived |= ok & ~accepted & lost & (promised <= _LOST_IN_ROUNDING * scale)
-        self.damping[active] = _next_damping(damping, ok, gain, accepted)
+        arrived = ok & ~accepted & lost & (promised <= _LOST_IN_ROUNDING * scale)
+        if cut:
+            # the step was cut where the linear residuals ask for it: any gain will do
+            gain = np.where(accepted, 1.0, gain)
+            self.careful = (self.careful & (share < _WHOLE)) | ~accepted
+        self.damping = _next_damping(self.damping, ok, gain, accepted)
         useful = accepted & (actual > TOLERANCE * scale)
-        self._idle[active] = np.where(useful, 0, self._idle[active] + 1)
-        flat = accepted & (self._idle[active] >= _PATIENCE)
-        stuck = (self.damping[active] > _MOST_DAMPING) | (self._idle[active] >= _MOST_IDLE)
-        if check:
-            stuck |= self._crawling(active, scale) & ~arrived
-        self.converged[active] = arrived | flat | (stuck & (self.decrement[active] <= 1e-9))
-        return np.asarray(active[~(arrived | flat | stuck)])
+        self.idle = np.where(useful, 0, self.idle + 1)
+        flat = accepted & (self.idle >= _PATIENCE)
+        stuck = (self.damping > _MOST_DAMPING) | (self.idle >= _MOST_IDLE)
+        if not patient and self.n_iterations % _WINDOW == 0:
+            stuck |= (self.earlier - self.state.value <= _CRAWL * scale) & ~arrived
+            self.earlier = self.state.value.copy()
+        converged = arrived | flat | (stuck & (self.decrement <= 1e-9))
+        self._leave(arrived | flat | stuck, converged)
 
-    def _propose(self, active: IntArray) -> _Proposal:
-        point = self.theta[active]
-        lower, upper = self.bounds
-        gradient = self.state.gradient[active].copy()
-        hessian = (self.state.majorised if self.majorise else self.state.hessian)[active].copy()
-        blocked = ~self.free[active]
-        blocked |= (point <= lower) & (gradient > 0)
-        blocked |= (point >= upper) & (gradient < 0)
-        gradient[blocked] = 0.0
-        keep = (~blocked).astype(np.float64)
-        hessian *= keep[:, :, None] * keep[:, None, :]
-        # A coefficient that wants to grow steps in its natural value, in which the law is linear:
-        # near zero its logarithm sees negative curvature.
-        growing = self.growable & (gradient < 0)
-        np.einsum("bii->bi", hessian)[...] -= np.where(growing, gradient, 0.0)
-        damping = self.damping[active][:, None, None] * self.metric[active]
-        step, promised, ok = _damped_step(gradient, hessian, damping, blocked, point, lower, upper)
-        move = np.where(growing, np.log1p(np.clip(step, *_GROWTH)), step)
-        return _Proposal(point + np.where(ok[:, None], move, 0.0), promised, ok)
+    def _propose(self) -> tuple[FloatArray, FloatArray, BoolArray]:
+        """A step of each row, and the decrease that its quadratic model promises."""
+        task, point = self.task, self.theta
+        gradient, hessian = self.state.gradient, self.state.hessian
+        blocked = ~self.free
+        blocked |= (point <= task.lower) & (gradient > 0)
+        blocked |= (point >= task.upper) & (gradient < 0)
+        if blocked.any():
+            gradient = np.where(blocked, 0.0, gradient)
+            keep = ~blocked
+            hessian = hessian * (keep[:, :, None] & keep[:, None, :])
+        # A coefficient that wants to grow manifold steps in its natural value, in which the law is
+        # linear: near zero its logarithm sees next to no curvature, or a negative one.
+        diagonal = np.einsum("bii->bi", hessian)
+        growing = task.growable & (gradient < 0) & (diagonal < -gradient)
+        if growing.any():
+            hessian = hessian.copy()
+            np.einsum("bii->bi", hessian)[...] -= np.where(growing, gradient, 0.0)
+        damped = np.flatnonzero(self.damping > 0)
+        matrix = hessian
+        if len(damped):
+            matrix = hessian.copy()
+            keep = ~blocked[damped]
+            ridge = self.damping[damped, None, None] * self._metric_of(damped)
+            matrix[damped] += ridge * (keep[:, :, None] & keep[:, None, :])
+        step, ok = _bounded_step(matrix, gradient, blocked, point, task.lower, task.upper)
+        turned = gradient + 0.5 * np.matmul(hessian, step[:, :, None])[:, :, 0]
+        promised = -(turned * step).sum(axis=1)
+        ok &= np.isfinite(promised) & (promised >= 0)
+        if growing.any():
+            step = np.where(growing, np.log1p(np.clip(step, *_GROWTH)), step)
+        return np.where(ok[:, None], step, 0.0), promised, ok
 
-    def _evaluate(self, theta: FloatArray, rows: IntArray, *, majorised: bool) -> Sums:
-        own = self.weights[rows] if len(self.weights) > 1 else self.weights
-        with np.errstate(over="ignore", invalid="ignore"):
-            sums = self.model.sums(theta, own, self.loss, majorised=majorised)
-        sums.value[~np.isfinite(sums.value)] = np.inf
-        return sums
+    def _shorten(self, step: FloatArray, useful: BoolArray) -> FloatArray:
+        """Share of each step to take; see `Model.shorten`."""
+        share = np.ones(len(step))
+        k = np.flatnonzero(useful)
+        if len(k):
+            share[k] = self.task.model.shorten(
+                self.theta[k], step[k], np.einsum("bi,bi->b", self.state.gradient[k], step[k]),
+                self.weights[k] if len(self.weights) > 1 else self.weights,
+                self.task.loss, None if self.shifts is None else self.shifts[k],
+            )  # fmt: skip
+        return share
 
-    def _accept(self, active: IntArray, accepted: BoolArray, trial: FloatArray, new: Sums) -> None:
-        rows = active[accepted]
-        self.theta[rows] = trial[accepted]
-        for name in ("value", "gradient", "hessian", "majorised"):
-            getattr(self.state, name)[rows] = getattr(new, name)[accepted]
+    def _metric_of(self, rows: IntArray) -> FloatArray:
+        """What measures the steps of some rows, at the size of their curvature."""
+        new = rows[np.isnan(self.metric[rows, 0, 0])]
+        if len(new):
+            majorised = (
+                self.state.hessian[new]
+                if self.task.majorise
+                else self._evaluate(self.theta[new], new, majorise=True).hessian
+            )
+            self.metric[new] = _damping_metric(self.task.model, majorised)
+        return self.metric[rows]
 
-    def _crawling(self, active: IntArray, scale: FloatArray) -> BoolArray:
-        """Rows that have gained next to nothing since the last check."""
-        gained = self._earlier[active] - self.state.value[active]
-        self._earlier[active] = self.state.value[active]
-        return np.asarray(gained <= _CRAWL * scale)
+    def _evaluate(
+        self, theta: FloatArray, rows: IntArray | None = None, *, majorise: bool | None = None
+    ) -> Sums:
+        def own(array: FloatArray) -> FloatArray:
+            return array if rows is None or len(array) == 1 else array[rows]
+
+        return self.task.model.sums(
+            theta, own(self.weights), self.task.loss,
+            shifts=None if self.shifts is None else own(self.shifts),
+            majorise=self.task.majorise if majorise is None else majorise,
+        )  # fmt: skip
+
+    def _accept(self, accepted: BoolArray, trial: FloatArray, new: Sums) -> None:
+        if accepted.all():
+            self.theta, self.state = trial, new
+            return
+        self.theta[accepted] = trial[accepted]
+        for name in ("value", "gradient", "hessian"):
+            getattr(self.state, name)[accepted] = getattr(new, name)[accepted]
+
+    def _leave(self, leaving: BoolArray, converged: BoolArray) -> None:
+        """Write down where some rows ended, and go on with the others."""
+        if not leaving.any():
+            return
+        ended, rows = self._ended, self.rows[leaving]
+        ended.theta[rows], ended.value[rows] = self.theta[leaving], self.state.value[leaving]
+        ended.decrement[rows], ended.converged[rows] = self.decrement[leaving], converged[leaving]
+        stay = ~leaving
+        for name in _OF_ROW:
+            setattr(self, name, getattr(self, name)[stay])
+        self.state = Sums(*(a[stay] for a in vars(self.state).values()))
+        if len(self.weights) > 1:
+            self.weights = self.weights[stay]
+        if self.shifts is not None:
+            self.shifts = self.shifts[stay]
 
 
-def _damping_metric(model: Model, state: Sums) -> FloatArray:
+def _damping_metric(model: Model, majorised: FloatArray) -> FloatArray:
     """Metric of each row: the model's own, at the size of the row's curvature."""
     p = model.n_parameters
     if model.metric is None:
         # each parameter in its own unit: a common ridge would freeze those with large units
-        diagonal = np.maximum(np.einsum("bii->bi", state.majorised), 1e-300)
-        return np.asarray(state.majorised + _OWN_UNITS * diagonal[:, :, None] * np.eye(p))
-    size = np.einsum("bij,ji->b", state.majorised, np.linalg.pinv(model.metric)) / p
+        diagonal = np.maximum(np.einsum("bii->bi", majorised), 1e-300)
+        return np.asarray(majorised + _OWN_UNITS * diagonal[:, :, None] * np.eye(p))
+    size = np.einsum("bij,ji->b", majorised, model.inverse_metric) / p
     size = np.maximum(size, 1e-300)
     ridge = 1e-9 * np.trace(model.metric) / p * np.eye(p)
     return np.asarray(size[:, None, None] * (model.metric + ridge))
 
 
-def _damped_step(
+def _bounded_step(
+    matrix: FloatArray,
     gradient: FloatArray,
-    hessian: FloatArray,
-    damping: FloatArray,
     blocked: BoolArray,
     point: FloatArray,
     lower: FloatArray,
     upper: FloatArray,
-) -> tuple[FloatArray, FloatArray, BoolArray]:
-    """Step inside the bounds, the decrease that the quadratic model promises, and success."""
-    p = gradient.shape[1]
-    keep = (~blocked).astype(np.float64)
-    matrix = hessian + damping * keep[:, :, None] * keep[:, None, :]
-    matrix[:, np.arange(p), np.arange(p)] += blocked
-    step, ok = solve_positive_definite(matrix, -gradient)
+) -> tuple[FloatArray, BoolArray]:
+    """Newton step inside the bounds; False where the matrix is not positive definite.
+
+    What would leave its range stops at the bound, and the others are solved again beside it.
+    """
     # a coefficient held at zero sits at minus infinity and does not move
     anchor = np.where(blocked, 0.0, point)
-    step = np.where(blocked, 0.0, np.clip(anchor + step, lower, upper) - anchor)
-    promised = -(
-        np.einsum("bi,bi->b", gradient, step) + 0.5 * np.einsum("bi,bij,bj->b", step, hessian, step)
-    )
-    ok &= np.isfinite(promised) & (promised >= 0)
-    return step, promised, ok
+
+    def inside(step: FloatArray) -> FloatArray:
+        return np.where(blocked, 0.0, np.clip(anchor + step, lower, upper) - anchor)
+
+    whole, ok = solve_positive_definite(matrix, -gradient, blocked)
+    step = inside(whole)
+    hit = (np.abs(step - whole) > 1e-12 * (np.abs(whole) + np.abs(anchor))) & ~blocked
+    rows = np.flatnonzero(hit.any(axis=1) & ok)
+    if len(rows):
+        held = hit[rows] | blocked[rows]
+        fixed = np.where(hit[rows], step[rows], 0.0)
+        rest = gradient[rows] + np.matmul(matrix[rows], fixed[:, :, None])[:, :, 0]
+        keep = ~held
+        reduced = matrix[rows] * (keep[:, :, None] & keep[:, None, :])
+        again, _ = solve_positive_definite(reduced, np.where(held, 0.0, -rest), held)
+        whole[rows] = fixed + np.where(held, 0.0, again)
+        step = inside(whole)
+    return step, ok
 
 
 def _next_damping(
@@ -288,26 +419,34 @@ def _next_damping(
     return np.where(bad, larger, np.where(good, smaller, damping))
 
 
-def solve_positive_definite(matrix: FloatArray, right: FloatArray) -> tuple[FloatArray, BoolArray]:
+def solve_positive_definite(
+    matrix: FloatArray, right: FloatArray, unit: BoolArray | None = None
+) -> tuple[FloatArray, BoolArray]:
     """Solve a batch of small systems by Cholesky; False where a matrix is not positive definite.
 
-    The loops run over the few parameters, the arrays over the batch.
+    The loops run over the few parameters, the arrays over the batch. The right side is carried
+    along as one more row of the matrix, so that it is solved forward on the way. One is added to
+    the diagonal where `unit` says so.
     """
-    p = matrix.shape[1]
-    a = np.moveaxis(matrix, 0, -1)  # (p, p, batch), so that each entry is contiguous
-    factor = np.zeros_like(a)
-    x = np.array(right.T)
-    ok = np.ones(matrix.shape[0], dtype=np.bool_)
+    n_batch, p = right.shape
+    a = np.empty((p + 1, p, n_batch))  # each entry contiguous
+    a[:p] = matrix.transpose(1, 2, 0)
+    a[p] = right.T
+    if unit is not None:
+        np.einsum("iib->ib", a[:p])[...] += unit.T
+    least = 1e-14 * np.abs(np.einsum("iib->ib", a[:p]))
+    ok = np.ones(n_batch, dtype=np.bool_)
+    inverse = np.empty((p, n_batch))
     for j in range(p):
-        pivot = a[j, j] - np.einsum("kb,kb->b", factor[j, :j], factor[j, :j])
-        good = pivot > 1e-14 * np.abs(a[j, j])
+        pivot = a[j, j]
+        good = pivot > least[j]
         ok &= good
-        factor[j, j] = np.sqrt(np.where(good, pivot, 1.0))
-        for i in range(j + 1, p):
-            below = a[i, j] - np.einsum("kb,kb->b", factor[i, :j], factor[j, :j])
-            factor[i, j] = below / factor[j, j]
-    for j in range(p):
-        x[j] = (x[j] - np.einsum("kb,kb->b", factor[j, :j], x[:j])) / factor[j, j]
+        inverse[j] = 1.0 / np.sqrt(np.where(good, pivot, 1.0))
+        below = a[j + 1 :, j]
+        below *= inverse[j]
+        a[j + 1 :, j + 1 :] -= below[:, None] * below[None, :-1]
+    x = a[p]
     for j in reversed(range(p)):
-        x[j] = (x[j] - np.einsum("kb,kb->b", factor[j + 1 :, j], x[j + 1 :])) / factor[j, j]
-    return x.T, ok
+        x[j] *= inverse[j]
+        x[:j] -= a[j, :j] * x[j]
+    return np.array(x.T), ok

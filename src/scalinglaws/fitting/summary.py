@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from scalinglaws.fitting.blocks import is_large
 from scalinglaws.fitting.record import FitRecord, Row
 from scalinglaws.numerals import (
     format_error,
@@ -104,10 +105,13 @@ def describe_method(fit: FitRecord) -> str:
 
 
 def _residual_line(fit: FitRecord) -> str:
-    residuals = fit.residuals
-    worst = int(residuals.abs().to_numpy().argmax())
-    rms = float(np.sqrt(np.mean(np.square(residuals.to_numpy()))))
-    label, value = residuals.index[worst], float(residuals.iloc[worst])
+    squares, place, value = 0.0, 0, 0.0
+    for rows, _, residuals in fit.residual_blocks():
+        squares += float(np.sum(np.square(residuals)))
+        worst = int(np.abs(residuals).argmax())
+        if abs(residuals[worst]) > abs(value) or rows.start == 0:
+            place, value = rows.start + worst, float(residuals[worst])
+    rms, label = np.sqrt(squares / fit.n), fit.runs.index[place]
     if fit.scale == "log":
         return (
             f"rms {100 * rms:.2g} %, largest {format_signed(100 * np.expm1(value))} % (row {label})"
@@ -129,9 +133,10 @@ def _evidence_line(fit: FitRecord) -> str:
     evidence = fit.evidence
     if fit.method == "log-linear":
         return f"closed form; condition number {format_error(evidence.condition)}"
+    sample = " on a sample of the runs" if is_large(fit.n) else ""
     return (
-        f"{evidence.n_agreeing} of {plural(evidence.n_starts, 'start')} agree; a further step "
-        f"promises {abs(evidence.decrement):.0e} of the objective; condition number "
+        f"{evidence.n_agreeing} of {plural(evidence.n_starts, 'start')} agree{sample}; a further "
+        f"step promises {abs(evidence.decrement):.0e} of the objective; condition number "
         f"{format_error(evidence.condition)}"
     )
 

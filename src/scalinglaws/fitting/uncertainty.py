@@ -17,9 +17,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtri, stdtrit
 
+from scalinglaws.fitting.blocks import row_blocks, summed
 from scalinglaws.fitting.model import Model
-from scalinglaws.fitting.objective import BoolArray, FloatArray, IntArray, Loss
-from scalinglaws.fitting.solver import minimise, solve_positive_definite
+from scalinglaws.fitting.objective import FloatArray, IntArray, Loss
+from scalinglaws.fitting.resampling import Refitter, resampled_weights
+from scalinglaws.fitting.solver import solve_positive_definite
 
 EXACT = "exact, Student t"
 SANDWICH = "sandwich HC3, Student t"
@@ -53,92 +55,107 @@ class Spread:
 
 def spread(residuals: FloatArray, weights: FloatArray, n_estimated: int) -> Spread:
     """Noise of single runs around the fit."""
-    used = weights > 0
-    r, w = residuals[used], weights[used]
-    dof = len(r) - n_estimated
+    n = int(np.count_nonzero(weights > 0))
+    dof = n - n_estimated
     if dof <= 0:
         return Spread(np.nan, dof)
-    return Spread(float(np.sqrt(w @ (r * r) / w.sum() * len(r) / dof)), dof)
+
+    def squares(rows: slice) -> float:
+        used = weights[rows] > 0
+        r, w = residuals[rows][used], weights[rows][used]
+        return float(w @ (r * r))
+
+    total = weights.sum() if n == len(weights) else weights[weights > 0].sum()
+    return Spread(float(np.sqrt(summed(len(weights), squares) / total * n / dof)), dof)
 
 
 def is_smooth(residuals: FloatArray, weights: FloatArray, delta: float | None) -> bool:
     """Whether enough residuals are in the quadratic part for the Hessian to mean anything."""
-    inside = np.abs(residuals) <= (delta or 0.0)
-    share = float(weights @ inside) / float(weights.sum())
-    return share >= _SMOOTH_SHARE or int(inside.sum()) >= _SMOOTH_COUNT
+    counted = np.zeros(2)
+    for rows in row_blocks(len(residuals)):
+        inside = np.abs(residuals[rows]) <= (delta or 0.0)
+        counted += weights[rows] @ inside, np.count_nonzero(inside)
+    share = counted[0] / float(weights.sum())
+    return bool(share >= _SMOOTH_SHARE or counted[1] >= _SMOOTH_COUNT)
 
 
 def least_squares_covariance(
-    jacobian: FloatArray, residuals: FloatArray, weights: FloatArray, kept: IntArray
+    columns: FloatArray, residuals: FloatArray, weights: FloatArray, kept: IntArray
 ) -> FloatArray:
-    """sigma^2 (J'WJ)^-1 of the kept parameters; zero rows for the others."""
-    used = weights > 0
-    dof = int(used.sum()) - len(kept)
-    sigma = np.sqrt(weights @ (residuals * residuals) / dof) if dof > 0 else np.nan
-    root = _inverse_root(jacobian[:, kept] * np.sqrt(weights)[:, None])
-    return _spread_out(sigma**2 * root @ root.T, kept, jacobian.shape[1])
+    """sigma^2 (J'WJ)^-1 of the kept parameters; zero rows for the others.
+
+    Parameters
+    ----------
+    columns : the Jacobian times the roots of the weights, or its triangle
+    """
+    dof = int(np.count_nonzero(weights > 0)) - len(kept)
+    squares = summed(len(weights), lambda rows: weights[rows] @ (residuals[rows] * residuals[rows]))
+    sigma = np.sqrt(squares / dof) if dof > 0 else np.nan
+    root = _inverse_root(columns[:, kept])
+    return _spread_out(sigma**2 * root @ root.T, kept, columns.shape[1])
 
 
 def sandwich_covariance(
-    model: Model, theta: FloatArray, weights: FloatArray, kept: IntArray, loss: Loss
-) -> FloatArray:
-    """Sandwich of the kept parameters; zero rows for the others."""
-    jacobian = np.nan_to_num(model.jacobian(theta))[:, kept]
-    residuals = model.residuals(theta[None, :])[0]
-    root = _inverse_root(jacobian * np.sqrt(weights)[:, None])
-    hat = weights * np.einsum("ij,ij->i", jacobian @ root, jacobian @ root)
-    psi = loss.derivatives(residuals)[0] / (1.0 - np.minimum(hat, _MOST_LEVERAGE))
-    scores = jacobian * (weights * psi)[:, None]
-    hessian = model.sums(theta[None, :], weights[None, :], loss).hessian[0][np.ix_(kept, kept)]
-    bread = _inverse_positive(hessian)
-    if bread is None:  # not a strict minimum: expected curvature instead
-        _, curvature = loss.derivatives(residuals)
-        mean_curvature = float(weights @ curvature) / weights.sum()
-        bread = root @ root.T / max(mean_curvature, 1e-12)
-    half = scores @ bread
-    return _spread_out(half.T @ half, kept, model.n_parameters)
-
-
-def bootstrap_covariance(
     model: Model,
     theta: FloatArray,
     weights: FloatArray,
     kept: IntArray,
     loss: Loss,
-    bounds: tuple[FloatArray, FloatArray],
-    amplitude: BoolArray,
-    rng: np.random.Generator,
+    columns: FloatArray,
+    hessian: FloatArray | None = None,
+) -> FloatArray:
+    """Sandwich of the kept parameters; zero rows for the others.
+
+    Parameters
+    ----------
+    columns : the Jacobian times the roots of the weights, or its triangle
+    hessian : of the objective, where it is known
+    """
+    root = _inverse_root(columns[:, kept])
+    if hessian is None:
+        hessian = model.sums(theta[None, :], weights[None, :], loss).hessian[0]
+    bread = _inverse_positive(hessian[np.ix_(kept, kept)])
+    if bread is None:
+        bread = _expected_bread(model, theta, weights, loss, root)
+    meat: FloatArray = np.zeros((len(kept), len(kept)))
+    for rows, residuals, jacobian in model.expansion(theta):
+        own = jacobian if len(kept) == jacobian.shape[1] else jacobian[:, kept]
+        w = weights[rows]
+        spanned = own @ root
+        hat = w * np.einsum("ij,ij->i", spanned, spanned)
+        psi = loss.derivatives(residuals)[0] / (1.0 - np.minimum(hat, _MOST_LEVERAGE))
+        half = (own * (w * psi)[:, None]) @ bread
+        meat = meat + half.T @ half
+    return _spread_out(meat, kept, model.n_parameters)
+
+
+def _expected_bread(
+    model: Model, theta: FloatArray, weights: FloatArray, loss: Loss, root: FloatArray
+) -> FloatArray:
+    """Inverse of the expected curvature, where there is no strict minimum."""
+    residuals = model.residuals(theta[None, :])[0]
+    curved = summed(
+        len(weights), lambda rows: float(weights[rows] @ loss.derivatives(residuals[rows])[1])
+    )
+    return np.asarray(root @ root.T / max(curved / weights.sum(), 1e-12))
+
+
+def bootstrap_covariance(
+    refitter: Refitter, weights: FloatArray, kept: IntArray, rng: np.random.Generator
 ) -> FloatArray | None:
     """Covariance over refits to resampled runs, all solved as one batch of weights.
 
     None where fewer than half of the refits have an answer, as with very few runs.
     """
-    used = weights > 0
-    n = int(used.sum())
-    counts = rng.multinomial(n, used / n, N_RESAMPLES).astype(np.float64) * weights
-    free = np.zeros((N_RESAMPLES, len(theta)), dtype=np.bool_)
-    free[:, kept] = True
-    start = np.repeat(theta[None, :], N_RESAMPLES, axis=0)
-    solution = minimise(
-        model, loss, start, counts, free, *bounds, amplitude=amplitude, max_iterations=40,
-        tolerance=_CLOSE_ENOUGH,
-    )  # fmt: skip
-    late = np.flatnonzero(~solution.converged)
-    if len(late):
-        safe = minimise(
-            model, loss, solution.theta[late], counts[late], free[late], *bounds,
-            amplitude=amplitude, majorise=True, max_iterations=20, tolerance=_CLOSE_ENOUGH,
-        )  # fmt: skip
-        last = minimise(
-            model, loss, safe.theta, counts[late], free[late], *bounds, amplitude=amplitude,
-            max_iterations=60, tolerance=_CLOSE_ENOUGH,
-        )  # fmt: skip
-        solution.put(late, last)
+    counts = resampled_weights(weights, N_RESAMPLES, rng)
+    solution = refitter.refit(counts, tolerance=_CLOSE_ENOUGH)
     draws = solution.theta[solution.converged][:, kept]
     draws = draws[np.isfinite(draws).all(axis=1)]
     if len(draws) < N_RESAMPLES // 2:
         return None
-    return _spread_out(np.atleast_2d(np.cov(draws, rowvar=False)), kept, len(theta))
+    return _spread_out(
+        np.atleast_2d(np.cov(draws, rowvar=False)), kept, refitter.model.n_parameters
+    )
 
 
 def _inverse_root(columns: FloatArray) -> FloatArray:

@@ -7,12 +7,13 @@ import pandas as pd
 
 from scalinglaws.core.expression import names_in
 from scalinglaws.core.law import Parameter
-from scalinglaws.core.structure import separate
+from scalinglaws.fitting.blocks import places_where, spread_rows
 from scalinglaws.fitting.identifiability import combination_label
 from scalinglaws.fitting.lack_of_fit import compare_with_repeats
 from scalinglaws.fitting.measurement import Measurement
 from scalinglaws.fitting.objective import robust_scale
 from scalinglaws.fitting.record import Row
+from scalinglaws.fitting.runs import listed_rows
 from scalinglaws.fitting.status import Status, Verdict
 from scalinglaws.numerals import format_error, format_plain, format_to, listed, plural
 
@@ -68,7 +69,7 @@ def _narrow_design(m: Measurement) -> str:
 
 def _faint_exponents(m: Measurement) -> list[Row]:
     """Exponents of a sum that cannot be told from zero: their terms might be constants."""
-    if len(separate(m.problem.law.parsed.expression, m.names).terms) < 2:
+    if len(m.problem.law.separation.terms) < 2:
         return []
     rows = [m.row(j) for j, p in enumerate(m.parameters) if p.role == "exponent"]
     return [row for row in rows if abs(row.estimate) < 2 * row.std_error]
@@ -172,10 +173,10 @@ def _outliers(m: Measurement) -> str | None:
     """Runs so far off that even a robust loss may follow them, where they sit at the edge."""
     scale = robust_scale(m.residuals, m.problem.weights, len(m.kept))
     scale = max(scale, _ROUNDING * m.model.magnitude)
-    far = np.flatnonzero(np.abs(m.residuals) > _FAR_OFF * scale)
+    far = places_where(m.table.n, lambda rows: np.abs(m.residuals[rows]) > _FAR_OFF * scale)
     if not len(far) or len(far) > _MOST_FAR * m.table.n or m.spread.dof <= 0:
         return None
-    rows = listed([str(m.table.index[int(k)]) for k in far])
+    rows = listed_rows(m.table.index, far)
     return (
         f"Row{'s' if len(far) > 1 else ''} {rows}: more than {_FAR_OFF:g} times the typical "
         "scatter away. Look at them, and fit once without them: exponents that move much are not "
@@ -197,15 +198,16 @@ def _bound_sentence(m: Measurement, j: int) -> str:
 
 def _wrong_way(m: Measurement, parameter: Parameter) -> str:
     """Say so if the performance goes the other way than a decaying term can."""
-    terms = separate(m.problem.law.parsed.expression, m.names).terms
+    terms = m.problem.law.separation.terms
     for term in terms:
         if parameter.name != term.coefficient and parameter.name not in names_in(term.rest):
             continue
         for variable in (v for v in names_in(term.rest) if v in m.table.values):
-            values = m.table.values[variable]
+            some = spread_rows(m.table.n)
+            values = m.table.values[variable][some]
             if np.ptp(values) == 0:
                 continue
-            ranks = pd.DataFrame({"x": values, "y": m.table.y}).rank()
+            ranks = pd.DataFrame({"x": values, "y": m.table.y[some]}).rank()
             trend = float(np.corrcoef(ranks["x"], ranks["y"])[0, 1])
             if trend > _WRONG_WAY:
                 return (

@@ -123,7 +123,8 @@ ENTRIES = (
         topics=("language model", "loss"),
         traps="No irreducible loss. Runs were early-stopped over many epochs with dropout, so that "
         "C = 6ND does not hold for it.",
-        bounds={"alpha_N": NOT_NEGATIVE, "alpha_D": NOT_NEGATIVE},
+        # at an alpha_D of 0 it is the larger of two terms, and has no derivatives
+        bounds={"alpha_N": (0.0, 10.0), "alpha_D": (0.01, 10.0)},
         published=(
             Coefficients(
                 "kaplan2020",

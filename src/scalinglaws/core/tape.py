@@ -1,0 +1,257 @@
+"""An expression as a list of steps, and sums of its derivatives over the rows of a table.
+
+First derivatives are carried forward, step by step, for the parameters that a step depends on. The
+second derivatives of the whole are never formed: with w the derivative of the result by a step,
+carried backward, each step f(a, b, ...) adds ``w * f_ab * (grad a)(grad b)'``, and only the sums of
+these over the rows are wanted. A step that joins terms linearly adds nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from scalinglaws.core.expression import UNARY, Expression, Name, Number, first_wins, power
+from scalinglaws.core.functions import FUNCTIONS_OF_SEVERAL, Pair
+
+FloatArray = npt.NDArray[np.float64]
+# Rows share a value of shape (batch, 1); a known column has shape (rows,).
+Value = Any
+
+
+@dataclass(frozen=True)
+class Step:
+    """One operation: the function, the earlier steps that it takes, and the parameters below it."""
+
+    function: str
+    arguments: tuple[int, ...]
+    parameters: tuple[int, ...]
+
+
+@dataclass
+class Local:
+    """Value of one step and its derivatives by its arguments; missing ones are not needed."""
+
+    value: Value
+    first: Sequence[Value] = ()
+    second: Mapping[Pair, Value] | None = None
+
+
+class Tape:
+    """The steps of an expression, common parts once.
+
+    Parameters
+    ----------
+    expression : with names of parameters and of known columns
+    parameters : names of the parameters, in order
+    known : columns, and numbers
+    """
+
+    def __init__(
+        self, expression: Expression, parameters: Sequence[str], known: Mapping[str, Value]
+    ) -> None:
+        self._place = {name: j for j, name in enumerate(parameters)}
+        self._known = known
+        self.steps: list[Step] = []
+        self._leaves: list[Value | None] = []
+        self._seen: dict[Expression, int] = {}
+        self._append(expression)
+
+    def _append(self, expression: Expression) -> int:
+        if expression in self._seen:
+            return self._seen[expression]
+        leaf: Value | None = None
+        if isinstance(expression, Number):
+            step, leaf = Step("known", (), ()), expression.value
+        elif isinstance(expression, Name):
+            j = self._place.get(expression.name)
+            step = Step("known", (), ()) if j is None else Step("parameter", (), (j,))
+            leaf = self._known[expression.name] if j is None else None
+        else:
+            arguments = tuple(self._append(argument) for argument in expression.arguments)
+            below = sorted({j for a in arguments for j in self.steps[a].parameters})
+            step = Step(expression.function, arguments, tuple(below))
+        self.steps.append(step)
+        self._leaves.append(leaf)
+        self._seen[expression] = len(self.steps) - 1
+        return len(self.steps) - 1
+
+    def run(self, theta: FloatArray) -> Trace:
+        """Values and first derivatives at a batch of parameter vectors."""
+        locals_: list[Local] = []
+        gradients: list[dict[int, Value]] = []
+        one = np.ones((len(theta), 1))
+        for step, leaf in zip(self.steps, self._leaves, strict=True):
+            if step.function == "known":
+                locals_.append(Local(leaf))
+                gradients.append({})
+                continue
+            if step.function == "parameter":
+                (j,) = step.parameters
+                locals_.append(Local(theta[:, j : j + 1]))
+                gradients.append({j: one})
+                continue
+            local = _local(step.function, [locals_[a].value for a in step.arguments])
+            gradient: dict[int, Value] = {}
+            for a, slope in zip(step.arguments, local.first, strict=True):
+                plain = isinstance(slope, float) and slope == 1.0
+                for j, derivative in gradients[a].items():
+                    part = derivative if plain else slope * derivative
+                    gradient[j] = gradient[j] + part if j in gradient else part
+            locals_.append(local)
+            gradients.append(gradient)
+        return Trace(self.steps, locals_, gradients)
+
+
+@dataclass
+class Trace:
+    """An expression evaluated at a batch of parameter vectors."""
+
+    steps: Sequence[Step]
+    locals: Sequence[Local]
+    gradients: Sequence[Mapping[int, Value]]
+
+    @property
+    def value(self) -> Value:
+        """The result."""
+        return self.locals[-1].value
+
+    @property
+    def gradient(self) -> Mapping[int, Value]:
+        """Derivatives of the result, by place of the parameter."""
+        return self.gradients[-1]
+
+    def curvature(self, weights: FloatArray, n_parameters: int) -> FloatArray:
+        """Second derivatives of the result, times weights, summed over the rows.
+
+        Parameters
+        ----------
+        weights : (batch, rows)
+
+        Returns
+        -------
+        (batch, parameters, parameters)
+        """
+        total = np.zeros((len(weights), n_parameters, n_parameters))
+        adjoint: list[Value | None] = [None] * len(self.steps)
+        adjoint[-1] = weights
+        for place in range(len(self.steps) - 1, -1, -1):
+            step, local, above = self.steps[place], self.locals[place], adjoint[place]
+            if above is None or not step.parameters or not step.arguments:
+                continue
+            if np.shape(local.value)[-1:] == (1,) and np.shape(above)[-1] != 1:
+                # the same for every row: so is everything below it
+                above = above.sum(axis=1, keepdims=True)
+            if local.second:
+                self._add(total, step, local.second, above)
+            for a, slope in zip(step.arguments, local.first, strict=True):
+                if not self.steps[a].arguments or not self.steps[a].parameters:
+                    continue
+                plain = isinstance(slope, float) and slope == 1.0
+                part = above if plain else above * slope
+                before = adjoint[a]
+                adjoint[a] = part if before is None else _sum(before, part)
+        return total
+
+    def _add(
+        self, total: FloatArray, step: Step, second: Mapping[Pair, Value], above: Value
+    ) -> None:
+        """Add ``w * f_ab * (grad a)(grad b)'`` of one step."""
+        for (a, b), bend in second.items():
+            left = self.gradients[step.arguments[a]]
+            right = self.gradients[step.arguments[b]]
+            if not left or not right:
+                continue
+            bent = above if isinstance(bend, float) and bend == 1.0 else above * bend
+            for i, d in left.items():
+                weighted = bent * d
+                for j, e in right.items():
+                    if a == b and j < i:
+                        continue
+                    sums = _row_sums(weighted, e)
+                    total[:, i, j] += sums
+                    if a != b or i != j:
+                        total[:, j, i] += sums
+
+
+def _sum(u: Value, v: Value) -> Value:
+    """Sum of weights; those of all rows together meet those of each row summed."""
+    if np.shape(u)[-1] == np.shape(v)[-1]:
+        return u + v
+    wide, narrow = (u, v) if np.shape(u)[-1] > 1 else (v, u)
+    return wide.sum(axis=1, keepdims=True) + narrow
+
+
+def _row_sums(u: Value, v: Value) -> FloatArray:
+    """Sums of products over the rows, shape (batch,)."""
+    if np.ndim(v) == 2 and np.shape(v)[1] == 1:
+        return np.asarray(np.sum(u, axis=1) * v[:, 0])
+    if np.shape(u)[1] == 1:
+        return np.asarray(u[:, 0] * np.sum(v, axis=-1))
+    if np.ndim(v) == 1:
+        return np.asarray(u @ v)
+    return np.asarray(np.einsum("bn,bn->b", u, v))
+
+
+def _local(function: str, values: Sequence[Value]) -> Local:
+    """Value and partial derivatives of one operation."""
+    match function, values:
+        case "+", (u, v):
+            return Local(u + v, (1.0, 1.0))
+        case "-", (u, v):
+            return Local(u - v, (1.0, -1.0))
+        case "*", (u, v):
+            return Local(u * v, (v, u), {(0, 1): 1.0})
+        case "/", (u, v):
+            inverse = np.true_divide(1.0, v)
+            ratio = u * inverse
+            return Local(
+                ratio, (inverse, -ratio * inverse),
+                {(0, 1): -inverse * inverse, (1, 1): 2.0 * ratio * inverse * inverse},
+            )  # fmt: skip
+        case "**", (u, c):
+            return _local_power(u, c)
+        case "neg", (u,):
+            return Local(-u, (-1.0,))
+        case "exp", (u,):
+            f = np.exp(u)
+            return Local(f, (f,), {(0, 0): f})
+        case "log", (u,):
+            inverse = np.true_divide(1.0, u)
+            return Local(np.log(u), (inverse,), {(0, 0): -inverse * inverse})
+        case (("min" | "max"), _):
+            return _local_choice(function, values)
+        case name, _ if name in FUNCTIONS_OF_SEVERAL:
+            found = FUNCTIONS_OF_SEVERAL[name].partials(*(np.asarray(v) * 1.0 for v in values))
+            return Local(found.value, found.first, found.second)
+    (u,) = values
+    known = UNARY[function]
+    f = known.value(np.asarray(u))
+    return Local(f, (known.first(u, f),), {(0, 0): known.second(u, f)})
+
+
+def _local_power(u: Value, c: Value) -> Local:
+    """A whole power; all others are exponentials in log space, and a base of zero has none."""
+    if np.ndim(c) == 0 and c == -1.0:
+        inverse = np.true_divide(1.0, u)
+        square = inverse * inverse
+        return Local(inverse, (-square, 0.0), {(0, 0): 2.0 * square * inverse})
+    if np.ndim(c) == 0 and c == 1.0:  # c - 2 would be a pole at u = 0
+        return Local(u, (1.0, 0.0))
+    return Local(
+        power(u, c), (c * power(u, c - 1.0), 0.0), {(0, 0): c * (c - 1.0) * power(u, c - 2.0)}
+    )
+
+
+def _local_choice(which: str, values: Sequence[Value]) -> Local:
+    value = values[0]
+    first: list[Value] = [np.ones_like(np.asarray(value, dtype=np.float64))]
+    for other in values[1:]:
+        keep = np.asarray(first_wins(which, value, other), dtype=np.float64)
+        value = np.where(keep, value, other)
+        first = [slope * keep for slope in first] + [1.0 - keep]
+    return Local(value, tuple(first))

@@ -1,0 +1,171 @@
+"""One law fitted to many series: every group of a table by itself."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from scalinglaws.core.law import Law
+from scalinglaws.errors import DataError, ScalingLawError, ScalingLawWarning, warn
+from scalinglaws.fitting import columns as col
+from scalinglaws.fitting.fit import fit
+from scalinglaws.fitting.result import Fit
+from scalinglaws.numerals import listed
+from scalinglaws.workers import Workers, map_tasks
+
+
+class Fits(Mapping[Hashable, Fit]):
+    """The fits of many series, by the name of the series."""
+
+    def __init__(self, fits: Mapping[Any, Fit], reasons: Mapping[Any, str]) -> None:
+        self._fits: dict[Any, Fit] = dict(fits)
+        self._reasons = dict(reasons)
+
+    def __getitem__(self, name: Hashable) -> Fit:
+        if name not in self._fits:
+            reason = f" It failed: {self._reasons[name]}" if name in self._reasons else ""
+            raise KeyError(
+                f"There is no fit of {name!r}; there are {listed([repr(n) for n in self])}.{reason}"
+            )
+        return self._fits[name]
+
+    def __iter__(self) -> Iterator[Hashable]:
+        return iter(self._fits)
+
+    def __len__(self) -> int:
+        return len(self._fits)
+
+    @property
+    def failed(self) -> pd.Series:
+        """Series that have no fit, with the reason."""
+        return pd.Series(self._reasons, name="reason", dtype=object).rename_axis("series")
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The tables of coefficients on top of each other; the series is the outer index."""
+        tables = {name: fit.table for name, fit in self.items()}
+        return pd.concat(tables, names=["series"]) if tables else pd.DataFrame()
+
+    @property
+    def params(self) -> pd.DataFrame:
+        """Estimates: a row for each series, a column for each parameter."""
+        frame = pd.DataFrame({name: fit.params for name, fit in self.items()}).T
+        frame.index.name = "series"
+        return frame
+
+    @property
+    def status(self) -> pd.Series:
+        """The verdict on each series."""
+        values = {name: fit.status.name for name, fit in self.items()}
+        return pd.Series(values, name="status", dtype=object).rename_axis("series")
+
+    def _overview(self) -> pd.DataFrame:
+        frame = self.params
+        frame.insert(0, "runs", [fit.n for fit in self.values()])
+        frame["noise"] = [fit.noise for fit in self.values()]
+        frame["status"] = self.status
+        return frame
+
+    def __repr__(self) -> str:
+        text = self._overview().to_string(float_format=lambda v: f"{v:.4g}") if len(self) else ""
+        lost = [f"no fit of {name!r}: {reason}" for name, reason in self._reasons.items()]
+        return "\n".join([f"{len(self)} fits", text, *lost]).strip()
+
+    def _repr_html_(self) -> str:
+        lost = "".join(f"<p>No fit of {n!r}: {reason}</p>" for n, reason in self._reasons.items())
+        return f"{self._overview().to_html(float_format=lambda v: f'{v:.4g}')}{lost}"
+
+
+@dataclass(frozen=True)
+class _Task:
+    runs: pd.DataFrame
+    law: str | Law
+    options: Mapping[str, Any]
+
+
+def fit_each(
+    runs: Any, law: str | Law = "power", *, by: str | Sequence[str], workers: Workers = 1,
+    **options: Any,
+) -> Fits:  # fmt: skip
+    """Fit a law to each group of a table by itself.
+
+    Parameters
+    ----------
+    runs, law
+        As in :func:`scalinglaws.fit`.
+    by : str or sequence of str
+        Column, or columns, that name the series a run belongs to.
+    workers : int or callable, default 1
+        Number of processes, -1 for one on each processor, or a map-like callable such as the
+        ``map`` of a pool, of joblib or of a cluster's client. The fits are the same whatever the
+        workers.
+    **options
+        Passed to :func:`scalinglaws.fit`.
+
+    Returns
+    -------
+    Fits
+        A mapping from the name of each series (a tuple, where `by` has several columns) to its
+        `Fit`, with ``table``, ``params`` and ``status`` of all. Runs whose series is missing are
+        in none.
+
+    Raises
+    ------
+    DataError
+        If a column of `by` is not there, or no series has a fit.
+
+    Warns
+    -----
+    ScalingLawWarning
+        Once, if some series are doubtful or have no fit.
+
+    Examples
+    --------
+    >>> import scalinglaws as sl
+    >>> runs = sl.datasets.ladder()
+    >>> runs = runs[runs["N"].isin([8400, 23712, 103344])]
+    >>> fits = sl.fit_each(runs, "power-floor", by="N", columns={"D": "D"})
+    >>> list(fits.params.columns)
+    ['E', 'a', 'c']
+    """
+    frame = col.as_frame(runs)
+    keys = [by] if isinstance(by, str) else list(by)
+    for key in keys:
+        col.require(frame, key, "`by`")
+    groups = list(frame.groupby(keys[0] if len(keys) == 1 else keys, sort=True, observed=True))
+    tasks = [_Task(group, law, options) for _, group in groups]
+    answers = map_tasks(_fit_quietly, tasks, workers)
+    names = [name for name, _ in groups]
+    fits = {n: a for n, a in zip(names, answers, strict=True) if isinstance(a, Fit)}
+    reasons = {n: a for n, a in zip(names, answers, strict=True) if not isinstance(a, Fit)}
+    if not fits:
+        first = next(iter(reasons.values()), "the table has no series.")
+        raise DataError(f"No series of {by!r} can be fitted: {first}")
+    result = Fits(fits, reasons)
+    doubtful = [repr(name) for name, one in fits.items() if not one.status.good]
+    if doubtful or reasons:
+        parts = []
+        if doubtful:
+            parts.append(
+                f"{len(doubtful)} of {len(fits)} fits are doubtful: {listed(doubtful)}; see "
+                "`status`."
+            )
+        if reasons:
+            lost = listed([repr(name) for name in reasons])
+            parts.append(f"{len(reasons)} series have no fit: {lost}; see `failed`.")
+        warn(" ".join(parts), ScalingLawWarning)
+    return result
+
+
+def _fit_quietly(task: _Task) -> Fit | str:
+    """The fit, or why there is none; what a fit warns of, its status says as well."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ScalingLawWarning)
+        try:
+            return fit(task.runs, task.law, **task.options)
+        except ScalingLawError as error:
+            return str(error)

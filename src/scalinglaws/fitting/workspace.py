@@ -1,0 +1,37 @@
+"""Work arrays that are used again, so that a loop over small batches does not ask for new memory.
+
+Fresh pages cost as much as the arithmetic on them. Each thread has its own arrays; an array taken
+under a name is valid until the name is taken again.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+# Larger arrays are not kept.
+_MOST_KEPT = 1_000_000
+
+
+class Workspace(threading.local):
+    """Named float64 arrays."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, FloatArray] = {}
+
+    def take(self, name: str, *shape: int) -> FloatArray:
+        """An uninitialised array of this shape; whatever was taken under the name is lost."""
+        size = math.prod(shape)
+        if size > _MOST_KEPT:
+            return np.empty(shape)
+        kept = self._kept.get(name)
+        if kept is None or kept.size < size:
+            kept = self._kept[name] = np.empty(size)
+        return kept[:size].reshape(shape)
+
+
+WORKSPACE = Workspace()

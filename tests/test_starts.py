@@ -1,0 +1,97 @@
+"""Where the solver begins."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import scalinglaws as sl
+from scalinglaws.fitting.model import to_natural
+from scalinglaws.fitting.problem import Problem
+from scalinglaws.fitting.starts import can_be_exhaustive, find_starts
+
+TRUE = {"floor": 0.25, "a": -6.0, "b": 0.3}
+
+
+def problem_of(law: sl.Law, true: dict[str, float]) -> Problem:
+    """Noiseless runs."""
+    columns = {"D": np.geomspace(1e6, 1e12, 25)}
+    y = law.value(true, columns)
+    return Problem(law, columns, y, np.ones_like(y), "log", "squared", None, {})
+
+
+@pytest.fixture
+def accuracy() -> Problem:
+    """A law that is linear inside a sigmoid once its floor is known."""
+    law = sl.Law("floor + (1 - floor) * sigmoid(a + b*log(D))", variables=["D"])
+    return problem_of(law, TRUE)
+
+
+def test_a_law_is_solved_from_the_inside_out(accuracy: Problem) -> None:
+    """One parameter is searched over, all others follow; so a grid covers it."""
+    assert accuracy.law.separation.searched == ("floor", "a", "b")
+    assert accuracy.law.inversion is not None
+    assert accuracy.law.inversion.searched == ("floor",)
+    assert accuracy.law.inversion.levels == {"floor"}
+    assert can_be_exhaustive(accuracy)
+
+    starts = find_starts(accuracy, 0)
+
+    assert starts.free.all()
+    found = to_natural(starts.theta, accuracy.positive)[0]
+    values = dict(zip(accuracy.law.parameter_names, found, strict=True))
+    assert values == pytest.approx(TRUE, rel=0.02)
+
+
+def test_a_law_that_leaves_too_many_is_not_looked_at_quickly() -> None:
+    """Three around the inner part are more than a grid covers, unless one is known."""
+    law = sl.Law("floor + (top - floor) * share(b * D**c, strength)", variables=["D"])
+    true = {"floor": 0.1, "top": 0.9, "b": 30.0, "c": -0.3, "strength": 1.5}
+    problem = problem_of(law, true)
+
+    assert not can_be_exhaustive(problem)
+    assert can_be_exhaustive(replace(problem, fixed={"top": 0.9}))
+
+
+@pytest.mark.parametrize("effort", [0, 1])
+@pytest.mark.parametrize("formula", ["floor + (1 - floor) * sigmoid(a + b*log(D))",
+                                     "(floor + exp(a) * D**b)**2"])  # fmt: skip
+def test_runs_without_weight_do_not_count(formula: str, effort: int) -> None:
+    """Also where the loss of the whole law is evaluated at each point."""
+    law = sl.Law(formula, variables=["D"])
+    problem = problem_of(law, {"floor": 0.25, "a": -3.0, "b": 0.1})
+    kept = np.arange(25) % 3 > 0
+    weighted = replace(problem, weights=1.0 * kept, y=np.where(kept, problem.y, 7.0))
+    without = replace(
+        problem, columns={"D": problem.columns["D"][kept]}, y=problem.y[kept],
+        weights=problem.weights[kept],
+    )  # fmt: skip
+
+    one, other = find_starts(weighted, effort), find_starts(without, effort)
+
+    assert len(one.theta)
+    np.testing.assert_array_equal(one.theta, other.theta)
+    np.testing.assert_array_equal(one.free, other.free)
+
+
+def test_terms_inside_a_power_are_tried_in_balance() -> None:
+    """A unit of N or D changes no start but the coefficient that it belongs to."""
+    law = sl.Law("L + (A/N**alpha + B/D**beta)**gamma * L**c", variables=["N", "D", "L"])
+    rng = np.random.default_rng(0)
+    columns = {
+        "N": 10 ** rng.uniform(7, 10, 30), "D": 10 ** rng.uniform(9, 12, 30),
+        "L": rng.uniform(2, 3, 30),
+    }  # fmt: skip
+    true = {"A": 2e3, "alpha": 0.4, "B": 2e4, "beta": 0.5, "gamma": 0.8, "c": 1.5}
+    y = law.value(true, columns)
+    problem = Problem(law, columns, y, np.ones_like(y), "log", "squared", None, {})
+    scaled = replace(problem, columns={**columns, "N": columns["N"] / 1e6})
+
+    one, other = find_starts(problem, 1).theta, find_starts(scaled, 1).theta
+
+    names = list(law.parameter_names)
+    expected = one.copy()
+    expected[:, names.index("A")] -= one[:, names.index("alpha")] * np.log(1e6)
+    np.testing.assert_allclose(other, expected, rtol=1e-8, atol=1e-8)
