@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,7 @@ NOISE, REPEATS = 0.003, 3
 
 def times() -> pd.DataFrame:
     """One row for each law: the median of a few tables with noise of their own."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     for name, row in ROWS.items():
         law, values, table = sl.laws[name], coefficients(name), row.table()
         truth = law.value(values, table)
@@ -33,8 +34,9 @@ def times() -> pd.DataFrame:
                 truth * np.exp(noise) if row.scale == "log" else truth + size * noise
             )
             started = time.perf_counter()
+            scale: Any = row.scale
             fit = sl.fit(
-                table, name, y="performance", scale=row.scale, units="trust",
+                table, name, y="performance", scale=scale, units="trust",
                 columns={v: v for v in law.variables}, fixed={p: values[p] for p in row.fixed},
             )  # fmt: skip
             seconds.append(time.perf_counter() - started)

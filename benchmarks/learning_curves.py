@@ -36,13 +36,13 @@ def scores() -> pd.DataFrame:
     for name, curve in pd.read_csv(_FILE).groupby("series", sort=True):
         train, test = curve.query("split == 'train'"), curve.query("split == 'test'")
         about = {"curve": name, "domain": curve["domain"].iloc[0]}
-        last = train.loc[train["D"].idxmax(), "loss"]
+        last = float(train["loss"].to_numpy()[train["D"].to_numpy().argmax()])
         rows.append({**about, "law": "last value", "score": score(last, test["loss"])})
         for law in LAWS:
             started = time.perf_counter()
             fit = sl.fit(train, law, objective="squared", units="trust")
             seconds = time.perf_counter() - started
-            found = sl.laws[law].value(fit.params.to_dict(), test)
+            found = sl.laws[law].value(fit.values, test)
             rows.append(
                 {**about, "law": law, "score": score(found, test["loss"]), "seconds": seconds,
                  "train": float(np.sqrt(np.mean(fit.residuals**2))), "verdict": fit.status.name}
@@ -54,7 +54,7 @@ def page(table: pd.DataFrame) -> str:
     """Means by domain, published means, and how the fits went."""
     order = ["last value", *LAWS]
     means = table.pivot_table(index="law", columns="domain", values="score").loc[order]
-    counts = table.drop_duplicates("curve")["domain"].value_counts()
+    counts = table.drop_duplicates("curve")["domain"].value_counts().to_dict()
     out = [
         "# Learning curves, extrapolated",
         "",
