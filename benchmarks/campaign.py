@@ -45,6 +45,7 @@ class Truth:
 
 
 def first_ladder() -> pd.DataFrame:
+    """Three small sizes at three token counts: what everybody starts from."""
     N, D = (g.ravel() for g in np.meshgrid(np.geomspace(2e7, 2e8, 3), np.geomspace(1e9, 1e10, 3)))
     return pd.DataFrame({"N": N, "D": D})
 
@@ -76,6 +77,8 @@ def random(fit: sl.Fit, rng: np.random.Generator) -> pd.DataFrame:
 
 
 def chosen(question: str) -> Callable[[sl.Fit, np.random.Generator], pd.DataFrame]:
+    """The design of `next_runs` for a question."""
+
     def design(fit: sl.Fit, rng: np.random.Generator) -> pd.DataFrame:
         plan = sl.next_runs(
             fit, budget=ALLOWANCE, C=TARGET, question=question, most_runs=RUNS, shortest=SHORTEST
@@ -95,6 +98,7 @@ STRATEGIES = {
 
 
 def campaign(truth: Truth, strategy: str, seed: int) -> dict[str, float]:
+    """One campaign: errors of the answers, and the regret of following them."""
     rng = np.random.default_rng(seed)
     known = sl.simulate(truth, first_ladder(), NOISE, rng=rng)
     fit = sl.fit(known, "chinchilla")
@@ -115,6 +119,7 @@ def campaign(truth: Truth, strategy: str, seed: int) -> dict[str, float]:
 
 
 def main(repetitions: int, truths: list[str]) -> None:
+    """Every strategy under every truth, as a table."""
     warnings.simplefilter("ignore", sl.ScalingLawWarning)
     for name in truths or TRUTHS:
         formula, values = TRUTHS[name]

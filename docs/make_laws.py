@@ -16,7 +16,7 @@ sys.path.insert(0, str(FOLDER.parent))  # coefficients and designs are those of 
 from scalinglaws.core.catalogue import GROUPS, Coefficients, Entry, Reference  # noqa: E402
 from scalinglaws.numerals import format_plain  # noqa: E402
 from scalinglaws.plotting.axes import log_axis  # noqa: E402
-from tests.catalogue_rows import ROWS, coefficients  # noqa: E402
+from tests.catalogue_rows import ROWS, coefficients, smallest_grid  # noqa: E402
 
 PAGE, IMAGES = FOLDER / "laws.md", FOLDER / "images" / "laws"
 _HEADER = """\
@@ -66,7 +66,7 @@ not have them the fit says so, and the simpler law is the better one.
 
 In pictures the curves are the law at the coefficients of the first published set, or typical ones
 where none is published; dark to light is from the smallest to the largest value of the variable
-named.
+named. The smallest design is that of a crossed grid without noise; real runs want more.
 """
 
 
@@ -101,6 +101,7 @@ def section(entry: Entry) -> str:
     ]
     lines += [f"* `{name}`: {meaning}" for name, meaning in entry.variables.items()]
     lines += [f"* `{name}`: {meaning}" for name, meaning in entry.parameters.items()]
+    lines += _smallest(entry)
     if entry.traps:
         lines.append(f"* Mind: {entry.traps}")
     if entry.aliases:
@@ -110,6 +111,15 @@ def section(entry: Entry) -> str:
         lines += ["|---|---|---|---|"]
         lines += [_published_row(entry, c) for c in entry.published]
     return "\n".join([*lines, "", '<br clear="right">', ""])
+
+
+def _smallest(entry: Entry) -> list[str]:
+    grid = smallest_grid(entry.name)
+    if grid is None:
+        return []
+    levels = " x ".join(f"{n} `{variable}`" for variable, n in grid.items())
+    held = "".join(f", `{name}` known" for name in ROWS[entry.name].fixed)
+    return [f"* Determined, without noise, from {levels}{held}."]
 
 
 def _published_row(entry: Entry, c: Coefficients) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
+import scalinglaws as sl
 from scalinglaws.core import catalogue
 
 Values = Mapping[str, float]
@@ -85,6 +88,18 @@ def _mixtures(n: int) -> pd.DataFrame:
     """Shares that add up to one."""
     shares = np.random.default_rng(0).dirichlet(np.full(n, 1.5), 8 * n)
     return pd.DataFrame({f"r_{k + 1}": shares[:, k] for k in range(n)})
+
+
+def _schedules() -> pd.DataFrame:
+    """A constant schedule, one that falls linearly, and one that falls at the end."""
+    steps = np.arange(3000)
+    shapes = (
+        np.ones(len(steps)),
+        1 - 0.9 * steps / len(steps),
+        np.where(steps < 2400, 0.7, 0.7 - 0.6 * (steps - 2400) / 600),
+    )
+    features = [sl.schedule_features(3e-4 * shape)[100::100] for shape in shapes]
+    return pd.concat(features, ignore_index=True)
 
 
 def _distilled() -> pd.DataFrame:
@@ -172,6 +187,7 @@ ROWS: Mapping[str, Row] = {
         scale="level",
     ),
     "parscale": Row({"N": np.geomspace(5e8, 5e9, 6), "P": [1.0, 2.0, 4.0, 8.0]}),
+    "tissue": Row(_schedules),
     "busbridge": Row(
         {"N": N, "D": D},
         {"E": 1.22, "A": 3355.0, "alpha": 0.408, "B": 18186.0, "beta": 0.431, "gamma": 0.452},
@@ -179,7 +195,7 @@ ROWS: Mapping[str, Row] = {
     "busbridge-student": Row(
         _distilled,
         {"c_0": 2.5, "d_1": 0.9, "f_1": 0.3, "c_1": 3.0, "A": 2243.0, "alpha": 0.321,
-         "B": 24181.0, "beta": 0.637, "gamma": 0.764},
+         "B": 2.4e6, "beta": 0.637, "gamma": 0.764},
     ),
     "muennighoff": Row(
         _repeats,
@@ -289,3 +305,39 @@ ROWS: Mapping[str, Row] = {
     "lcdb-exp4": Row({"D": SCORE_CURVE}, {"c": 0.92, "b": -0.36, "a": 0.05, "d": 0.5}),
     "lcdb-pow4": Row({"D": SCORE_CURVE}, {"a": 0.92, "b": 8.0, "d": 50.0, "c": 0.6}),
 }  # fmt: skip
+
+
+def is_determined(name: str, table: pd.DataFrame) -> bool:
+    """Whether noiseless runs of this design leave no direction open, to first order."""
+    row, law, values = ROWS[name], catalogue.entry(name).law, coefficients(name)
+    free = [k for k, p in enumerate(law.parameter_names) if p not in row.fixed]
+    if len(table) < len(free):
+        return False
+    slopes = law.gradient(values, table)[:, free]
+    if row.scale == "log":
+        slopes = slopes / law.value(values, table)[:, None]
+    norms = np.linalg.norm(slopes, axis=0)
+    if not norms.all():
+        return False
+    singular = np.linalg.svd(slopes / norms, compute_uv=False)
+    return bool(singular[-1] > 1e-9 * singular[0])
+
+
+def smallest_grid(name: str) -> dict[str, int] | None:
+    """The fewest levels of each variable, crossed, that determine the law; None for other designs.
+
+    Levels are spread over those of the row's own design.
+    """
+    design = ROWS[name].design
+    if callable(design):
+        return None
+    levels = {v: np.asarray(values, float) for v, values in design.items()}
+    counts = itertools.product(*(range(1, len(v) + 1) for v in levels.values()))
+    for wanted in sorted(counts, key=lambda c: (math.prod(c), max(c))):
+        chosen = {
+            v: values[np.unique(np.linspace(0, len(values) - 1, n).round().astype(int))]
+            for (v, values), n in zip(levels.items(), wanted, strict=True)
+        }
+        if is_determined(name, Row(chosen).table()):
+            return dict(zip(levels, wanted, strict=True))
+    raise AssertionError(f"the design of {name} does not determine it")

@@ -12,7 +12,7 @@ import scalinglaws as sl
 from scalinglaws.cli import main
 from scalinglaws.core import catalogue
 from scalinglaws.core.catalogue import Entry
-from tests.catalogue_rows import ROWS, coefficients
+from tests.catalogue_rows import ROWS, coefficients, smallest_grid
 
 ENTRIES = catalogue.entries()
 SETS = [(entry, c) for entry in ENTRIES for c in entry.published]
@@ -121,6 +121,42 @@ def test_noiseless_runs_give_the_coefficients_back(name: str) -> None:
     assert fit.residuals.abs().max() < 1e-9
 
 
+@pytest.mark.parametrize("name", ["chinchilla", "kaplan", "m2", "krajewski", "kumar", "parscale"])
+def test_the_smallest_design_is_enough(name: str) -> None:
+    """As many levels as the reference says give the law back; docs/laws.md lists them."""
+    row, law, values = ROWS[name], sl.laws[name], coefficients(name)
+    grid = smallest_grid(name)
+    assert grid is not None
+    table = row.table()
+    for variable, n in grid.items():
+        levels = np.unique(table[variable])
+        kept = levels[np.linspace(0, len(levels) - 1, n).round().astype(int)]
+        table = table[table[variable].isin(kept)]
+    table["loss"] = law.value(values, table)
+
+    with warnings.catch_warnings(action="ignore", category=sl.ScalingLawWarning):
+        fit = sl.fit(table, name, y="loss", units="trust")
+
+    assert len(table) == np.prod(list(grid.values()))
+    np.testing.assert_allclose(fit.residuals, 0, atol=1e-9)
+    if len(table) > len(values):
+        for parameter, true in values.items():
+            assert fit.params[parameter] == pytest.approx(true, rel=1e-6)
+
+
+def test_a_smaller_design_is_not() -> None:
+    """Two sizes and two budgets leave the Chinchilla law open, and the fit refuses."""
+    assert smallest_grid("chinchilla") == {"N": 3, "D": 3}
+    table = ROWS["chinchilla"].table()
+    table = table[table["N"].isin(table["N"].unique()[:2])]
+    table["loss"] = sl.laws["chinchilla"].value(coefficients("chinchilla"), table)
+
+    with warnings.catch_warnings(action="ignore", category=sl.ScalingLawWarning):
+        fit = sl.fit(table, "chinchilla")
+
+    assert fit.status not in (sl.Status.CONVERGED, sl.Status.WEAKLY_IDENTIFIED)
+
+
 # --- laws with as many parts as wanted ----------------------------------------------------------
 
 
@@ -197,6 +233,9 @@ def test_m4_solves_its_own_equation() -> None:
         ratio = (loss[inside] - 0.1) / (0.9 - loss[inside]) ** alpha
         np.testing.assert_allclose(ratio, (30 * d**-0.4)[inside], rtol=1e-5)
         assert (np.diff(loss) <= 0).all()
+    small = sl.Law("share(b/D, s)").value({"b": 1.0, "s": 3.0}, D=1e40)
+    assert float(small) == pytest.approx(1e-40, rel=1e-12)
+    assert float(law.value({**values, "alpha": 0.0}, D=1e-3)) == pytest.approx(0.9)
     flat = law.value({**values, "alpha": 0.0}, D=1e6)
     assert float(flat) == pytest.approx(0.1 + 30 * 1e6**-0.4)
 
@@ -209,6 +248,30 @@ def test_repeats_are_worth_what_the_paper_says() -> None:
     for epochs, expected in ((0.5, 0.5), (2, 1.968), (4, 3.726), (8, 6.624), (40, 15.167)):
         found = float(worth.value({"R_D": row.values["R_D"]}, D=epochs * 1e9, U=1e9)) / 1e9
         assert found == pytest.approx(expected, abs=5e-4)
+
+
+def test_schedule_features_follow_their_definition() -> None:
+    """Against the recursion written out; a constant schedule anneals nothing."""
+    rates = np.abs(np.random.default_rng(0).standard_normal(50))
+    features = sl.schedule_features(rates, decay=0.9)
+
+    momentum, annealed = 0.0, 0.0
+    for step, rate in enumerate(rates):
+        momentum = 0.9 * momentum + (rates[step - 1] - rate if step else 0.0)
+        annealed += momentum
+        assert features["S2"].iloc[step] == pytest.approx(annealed, abs=1e-13)
+    np.testing.assert_allclose(features["S1"], np.cumsum(rates))
+    assert (sl.schedule_features(np.full(9, 0.1))["S2"] == 0).all()
+
+
+def test_schedules_that_are_none_are_refused() -> None:
+    """Shape, sign, decay."""
+    with pytest.raises(ValueError, match="one number for each step; got an array of shape"):
+        sl.schedule_features([[1.0, 2.0]])
+    with pytest.raises(ValueError, match="step 2 has -1"):
+        sl.schedule_features([1.0, -1.0])
+    with pytest.raises(ValueError, match=r"`decay` must be at least 0 and below 1; got 1\.5"):
+        sl.schedule_features([1.0], decay=1.5)
 
 
 # --- finding and showing ------------------------------------------------------------------------

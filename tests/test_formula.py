@@ -5,6 +5,7 @@ import pytest
 from scalinglaws.core.expression import Apply, Name, Number
 from scalinglaws.core.formula import parse
 from scalinglaws.core.latex import to_latex
+from scalinglaws.core.law import Law
 from scalinglaws.errors import FormulaError
 
 
@@ -113,3 +114,32 @@ def test_a_law_must_be_text() -> None:
 def test_latex_reads_like_a_paper(text: str, latex: str) -> None:
     """Parentheses stand where they are needed and nowhere else."""
     assert to_latex(parse(text).expression) == latex
+
+
+def test_parts_may_have_names_of_their_own() -> None:
+    """They are put in, also into each other, and typeset as written."""
+    named = parse("loss ~ a*x**b + y where x = N + n_0; y = E*x")
+    plain = parse("loss ~ a*(N + n_0)**b + E*(N + n_0)")
+
+    assert named.expression == plain.expression
+    assert Law(named.text).latex == (
+        r"\mathrm{loss} = a \, x^{b} + y \quad \mathrm{where} \quad x = N + n_{0}, \; y = E \, x"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a*N where x = D", "The definition of 'x' is not used"),
+        ("a*x where x", "Write 'name = formula' after 'where'"),
+        ("a*x where x = ", "A formula is missing here"),
+        ("a*log where log = N", "'log' is a function"),
+        ("a*x where x = N; x = D", "'x' cannot be defined: it has a meaning already"),
+        ("a*x where x = N^2", r"Write \*\* instead of \^"),
+        ("~ where x = N", "Name the performance column"),
+    ],
+)
+def test_definitions_that_are_none(text: str, message: str) -> None:
+    """The message says what is wrong."""
+    with pytest.raises(FormulaError, match=message):
+        parse(text)

@@ -16,6 +16,7 @@ from matplotlib.collections import PathCollection, PolyCollection
 
 import scalinglaws as sl
 from scalinglaws.plotting import plot_fit, plot_residuals
+from tests.catalogue_rows import ROWS, coefficients
 from tests.conftest import make_runs
 
 
@@ -185,3 +186,22 @@ def test_import_is_light() -> None:
         "assert 'matplotlib' not in sys.modules"
     )
     subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True)
+
+
+@pytest.mark.parametrize("name", ["abnar", "frantar", "tissue", "tao", "jones"])
+def test_variables_and_performances_that_are_not_positive(name: str) -> None:
+    """A share of zero, an annealing of zero, a negative loss, a negative strength."""
+    row, law, values = ROWS[name], sl.laws[name], coefficients(name)
+    table = row.table()
+    truth = law.value(values, table)
+    table["y"] = truth * (1 + 0.003 * np.random.default_rng(0).standard_normal(len(table)))
+    with warnings.catch_warnings(action="ignore", category=sl.ScalingLawWarning):
+        fit = sl.fit(table, name, y="y", scale=row.scale, units="trust")
+
+    for x in law.variables:
+        ax = fit.plot(x)
+        ax.figure.canvas.draw()
+        low, high = ax.get_xlim()
+        assert low <= table[x].min() <= table[x].max() <= high
+        fit.plot_residuals(x).figure.canvas.draw()
+        plt.close("all")

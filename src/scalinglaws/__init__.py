@@ -44,6 +44,7 @@ from scalinglaws.planning import overtraining as overtraining
 from scalinglaws.planning import serving as serving
 from scalinglaws.planning import simulate as simulate
 from scalinglaws.readers import read_runs as read_runs
+from scalinglaws.schedules import schedule_features as schedule_features
 
 __version__ = "0.1.0"
 
@@ -86,6 +87,7 @@ __all__ = [
     "planning",
     "published",
     "read_runs",
+    "schedule_features",
     "serving",
     "simulate",
 ]

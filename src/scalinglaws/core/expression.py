@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from scalinglaws.core.functions import FUNCTIONS_OF_SEVERAL, Array
+from scalinglaws.core.functions import FUNCTIONS_OF_SEVERAL, Array, sigmoid
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +48,6 @@ class UnaryFunction:
     first: Callable[[Array, Array], Array]
     second: Callable[[Array, Array], Array]
     latex: str
-
-
-def _sigmoid(u: Array) -> Array:
-    # tanh does not overflow in either tail
-    return np.asarray(0.5 * (1.0 + np.tanh(0.5 * u)))
 
 
 def _absolute(u: Array) -> Array:
@@ -105,7 +100,7 @@ UNARY: Mapping[str, UnaryFunction] = {
         r"\tanh\left({}\right)",
     ),
     "sigmoid": UnaryFunction(
-        _sigmoid,
+        sigmoid,
         lambda u, f: f * (1 - f),
         lambda u, f: f * (1 - f) * (1 - 2 * f),
         r"\sigma\left({}\right)",

@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from scalinglaws.core.algebra import substitute
 from scalinglaws.core.expression import (
     FUNCTIONS,
     UNARY,
@@ -20,6 +21,7 @@ from scalinglaws.core.expression import (
     Expression,
     Name,
     Number,
+    names_in,
 )
 from scalinglaws.core.functions import FUNCTIONS_OF_SEVERAL
 from scalinglaws.errors import FormulaError
@@ -48,6 +50,9 @@ _LONGEST = 10_000
 _DEEPEST = 200
 
 
+_WHERE = re.compile(r"\bwhere\b")
+
+
 @dataclass(frozen=True)
 class Formula:
     """A parsed line.
@@ -56,13 +61,16 @@ class Formula:
     ----------
     text : the line
     target : what stands left of ``~``, or None
-    expression : the tree; an index is not part of it
+    expression : the tree, with definitions put in; an index is not part of it
+    written, definitions : the tree as written, and what stands after ``where``, by name
     groups : from indexed names to the columns that index them: ``E[data]`` is ``{"E": "data"}``
     """
 
     text: str
     target: str | None
     expression: Expression
+    written: Expression
+    definitions: Mapping[str, Expression]
     groups: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
@@ -72,7 +80,8 @@ def parse(text: str) -> Formula:
     Parameters
     ----------
     text : str
-        For instance ``"loss ~ E + A/N**alpha"``; ``target ~`` may be left out.
+        For instance ``"loss ~ E + A/N**alpha"``; ``target ~`` may be left out. A part may have a
+        name of its own: ``"a*x**b where x = N + n_0"``, several separated by ``;``.
 
     Raises
     ------
@@ -109,20 +118,48 @@ class _Reader:
             )
         target = self._split_target()
         self._refuse_foreign_characters()
-        source = self.text[self.shift :]
-        body = source.lstrip()
-        self.shift += len(source) - len(body)
+        found = _WHERE.search(self.text, self.shift)
+        stop = found.start() if found else len(self.text)
+        if not self.text[self.shift : stop].strip():
+            raise self._error(stop, "Nothing stands to the right of '~'")
+        written = self._tree(self.shift, stop)
+        definitions = self._definitions(found.end()) if found else {}
+        expression = written
+        for name in reversed(definitions):  # a definition may use those before it
+            if name not in names_in(expression):
+                raise self._error(stop, f"The definition of '{name}' is not used")
+            expression = substitute(expression, {name: definitions[name]})
+        groups = {name: index for name, index in self.index_of.items() if index is not None}
+        return Formula(self.text, target, expression, written, definitions, groups)
+
+    def _definitions(self, start: int) -> dict[str, Expression]:
+        """What stands after ``where``."""
+        found: dict[str, Expression] = {}
+        for part in re.finditer(r"[^;]+", self.text[start:]):
+            name, equals, _ = part[0].partition("=")
+            begin = start + part.start()
+            if not equals or not name.strip().isidentifier():
+                raise self._error(begin, "Write 'name = formula' after 'where', separated by ';'")
+            name = name.strip()
+            if name in FUNCTIONS or name in found:
+                raise self._error(begin, f"'{name}' cannot be defined: it has a meaning already")
+            found[name] = self._tree(begin + part[0].index("=") + 1, start + part.end())
+        return found
+
+    def _tree(self, start: int, stop: int) -> Expression:
+        """The expression between two places of the text."""
+        source = self.text[start:stop]
+        body = source.strip()
+        self.shift = start + len(source) - len(source.lstrip())
         if not body:
-            raise self._error(len(self.text), "Nothing stands to the right of '~'")
+            raise self._error(stop, "A formula is missing here")
         try:
             tree = ast.parse(body, mode="eval")
         except SyntaxError as error:
             raise self._syntax_error(error, body) from None
         except (ValueError, RecursionError, MemoryError):
             raise self._error(self.shift, "This cannot be read as one line of maths") from None
-        expression = self._convert(tree.body, body, 0)
-        groups = {name: index for name, index in self.index_of.items() if index is not None}
-        return Formula(self.text, target, expression, groups)
+        return self._convert(tree.body, body, 0)
 
     def _split_target(self) -> str | None:
         place = self.text.find("~")

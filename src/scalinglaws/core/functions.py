@@ -20,6 +20,7 @@ Pair = tuple[int, int]
 
 _TINY = 1e-300  # a term that underflows still has a logarithm
 _SERIES_UP_TO, _SERIES_TERMS = 1.0, 20
+_MOST_LOGIT = 700.0  # its exponential is still finite
 _ROOT_STEPS = 60  # of Newton, which needs about six
 
 
@@ -128,11 +129,14 @@ def _saturate_partials(x: Array, knee: Array, room: Array) -> Partials:
 
 def share(z: Array, strength: Array) -> Array:
     """The t between 0 and 1 with ``t / (1 - t)**strength = z``; ``z/(1 + z)`` at strength 1."""
-    return _sigmoid(_share_logit(z, strength))
+    return sigmoid(_share_logit(z, strength))
 
 
-def _sigmoid(u: Array) -> Array:
-    return np.asarray(0.5 * (1.0 + np.tanh(0.5 * u)))
+def sigmoid(u: Array) -> Array:
+    """``1/(1 + exp(-u))`` to full relative accuracy in both tails."""
+    falling = np.real(u) < 0
+    e = np.exp(np.where(falling, u, -u))  # not abs: it would lose a complex step
+    return np.where(falling, e, 1.0) / (1.0 + e)
 
 
 def _share_logit(z: Array, strength: Array) -> Array:
@@ -144,11 +148,10 @@ def _share_logit(z: Array, strength: Array) -> Array:
     target, strength = np.broadcast_arrays(np.log(z), strength)
     real_target, real_strength = np.real(target), np.real(strength)
     v = np.where(real_target < 0, real_target, real_target / np.maximum(real_strength, _TINY))
-    # a strength of zero has no share below one above z = 1
-    v = np.clip(v, -700.0, 700.0)
+    v = np.clip(v, -_MOST_LOGIT, _MOST_LOGIT)
     for _ in range(_ROOT_STEPS):
         step = _share_gap(v, real_target, real_strength)
-        v = v - step
+        v = np.clip(v - step, -_MOST_LOGIT, _MOST_LOGIT)  # at strength 0 it would run away
         if not (np.abs(step) > 1e-15 * (1 + np.abs(v))).any():
             break
     if np.iscomplexobj(target) or np.iscomplexobj(strength):
@@ -164,13 +167,13 @@ def _share_gap(v: Array, target: Array, strength: Array) -> Array:
         bent = np.log1p(np.exp(-sign * v))
     low, high = np.where(np.real(v) < 0, v, 0.0), np.where(np.real(v) < 0, 0.0, v)
     value = (low - bent) + strength * (high + bent) - target
-    slope = _sigmoid(-v) + strength * _sigmoid(v)
+    slope = sigmoid(-v) + strength * sigmoid(v)
     return np.asarray(value / slope)
 
 
 def _share_partials(z: Array, strength: Array) -> Partials:
     v = _share_logit(z, strength)
-    t, rest = _sigmoid(v), _sigmoid(-v)
+    t, rest = sigmoid(v), sigmoid(-v)
     sign = np.where(np.real(v) < 0, -1.0, 1.0)
     log_rest = -(np.where(np.real(v) < 0, 0.0, v) + np.log1p(np.exp(-sign * v)))
     below = rest + strength * t

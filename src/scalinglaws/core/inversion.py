@@ -8,7 +8,7 @@ a part, `invert` takes a performance there.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -24,10 +24,29 @@ from scalinglaws.core.algebra import (
     multiply,
     products,
 )
-from scalinglaws.core.expression import Apply, Expression, Name, evaluate, power, walk
+from scalinglaws.core.expression import Apply, Expression, Name, Number, evaluate, power, walk
 
 HOLE = Name("inner part")  # no identifier, so that it cannot collide with a name
 _FIRST_ARGUMENT_ONLY = ("share",)
+
+
+@dataclass(frozen=True)
+class Form:
+    """A part of a law as ``constant + sum of slope * unknown``, or the logarithm of one.
+
+    Attributes
+    ----------
+    slopes : by the name of the parameter
+    logarithmic : it is the part's logarithm
+    logs : parameters whose unknown is their logarithm
+    powers : exponents of parameters whose unknown is a power of them
+    """
+
+    constant: Expression
+    slopes: Mapping[str, Expression]
+    logarithmic: bool = False
+    logs: frozenset[str] = frozenset()
+    powers: Mapping[str, Expression] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -37,43 +56,60 @@ class Inversion:
     Attributes
     ----------
     outer : the law with `HOLE` in place of its inner part
-    logarithmic : the inner part's logarithm is affine in the working parameters, not it itself
-    constant, slopes : of that affine form; slopes are by the name of the parameter
-    logs : parameters that stand in it as their logarithm
+    form : of the inner part
     searched : parameters that must be known for the rest to follow
     levels : those of them that are added to, or subtracted from, the performance
     """
 
     outer: Expression
-    logarithmic: bool
-    constant: Expression
-    slopes: Mapping[str, Expression]
-    logs: frozenset[str]
+    form: Form
     searched: tuple[str, ...]
     levels: frozenset[str]
 
 
 def find_inversion(expression: Expression, parameters: Sequence[str]) -> Inversion | None:
     """The part with the most parameters that follow by linear algebra; None if there is none."""
-    total = _counts(expression, parameters)
     best: Inversion | None = None
-    for node in walk(expression):
-        own = _counts(node, parameters)
-        inside = [p for p in parameters if own[p] and own[p] == total[p]]
-        if len(inside) < 2 or node == expression:
-            continue
-        for logarithmic in (True, False):
-            found = _log_form(node, inside) if logarithmic else _plain_form(node, inside)
-            if found is None or len(found[1]) <= (0 if best is None else len(best.slopes)):
-                continue
-            outer = _with_hole(expression, node)
-            if len(found[1]) < 2 or not _is_invertible(outer, found[1]):
-                continue
-            searched = tuple(p for p in parameters if p not in found[1])
-            levels = frozenset(_levels(outer) & set(searched))
-            logs = _bases(node, found[1]) if logarithmic else frozenset()
-            best = Inversion(outer, logarithmic, *found, logs, searched, levels)
+    for form in (expression, _without_smoothmax(expression)):
+        for node in walk(form):
+            found = _inversion_at(form, node, parameters)
+            if found and (best is None or len(found.form.slopes) > len(best.form.slopes)):
+                best = found
     return best
+
+
+def _without_smoothmax(expression: Expression) -> Expression:
+    """Smooth maxima as the power of a sum of powers that they are."""
+    if not isinstance(expression, Apply):
+        return expression
+    arguments = tuple(_without_smoothmax(argument) for argument in expression.arguments)
+    if expression.function != "smoothmax":
+        return Apply(expression.function, arguments)
+    *terms, q = arguments
+    inverse = Apply("/", (ONE, q))
+    total: Expression = ZERO
+    for term in terms:
+        total = add(total, Apply("**", (term, inverse)))
+    return Apply("**", (total, q))
+
+
+def _inversion_at(
+    expression: Expression, node: Expression, parameters: Sequence[str]
+) -> Inversion | None:
+    """The law turned inside out around one part; None where that is not possible."""
+    total, own = _counts(expression, parameters), _counts(node, parameters)
+    inside = [p for p in parameters if own[p] and own[p] == total[p]]
+    if len(inside) < 2 or node == expression:
+        return None
+    forms = (_log_form(node, inside), _plain_form(node, inside), _power_form(node, inside))
+    form = max(filter(None, forms), key=lambda f: len(f.slopes), default=None)
+    if form is None or len(form.slopes) < 2:
+        return None
+    outer = _with_hole(expression, node)
+    if not _is_invertible(outer, form.slopes):
+        return None
+    searched = tuple(p for p in parameters if p not in form.slopes)
+    return Inversion(outer, form, searched, frozenset(_levels(outer) & set(searched)))
 
 
 def _counts(expression: Expression, parameters: Collection[str]) -> dict[str, int]:
@@ -84,37 +120,49 @@ def _counts(expression: Expression, parameters: Collection[str]) -> dict[str, in
     return found
 
 
-def _plain_form(
-    node: Expression, names: Sequence[str]
-) -> tuple[Expression, dict[str, Expression]] | None:
-    """Constant and slopes of a sum, in as many of the names as can be."""
+def _plain_form(node: Expression, names: Sequence[str]) -> Form | None:
+    """A sum, in as many of the names as it can be linear in together."""
     linear: list[str] = []
     for name in names:
         if affine(node, [*linear, name]) is not None:
             linear.append(name)
-    return affine(node, linear) if linear else None
+    found = affine(node, linear) if linear else None
+    return None if found is None else Form(*found)
 
 
-def _log_form(
-    node: Expression, names: Sequence[str]
-) -> tuple[Expression, dict[str, Expression]] | None:
-    """Constant and slopes of the logarithm of a product, in as many of the names as can be."""
+def _power_form(node: Expression, names: Sequence[str]) -> Form | None:
+    """A sum in which each name scales one term, perhaps as a power of itself."""
+    constant: Expression = ZERO
+    slopes: dict[str, Expression] = {}
+    powers: dict[str, Expression] = {}
+    counts = _counts(node, names)
+    for part in products(node, names):
+        own = [b for b in part.factors if isinstance(b, Name) and counts.get(b.name) == 1]
+        rest: Expression = Number(part.sign)
+        for base, exponent in part.factors.items():
+            if not own or base != own[0]:
+                factor = Apply("exp", (exponent,)) if base == EULER else base
+                raised = exponent != ONE and base != EULER
+                rest = multiply(rest, Apply("**", (factor, exponent)) if raised else factor)
+        if own:
+            slopes[own[0].name], powers[own[0].name] = rest, part.factors[own[0]]
+        else:
+            constant = add(constant, rest)
+    return Form(constant, slopes, powers=powers) if slopes else None
+
+
+def _log_form(node: Expression, names: Sequence[str]) -> Form | None:
+    """A product, in as many of the names as its logarithm can be linear in together."""
     parts = products(node, names)
     if len(parts) != 1 or parts[0].sign < 0:
         return None
-    best: tuple[Expression, dict[str, Expression]] | None = None
-    linear: list[str] = []
+    best: Form | None = None
     for name in names:
-        found = _log_affine(parts[0], [*linear, name])
-        if found is not None:
-            linear.append(name)
-            best = found
+        best = _log_affine(parts[0], [*(best.slopes if best else ()), name]) or best
     return best
 
 
-def _log_affine(
-    part: Product, linear: Sequence[str]
-) -> tuple[Expression, dict[str, Expression]] | None:
+def _log_affine(part: Product, linear: Sequence[str]) -> Form | None:
     constant: Expression = ZERO
     slopes: dict[str, Expression] = {}
     bases = [b.name for b in part.factors if isinstance(b, Name) and b.name in linear]
@@ -133,13 +181,7 @@ def _log_affine(
         constant = add(constant, multiply(form[0], log_base))
         for name, slope in form[1].items():
             slopes[name] = add(slopes.get(name, ZERO), multiply(slope, log_base))
-    return constant, slopes
-
-
-def _bases(node: Expression, linear: Collection[str]) -> frozenset[str]:
-    """Parameters that are factors of a product."""
-    factors = products(node, linear)[0].factors
-    return frozenset(b.name for b in factors if isinstance(b, Name) and b.name in linear)
+    return Form(constant, slopes, logarithmic=True, logs=frozenset(bases))
 
 
 def _with_hole(expression: Expression, part: Expression) -> Expression:

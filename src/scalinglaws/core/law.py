@@ -86,7 +86,8 @@ class Law:
         * ``share(z, strength)``: the t between 0 and 1 with t / (1 - t)^strength = z,
         * ``boxcox(x, curvature)`` = (x^curvature - 1)/curvature, the logarithm at 0.
 
-        ``target ~`` may be left out. A parameter may have an index, as in ``E[data]``: it has one
+        ``target ~`` may be left out. A part may have a name of its own, after ``where``:
+        ``"a*x**b where x = N + n_0"``. A parameter may have an index, as in ``E[data]``: it has one
         value for each value of that column.
     variables : sequence of str, optional
         Names that are columns of a table; all others are parameters. By default N, D and C.
@@ -248,8 +249,13 @@ class Law:
     def latex(self) -> str:
         """The law typeset, without dollar signs."""
         left = f"{name_to_latex(self.target)} = " if self.target else ""
+        defined = [
+            rf"{name_to_latex(name)} = {to_latex(part)}"
+            for name, part in self.parsed.definitions.items()
+        ]
+        where = r" \quad \mathrm{where} \quad " + r", \; ".join(defined) if defined else ""
         indexed = {symbol: Name(f"{symbol}[{column}]") for symbol, column in self.groups.items()}
-        return left + to_latex(substitute(self.parsed.expression, indexed))
+        return left + to_latex(substitute(self.parsed.written, indexed)) + where
 
     def _repr_latex_(self) -> str:
         return f"${self.latex}$"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from scalinglaws.core.algebra import (
     EULER,
+    ONE,
     Product,
     affine,
     depends_on,
@@ -62,8 +63,9 @@ def roles(expression: Expression, parameters: Collection[str]) -> dict[str, Role
             found[name] = Role(kind, all_positive, 0.0 if all_positive else -_UNBOUNDED, _UNBOUNDED)
         else:
             positive = name in inside
+            kind = "coefficient" if inside.get(name) else "shape"
             low = 0.0 if positive else -_UNBOUNDED
-            found[name] = Role("shape", positive, low, _UNBOUNDED)
+            found[name] = Role(kind, positive, low, _UNBOUNDED)
     return found
 
 
@@ -89,9 +91,13 @@ def _names_in_exponents(expression: Expression) -> set[str]:
     return found
 
 
-def _positive_inside(expression: Expression, parameters: Collection[str]) -> set[str]:
-    """Parameters of products that stand where only positive things can, such as d in log(x/d)."""
-    found: set[str] = set()
+def _positive_inside(expression: Expression, parameters: Collection[str]) -> dict[str, bool]:
+    """Parameters that stand where only positive things can, such as d in log(x/d).
+
+    The value tells whether a parameter scales a product there, as A does in
+    ``smoothmax(A/N**alpha, B/D**beta, q)``.
+    """
+    found: dict[str, bool] = {}
     for node in walk(expression):
         slots: tuple[Expression, ...] = ()
         match node:
@@ -102,21 +108,24 @@ def _positive_inside(expression: Expression, parameters: Collection[str]) -> set
             case Apply(function, arguments) if function in FUNCTIONS_OF_SEVERAL:
                 slots = arguments
         for slot in slots:
-            found |= _positive_bases(slot, parameters)
+            for name, scales in _positive_bases(slot, parameters).items():
+                found[name] = found.get(name, False) or scales
     return found
 
 
-def _positive_bases(slot: Expression, parameters: Collection[str]) -> set[str]:
+def _positive_bases(slot: Expression, parameters: Collection[str]) -> dict[str, bool]:
     """Names that a sum of positive products is made of, and the sums within it."""
     parts = products(slot, parameters)
     if not all(part.sign > 0 and _is_positive_product(part, parameters) for part in parts):
-        return set()
-    found: set[str] = set()
-    for base in (base for part in parts for base in part.factors):
-        if isinstance(base, Name):
-            found.add(base.name)
-        elif isinstance(base, Apply) and base.function == "+":
-            found |= _positive_bases(base, parameters)
+        return {}
+    found: dict[str, bool] = {}
+    for part in parts:
+        others = set(names_in_product(part)) - set(parameters)
+        for base, exponent in part.factors.items():
+            if isinstance(base, Name):
+                found[base.name] = exponent == ONE and bool(others)
+            elif isinstance(base, Apply) and base.function == "+":
+                found |= _positive_bases(base, parameters)
     return found
 
 

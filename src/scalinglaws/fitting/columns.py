@@ -112,7 +112,7 @@ def resolve_target(frame: pd.DataFrame, y: str | None, target: str | None) -> st
         return require(frame, y, "`y`")
     if target is None or (target in _GENERIC_TARGETS and target not in frame.columns):
         return find_performance(frame)
-    return require(frame, target, "the law's left side")
+    return require(frame, target, "the law's left side (`y` says which column is meant)")
 
 
 def resolve_variable(frame: pd.DataFrame, variable: str, columns: Mapping[str, str]) -> str:

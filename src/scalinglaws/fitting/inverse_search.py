@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from scalinglaws.core.expression import Expression, evaluate
+from scalinglaws.core.expression import Expression, evaluate, power
 from scalinglaws.core.inversion import HOLE, Inversion, invert
 from scalinglaws.fitting.objective import FloatArray
 from scalinglaws.fitting.problem import Problem
@@ -49,7 +49,7 @@ def _complete(
     searched : values of the parameters searched over, shape (points, 1)
     """
     law, fixed = problem.law, problem.fixed
-    linear = [p for p in inversion.slopes if p not in fixed]
+    linear = [p for p in inversion.form.slopes if p not in fixed]
     values = {**{p: np.full((1, 1), v) for p, v in fixed.items()}, **problem.columns, **searched}
     with np.errstate(all="ignore"):
         solution = _solve(problem, inversion, linear, values, n_points)
@@ -70,21 +70,24 @@ def _solve(
     n_points: int,
 ) -> FloatArray:
     """Weighted least squares for the inner part at each point; NaN where there is no inner part."""
+    form = inversion.form
     shape = (n_points, len(problem.y))
     inner = np.broadcast_to(invert(inversion.outer, problem.y, values), shape)
-    target = np.log(inner) if inversion.logarithmic else inner
+    target = np.log(inner) if form.logarithmic else inner
     # residual of the law to first order in the target
-    stepped = np.exp(target + 1j * _STEP) if inversion.logarithmic else inner + 1j * _STEP
+    stepped = np.exp(target + 1j * _STEP) if form.logarithmic else inner + 1j * _STEP
     slope = np.imag(evaluate(inversion.outer, {**values, HOLE.name: stepped})) / _STEP
     size = slope / problem.y if problem.scale == "log" else slope
     size = size * np.sqrt(problem.weights)
-    rest = target - _on_grid(inversion.constant, values, shape)
-    for name, slope_of in inversion.slopes.items():
+    rest = target - _on_grid(form.constant, values, shape)
+    for name, slope_of in form.slopes.items():
         if name not in linear:
             known = problem.fixed[name]
-            known = float(np.log(known)) if name in inversion.logs else known
+            known = float(np.log(known)) if name in form.logs else known
+            if name in form.powers:
+                known = power(known, _on_grid(form.powers[name], values, shape))
             rest = rest - known * _on_grid(slope_of, values, shape)
-    columns = np.stack([_on_grid(inversion.slopes[name], values, shape) for name in linear])
+    columns = np.stack([_on_grid(form.slopes[name], values, shape) for name in linear])
     columns, rest = columns * size, rest * size
     norm = np.sqrt((columns * columns).sum(axis=-1))
     columns = columns / norm[:, :, None]
@@ -94,8 +97,13 @@ def _solve(
     gram[~usable], right[~usable] = np.eye(len(linear)), np.nan
     scaled, solved = solve_positive_definite(gram + _RIDGE * np.eye(len(linear)), right)
     solution = np.where(solved[:, None], scaled / norm.T, np.nan)
-    logs = np.array([name in inversion.logs for name in linear])
-    return np.where(logs, np.exp(np.where(logs, solution, 0.0)), solution)
+    logs = np.array([name in form.logs for name in linear])
+    solution = np.where(logs, np.exp(np.where(logs, solution, 0.0)), solution)
+    for k, name in enumerate(linear):
+        if name in form.powers:
+            exponent = _on_grid(form.powers[name], values, shape)[:, 0]
+            solution[:, k] = power(solution[:, k], 1.0 / exponent)
+    return solution
 
 
 def _inside(problem: Problem, linear: list[str], solution: FloatArray) -> FloatArray:

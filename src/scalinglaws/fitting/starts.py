@@ -97,6 +97,9 @@ def _useful_inversion(problem: Problem) -> Inversion | None:
     n_searched = len(set(law.separation.searched) - set(problem.fixed))
     if n_outer >= n_searched:
         return None
+    positive = {p.name for p in law.parameters if p.positive}
+    if not inversion.form.logs <= positive:  # what may be negative has no logarithm
+        return None
     # a sum of products is quick to search as it is
     is_sum = log_affine_terms(law.parsed.expression, law.symbols) is not None
     return None if is_sum else inversion

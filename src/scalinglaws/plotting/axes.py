@@ -39,8 +39,15 @@ def figure_of(ax: Axes) -> Figure:
 
 
 def log_axis(axis: Axis, name: str | None, low: float, high: float) -> None:
-    """Make one axis logarithmic over [low, high], with ticks in the field's own words."""
+    """Make one axis logarithmic over [low, high], with ticks in the field's own words.
+
+    A range that is not positive, as of a share that may be zero, gets a linear axis.
+    """
     along_x = isinstance(axis, XAxis)
+    if low <= 0:
+        (axis.axes.set_xscale if along_x else axis.axes.set_yscale)("linear")
+        (axis.axes.set_xlim if along_x else axis.axes.set_ylim)(low, high)
+        return
     (axis.axes.set_xscale if along_x else axis.axes.set_yscale)("log")
     (axis.axes.set_xlim if along_x else axis.axes.set_ylim)(low, high)
     axis.set_major_locator(FixedLocator(_ticks(low, high, _most_ticks(axis, along_x=along_x))))
@@ -119,6 +126,9 @@ def add_legend(ax: Axes, handles: list[Any]) -> None:
 
 
 def padded(low: float, high: float, share: float = 0.04) -> tuple[float, float]:
-    """The range with a margin, in logarithms."""
+    """The range with a margin, in logarithms where it is positive."""
+    if low <= 0:
+        room = share * (high - low)
+        return low - room, high + room
     margin = (high / low) ** share if high > low else 1.3
     return low / margin, high * margin

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import LogNorm
+from matplotlib.colors import LogNorm, Normalize
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator
@@ -110,12 +110,16 @@ def plot_fit(
     level = fit.confidence_level if confidence_level is None else confidence_level
     smallest = min(float(family.values[x].min()) for family in families)
     largest = max(float(family.values[x].max()) for family in families)
-    if extrapolate is None:
-        extrapolate = float(np.clip(largest / smallest, *_EXTRAPOLATION[x in STANDARD_VARIABLES]))
-    end = largest * extrapolate
+    if smallest <= 0:  # no factor leads beyond
+        extrapolate, start, end = 1.0, smallest, largest
+    else:
+        if extrapolate is None:
+            limits = _EXTRAPOLATION[x in STANDARD_VARIABLES]
+            extrapolate = float(np.clip(largest / smallest, *limits))
+        end = largest * extrapolate
+        # of a variable such as a loss, smaller values are as far from the runs as larger ones
+        start = smallest if x in STANDARD_VARIABLES else smallest / extrapolate
     end = max(end, *(family.largest_target for family in families))
-    # of a variable such as a loss, smaller values are as far from the runs as larger ones
-    start = smallest if x in STANDARD_VARIABLES else smallest / extrapolate
     low, high = padded(start, end)
     heights: list[FloatArray] = []
     for family in families:
@@ -163,7 +167,8 @@ class _Family:
         self.levels = np.unique(self.values[self.by]) if self.by else np.array([np.nan])
         self.curves = self._curve_values()
         low, high = float(self.levels.min()), max(float(self.levels.max()), self.curves[-1])
-        self.norm = LogNorm(low, high) if self.by and high > low else None
+        norm = LogNorm if low > 0 else Normalize
+        self.norm = norm(low, high) if self.by and high > low else None
 
     def colour(self, value: float) -> Any:
         """Colour of a value of the second variable."""
@@ -186,10 +191,11 @@ class _Family:
         most = self.most_curves
         if len(chosen) > most:
             places = np.linspace(0, len(chosen) - 1, most) if most > 1 else [len(chosen) / 2]
-            wanted = np.exp(np.interp(places, np.arange(len(chosen)), np.log(self.levels)))
+            sizes = self._size(self.levels)
+            wanted = np.interp(places, np.arange(len(chosen)), sizes)
             if self._is_scattered() and most > 1:
-                wanted = np.geomspace(self.levels[0], self.levels[-1], most)
-            nearest = {int(np.abs(np.log(self.levels / w)).argmin()) for w in wanted}
+                wanted = np.linspace(sizes[0], sizes[-1], most)
+            nearest = {int(np.abs(sizes - w).argmin()) for w in wanted}
             chosen = [float(self.levels[k]) for k in sorted(nearest)]
         if self.targets is not None:
             own = _column(self.fit, self.targets, self.by)
@@ -218,10 +224,14 @@ class _Family:
         if self.by is None:
             return np.ones(len(self.y), dtype=np.bool_)
         inside = [c for c in self.curves if c <= self.levels[-1]]
-        distance = np.abs(np.log(values[self.by][:, None] / np.array(inside)))
+        distance = np.abs(self._size(values[self.by])[:, None] - self._size(np.array(inside)))
         place = inside.index(value) if value in inside else len(inside) - 1
         near: npt.NDArray[np.bool_] = distance.argmin(axis=1) == place
         return near if near.any() else np.ones_like(near)
+
+    def _size(self, values: FloatArray) -> FloatArray:
+        """Values on the scale of the second variable: logarithms where it is positive."""
+        return np.asarray(np.log(values) if self.levels[0] > 0 else values)
 
     def _is_scattered(self) -> bool:
         return len(self.levels) > 3 * self.most_curves
@@ -255,6 +265,8 @@ class _Family:
 
 
 def _geometric_mean(values: FloatArray) -> float:
+    if (values <= 0).any():
+        return float(np.mean(values))
     return float(np.exp(np.mean(np.log(values))))
 
 
@@ -271,7 +283,8 @@ def _draw_curve(
     low, high = span
     fit = family.fit
     inside = family.observed(value) or (high, high)
-    along = np.unique(np.concatenate([np.geomspace(low, high, _POINTS), inside]))
+    spaced = (np.geomspace if low > 0 else np.linspace)(low, high, _POINTS)
+    along = np.unique(np.concatenate([spaced, inside]))
     with warnings.catch_warnings():
         # the picture says itself how far beyond the data it goes
         warnings.simplefilter("ignore", ScalingLawWarning)
@@ -340,7 +353,7 @@ def _finish(
     family = families[0]
     fit = family.fit
     log_axis(ax.xaxis, family.x, *span)
-    heights = heights[np.isfinite(heights) & (heights > 0)]
+    heights = heights[np.isfinite(heights) & ((heights > 0) | (fit.runs.y.min() <= 0))]
     log_axis(ax.yaxis, None, *padded(float(heights.min()), float(heights.max()), 0.06))
     ax.set_xlabel(label_of(family.x, fit.runs.columns[family.x]))
     ax.set_ylabel(fit.runs.target)

@@ -19,7 +19,9 @@ ENTRIES = (
     Entry(
         name="clark",
         aliases=("routed-experts",),
-        formula=f"loss ~ 10**(d + a*log10(N) + (b + c*log10(N))*log10({_EXPERTS}))",
+        formula=(
+            f"loss ~ 10**(d + a*log10(N) + (b + c*log10(N))*log10(E_eff)) where E_eff = {_EXPERTS}"
+        ),
         variables={"N": "parameters seen by a token", "n_exp": "experts"},
         summary="Loss of routed models: a power of size and of experts, with an interaction.",
         reference=Reference("Clark et al.", 2022, "2202.01169"),
@@ -98,8 +100,8 @@ ENTRIES = (
         name="ludziejewski",
         aliases=("joint-experts",),
         formula=(
-            f"loss ~ c + a*N**alpha * exp((delta + gamma*log(N))*log({_EXPERTS})) "
-            f"+ b*D**beta * exp((omega + zeta*log(D))*log({_EXPERTS}))"
+            "loss ~ c + a*E_eff**delta * N**(alpha + gamma*log(E_eff)) "
+            f"+ b*E_eff**omega * D**(beta + zeta*log(E_eff)) where E_eff = {_EXPERTS}"
         ),
         variables={"N": "active parameters", "D": "training tokens", "n_exp": "experts"},
         summary="Experts change the exponents of size and of data.",

@@ -40,8 +40,8 @@ ENTRIES = (
         name="muennighoff",
         aliases=("data-constrained",),
         formula=(
-            "loss ~ E + A/saturate(N, (A/B)**(1/alpha)*min(U, D), R_N)**alpha "
-            "+ B/saturate(D, U, R_D)**alpha"
+            "loss ~ E + A/saturate(N, U_N, R_N)**alpha + B/saturate(D, U, R_D)**alpha "
+            "where U_N = (A/B)**(1/alpha) * min(U, D)"
         ),
         variables={
             "N": "parameters",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from scalinglaws.core.catalogue.entry import DECAY, NOT_NEGATIVE, Entry, Reference
 
-_LCDB = Reference("Mohr et al.", 2022, where="LCDB, ECML PKDD 2022, table 1")
+_LCDB = Reference("Mohr et al.", 2022, where="LCDB, ECML PKDD 2022")
 _D = {"D": "training set size; any other quantity through columns={'D': ...}"}
 _FREE = (-float("inf"), float("inf"))
 # name, formula, summary, trap, bounds

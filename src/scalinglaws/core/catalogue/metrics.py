@@ -42,7 +42,7 @@ ENTRIES = (
         formula="accuracy ~ floor - (ceiling - floor)*expm1(-exp(k*(L_0 - loss)))",
         variables={"loss": _LOSS},
         summary="Complementary log-log link: steep on its way to the ceiling, slow from the floor.",
-        reference=Reference("McCullagh and Nelder", 1989, where="sec. 4.3"),
+        reference=Reference("McCullagh and Nelder", 1989, where="Generalized Linear Models"),
         topics=("downstream", "accuracy", "link"),
         traps="Like the logistic one where the runs stay in the middle.",
         parameters={"L_0": "loss at which 63 % of the way is gone", "floor": "chance level"},
