@@ -20,7 +20,8 @@ from scalinglaws.core.law import Parameter
 from scalinglaws.fitting.model import to_natural
 from scalinglaws.fitting.objective import BoolArray, FloatArray
 from scalinglaws.fitting.problem import Problem
-from scalinglaws.fitting.starts import Candidates
+from scalinglaws.fitting.search_space import grid_of
+from scalinglaws.fitting.starts import Candidates, starts_on
 
 # By how much the exponents of the minimum are changed, and the sizes tried beside them, by how many
 # exponents there are.
@@ -31,7 +32,9 @@ _MOST_ROWS = 2000
 
 
 def neighbouring_starts(problem: Problem, theta: FloatArray) -> Candidates:
-    """New starts around a minimum, for a plain sum of coefficients that are not negative.
+    """New starts around a minimum, for a sum of coefficients that are not negative.
+
+    Inside an outer power or a link, every set of terms is solved to first order, as in the search.
 
     Parameters
     ----------
@@ -41,10 +44,14 @@ def neighbouring_starts(problem: Problem, theta: FloatArray) -> Candidates:
     logs_of_terms = _logarithms(problem)
     searched = [n for n in problem.law.separation.searched if n not in problem.fixed]
     found: list[tuple[float, FloatArray, BoolArray]] = []
-    if logs_of_terms is not None and len(searched) in _FACTORS:
+    axes: list[list[float]] = []
+    if len(searched) in _FACTORS and not problem.law.groups:
         natural = dict(zip(names, to_natural(theta, problem.positive), strict=True))
         parameters = {p.name: p for p in problem.law.parameters}
         axes = [_around(parameters[n], natural[n], len(searched)) for n in searched]
+    if axes and not problem.law.separation.is_plain:
+        return starts_on(problem, grid_of(searched, axes))
+    if axes and logs_of_terms is not None:
         sample = _Sample(problem, logs_of_terms)
         for point in itertools.product(*axes):
             found += sample.solve(dict(zip(searched, point, strict=True)), theta)

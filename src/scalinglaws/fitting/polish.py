@@ -33,6 +33,8 @@ _CONSTANT = 1e-3
 _MOST_LIFTS = 3
 _LAST_STEPS = 300
 _PATIENT_STEPS = 2000
+# A winner that further steps promise more than this is followed on.
+_SETTLED = 1e-12
 # A row this many times above the best is given up after the safe steps, and one this much above
 # it after the Newton steps.
 _HOPELESS, _LATE = 10.0, 1.01
@@ -136,7 +138,7 @@ class Polisher:
     def persist(self) -> None:
         """Follow the winner down a long curved valley, if that is where it is."""
         winner = self._winner()
-        if self.solution.converged[winner]:
+        if self.solution.converged[winner] and self.solution.decrement[winner] <= _SETTLED:
             return
         row = np.array([winner])
         last = self._minimise(
@@ -246,6 +248,7 @@ class Polisher:
                 self.free, self.solution = old
                 return improved
             self.free = np.concatenate([old[0], self.free])
+            self.kinds = np.concatenate([self.kinds, starts.free])
             self.solution = old[1].joined(self.solution)
             improved = True
         return False  # three times is enough

@@ -99,6 +99,14 @@ class SearchSpace:
         return np.asarray((lower & below_some).ravel())
 
 
+def grid_of(names: Sequence[str], axes: Sequence[Sequence[float] | FloatArray]) -> SearchSpace:
+    """A product grid of given values."""
+    shape = tuple(len(axis) for axis in axes)
+    points = np.stack([g.ravel() for g in np.meshgrid(*axes, indexing="ij")], axis=1)
+    places = np.indices(shape).reshape(len(shape), -1).T
+    return SearchSpace(tuple(names), points, places, shape)
+
+
 def search_space(
     problem: Problem, names: Sequence[str], effort: int, levels: Collection[str] = ()
 ) -> SearchSpace:
@@ -118,9 +126,7 @@ def search_space(
     if n in _GRID_POINTS:
         size = _GRID_POINTS[n][effort]
         axes = [axis(name, np.linspace(0, 1, size)) for name in names]
-        points = np.stack([g.ravel() for g in np.meshgrid(*axes, indexing="ij")], axis=1)
-        places = np.indices((size,) * n).reshape(n, -1).T
-        return SearchSpace(tuple(names), points, places, (size,) * n)
+        return grid_of(names, axes)
     n_points = _SPACE_FILLING_POINTS.get(n, _MANY_POINTS)[effort]
     cube = _space_filling(n_points, n)
     points = np.stack([axis(name, cube[:, k]) for k, name in enumerate(names)], axis=1)

@@ -214,9 +214,9 @@ class _Descent:
         arrived = newton & (promised <= self.task.tolerance * scale)
         if arrived.any():
             # The last step is taken unseen, if it is one that changes next to nothing.
-            near = np.abs(step) <= _UNSEEN * (np.abs(self.theta) + _UNSEEN)
-            last = arrived & near.all(axis=1)
-            self.theta = np.where(last[:, None], self.theta + step, self.theta)
+            self.theta = np.where(
+                (arrived & self._is_near(step))[:, None], self.theta + step, self.theta
+            )
             self._leave(arrived, arrived)
             rest = ~arrived
             step, promised, ok, scale = step[rest], promised[rest], ok[rest], scale[rest]
@@ -252,6 +252,7 @@ class _Descent:
         self._accept(accepted, trial, new)
         # A refused step whose promise is rounding is an arrival as well.
         arrived = ok & ~accepted & lost & (promised <= _LOST_IN_ROUNDING * scale)
+        self.theta = np.where((arrived & self._is_near(step))[:, None], trial, self.theta)
         if cut:
             # the step was cut where the linear residuals ask for it: any gain will do
             gain = np.where(accepted, 1.0, gain)
@@ -266,6 +267,11 @@ class _Descent:
             self.earlier = self.state.value.copy()
         converged = arrived | flat | (stuck & (self.decrement <= 1e-9))
         self._leave(arrived | flat | stuck, converged)
+
+    def _is_near(self, step: FloatArray) -> BoolArray:
+        """Steps so short that they need not be seen."""
+        near = np.abs(step) <= _UNSEEN * (np.abs(self.theta) + _UNSEEN)
+        return np.asarray(near.all(axis=1))
 
     def _propose(self) -> tuple[FloatArray, FloatArray, BoolArray]:
         """A step of each row, and the decrease that its quadratic model promises."""

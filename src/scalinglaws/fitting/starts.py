@@ -63,16 +63,20 @@ def find_starts(problem: Problem, effort: int) -> Candidates:
         what vanishes in least squares need not in a robust fit. A law that is searched from the
         inside out has all its terms at work at effort 0.
     """
-    rows = _sample(problem.weights)
-    if len(rows) < len(problem.y):
-        problem = replace(
-            problem,
-            columns={name: column[rows] for name, column in problem.columns.items()},
-            y=problem.y[rows],
-            weights=problem.weights[rows],
-        )
     with np.errstate(all="ignore"):
-        return Search(problem, effort).candidates()
+        return Search(_sampled(problem), effort).candidates()
+
+
+def starts_on(problem: Problem, space: SearchSpace) -> Candidates:
+    """The best points of a space, with every set of terms at work."""
+    with np.errstate(all="ignore"):
+        search = Search(_sampled(problem), 1, space)
+        found = search.separated(search.subsets())
+    p = len(problem.law.parameter_names)
+    return Candidates(
+        np.array([point for point, _ in found]).reshape(-1, p),
+        np.array([moving for _, moving in found], dtype=np.bool_).reshape(-1, p),
+    )
 
 
 def can_be_exhaustive(problem: Problem) -> bool:
@@ -103,6 +107,19 @@ def _useful_inversion(problem: Problem) -> Inversion | None:
     # a sum of products is quick to search as it is
     is_sum = log_affine_terms(law.parsed.expression, law.symbols) is not None
     return None if is_sum else inversion
+
+
+def _sampled(problem: Problem) -> Problem:
+    """The problem on rows enough for a search."""
+    rows = _sample(problem.weights)
+    if len(rows) == len(problem.y):
+        return problem
+    return replace(
+        problem,
+        columns={name: column[rows] for name, column in problem.columns.items()},
+        y=problem.y[rows],
+        weights=problem.weights[rows],
+    )
 
 
 def _sample(weights: FloatArray) -> IntArray:
@@ -147,16 +164,17 @@ class Search:
     ----------
     problem : Problem
     effort : {0, 1, 2}
+    space : where to look; by default everywhere
     """
 
-    def __init__(self, problem: Problem, effort: int) -> None:
+    def __init__(self, problem: Problem, effort: int, space: SearchSpace | None = None) -> None:
         self.problem, self.effort, self.fixed = problem, effort, problem.fixed
         self.y, self.root_weights = problem.y, np.sqrt(problem.weights)
         self.names = problem.law.parameter_names
         self.parameters = {p.name: p for p in problem.law.parameters}
         self.separation = problem.law.separation
         searched = [p for p in self.separation.searched if p not in self.fixed]
-        self.space: SearchSpace = search_space(problem, searched, effort)
+        self.space: SearchSpace = space or search_space(problem, searched, effort)
         self.linear = [
             term
             for term in self.separation.terms
@@ -172,11 +190,12 @@ class Search:
         """Best basins of the full law, and of each law with some coefficients at zero."""
         every = tuple(range(len(self.linear)))
         found = [(theta, self._free(every)) for theta in self._inverted()]
-        subsets = self._subsets()
+        subsets = self.subsets()
         if found:
-            subsets = [s for s in subsets if s != every] if self.effort else []
+            # what is best in the inner residuals need not be in those of the law
+            subsets = [s for s in subsets if s != every or self.linear] if self.effort else []
         if subsets:
-            found += self._separated(subsets)
+            found += self.separated(subsets)
         p = len(self.names)
         theta = np.array([point for point, _ in found]).reshape(-1, p)
         free = np.array([moving for _, moving in found], dtype=np.bool_).reshape(-1, p)
@@ -192,7 +211,7 @@ class Search:
         thetas = [np.array(list(map(self._working, self.names, point))) for point in points]
         return [theta for theta in thetas if np.isfinite(theta).all()]
 
-    def _separated(self, subsets: Sequence[tuple[int, ...]]) -> list[tuple[FloatArray, BoolArray]]:
+    def separated(self, subsets: Sequence[tuple[int, ...]]) -> list[tuple[FloatArray, BoolArray]]:
         """The best points with these sets of terms at work, and what may move from there."""
         columns = [self._column(term) for term in self.linear]
         target = self._target()
@@ -336,7 +355,7 @@ class Search:
 
     # --- which coefficients are at work ----------------------------------------------------------
 
-    def _subsets(self) -> list[tuple[int, ...]]:
+    def subsets(self) -> list[tuple[int, ...]]:
         """Sets of terms at work: all, then smaller ones where a coefficient can be zero."""
         every = tuple(range(len(self.linear)))
         if not every:
