@@ -18,7 +18,7 @@ from scalinglaws.workers import Workers, map_tasks
 
 METHOD = "case bootstrap"
 # Resamples of one task: the draws must not depend on how many tasks run at once.
-_PER_TASK = 500
+_PER_TASK = 1000
 _MOST_WEIGHTS = 8_000_000  # elements: 64 MB
 
 

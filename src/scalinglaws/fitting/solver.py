@@ -252,7 +252,8 @@ class _Descent:
         self._accept(accepted, trial, new)
         # A refused step whose promise is rounding is an arrival as well.
         arrived = ok & ~accepted & lost & (promised <= _LOST_IN_ROUNDING * scale)
-        self.theta = np.where((arrived & self._is_near(step))[:, None], trial, self.theta)
+        if arrived.any():
+            self.theta = np.where((arrived & self._is_near(step))[:, None], trial, self.theta)
         if cut:
             # the step was cut where the linear residuals ask for it: any gain will do
             gain = np.where(accepted, 1.0, gain)
@@ -392,13 +393,17 @@ def _bounded_step(
 
     What would leave its range stops at the bound, and the others are solved again beside it.
     """
+    whole, ok = solve_positive_definite(matrix, -gradient, blocked)
+    if not blocked.any():
+        reached = point + whole
+        if np.all((reached >= lower) & (reached <= upper)):
+            return whole, ok
     # a coefficient held at zero sits at minus infinity and does not move
     anchor = np.where(blocked, 0.0, point)
 
     def inside(step: FloatArray) -> FloatArray:
         return np.where(blocked, 0.0, np.clip(anchor + step, lower, upper) - anchor)
 
-    whole, ok = solve_positive_definite(matrix, -gradient, blocked)
     step = inside(whole)
     hit = (np.abs(step - whole) > 1e-12 * (np.abs(whole) + np.abs(anchor))) & ~blocked
     rows = np.flatnonzero(hit.any(axis=1) & ok)
