@@ -14,9 +14,10 @@ from scalinglaws.core import catalogue
 from scalinglaws.core.law import Law
 from scalinglaws.fitting.binding import bind, bind_general
 from scalinglaws.fitting.log_affine import LogAffineBlock
+from scalinglaws.fitting.newton import solve_positive_definite
 from scalinglaws.fitting.objective import Loss, robust_scale
 from scalinglaws.fitting.penalty import Penalty
-from scalinglaws.fitting.solver import minimise, solve_positive_definite
+from scalinglaws.fitting.solver import minimise
 from scalinglaws.fitting.whitening import Whitening
 from tests.conftest import make_runs
 

@@ -20,9 +20,9 @@ from scalinglaws.core.structure import LinearTerm
 from scalinglaws.fitting.binding import bind, groups_of
 from scalinglaws.fitting.independent import each_group
 from scalinglaws.fitting.model import to_natural
+from scalinglaws.fitting.newton import solve_positive_definite
 from scalinglaws.fitting.objective import BoolArray, FloatArray, Loss
 from scalinglaws.fitting.problem import Problem
-from scalinglaws.fitting.solver import solve_positive_definite
 from scalinglaws.fitting.starts import Candidates, Column, Search, find_starts
 
 _MOST_ROWS, _LEAST_ROWS = 2000, 100  # of the table and of a group, for the search alone

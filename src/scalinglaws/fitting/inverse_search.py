@@ -6,10 +6,10 @@ import numpy as np
 
 from scalinglaws.core.expression import Expression, evaluate, power
 from scalinglaws.core.inversion import HOLE, Inversion, invert
+from scalinglaws.fitting.newton import solve_positive_definite
 from scalinglaws.fitting.objective import FloatArray
 from scalinglaws.fitting.problem import Problem
 from scalinglaws.fitting.search_space import search_space
-from scalinglaws.fitting.solver import solve_positive_definite
 
 _STEP = 1e-30  # of the complex-step derivative
 _RIDGE = 1e-13  # only keeps equal columns solvable

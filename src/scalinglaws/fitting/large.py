@@ -18,6 +18,7 @@ from scalinglaws.fitting.binding import OTHER_DIVISION, bind, same_everywhere, t
 from scalinglaws.fitting.estimate import estimate
 from scalinglaws.fitting.lifting import lifted_starts
 from scalinglaws.fitting.model import Model, to_natural
+from scalinglaws.fitting.newton import solve_positive_definite
 from scalinglaws.fitting.objective import (
     HUBER_FACTOR,
     BoolArray,
@@ -33,7 +34,7 @@ from scalinglaws.fitting.polish import (
     smallest_curvature,
 )
 from scalinglaws.fitting.problem import Estimate, Minimum, Problem
-from scalinglaws.fitting.solver import TOLERANCE, minimise, solve_positive_definite
+from scalinglaws.fitting.solver import TOLERANCE, minimise
 
 # Rows of the sample that is searched, and of the one on which its minima are compared.
 _SEARCHED, _COMPARED, _COMPARED_SHARE, _MOST_COMPARED = 8_192, 131_072, 16, 1_048_576

@@ -245,7 +245,7 @@ class Fit(FitRecord):
         -------
         Axes
         """
-        from scalinglaws.plotting import plot_fit
+        from scalinglaws.plotting.curves import plot_fit
 
         return plot_fit(
             self, x, ax=ax, extrapolate=extrapolate, band=band, targets=targets,
@@ -261,7 +261,7 @@ class Fit(FitRecord):
         point: Mapping[str, Any] | None = None,
     ) -> Axes:
         """Draw the residuals against a variable of the law, or against "fitted"."""
-        from scalinglaws.plotting import plot_residuals
+        from scalinglaws.plotting.residuals import plot_residuals
 
         return plot_residuals(self, x, ax=ax, point=point)
 

@@ -20,10 +20,10 @@ from scalinglaws.core.law import Parameter
 from scalinglaws.core.structure import LinearTerm, log_affine_terms
 from scalinglaws.fitting.inverse_search import inverse_points
 from scalinglaws.fitting.linking import inner_target, law_of
+from scalinglaws.fitting.newton import solve_positive_definite
 from scalinglaws.fitting.objective import BoolArray, FloatArray, IntArray
 from scalinglaws.fitting.problem import Problem
 from scalinglaws.fitting.search_space import LARGEST_GRID, SearchSpace, search_space
-from scalinglaws.fitting.solver import solve_positive_definite
 
 _MOST_LINEAR = 5  # every set of zero coefficients is tried up to here
 _MOST_ROWS = 2000  # of the table, for the search alone

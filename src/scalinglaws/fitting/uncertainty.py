@@ -19,9 +19,9 @@ from scipy.special import ndtri, stdtrit
 
 from scalinglaws.fitting.blocks import row_blocks, summed
 from scalinglaws.fitting.model import Model
+from scalinglaws.fitting.newton import solve_positive_definite
 from scalinglaws.fitting.objective import FloatArray, IntArray, Loss
 from scalinglaws.fitting.resampling import Refitter, resampled_weights
-from scalinglaws.fitting.solver import solve_positive_definite
 
 EXACT = "exact, Student t"
 SANDWICH = "sandwich HC3, Student t"
