@@ -218,7 +218,7 @@ def _fit_problem(problem: Problem, table: RunTable, method: str, confidence_leve
         seed=assessment.seed,
         evidence=Evidence(
             found.n_starts, found.n_agreeing, found.n_minima, found.decrement,
-            assessment.condition,
+            assessment.condition, found.curvature,
         ),
         fixed=dict(problem.fixed),
         facts=assessment.facts,

@@ -42,6 +42,9 @@ class Evidence:
         Relative decrease of the objective that one more step promises: the gradient, scaled.
     condition : float
         Condition number of the scaled Jacobian: how nearly the parameters trade off.
+    curvature : float
+        Smallest eigenvalue of the objective's Hessian, scaled to a unit diagonal; NaN where there
+        is none, as with absolute deviations.
     """
 
     n_starts: int
@@ -49,6 +52,7 @@ class Evidence:
     n_minima: int
     decrement: float
     condition: float
+    curvature: float = np.nan
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -136,6 +136,7 @@ def from_dict(values: Mapping[str, Any]) -> dict[str, Any]:
         evidence=Evidence(
             evidence["n_starts"], evidence["n_agreeing"], evidence["n_minima"],
             _number(evidence["decrement"]), _number(evidence["condition"]),
+            _number(evidence.get("curvature", "nan")),
         ),
         fixed={k: _number(v) for k, v in values["fixed"].items()},
         facts=tuple(values["facts"]),
