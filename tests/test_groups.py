@@ -18,6 +18,7 @@ from scalinglaws.core.rewriting import index, tie
 from scalinglaws.fitting import blocks as blocks_module
 from scalinglaws.fitting.binding import bind, bind_general
 from scalinglaws.fitting.objective import FloatArray, Loss
+from tests.conftest import make_runs
 
 LEVELS = ("c4", "dclm", "web")
 FLOORS = {"c4": 1.7, "dclm": 1.5, "web": 2.1}
@@ -512,3 +513,11 @@ def test_three_corpora_share_their_exponents(data: Path) -> None:
     assert f_distribution.sf(ratio, 4, dof) > 0.05
     spread = [one.table.loc["alpha", "std_error"] for one in alone]
     assert shared.table.loc["alpha", "std_error"] < 0.75 * min(spread)
+
+
+def test_a_plan_is_for_one_group() -> None:
+    """And the message says how to get one."""
+    runs = pd.concat([make_runs(noise=0.01, seed=k).assign(data=f"d{k}") for k in range(2)])
+    fit = sl.fit(runs, "loss ~ E[data] + A/N**alpha + B/D**beta")
+    with pytest.raises(ValueError, match=r"for each value of 'data', and a plan is for one"):
+        sl.optimal(fit, C=1e22)

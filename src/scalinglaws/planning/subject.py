@@ -141,10 +141,18 @@ def sample_of(
     Raises
     ------
     ValueError
-        If the law has no N or no D, a variable has no value, or an option is wrong.
+        If the law has no N or no D or is that of several groups, a variable has no value, or an
+        option is wrong.
     FitError
         If the law does not get better with size.
     """
+    if fit.law.groups:
+        columns = " and ".join(repr(column) for column in fit.law.group_columns)
+        raise ValueError(
+            f"The law {fit.law.formula!r} has parameters for each value of {columns}, and a plan "
+            "is for one of them. Fit each by itself, with sl.fit_each(runs, ..., by=...), and plan "
+            "with its fit."
+        )
     law, extra = fit.law, _extra(fit.law, variables or {})
     level = getattr(fit, "confidence_level", 0.95) if confidence_level is None else confidence_level
     check_level(level)
