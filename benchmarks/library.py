@@ -13,7 +13,7 @@ import pandas as pd
 
 import scalinglaws as sl
 from scalinglaws.fitting.binding import bind
-from scalinglaws.fitting.bootstrap import _MOST_WEIGHTS, _PER_TASK
+from scalinglaws.fitting.bootstrap import shared_out
 from scalinglaws.fitting.estimate import estimate
 from scalinglaws.fitting.model import Model
 from scalinglaws.fitting.objective import Loss, ObjectiveName, smooth_loss
@@ -63,12 +63,9 @@ class Task:
 
 def drawn_counts(n_runs: int, n_resamples: int, seed: int = 0) -> Floats:
     """How often `Fit.bootstrap` draws each run in each resample: tasks with their own streams."""
-    size = max(1, min(_PER_TASK, _MOST_WEIGHTS // n_runs))
-    sizes = [min(size, n_resamples - first) for first in range(0, n_resamples, size)]
-    rngs = np.random.default_rng(seed).spawn(len(sizes))
     every = np.ones(n_runs)
     return np.concatenate(
-        [resampled_weights(every, n, rng) for n, rng in zip(sizes, rngs, strict=True)]
+        [resampled_weights(every, n, rng) for n, rng in shared_out(n_runs, n_resamples, seed)]
     )
 
 

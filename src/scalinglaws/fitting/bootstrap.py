@@ -47,12 +47,9 @@ def bootstrap(
             f"{fit.status.value}"
         )
     problem = problem_of(fit)
-    size = max(1, min(_PER_TASK, _MOST_WEIGHTS // fit.n))
-    sizes = [min(size, n_resamples - first) for first in range(0, n_resamples, size)]
-    rngs = np.random.default_rng(rng).spawn(len(sizes))
     tasks = [
         _Task(problem, fit.theta, free, fit.noise, n, own)
-        for n, own in zip(sizes, rngs, strict=True)
+        for n, own in shared_out(fit.n, n_resamples, rng)
     ]
     answers = map_tasks(_refit, tasks, workers)
     theta = np.concatenate([a[0] for a in answers])
@@ -71,6 +68,15 @@ def bootstrap(
         ),
     }
     return draws
+
+
+def shared_out(
+    n_runs: int, n_resamples: int, rng: np.random.Generator | int | None
+) -> list[tuple[int, np.random.Generator]]:
+    """Resamples of each task, and its random numbers: the same whatever the workers."""
+    size = max(1, min(_PER_TASK, _MOST_WEIGHTS // n_runs))
+    sizes = [min(size, n_resamples - first) for first in range(0, n_resamples, size)]
+    return list(zip(sizes, np.random.default_rng(rng).spawn(len(sizes)), strict=True))
 
 
 def estimated(fit: FitRecord) -> BoolArray:

@@ -92,7 +92,7 @@ def _with(found: Estimate, starts: Candidates) -> Candidates:
 
 def _is_certain(problem: Problem, found: Estimate) -> bool:
     """Whether a quick look has seen all that there is to see."""
-    moving = np.array([name not in problem.fixed for name in problem.law.parameter_names])
+    moving = problem.movable
     lower, upper = problem.bounds()
     exponents = np.array([p.role == "exponent" for p in problem.law.parameters]) & moving
     return bool(
@@ -132,12 +132,9 @@ def _search(problem: Problem, model: Model, starts: Candidates, pace: Pace) -> E
 def _starts(problem: Problem, effort: int) -> Candidates:
     search = find_group_starts if problem.law.groups else find_starts
     found = search(problem, effort)
-    theta, free = found.theta, found.free
-    if problem.start is not None:
-        own = np.array([problem.start[name] for name in problem.law.parameter_names], dtype=float)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            own = np.where(problem.positive, np.log(own), own)
-        may_move = np.array([name not in problem.fixed for name in problem.law.parameter_names])
-        theta = np.concatenate([own[None], theta])
-        free = np.concatenate([may_move[None], free])
-    return Candidates(theta, free)
+    if problem.start is None:
+        return found
+    own = np.array([problem.start[name] for name in problem.law.parameter_names], dtype=float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        own = np.where(problem.positive, np.log(own), own)
+    return Candidates(own[None], problem.movable[None]).joined(found)

@@ -235,7 +235,7 @@ def _fit_problem(problem: Problem, table: RunTable, method: str, confidence_leve
 def _structural_aliases(problem: Problem, model: Model) -> Aliasing:
     """Parameters whose effect on every term others can make, whatever their values."""
     names = problem.law.parameter_names
-    moving = [name not in problem.fixed for name in names]
+    moving = list(problem.movable)
     if not model.is_one_block:
         # what some of the runs tell apart, all of them do
         some = spread_rows(model.n_rows)

@@ -74,8 +74,7 @@ def lifted_starts(
     theta, free : working parameters of the minimum, and which of them moved
     """
     names = problem.law.parameter_names
-    new_theta: list[FloatArray] = []
-    new_free: list[BoolArray] = []
+    found: list[tuple[FloatArray, BoolArray]] = []
     vanished = vanished_terms(problem, theta, free)
     if vanished:
         residuals = model.residuals(theta[None, :])
@@ -93,11 +92,8 @@ def lifted_starts(
                 point[names.index(name)] = size
             point[names.index(parameter.name)] = log_size
             moving[[names.index(n) for n in (parameter.name, *exponents)]] = True
-            new_theta.append(point)
-            new_free.append(moving)
-    if not new_theta:
-        return Candidates(np.zeros((0, len(names))), np.zeros((0, len(names)), bool))
-    return Candidates(np.stack(new_theta), np.stack(new_free))
+            found.append((point, moving))
+    return Candidates.of(found, len(names))
 
 
 def without_vanished(

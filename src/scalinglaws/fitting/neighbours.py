@@ -56,10 +56,7 @@ def neighbouring_starts(problem: Problem, theta: FloatArray) -> Candidates:
         for point in itertools.product(*axes):
             found += sample.solve(dict(zip(searched, point, strict=True)), theta)
     kept = _different(sorted(found, key=lambda f: f[0]))
-    return Candidates(
-        np.array([f[1] for f in kept]).reshape(-1, len(names)),
-        np.array([f[2] for f in kept], dtype=np.bool_).reshape(-1, len(names)),
-    )
+    return Candidates.of([(point, moving) for _, point, moving in kept], len(names))
 
 
 def _logarithms(problem: Problem) -> dict[str, Expression] | None:

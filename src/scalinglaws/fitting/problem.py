@@ -38,6 +38,11 @@ class Problem:
         """Coefficients worked on as logarithms in which the law itself is linear."""
         return np.array([p.positive and p.linear for p in self.law.parameters])
 
+    @property
+    def movable(self) -> BoolArray:
+        """Which parameters are not fixed."""
+        return np.array([name not in self.fixed for name in self.law.parameter_names])
+
     def bounds(self) -> tuple[FloatArray, FloatArray]:
         """Bounds on the working parameters."""
         low = np.array([p.lower for p in self.law.parameters])

@@ -46,6 +46,14 @@ class Candidates:
     theta: FloatArray
     free: BoolArray
 
+    @classmethod
+    def of(cls, points: Sequence[tuple[FloatArray, BoolArray]], n_parameters: int) -> Candidates:
+        """From working parameters and what may move, point by point; there may be none."""
+        return cls(
+            np.array([theta for theta, _ in points]).reshape(-1, n_parameters),
+            np.array([free for _, free in points], dtype=np.bool_).reshape(-1, n_parameters),
+        )
+
     def joined(self, other: Candidates) -> Candidates:
         """Both."""
         return Candidates(
@@ -72,11 +80,7 @@ def starts_on(problem: Problem, space: SearchSpace) -> Candidates:
     with np.errstate(all="ignore"):
         search = Search(_sampled(problem), 1, space)
         found = search.separated(search.subsets())
-    p = len(problem.law.parameter_names)
-    return Candidates(
-        np.array([point for point, _ in found]).reshape(-1, p),
-        np.array([moving for _, moving in found], dtype=np.bool_).reshape(-1, p),
-    )
+    return Candidates.of(found, len(problem.law.parameter_names))
 
 
 def can_be_exhaustive(problem: Problem) -> bool:
@@ -196,10 +200,7 @@ class Search:
             subsets = [s for s in subsets if s != every or self.linear] if self.effort else []
         if subsets:
             found += self.separated(subsets)
-        p = len(self.names)
-        theta = np.array([point for point, _ in found]).reshape(-1, p)
-        free = np.array([moving for _, moving in found], dtype=np.bool_).reshape(-1, p)
-        return Candidates(theta, free)
+        return Candidates.of(found, len(self.names))
 
     def _inverted(self) -> list[FloatArray]:
         """Working parameters found from the inside of the law out, all terms at work."""
