@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from scalinglaws.fitting.model import Model
-from scalinglaws.fitting.objective import Loss
-from scalinglaws.fitting.workspace import WORKSPACE
+from scalinglaws.fitting.solver.model import Model
+from scalinglaws.fitting.solver.objective import Loss
+from scalinglaws.fitting.solver.workspace import WORKSPACE
 
 Floats = npt.NDArray[np.float64]
 

@@ -12,13 +12,14 @@ import numpy.typing as npt
 import pandas as pd
 
 import scalinglaws as sl
-from scalinglaws.fitting.binding import bind
-from scalinglaws.fitting.bootstrap import shared_out
-from scalinglaws.fitting.estimate import estimate
-from scalinglaws.fitting.model import Model
-from scalinglaws.fitting.objective import Loss, ObjectiveName, smooth_loss
-from scalinglaws.fitting.problem import Estimate, Problem
-from scalinglaws.fitting.resampling import Refitter, resampled_weights
+from scalinglaws.fitting.inference.bootstrap import shared_out
+from scalinglaws.fitting.search.estimate import estimate
+from scalinglaws.fitting.solver.binding import bind
+from scalinglaws.fitting.solver.model import Model
+from scalinglaws.fitting.solver.objective import Loss, smooth_loss
+from scalinglaws.fitting.solver.problem import Estimate, Problem
+from scalinglaws.fitting.solver.resampling import Refitter, resampled_weights
+from scalinglaws.options import ObjectiveName
 
 Floats = npt.NDArray[np.float64]
 

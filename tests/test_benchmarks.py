@@ -19,7 +19,7 @@ from benchmarks.rival import Objective, Search
 from benchmarks.rival_laws import pieces
 from benchmarks.typed_law import LAW, TRUTH, table
 from scalinglaws.core import catalogue
-from scalinglaws.fitting.objective import Loss
+from scalinglaws.fitting.solver.objective import Loss
 
 
 @pytest.mark.parametrize("law", ["chinchilla", "power-floor", "kaplan"])

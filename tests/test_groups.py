@@ -13,11 +13,12 @@ from scipy.optimize import least_squares
 from scipy.stats import f as f_distribution
 
 import scalinglaws as sl
+from scalinglaws.arrays import FloatArray
 from scalinglaws.cli import main
 from scalinglaws.core.rewriting import index, tie
-from scalinglaws.fitting import blocks as blocks_module
-from scalinglaws.fitting.binding import bind, bind_general
-from scalinglaws.fitting.objective import FloatArray, Loss
+from scalinglaws.fitting.solver.binding import bind, bind_general
+from scalinglaws.fitting.solver.objective import Loss
+from scalinglaws.fitting.tables import blocks as blocks_module
 from tests.conftest import make_runs
 
 LEVELS = ("c4", "dclm", "web")

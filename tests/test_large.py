@@ -11,13 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import scalinglaws as sl
-from scalinglaws.fitting import blocks, large
-from scalinglaws.fitting.binding import bind
-from scalinglaws.fitting.blocks import places_where, row_blocks, spread_rows, summed
-from scalinglaws.fitting.objective import Loss, weighted_median
-from scalinglaws.fitting.repeats import exact_copies, sets_of_repeats
-from scalinglaws.fitting.runs import _has_wrapped, read_table
-from scalinglaws.fitting.solver import minimise
+from scalinglaws.fitting.search import large
+from scalinglaws.fitting.solver.binding import bind
+from scalinglaws.fitting.solver.newton import minimise
+from scalinglaws.fitting.solver.objective import Loss, weighted_median
+from scalinglaws.fitting.tables import blocks
+from scalinglaws.fitting.tables.blocks import places_where, row_blocks, spread_rows, summed
+from scalinglaws.fitting.tables.repeats import exact_copies, sets_of_repeats
+from scalinglaws.fitting.tables.runs import _has_wrapped, read_table
 
 
 def _table(n: int, seed: int = 0, *, floor: float = 1.69, noise: float = 0.01) -> pd.DataFrame:

@@ -12,13 +12,13 @@ from scipy.optimize import least_squares
 import scalinglaws as sl
 from scalinglaws.core import catalogue
 from scalinglaws.core.law import Law
-from scalinglaws.fitting.binding import bind, bind_general
-from scalinglaws.fitting.log_affine import LogAffineBlock
-from scalinglaws.fitting.newton import solve_positive_definite
-from scalinglaws.fitting.objective import Loss, robust_scale
-from scalinglaws.fitting.penalty import Penalty
-from scalinglaws.fitting.solver import minimise
-from scalinglaws.fitting.whitening import Whitening
+from scalinglaws.fitting.solver.binding import bind, bind_general
+from scalinglaws.fitting.solver.log_affine import LogAffineBlock
+from scalinglaws.fitting.solver.newton import minimise
+from scalinglaws.fitting.solver.objective import Loss, robust_scale
+from scalinglaws.fitting.solver.penalty import Penalty
+from scalinglaws.fitting.solver.steps import solve_positive_definite
+from scalinglaws.fitting.solver.whitening import Whitening
 from tests.conftest import make_runs
 
 RUNS = make_runs(noise=0.01)

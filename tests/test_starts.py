@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import scalinglaws as sl
-from scalinglaws.fitting.model import to_natural
-from scalinglaws.fitting.problem import Problem
-from scalinglaws.fitting.starts import can_be_exhaustive, find_starts
+from scalinglaws.fitting.search.starts import can_be_exhaustive, find_starts
+from scalinglaws.fitting.solver.model import to_natural
+from scalinglaws.fitting.solver.problem import Problem
 
 TRUE = {"floor": 0.25, "a": -6.0, "b": 0.3}
 

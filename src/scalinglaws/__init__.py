@@ -23,14 +23,14 @@ from scalinglaws.errors import LackOfFitWarning as LackOfFitWarning
 from scalinglaws.errors import ScalingLawError as ScalingLawError
 from scalinglaws.errors import ScalingLawWarning as ScalingLawWarning
 from scalinglaws.fitting.fit import fit as fit
+from scalinglaws.fitting.inference.prediction import Prediction as Prediction
+from scalinglaws.fitting.inference.status import Status as Status
 from scalinglaws.fitting.many import Fits as Fits
 from scalinglaws.fitting.many import fit_each as fit_each
-from scalinglaws.fitting.prediction import Prediction as Prediction
 from scalinglaws.fitting.published import Published as Published
 from scalinglaws.fitting.published import published as published
 from scalinglaws.fitting.result import Fit as Fit
 from scalinglaws.fitting.result import load as load
-from scalinglaws.fitting.status import Status as Status
 from scalinglaws.planning import Transformer as Transformer
 from scalinglaws.planning import compare_recipes as compare_recipes
 from scalinglaws.planning import envelope as envelope

@@ -20,10 +20,10 @@ from scalinglaws.errors import ScalingLawError, ScalingLawWarning
 from scalinglaws.fitting import storage
 from scalinglaws.fitting.arguments import METHODS
 from scalinglaws.fitting.fit import fit
-from scalinglaws.fitting.objective import OBJECTIVES, SCALES
-from scalinglaws.fitting.prediction import Prediction
+from scalinglaws.fitting.inference.prediction import Prediction
 from scalinglaws.fitting.result import load
 from scalinglaws.numerals import parse_number
+from scalinglaws.options import OBJECTIVES, SCALES
 from scalinglaws.readers import read_runs
 
 OK, WRONG, DOUBTFUL = 0, 1, 3

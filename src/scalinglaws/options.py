@@ -5,6 +5,12 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 from numbers import Real
+from typing import Literal
+
+ObjectiveName = Literal["squared", "huber", "absolute"]
+ScaleName = Literal["log", "level"]
+OBJECTIVES: tuple[ObjectiveName, ...] = ("squared", "huber", "absolute")
+SCALES: tuple[ScaleName, ...] = ("log", "level")
 
 
 def is_number(value: object) -> bool:

@@ -11,13 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from scalinglaws.arrays import IntArray
 from scalinglaws.numerals import listed
 from scalinglaws.options import is_number
-
-IntArray = npt.NDArray[np.intp]
 
 
 def member(symbol: str, level: str) -> str:

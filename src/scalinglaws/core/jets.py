@@ -13,14 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from scalinglaws.core.expression import (
-    UNARY,
-    Expression,
-    Name,
-    Number,
-    first_wins,
-    power,
-)
+from scalinglaws.core.expression import UNARY, Expression, Name, Number, first_wins, power
 from scalinglaws.core.functions import FUNCTIONS_OF_SEVERAL, Pair, Partials
 
 

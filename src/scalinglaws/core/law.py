@@ -26,7 +26,9 @@ from scalinglaws.options import is_number
 if TYPE_CHECKING:
     import pandas as pd
 
-    from scalinglaws.core.groups import IntArray
+    from scalinglaws.arrays import (
+        IntArray,
+    )
 
     Columns = Mapping[str, Any] | pd.DataFrame
 

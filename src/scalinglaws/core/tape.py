@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from scalinglaws.arrays import FloatArray
 from scalinglaws.core.expression import UNARY, Expression, Name, Number, first_wins, power
 from scalinglaws.core.functions import FUNCTIONS_OF_SEVERAL, Pair
 
-FloatArray = npt.NDArray[np.float64]
 # Rows share a value of shape (batch, 1); a known column has shape (rows,).
 Value = Any
 

@@ -14,12 +14,18 @@ from scalinglaws.core.groups import member
 from scalinglaws.core.law import STANDARD_VARIABLES, Law
 from scalinglaws.core.rewriting import index, tie
 from scalinglaws.errors import DataError, FitError, FormulaError
-from scalinglaws.fitting import columns as col
-from scalinglaws.fitting import loglinear
-from scalinglaws.fitting.objective import OBJECTIVES, SCALES, ObjectiveName
-from scalinglaws.fitting.runs import RunTable
+from scalinglaws.fitting.solver import loglinear
+from scalinglaws.fitting.tables import columns as col
+from scalinglaws.fitting.tables.runs import RunTable
 from scalinglaws.numerals import listed, plural
-from scalinglaws.options import check_level, check_option, is_number
+from scalinglaws.options import (
+    OBJECTIVES,
+    SCALES,
+    ObjectiveName,
+    check_level,
+    check_option,
+    is_number,
+)
 
 METHODS = ("auto", "log-linear", "nls")
 

@@ -19,8 +19,6 @@ from scalinglaws.errors import (
     ScalingLawWarning,
     warn,
 )
-from scalinglaws.fitting import columns as col
-from scalinglaws.fitting import loglinear
 from scalinglaws.fitting.arguments import (
     check_count,
     check_fixed,
@@ -30,20 +28,22 @@ from scalinglaws.fitting.arguments import (
     choose_objective,
     resolve_law,
 )
-from scalinglaws.fitting.assess import Assessment, assess
-from scalinglaws.fitting.binding import bind
-from scalinglaws.fitting.blocks import spread_rows
-from scalinglaws.fitting.estimate import estimate
-from scalinglaws.fitting.identifiability import Aliasing, aliasing
-from scalinglaws.fitting.large import estimate_large
-from scalinglaws.fitting.measurement import Measurement
-from scalinglaws.fitting.model import Model
-from scalinglaws.fitting.objective import ScaleName
-from scalinglaws.fitting.problem import Estimate, Problem
-from scalinglaws.fitting.record import Evidence
+from scalinglaws.fitting.inference.record import Evidence
+from scalinglaws.fitting.inference.status import Status, most_serious
 from scalinglaws.fitting.result import Fit
-from scalinglaws.fitting.runs import RunTable, read_table
-from scalinglaws.fitting.status import Status, most_serious
+from scalinglaws.fitting.search.estimate import estimate
+from scalinglaws.fitting.search.large import estimate_large
+from scalinglaws.fitting.solver import loglinear
+from scalinglaws.fitting.solver.binding import bind
+from scalinglaws.fitting.solver.model import Model
+from scalinglaws.fitting.solver.problem import Estimate, Problem
+from scalinglaws.fitting.tables import columns as col
+from scalinglaws.fitting.tables.blocks import spread_rows
+from scalinglaws.fitting.tables.runs import RunTable, read_table
+from scalinglaws.fitting.verdicts.assess import Assessment, assess
+from scalinglaws.fitting.verdicts.identifiability import Aliasing, aliasing
+from scalinglaws.fitting.verdicts.measurement import Measurement
+from scalinglaws.options import ScaleName
 
 _WARNING_OF: Mapping[Status, type[ScalingLawWarning]] = {
     Status.NOT_CONVERGED: ConvergenceWarning,

@@ -11,9 +11,9 @@ import pandas as pd
 
 from scalinglaws.core.law import Law
 from scalinglaws.errors import DataError, ScalingLawError, ScalingLawWarning, warn
-from scalinglaws.fitting import columns as col
 from scalinglaws.fitting.fit import fit
 from scalinglaws.fitting.result import Fit
+from scalinglaws.fitting.tables import columns as col
 from scalinglaws.numerals import listed
 from scalinglaws.workers import Workers, map_tasks
 

@@ -11,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from scalinglaws.arrays import FloatArray
 from scalinglaws.core.catalogue import Coefficients, Entry, entries
 from scalinglaws.core.law import Law
 from scalinglaws.core.roles import positive_variables
-from scalinglaws.fitting import columns as col
-from scalinglaws.fitting.objective import FloatArray
-from scalinglaws.fitting.prediction import to_values
+from scalinglaws.fitting.inference.prediction import to_values
+from scalinglaws.fitting.tables import columns as col
 from scalinglaws.numerals import format_plain
 
 

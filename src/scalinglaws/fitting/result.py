@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from scalinglaws.fitting import bootstrap, draws, prediction, storage, summary
-from scalinglaws.fitting.prediction import Prediction
-from scalinglaws.fitting.record import FitRecord
+from scalinglaws.fitting import storage, summary
+from scalinglaws.fitting.inference import bootstrap, draws, prediction
+from scalinglaws.fitting.inference.prediction import Prediction
+from scalinglaws.fitting.inference.record import FitRecord
 from scalinglaws.workers import Workers
 
 if TYPE_CHECKING:

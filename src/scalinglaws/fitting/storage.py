@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from scalinglaws.arrays import FloatArray
 from scalinglaws.core.law import Law
 from scalinglaws.errors import FileFormatError
-from scalinglaws.fitting.objective import FloatArray
-from scalinglaws.fitting.record import Evidence, FitRecord, Row
-from scalinglaws.fitting.runs import RunTable
-from scalinglaws.fitting.status import Status, Verdict
+from scalinglaws.fitting.inference.record import Evidence, FitRecord, Row
+from scalinglaws.fitting.inference.status import Status, Verdict
+from scalinglaws.fitting.tables.runs import RunTable
 
 FORMAT = "scalinglaws fit"
 SCHEMA = 1

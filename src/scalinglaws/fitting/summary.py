@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scalinglaws.fitting.blocks import is_large
-from scalinglaws.fitting.record import FitRecord, Row
+from scalinglaws.fitting.inference.record import FitRecord, Row
+from scalinglaws.fitting.tables.blocks import is_large
 from scalinglaws.numerals import (
     format_error,
     format_plain,

@@ -9,20 +9,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import ScalingLawError, ScalingLawWarning
-from scalinglaws.fitting.objective import FloatArray
 from scalinglaws.planning.budgets import cost_of_runs, read_columns
 from scalinglaws.planning.compute_optimal import optimal
 from scalinglaws.planning.envelopes import Envelope, envelope
 from scalinglaws.planning.frontier import Frontier
 from scalinglaws.planning.profiles import IsoFLOP, isoflop
-from scalinglaws.planning.subject import (
-    DEFAULT_RESAMPLES,
-    LawWithValues,
-    Rng,
-    number,
-    sample_of,
-)
+from scalinglaws.planning.subject import DEFAULT_RESAMPLES, LawWithValues, Rng, number, sample_of
 from scalinglaws.planning.trend import interval
 
 

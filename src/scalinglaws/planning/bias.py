@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import DataError, FitError, ScalingLawWarning
 from scalinglaws.fitting.fit import fit as fit_law
-from scalinglaws.fitting.objective import FloatArray
 from scalinglaws.numerals import format_compute
 from scalinglaws.planning.budgets import Budget, RunColumns
 from scalinglaws.planning.search import minimum

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from scalinglaws.arrays import FloatArray, IntArray
 from scalinglaws.errors import DataError
-from scalinglaws.fitting import columns as col
-from scalinglaws.fitting.objective import FloatArray, IntArray
+from scalinglaws.fitting.tables import columns as col
 from scalinglaws.numerals import format_compute, listed
 from scalinglaws.planning.cost import SIX, RunCost, cost_of
 from scalinglaws.planning.subject import numbers

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
+from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import FitError
-from scalinglaws.fitting import columns as col
-from scalinglaws.fitting.objective import FloatArray
+from scalinglaws.fitting.tables import columns as col
 from scalinglaws.numerals import format_compute, format_count, format_plain, plural
 from scalinglaws.options import check_option, is_number
 from scalinglaws.planning.cost import SIX, Cost, cost_of

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import ExtrapolationWarning, FitError, warn
-from scalinglaws.fitting.objective import FloatArray
 from scalinglaws.numerals import format_count, format_plain
 from scalinglaws.planning.cost import SIX, Cost, cost_of
 from scalinglaws.planning.frontier import Frontier, Limits, Optimum

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from scalinglaws.fitting.objective import FloatArray
+from scalinglaws.arrays import FloatArray
 from scalinglaws.options import is_number
 from scalinglaws.planning.search import root
 from scalinglaws.planning.subject import LawWithValues

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scalinglaws.fitting.objective import FloatArray
+from scalinglaws.arrays import FloatArray
 
 _ROUNDS = 20
 _SHARES = (1.0, 0.5, 0.3, 0.2, 0.12)  # of the allowance, for a single run

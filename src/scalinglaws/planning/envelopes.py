@@ -10,19 +10,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from scalinglaws.arrays import BoolArray, FloatArray, IntArray
 from scalinglaws.errors import DataError
-from scalinglaws.fitting.objective import BoolArray, FloatArray, IntArray
 from scalinglaws.numerals import plural
 from scalinglaws.options import check_level
 from scalinglaws.planning.bias import Bias, Truth, bias_of_trends, stated
 from scalinglaws.planning.budgets import RunColumns, cost_of_runs, read_columns
 from scalinglaws.planning.frontier import Frontier
-from scalinglaws.planning.subject import (
-    LawWithValues,
-    Rng,
-    numbers,
-    sample_of,
-)
+from scalinglaws.planning.subject import LawWithValues, Rng, numbers, sample_of
 from scalinglaws.planning.trend import Trend, carried_on, exponent_table, fit_trend
 
 _POINTS = 1500  # compute budgets, as Hoffmann et al. take

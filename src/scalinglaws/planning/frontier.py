@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from scalinglaws.fitting.objective import FloatArray
+from scalinglaws.arrays import FloatArray
 from scalinglaws.planning.cost import RunCost
 from scalinglaws.planning.search import Function, minimum, root
 from scalinglaws.planning.subject import Sample

@@ -10,13 +10,7 @@ import pandas as pd
 from scalinglaws.planning.compute_optimal import times_beyond
 from scalinglaws.planning.cost import SIX, Cost, cost_of
 from scalinglaws.planning.frontier import Frontier
-from scalinglaws.planning.subject import (
-    DEFAULT_RESAMPLES,
-    LawWithValues,
-    Rng,
-    numbers,
-    sample_of,
-)
+from scalinglaws.planning.subject import DEFAULT_RESAMPLES, LawWithValues, Rng, numbers, sample_of
 
 
 def regret(

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from scalinglaws.fitting.objective import FloatArray
+from scalinglaws.arrays import FloatArray
 from scalinglaws.options import check_option
 from scalinglaws.planning.conventions import SOURCES
 from scalinglaws.planning.shape import Transformer

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import FitError
-from scalinglaws.fitting.objective import FloatArray
 from scalinglaws.numerals import format_count
 from scalinglaws.options import is_number
 from scalinglaws.planning.compute_optimal import limits_of, times_beyond

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from scalinglaws.arrays import BoolArray, FloatArray
 from scalinglaws.errors import DataWarning, warn
-from scalinglaws.fitting import columns as col
-from scalinglaws.fitting.objective import BoolArray, FloatArray
+from scalinglaws.fitting.tables import columns as col
 from scalinglaws.numerals import format_compute, listed, plural
 from scalinglaws.options import check_level, check_option
 from scalinglaws.planning.bias import Bias, Truth, bias_of, stated

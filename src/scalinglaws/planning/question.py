@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import FitError
-from scalinglaws.fitting.objective import FloatArray
 from scalinglaws.planning.frontier import Frontier
 from scalinglaws.planning.subject import Sample
 

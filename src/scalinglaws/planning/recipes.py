@@ -9,26 +9,20 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from scalinglaws.arrays import FloatArray
 from scalinglaws.core.law import Law
 from scalinglaws.errors import DataError, FitError
-from scalinglaws.fitting import columns as col
 from scalinglaws.fitting.fit import fit as fit_law
-from scalinglaws.fitting.objective import FloatArray
+from scalinglaws.fitting.inference.status import Status
 from scalinglaws.fitting.result import Fit
-from scalinglaws.fitting.status import Status
+from scalinglaws.fitting.tables import columns as col
 from scalinglaws.numerals import format_compute, format_plain, listed
 from scalinglaws.options import check_option
 from scalinglaws.planning.compute_optimal import times_beyond
 from scalinglaws.planning.cost import SIX, Cost, cost_of
 from scalinglaws.planning.frontier import Frontier
 from scalinglaws.planning.pooling import DUMMY, fit_with_levels, pooling_tests
-from scalinglaws.planning.subject import (
-    DEFAULT_RESAMPLES,
-    LawWithValues,
-    Rng,
-    numbers,
-    sample_of,
-)
+from scalinglaws.planning.subject import DEFAULT_RESAMPLES, LawWithValues, Rng, numbers, sample_of
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,17 +9,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from scalinglaws.fitting.objective import FloatArray
+from scalinglaws.arrays import FloatArray
 from scalinglaws.planning.compute_optimal import times_beyond
 from scalinglaws.planning.cost import SIX, Cost, cost_of
 from scalinglaws.planning.frontier import Frontier
 from scalinglaws.planning.search import Function, minimum
-from scalinglaws.planning.subject import (
-    LawWithValues,
-    Rng,
-    numbers,
-    sample_of,
-)
+from scalinglaws.planning.subject import LawWithValues, Rng, numbers, sample_of
 
 # Repetitions after which a repeated token, and an excess parameter, has lost 1 - 1/e of its worth:
 # Muennighoff et al. 2023, arXiv:2305.16264, from its released analysis.

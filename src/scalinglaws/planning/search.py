@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from scalinglaws.fitting.objective import FloatArray
+from scalinglaws.arrays import FloatArray
 
 Function = Callable[[FloatArray], FloatArray]
 

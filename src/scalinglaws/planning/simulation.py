@@ -10,8 +10,8 @@ import pandas as pd
 
 from scalinglaws.core.law import Law
 from scalinglaws.errors import FitError
-from scalinglaws.fitting import columns as col
 from scalinglaws.fitting.arguments import resolve_law
+from scalinglaws.fitting.tables import columns as col
 from scalinglaws.planning.cost import SIX
 from scalinglaws.planning.subject import LawWithValues, Rng
 

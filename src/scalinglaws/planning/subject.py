@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from scalinglaws.arrays import BoolArray, FloatArray
 from scalinglaws.core.law import Law
 from scalinglaws.errors import FitError, FormulaError, IdentifiabilityWarning, warn
-from scalinglaws.fitting.objective import BoolArray, FloatArray
 from scalinglaws.numerals import format_plain, parse_number
 from scalinglaws.options import check_level
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from scalinglaws.arrays import FloatArray
 from scalinglaws.core.algebra import Product, products
 from scalinglaws.core.expression import Apply, Expression, Name, Number, evaluate, names_in
 from scalinglaws.core.law import Law
-from scalinglaws.fitting.objective import FloatArray
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import DataError
-from scalinglaws.fitting.objective import FloatArray
 
 _FEWEST_COPIES = 8
 

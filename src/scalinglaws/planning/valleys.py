@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scalinglaws.fitting.objective import FloatArray
+from scalinglaws.arrays import FloatArray
 from scalinglaws.numerals import plural
 
 METHODS = ("parabola", "akima")

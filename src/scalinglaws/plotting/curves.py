@@ -16,11 +16,11 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator
 
+from scalinglaws.arrays import FloatArray
 from scalinglaws.core.law import STANDARD_VARIABLES
 from scalinglaws.errors import DataError, ScalingLawWarning
-from scalinglaws.fitting import prediction
-from scalinglaws.fitting.objective import FloatArray
-from scalinglaws.fitting.record import FitRecord
+from scalinglaws.fitting.inference import prediction
+from scalinglaws.fitting.inference.record import FitRecord
 from scalinglaws.numerals import format_variable
 from scalinglaws.options import check_option
 from scalinglaws.plotting.axes import (

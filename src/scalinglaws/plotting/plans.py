@@ -12,8 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import ScalingLawWarning
-from scalinglaws.fitting.objective import FloatArray
 from scalinglaws.numerals import format_compute, format_plain
 from scalinglaws.options import check_option
 from scalinglaws.planning.campaign import NextRuns

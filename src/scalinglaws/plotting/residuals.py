@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
 
-from scalinglaws.fitting.record import FitRecord
+from scalinglaws.fitting.inference.record import FitRecord
 from scalinglaws.numerals import format_plain
 from scalinglaws.options import check_option
 from scalinglaws.plotting.axes import is_small, label_of, log_axis, new_axes, padded, quiet_frame

@@ -15,8 +15,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from scipy.interpolate import Akima1DInterpolator
 
+from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import ScalingLawWarning
-from scalinglaws.fitting.objective import FloatArray
 from scalinglaws.numerals import format_compute, format_plain
 from scalinglaws.planning.bands import overtraining
 from scalinglaws.planning.cost import SIX, Cost

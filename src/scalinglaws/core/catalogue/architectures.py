@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-from scalinglaws.core.catalogue.entry import (
-    DECAY,
-    NOT_NEGATIVE,
-    Coefficients,
-    Entry,
-    Reference,
-)
+from scalinglaws.core.catalogue.entry import DECAY, NOT_NEGATIVE, Coefficients, Entry, Reference
 
 _READ = "read in the paper, second hand"
 _INF = float("inf")

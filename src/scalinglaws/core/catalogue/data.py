@@ -4,13 +4,7 @@ from __future__ import annotations
 
 from math import exp
 
-from scalinglaws.core.catalogue.entry import (
-    DECAY,
-    NOT_NEGATIVE,
-    Coefficients,
-    Entry,
-    Reference,
-)
+from scalinglaws.core.catalogue.entry import DECAY, NOT_NEGATIVE, Coefficients, Entry, Reference
 
 _READ = "read in the paper, second hand"
 _HERNANDEZ = Reference("Hernandez et al.", 2021, "2102.01293")

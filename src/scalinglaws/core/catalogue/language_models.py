@@ -4,13 +4,7 @@ from __future__ import annotations
 
 from math import exp
 
-from scalinglaws.core.catalogue.entry import (
-    DECAY,
-    NOT_NEGATIVE,
-    Coefficients,
-    Entry,
-    Reference,
-)
+from scalinglaws.core.catalogue.entry import DECAY, NOT_NEGATIVE, Coefficients, Entry, Reference
 
 _N = "parameters"
 _N_TOTAL = "parameters, embeddings included"

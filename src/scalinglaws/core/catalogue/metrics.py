@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-from scalinglaws.core.catalogue.entry import (
-    DECAY,
-    NOT_NEGATIVE,
-    Coefficients,
-    Entry,
-    Reference,
-)
+from scalinglaws.core.catalogue.entry import DECAY, NOT_NEGATIVE, Coefficients, Entry, Reference
 
 _LOSS = "loss, or bits per byte, on the task or in training"
 _UNIT = (0.0, 1.0)

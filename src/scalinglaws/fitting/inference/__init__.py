@@ -1,0 +1,1 @@
+"""How sure: covariance, resamples, draws, profiles and the intervals made of them."""

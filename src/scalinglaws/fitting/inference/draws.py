@@ -1,0 +1,70 @@
+"""Joint draws of the coefficients: what every interval of a derived quantity is made of."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from scalinglaws.arrays import FloatArray
+from scalinglaws.errors import FitError
+from scalinglaws.fitting.inference.record import FitRecord
+from scalinglaws.fitting.inference.status import Status
+
+_ROUNDING = 1e-14  # of a correlation
+
+
+def draw(fit: FitRecord, n_resamples: int, rng: np.random.Generator | int | None) -> pd.DataFrame:
+    """See `Fit.draws`."""
+    _refuse(fit)
+    generator = np.random.default_rng(rng)
+    size = (n_resamples, len(fit.theta))
+    amplitudes = np.array([parameter.is_amplitude for parameter in fit.law.parameters])
+    # exponents first: a change of units then leaves every draw what it was
+    order = np.argsort(amplitudes, kind="stable")
+    moving = order[np.diag(fit.covariance)[order] > 0]
+    steps = np.zeros(size)
+    normal = generator.standard_normal((n_resamples, len(moving)))
+    steps[:, moving] = normal @ _root(fit.covariance[np.ix_(moving, moving)]).T
+    # one scale for a whole draw: a multivariate Student t, as in the table's intervals
+    steps *= np.sqrt(fit.dof / generator.chisquare(fit.dof, n_resamples))[:, None]
+    columns = {
+        p.name: _natural(float(fit.theta[j]), steps[:, j], p.positive, p.role == "offset")
+        for j, p in enumerate(fit.law.parameters)
+    }
+    return pd.DataFrame(columns)
+
+
+def _refuse(fit: FitRecord) -> None:
+    """There is nothing to draw from where nothing is known of the errors."""
+    if fit.status is Status.NOT_CONVERGED:
+        raise FitError("The fit did not converge: its coefficients have no distribution.")
+    if fit.dof <= 0:
+        raise FitError(
+            "There are as many coefficients as runs: nothing is known about their errors."
+        )
+    if fit.null_space.shape[1] or len(fit.alternatives):
+        raise FitError(
+            "The fitted runs do not determine every coefficient of this law, so that these have no "
+            f"distribution: {fit.status.value}"
+        )
+
+
+def _root(covariance: FloatArray) -> FloatArray:
+    """Lower triangle whose product with its transpose is the covariance, singular or not."""
+    size = np.sqrt(np.diag(covariance))
+    scaled = covariance / np.outer(size, size)
+    ridge = _ROUNDING * np.eye(len(size))
+    while True:
+        try:
+            return np.asarray(size[:, None] * np.linalg.cholesky(scaled + ridge))
+        except np.linalg.LinAlgError:
+            ridge = 10.0 * ridge
+
+
+def _natural(centre: float, steps: FloatArray, positive: bool, offset: bool) -> FloatArray:
+    if not positive:
+        return centre + steps
+    if offset:  # the law is linear in a floor, whose logarithm runs off to minus infinity
+        return np.asarray(np.exp(centre) * np.maximum(1.0 + steps, 0.0))
+    with np.errstate(over="ignore"):
+        return np.asarray(np.exp(centre + steps))

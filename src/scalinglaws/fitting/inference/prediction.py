@@ -1,0 +1,328 @@
+"""Predictions of a fitted law: of the curve, of a new run, and how far beyond the data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from scalinglaws.arrays import FloatArray
+from scalinglaws.core.groups import codes_of
+from scalinglaws.core.roles import positive_variables
+from scalinglaws.errors import (
+    ConvergenceWarning,
+    ExtrapolationWarning,
+    IdentifiabilityWarning,
+    warn,
+)
+from scalinglaws.fitting.inference.record import FitRecord
+from scalinglaws.fitting.inference.status import Status
+from scalinglaws.fitting.inference.uncertainty import t_quantile
+from scalinglaws.fitting.tables import columns as col
+from scalinglaws.fitting.tables.blocks import row_blocks
+from scalinglaws.numerals import format_plain, listed, parse_number
+from scalinglaws.options import check_level
+
+_FAR = 100.0
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A prediction; every field has the shape of the input.
+
+    Attributes
+    ----------
+    estimate : the law at this point
+    curve_low, curve_high : interval of the curve, from the uncertainty of the coefficients
+    run_low, run_high : interval of one new run, which adds the noise of single runs
+    times_beyond : compute (or the variable, where there is one) relative to the largest fitted run
+    confidence_level : level of both intervals
+    """
+
+    estimate: Any
+    curve_low: Any
+    curve_high: Any
+    run_low: Any
+    run_high: Any
+    times_beyond: Any
+    confidence_level: float
+
+    def to_frame(self, index: pd.Index | None = None) -> pd.DataFrame:
+        """One row for each point."""
+        names = [f.name for f in fields(self) if f.name != "confidence_level"]
+        return pd.DataFrame({n: np.ravel(getattr(self, n)) for n in names}, index=index)
+
+    def __str__(self) -> str:
+        if np.ndim(self.estimate):
+            return self.to_frame().to_string()
+        level = f"{100 * self.confidence_level:g} %"
+
+        def span(low: float, high: float) -> str:
+            return f"{format_plain(low)} to {format_plain(high)}"
+
+        return "\n".join(
+            [
+                f"estimate              {format_plain(self.estimate)}",
+                f"{level} of the curve     {span(self.curve_low, self.curve_high)}",
+                f"{level} of a new run     {span(self.run_low, self.run_high)}",
+                f"beyond the data       {self.beyond}",
+            ]
+        )
+
+    @property
+    def beyond(self) -> str:
+        """How far beyond the data, in words."""
+        largest = float(np.max(self.times_beyond))
+        if largest <= 1.0:
+            return "no: inside the range of the fitted runs"
+        return f"{format_plain(largest, 3)} times the largest fitted run"
+
+
+def predict(
+    fit: FitRecord,
+    data: pd.DataFrame | Mapping[str, Any] | None,
+    confidence_level: float | None,
+    variables: Mapping[str, Any],
+) -> Prediction | pd.DataFrame:
+    """See `Fit.predict`."""
+    level = fit.confidence_level if confidence_level is None else confidence_level
+    check_level(level)
+    if isinstance(data, pd.DataFrame):
+        columns = _checked(fit, _columns_of(fit, data))
+        return at(fit, columns, level).to_frame(data.index)
+    given = {**dict({} if data is None else data), **variables}
+    columns = {name: _read(fit, name, value) for name, value in _named(fit, given).items()}
+    return at(fit, _checked(fit, columns), level)
+
+
+def at(fit: FitRecord, columns: Mapping[str, npt.NDArray[Any]], level: float) -> Prediction:
+    """Predict at columns that are already numbers under the law's names."""
+    shape = np.broadcast_shapes(*(np.shape(c) for c in columns.values()))
+    flat = {n: np.broadcast_to(c, shape).ravel() for n, c in columns.items()}
+    estimate = np.broadcast_to(fit.law.value(fit.values, flat), (int(np.prod(shape)),))
+    gradient = _working_gradient(fit, flat, estimate)
+    std_error = np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", gradient, fit.covariance, gradient), 0))
+    lost = not_determined(fit, gradient) | _disputed(fit, flat, estimate)
+    converged = fit.status is not Status.NOT_CONVERGED
+    std_error = np.where(lost | (not converged), np.inf, std_error)
+    if not converged:
+        warn("The fit did not converge: its predictions have no interval.", ConvergenceWarning)
+    if lost.any():
+        warn(
+            f"The fitted runs do not determine the law at {int(lost.sum())} of {len(lost)} points: "
+            "these lie off the surface on which all runs lie "
+            f"({' '.join(fit.facts) or 'see fit.identified'})",
+            IdentifiabilityWarning,
+        )
+    t = t_quantile(level, fit.dof)
+    half = t * std_error
+    half_run = t * np.hypot(std_error, fit.noise)
+    beyond = times_beyond(fit, flat)
+    _warn_if_far(beyond)
+
+    def shaped(values: npt.NDArray[Any]) -> Any:
+        return values.reshape(shape) if shape else float(values[0])
+
+    low, high = _around(fit, estimate, half)
+    run_low, run_high = _around(fit, estimate, half_run)
+    return Prediction(
+        shaped(estimate), shaped(low), shaped(high), shaped(run_low), shaped(run_high),
+        shaped(beyond), level,
+    )  # fmt: skip
+
+
+def _around(
+    fit: FitRecord, estimate: FloatArray, half: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    if fit.scale == "log":
+        return estimate * np.exp(-half), estimate * np.exp(half)
+    return estimate - half, estimate + half
+
+
+def _working_gradient(
+    fit: FitRecord, columns: Mapping[str, npt.NDArray[Any]], estimate: FloatArray
+) -> FloatArray:
+    """Gradient of the residual (log f or f) in the working parameters."""
+    params = fit.values
+    gradient = fit.law.gradient(params, columns)
+    for j, parameter in enumerate(fit.law.parameters):
+        if parameter.positive:
+            gradient[:, j] *= params[parameter.name]
+    gradient = np.where(np.isfinite(gradient), gradient, 0.0)
+    return gradient / estimate[:, None] if fit.scale == "log" else gradient
+
+
+def not_determined(fit: FitRecord, gradient: FloatArray) -> npt.NDArray[np.bool_]:
+    """Points at which the law changes along a direction that the runs leave open."""
+    if not fit.null_space.shape[1]:
+        return np.zeros(len(gradient), dtype=np.bool_)
+    change = np.abs(gradient @ fit.null_space)
+    size = np.abs(gradient) @ np.abs(fit.null_space)
+    return np.asarray((change > 1e-6 * size + 1e-300).any(axis=1))
+
+
+def _disputed(
+    fit: FitRecord, columns: Mapping[str, npt.NDArray[Any]], estimate: FloatArray
+) -> npt.NDArray[np.bool_]:
+    """Points at which an equally good fit of the same runs says something else."""
+    disputed = np.zeros(len(estimate), dtype=np.bool_)
+    for row in fit.alternatives:
+        other = fit.law.value(dict(zip(fit.law.parameter_names, row, strict=True)), columns)
+        disputed |= np.abs(other - estimate) > 1e-6 * np.abs(estimate)
+    return disputed
+
+
+def times_beyond(fit: FitRecord, columns: Mapping[str, npt.NDArray[Any]]) -> FloatArray:
+    """How far beyond the fitted runs each point lies, as a factor; up to one is inside.
+
+    Compute counts: C where the law has it, N*D where it has both, or whichever it has. A variable
+    of another kind, such as a loss, is beyond the runs on either side of their range. Where
+    parameters have an index, the runs are those of the point's own group.
+    """
+    shape = np.broadcast_shapes(*map(np.shape, columns.values()))
+    points = {name: np.broadcast_to(columns[name], shape) for name in columns}
+    found = np.empty(shape)
+    for here, runs in _by_group(fit, points, shape):
+        own = {name: points[name][here] for name in fit.law.variables}
+        found[here] = _beyond({name: v[runs] for name, v in fit.runs.values.items()}, own)
+    return found
+
+
+def _by_group(
+    fit: FitRecord, points: Mapping[str, npt.NDArray[Any]], shape: tuple[int, ...]
+) -> Iterator[tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]]:
+    """Points and runs of each group; all runs where a combination of groups has none."""
+    law, whole = fit.law, np.ones(fit.n, dtype=np.bool_)
+    codes = [
+        (codes_of(c, points[c], law.levels[c]), codes_of(c, fit.runs.labels[c], law.levels[c]))
+        for c in law.group_columns
+    ]
+    cells = {tuple(cell) for cell in np.stack([p.ravel() for p, _ in codes]).T} if codes else {()}
+    for cell in cells:
+        here, runs = np.ones(shape, dtype=np.bool_), whole
+        for (of_points, of_runs), code in zip(codes, cell, strict=True):
+            here, runs = here & (of_points == code), runs & (of_runs == code)
+        yield here, runs if runs.any() else whole
+
+
+def _beyond(runs: Mapping[str, FloatArray], columns: Mapping[str, FloatArray]) -> FloatArray:
+    used = ["C"] if "C" in runs else [v for v in ("N", "D") if v in runs]
+    here = np.prod([np.asarray(columns[v]) for v in used], axis=0)
+    beyond = here / _largest_product([runs[v] for v in used]) if used else np.zeros(1)
+    for name in (v for v in runs if v not in ("N", "D", "C")):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            above = columns[name] / runs[name].max()
+            below = runs[name].min() / columns[name]
+        beyond = np.maximum(beyond, np.nan_to_num(np.maximum(above, below)))
+    return np.asarray(beyond)
+
+
+def _largest_product(columns: list[FloatArray]) -> float:
+    return max(
+        float(np.prod([column[rows] for column in columns], axis=0).max())
+        for rows in row_blocks(len(columns[0]))
+    )
+
+
+def _warn_if_far(beyond: FloatArray) -> None:
+    largest = float(beyond.max(initial=0.0))
+    if largest > _FAR:
+        warn(
+            f"Predicting {format_plain(largest, 3)} times beyond the largest fitted run: the "
+            "intervals take the law to be true there, which these runs cannot show.",
+            ExtrapolationWarning,
+        )
+
+
+def _columns_of(fit: FitRecord, frame: pd.DataFrame) -> dict[str, npt.NDArray[Any]]:
+    """Variables from a table, by the law's names, the fitted table's, or the usual ones."""
+    found: dict[str, npt.NDArray[Any]] = {}
+    for variable, fitted_name in fit.runs.columns.items():
+        here = [name for name in (fitted_name, variable) if name in frame.columns]
+        name = here[0] if here else col.resolve_variable(frame, variable, {})
+        is_label = variable in fit.law.group_columns
+        found[variable] = (
+            frame[name].to_numpy(dtype=object) if is_label else col.to_floats(frame[name], name)
+        )
+    return found
+
+
+def _named(fit: FitRecord, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Values under the law's names; what the law does not use may be given all the same."""
+    wanted = (*fit.law.variables, *fit.law.group_columns)
+    named: dict[str, Any] = {}
+    for name, value in given.items():
+        variable = fit.runs.variable_of(name)
+        if variable in wanted:
+            named[variable] = value
+        elif variable not in ("N", "D", "C"):
+            raise ValueError(f"The law has no variable {name!r}; it has {', '.join(wanted)}.")
+    missing = [v for v in wanted if v not in named]
+    if missing == ["C"] and (ratio := constant_ratio(fit)) is not None:
+        named["C"] = ratio * to_values("N", named["N"]) * to_values("D", named["D"])
+        missing = []
+    if missing:
+        raise ValueError(
+            f"The prediction needs {', '.join(missing)}: the law is {fit.law.formula}. "
+            f"Pass {', '.join(f'{name}=...' for name in wanted)}{_known_groups(fit, missing)}."
+        )
+    return named
+
+
+def _known_groups(fit: FitRecord, columns: Sequence[str]) -> str:
+    """The groups that may be asked for."""
+    return "".join(
+        f"; {column} is one of {listed(list(fit.law.levels[column]), most=20)}"
+        for column in columns
+        if column in fit.law.group_columns
+    )
+
+
+def constant_ratio(fit: FitRecord) -> float | None:
+    """C / (N*D) where it is the same in every fitted run, to a millionth."""
+    values = fit.runs.values
+    if not {"N", "D", "C"} <= set(values):
+        return None
+    ratio = values["C"] / (values["N"] * values["D"])
+    return float(ratio[0]) if np.ptp(ratio) <= 1e-6 * ratio[0] else None
+
+
+def _read(fit: FitRecord, name: str, value: Any) -> npt.NDArray[Any]:
+    """Numbers of a variable, or labels of a column that is an index."""
+    return np.asarray(value, object) if name in fit.law.group_columns else to_values(name, value)
+
+
+def to_values(name: str, value: Any) -> FloatArray:
+    """Numbers given as such or as text such as "7B".
+
+    Raises
+    ------
+    ValueError
+        If they are none.
+    """
+    if isinstance(value, str):
+        return np.asarray(parse_number(value))
+    if isinstance(value, list | tuple) and any(isinstance(item, str) for item in value):
+        return np.array([parse_number(item) for item in value])
+    try:
+        return np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"{name} must be a number or numbers; got {value!r}.") from error
+
+
+def _checked(fit: FitRecord, columns: dict[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
+    """Refuse values for which the law has none."""
+    positive = positive_variables(fit.law.parsed.expression, fit.law.variables)
+    fit.law.places(columns)  # refuses groups that are not known
+    for name in fit.law.variables:
+        values = columns[name]
+        wrong = ~np.isfinite(values) | ((values <= 0) & (name in positive))
+        if np.any(wrong):
+            raise ValueError(
+                f"{name} must be positive and finite; got {np.ravel(values)[np.ravel(wrong)][0]:g}."
+            )
+    return columns

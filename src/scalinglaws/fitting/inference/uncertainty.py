@@ -1,0 +1,190 @@
+"""Standard errors and intervals of the coefficients.
+
+Log-linear fits have the exact covariance of least squares, sigma^2 (X'WX)^-1. Nonlinear fits
+have the sandwich H^-1 (sum of psi^2 g g') H^-1 with the exact Hessian H of the objective, so that
+noise need not be the same everywhere and the loss need not be a likelihood; each residual is
+inflated by 1/(1 - leverage) (HC3: MacKinnon and White 1985, J. Econometrics 29), which keeps small
+tables honest. Where the loss has too few runs in its quadratic part for H to mean
+anything, as with absolute deviations, runs are resampled instead; where these are too few even for
+that, noise is taken to be equal and normal. Quantiles are Student's t with
+n - p degrees of freedom.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import ndtri, stdtrit
+
+from scalinglaws.arrays import FloatArray, IntArray
+from scalinglaws.fitting.solver.model import Model
+from scalinglaws.fitting.solver.objective import Loss
+from scalinglaws.fitting.solver.resampling import Refitter, resampled_weights
+from scalinglaws.fitting.solver.steps import solve_positive_definite
+from scalinglaws.fitting.tables.blocks import row_blocks, summed
+
+EXACT = "exact, Student t"
+SANDWICH = "sandwich HC3, Student t"
+BOOTSTRAP = "case bootstrap, Student t"
+EQUAL_NOISE = "equal noise, Student t"
+# Asymptotic variance of a median relative to a mean, for normal noise.
+MEDIAN_VARIANCE = np.pi / 2
+N_RESAMPLES = 128
+# Below this share of residuals in the quadratic part of the loss, the Hessian is mostly chance.
+_SMOOTH_SHARE = 0.5
+_SMOOTH_COUNT = 500
+_MOST_LEVERAGE = 0.98
+# A refit this near its optimum, relative to the objective, is within a hundredth of its own
+# standard error.
+_CLOSE_ENOUGH = 1e-8
+
+
+@dataclass(frozen=True)
+class Spread:
+    """What the residuals say about noise.
+
+    Attributes
+    ----------
+    run : standard deviation of a new run around the curve, for a run of average weight
+    dof : degrees of freedom; zero or less means that nothing can be said
+    """
+
+    run: float
+    dof: int
+
+
+def spread(residuals: FloatArray, weights: FloatArray, n_estimated: int) -> Spread:
+    """Noise of single runs around the fit."""
+    n = int(np.count_nonzero(weights > 0))
+    dof = n - n_estimated
+    if dof <= 0:
+        return Spread(np.nan, dof)
+
+    def squares(rows: slice) -> float:
+        used = weights[rows] > 0
+        r, w = residuals[rows][used], weights[rows][used]
+        return float(w @ (r * r))
+
+    total = weights.sum() if n == len(weights) else weights[weights > 0].sum()
+    return Spread(float(np.sqrt(summed(len(weights), squares) / total * n / dof)), dof)
+
+
+def is_smooth(residuals: FloatArray, weights: FloatArray, delta: float | None) -> bool:
+    """Whether enough residuals are in the quadratic part for the Hessian to mean anything."""
+    counted = np.zeros(2)
+    for rows in row_blocks(len(residuals)):
+        inside = np.abs(residuals[rows]) <= (delta or 0.0)
+        counted += weights[rows] @ inside, np.count_nonzero(inside)
+    share = counted[0] / float(weights.sum())
+    return bool(share >= _SMOOTH_SHARE or counted[1] >= _SMOOTH_COUNT)
+
+
+def least_squares_covariance(
+    columns: FloatArray, residuals: FloatArray, weights: FloatArray, kept: IntArray
+) -> FloatArray:
+    """sigma^2 (J'WJ)^-1 of the kept parameters; zero rows for the others.
+
+    Parameters
+    ----------
+    columns : the Jacobian times the roots of the weights, or its triangle
+    """
+    dof = int(np.count_nonzero(weights > 0)) - len(kept)
+    squares = summed(len(weights), lambda rows: weights[rows] @ (residuals[rows] * residuals[rows]))
+    sigma = np.sqrt(squares / dof) if dof > 0 else np.nan
+    root = _inverse_root(columns[:, kept])
+    return _spread_out(sigma**2 * root @ root.T, kept, columns.shape[1])
+
+
+def sandwich_covariance(
+    model: Model,
+    theta: FloatArray,
+    weights: FloatArray,
+    kept: IntArray,
+    loss: Loss,
+    columns: FloatArray,
+    hessian: FloatArray | None = None,
+) -> FloatArray:
+    """Sandwich of the kept parameters; zero rows for the others.
+
+    Parameters
+    ----------
+    columns : the Jacobian times the roots of the weights, or its triangle
+    hessian : of the objective, where it is known
+    """
+    root = _inverse_root(columns[:, kept])
+    if hessian is None:
+        hessian = model.sums(theta[None, :], weights[None, :], loss).hessian[0]
+    bread = _inverse_positive(hessian[np.ix_(kept, kept)])
+    if bread is None:
+        bread = _expected_bread(model, theta, weights, loss, root)
+    meat: FloatArray = np.zeros((len(kept), len(kept)))
+    for rows, residuals, jacobian in model.expansion(theta):
+        own = jacobian if len(kept) == jacobian.shape[1] else jacobian[:, kept]
+        w = weights[rows]
+        spanned = own @ root
+        hat = w * np.einsum("ij,ij->i", spanned, spanned)
+        psi = loss.derivatives(residuals)[0] / (1.0 - np.minimum(hat, _MOST_LEVERAGE))
+        half = (own * (w * psi)[:, None]) @ bread
+        meat = meat + half.T @ half
+    return _spread_out(meat, kept, model.n_parameters)
+
+
+def _expected_bread(
+    model: Model, theta: FloatArray, weights: FloatArray, loss: Loss, root: FloatArray
+) -> FloatArray:
+    """Inverse of the expected curvature, where there is no strict minimum."""
+    residuals = model.residuals(theta[None, :])[0]
+    curved = summed(
+        len(weights), lambda rows: float(weights[rows] @ loss.derivatives(residuals[rows])[1])
+    )
+    return np.asarray(root @ root.T / max(curved / weights.sum(), 1e-12))
+
+
+def bootstrap_covariance(
+    refitter: Refitter, weights: FloatArray, kept: IntArray, rng: np.random.Generator
+) -> FloatArray | None:
+    """Covariance over refits to resampled runs, all solved as one batch of weights.
+
+    None where fewer than half of the refits have an answer, as with very few runs.
+    """
+    counts = resampled_weights(weights, N_RESAMPLES, rng)
+    solution = refitter.refit(counts, tolerance=_CLOSE_ENOUGH)
+    draws = solution.theta[solution.converged][:, kept]
+    draws = draws[np.isfinite(draws).all(axis=1)]
+    if len(draws) < N_RESAMPLES // 2:
+        return None
+    return _spread_out(
+        np.atleast_2d(np.cov(draws, rowvar=False)), kept, refitter.model.n_parameters
+    )
+
+
+def _inverse_root(columns: FloatArray) -> FloatArray:
+    """R^-1 of the QR decomposition, columns scaled first."""
+    size = np.maximum(np.linalg.norm(columns, axis=0), 1e-300)
+    triangle = np.linalg.qr(columns / size, mode="r")
+    return np.asarray(np.linalg.solve(triangle, np.eye(len(size))) / size[:, None])
+
+
+def _inverse_positive(matrix: FloatArray) -> FloatArray | None:
+    """Inverse of a positive definite matrix, None for any other."""
+    size = np.sqrt(np.maximum(np.diag(matrix), 1e-300))
+    scaled = matrix / np.outer(size, size)
+    p = len(size)
+    columns, ok = solve_positive_definite(np.repeat(scaled[None], p, axis=0), np.eye(p))
+    return columns.T / np.outer(size, size) if ok.all() else None
+
+
+def _spread_out(matrix: FloatArray, kept: IntArray, p: int) -> FloatArray:
+    whole = np.zeros((p, p))
+    whole[np.ix_(kept, kept)] = matrix
+    return whole
+
+
+def t_quantile(confidence_level: float, dof: int) -> float:
+    """Half-width of a central interval in standard errors."""
+    if dof <= 0:
+        return float("nan")
+    upper = 0.5 + 0.5 * confidence_level
+    # stdtrit loses itself for huge dof, where t is normal to all digits
+    return float(stdtrit(dof, upper)) if dof < 1e8 else float(ndtri(upper))

@@ -1,0 +1,1 @@
+"""Where the optimiser begins, and how the global minimum is made sure of."""

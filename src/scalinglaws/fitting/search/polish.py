@@ -1,0 +1,424 @@
+"""From starting points to minima, all as one batch, and which of them wins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import brentq
+
+from scalinglaws.arrays import BoolArray, FloatArray, IntArray
+from scalinglaws.errors import FitError
+from scalinglaws.fitting.search.lifting import lifted_starts, without_vanished
+from scalinglaws.fitting.search.neighbours import neighbouring_starts
+from scalinglaws.fitting.search.starts import Candidates
+from scalinglaws.fitting.solver.absolute import to_vertex
+from scalinglaws.fitting.solver.binding import OTHER_DIVISION, same_everywhere, term_shares
+from scalinglaws.fitting.solver.model import Model, to_natural
+from scalinglaws.fitting.solver.newton import Solution, minimise
+from scalinglaws.fitting.solver.objective import HUBER_FACTOR, Loss, robust_scale
+from scalinglaws.fitting.solver.problem import Estimate, Minimum, Problem, Rivals
+
+# Two minima are the same one when their objectives agree to this, relative.
+SAME_MINIMUM = 1e-9
+# An exponent of this size makes its term a constant.
+_CONSTANT = 1e-3
+_MOST_LIFTS = 3
+_LAST_STEPS = 300
+_PATIENT_STEPS = 2000
+# A winner that further steps promise more than this is followed on.
+_SETTLED = 1e-12
+# A row this many times above the best is given up after the safe steps, and one this much above
+# it after the Newton steps.
+_HOPELESS, _LATE = 10.0, 1.01
+_MOST_LATE = 8
+# Minima within this factor of the best are remembered, up to so many.
+_NEARLY, _MOST_RIVALS = 1.1, 6
+# With fewer runs than this many times the parameters, the scale of the residuals is at least this
+# share of the one of least squares.
+_FEW, _LEAST_SHARE = 3, 0.5
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How many steps the candidates are given.
+
+    Attributes
+    ----------
+    safe : steps of least squares
+    reweighted : steps of iteratively reweighted least squares on the way to a robust fit
+    newton : second-order steps
+    enough : candidates that must agree for the others to be left where they are; None for never
+    """
+
+    safe: int
+    reweighted: int
+    newton: int
+    enough: int | None
+
+
+QUICK = Pace(safe=2, reweighted=6, newton=25, enough=2)
+THOROUGH = Pace(safe=15, reweighted=15, newton=30, enough=None)
+
+
+class Polisher:
+    """Every candidate on its way down, all as one batch."""
+
+    def __init__(
+        self, problem: Problem, model: Model, candidates: Candidates, pace: Pace = THOROUGH
+    ) -> None:
+        self.pace = pace
+        self.problem, self.model = problem, model
+        self.free = candidates.free
+        self.lower, self.upper = problem.bounds()
+        self.amplitude = problem.amplitudes
+        self.kinds = candidates.free.copy()
+        self.least_squares_scale = 0.0
+        self.weights = problem.weights[None, :]
+        self.loss = Loss("squared")
+        none = np.full(len(candidates.theta), np.nan)
+        self.solution = Solution(
+            candidates.theta, none, none.copy(), np.zeros(len(none), dtype=np.bool_), 0
+        )
+
+    def _minimise(
+        self,
+        loss: Loss,
+        theta: FloatArray,
+        *,
+        majorise: bool = False,
+        patient: bool = False,
+        steps: int,
+        rows: IntArray | None = None,
+        enough: int | None = None,
+    ) -> Solution:
+        rows = np.arange(len(theta)) if rows is None else rows
+        return minimise(
+            self.model, loss, theta[rows], self.weights, self.free[rows], self.lower, self.upper,
+            majorise=majorise, patient=patient, max_iterations=steps, amplitude=self.amplitude,
+            enough=enough,
+        )  # fmt: skip
+
+    def warm_up(self) -> None:
+        """A few safe steps of least squares."""
+        loss = Loss("squared")
+        self.solution = self._minimise(
+            loss, self.solution.theta, majorise=True, steps=self.pace.safe
+        )
+        self.loss = loss
+        if not np.isfinite(self.solution.value).any():
+            raise FitError(
+                f"The law {self.problem.law.label!r} has no finite value at any starting point on "
+                "these runs; check the columns, or pass `bounds` or `start`."
+            )
+
+    def newton(self, loss: Loss) -> None:
+        """To the bottom of each basin that may still be the deepest."""
+        self.loss = loss
+        self._keep_within(_HOPELESS)
+        self.solution = self._minimise(
+            loss, self.solution.theta, steps=self.pace.newton, enough=self.pace.enough
+        )
+        if self.pace.enough is not None:
+            return
+        limit = np.nanmin(self.solution.value) * _LATE + self._rounding()
+        late = np.flatnonzero(~self.solution.converged & (self.solution.value <= limit))
+        late = late[np.argsort(self.solution.value[late])][:_MOST_LATE]
+        if len(late):
+            last = self._minimise(loss, self.solution.theta, steps=_LAST_STEPS, rows=late)
+            self.solution.put(late, last)
+
+    def persist(self) -> None:
+        """Follow the winner down a long curved valley, if that is where it is."""
+        winner = self._winner()
+        if self.solution.converged[winner] and self.solution.decrement[winner] <= _SETTLED:
+            return
+        row = np.array([winner])
+        last = self._minimise(
+            self.loss, self.solution.theta, steps=_PATIENT_STEPS, rows=row, patient=True
+        )
+        self.solution.put(row, last)
+
+    def _keep_within(self, factor: float) -> None:
+        limit = np.nanmin(self.solution.value) * factor + self._rounding()
+        self._keep(self.solution.value <= limit)
+
+    def _keep(self, rows: BoolArray) -> None:
+        self.free = self.free[rows]
+        self.solution = self.solution.take(rows)
+
+    def to_huber(self, delta: float) -> None:
+        """Reweighted least squares first, then exact second-order steps."""
+        self._keep_within(_HOPELESS)
+        self.loss = Loss("huber", delta)
+        self.solution = self._minimise(
+            self.loss, self.solution.theta, majorise=True, steps=self.pace.reweighted
+        )
+        self.newton(self.loss)
+
+    def residual_scale(self) -> float:
+        """Robust scale of the best row's residuals, never quite zero."""
+        winner = self._winner()
+        residuals = self.model.residuals(self.solution.theta[winner][None])[0]
+        n_free = int(self.free[winner].sum())
+        scale = robust_scale(residuals, self.problem.weights, n_free)
+        n = int((self.problem.weights > 0).sum())
+        if n <= _FEW * n_free:
+            # about as many residuals as parameters are zero by construction, and the median is too
+            scale = max(scale, _LEAST_SHARE * self.least_squares_scale)
+        return max(scale, 1e-14 * self.model.magnitude)
+
+    def least_squares(self) -> None:
+        """Bring the winner to the bottom of least squares, for the scale of its residuals.
+
+        The others stay where the safe steps left them: what vanishes in least squares need not in
+        a robust fit.
+        """
+        winner = np.array([self._winner()])
+        one = self._minimise(self.loss, self.solution.theta, steps=_LAST_STEPS, rows=winner)
+        self.solution.put(winner, one)
+        used = int((self.problem.weights > 0).sum())
+        dof = max(1, used - int(self.free[winner].sum()))
+        mean = float(one.value[0]) / self.problem.weights.sum() * used / dof
+        self.least_squares_scale = float(np.sqrt(mean))
+
+    def own_delta(self) -> float:
+        """Huber threshold at 1.345 times the scale of the residuals of the fit that it gives.
+
+        The winner alone looks for the fixed point, by Brent's method in log delta; all candidates
+        are brought to the first threshold and to the last.
+        """
+        self.least_squares()
+        delta = self._fixed_point(HUBER_FACTOR * self.residual_scale())
+        while self.lift():
+            delta = self._fixed_point(HUBER_FACTOR * self.residual_scale())
+        return delta
+
+    def _fixed_point(self, first: float) -> float:
+        self.to_huber(first)
+        limit = np.nanmin(self.solution.value) * _LATE + self._rounding()
+        self._keep(self.solution.converged | (self.solution.value <= limit))
+        theta, free = self.solution.theta, self.free
+        winner = self._winner()
+        self.free, self.solution = free[[winner]], self.solution.take([winner])
+        delta = float(np.exp(root_near(self._excess_scale, float(np.log(first)))))
+        theta[winner] = self.solution.theta[0]
+        self.free = free
+        self.solution = self._minimise(self.loss, theta, steps=0)
+        self.newton(Loss("huber", delta))
+        return delta
+
+    def _excess_scale(self, log_delta: float) -> float:
+        """Logarithm of the threshold that the residuals ask for, over the one that they got."""
+        self.newton(Loss("huber", float(np.exp(log_delta))))
+        return float(np.log(HUBER_FACTOR * self.residual_scale())) - log_delta
+
+    def lift(self) -> bool:
+        """A second look from the winner; True if that was better.
+
+        Each coefficient at or near zero gets the chance to grow, since its logarithm would need
+        very many steps to come back from minus infinity; and the winner's neighbours are tried,
+        with the coefficients solved again.
+        """
+        improved = False
+        for _ in range(_MOST_LIFTS if self.pace.enough is None else 0):
+            winner = self._winner()
+            at = self.solution.theta[winner], self.free[winner]
+            starts = lifted_starts(self.problem, self.model, self.loss, *at).joined(
+                neighbouring_starts(self.problem, at[0])
+            )
+            if not len(starts.theta):
+                return improved
+            old = self.free, self.solution
+            best = self.solution.value[winner]
+            self.free = starts.free
+            self.solution = self._minimise(
+                self.loss, starts.theta, majorise=True, steps=self.pace.reweighted
+            )
+            self.newton(self.loss)
+            lower = np.nanmin(self.solution.value) < best * (1 - SAME_MINIMUM) - self._rounding()
+            if not lower:
+                self.free, self.solution = old
+                return improved
+            self.free = np.concatenate([old[0], self.free])
+            self.kinds = np.concatenate([self.kinds, starts.free])
+            self.solution = old[1].joined(self.solution)
+            improved = True
+        return False  # three times is enough
+
+    def _winner(self) -> int:
+        """Best row; among equals the one with most coefficients at zero.
+
+        Where a law is symmetric, as in two exchangeable terms, a start of the user's own decides.
+        """
+        value = np.where(np.isfinite(self.solution.value), self.solution.value, np.inf)
+        limit = value.min() * (1 + SAME_MINIMUM) + self._rounding()
+        equals = np.flatnonzero(value <= limit)
+        n_free = self.free[equals].sum(axis=1)
+        last = equals if self.problem.start is not None else value[equals]
+        return int(equals[np.lexsort((last, ~self.solution.converged[equals], n_free))[0]])
+
+    def _rounding(self) -> float:
+        """Objective of residuals at rounding level: below it, minima cannot be told apart."""
+        residual = np.array([1e-13 * self.model.magnitude])
+        return float(self.problem.weights.sum() * self.loss.value(residual)[0])
+
+    def best(self, delta: float | None) -> Estimate:
+        """The winner, and how many starts agree with it."""
+        if self.pace.enough is None:
+            self.persist()
+        winner = self._winner()
+        value = self.solution.value
+        same_kind = (self.free == self.free[winner]).all(axis=1)
+        limit = value[winner] * (1 + 1e-7) + self._rounding()
+        n_starts = int((self.kinds == self.free[winner]).all(axis=1).sum())
+        perfect = value[winner] <= self._rounding()  # nothing can be lower
+        settled = self.solution.converged & np.isfinite(value) & same_kind
+        minima = self._minima(winner, settled)
+        theta, free = self._without_vanished(winner)
+        return Estimate(
+            theta=theta,
+            free=free,
+            value=float(value[winner]),
+            delta=delta,
+            converged=bool(self.solution.converged[winner] or perfect),
+            alternatives=self._alternatives(winner),
+            n_starts=n_starts,
+            n_agreeing=n_starts if perfect else int((same_kind & (value <= limit)).sum()),
+            n_minima=len(minima),
+            decrement=float(self.solution.decrement[winner]),
+            curvature=smallest_curvature(minima[0].hessian, self.free[winner]),
+            minima=minima,
+            rivals=self._rivals(winner),
+        )
+
+    def _without_vanished(self, winner: int) -> tuple[FloatArray, BoolArray]:
+        """The winner, with coefficients at exactly zero if that is no worse."""
+        theta, free = self.solution.theta[winner], self.free[winner]
+        trial, moving = without_vanished(self.problem, theta, free)
+        if (moving == free).all() or not moving.any():
+            return theta, free
+        lower = minimise(
+            self.model, self.loss, trial[None], self.weights, moving[None], self.lower, self.upper,
+            amplitude=self.amplitude, max_iterations=self.pace.newton,
+        )  # fmt: skip
+        limit = self.solution.value[winner] * (1 + SAME_MINIMUM) + self._rounding()
+        fine = bool(lower.converged[0] and lower.value[0] <= limit)
+        return (lower.theta[0], moving) if fine else (theta, free)
+
+    def _minima(self, winner: int, settled: BoolArray) -> tuple[Minimum, ...]:
+        """The winner, and each higher minimum once, with their Hessians."""
+        value = self.solution.value
+        rows = np.flatnonzero(settled & (value >= value[winner]))
+        rows = rows[np.argsort(value[rows], kind="stable")]
+        limit = value[winner]
+        kept = [winner]
+        for row in rows:
+            if value[row] > limit + 1e-6 * abs(limit) + self._rounding():
+                kept.append(int(row))
+                limit = value[row]
+        theta = self.solution.theta[kept]
+        hessians = self.model.sums(theta, self.weights, self.loss).hessian
+        return tuple(map(Minimum, theta, map(float, value[kept]), hessians))
+
+    def _rivals(self, winner: int) -> Rivals:
+        """Minima nearly as low as the winner, each once: on other runs they might be lower."""
+        value, theta = self.solution.value, self.solution.theta
+        natural = to_natural(theta, self.problem.positive)
+        limit = value[winner] * _NEARLY + self._rounding()
+        same = np.isclose(natural, natural[winner], rtol=1e-5, atol=0.0, equal_nan=True)
+        others = np.flatnonzero((value <= limit) & ~same.all(axis=1))
+        if not len(others):
+            return Rivals(theta[others], self.free[others])
+        seen = [(value[winner], self._shares(natural[winner]))]
+        rows: list[int] = []
+        for row in others[np.argsort(value[others])]:
+            if len(rows) == _MOST_RIVALS:
+                break
+            shares = self._shares(natural[row])
+            if all(
+                abs(value[row] - v) > 1e-6 * v or np.abs(shares - s).max() > OTHER_DIVISION
+                for v, s in seen
+            ):
+                seen.append((value[row], shares))
+                rows.append(int(row))
+        return Rivals(theta[rows], self.free[rows])
+
+    def _shares(self, natural: FloatArray) -> FloatArray:
+        return term_shares(self.problem.law, self.problem.columns, natural)
+
+    def _alternatives(self, winner: int) -> FloatArray:
+        """Natural values of the rows that are as low as the winner but divide the law otherwise."""
+        value = self.solution.value
+        ties = np.flatnonzero(value <= value[winner] * (1 + SAME_MINIMUM) + self._rounding())
+        natural = to_natural(self.solution.theta, self.problem.positive)
+        kept: list[FloatArray] = []
+        exponents = np.array([p.role == "exponent" for p in self.problem.law.parameters])
+        for row in ties:
+            if np.allclose(natural[row], natural[winner], rtol=1e-6, equal_nan=True):
+                continue  # the same
+            if np.any(exponents & self.free[row] & (np.abs(natural[row]) < _CONSTANT)):
+                continue  # a term that is constant only repeats the floor
+            mirrored = (self.free[row] == self.free[winner]).all()
+            if mirrored and same_everywhere(
+                self.problem.law, self.problem.columns, natural[row], natural[winner]
+            ):
+                continue  # exchangeable terms under other names
+            one, other = (
+                term_shares(self.problem.law, self.problem.columns, natural[k])
+                for k in (row, winner)
+            )
+            if np.abs(one - other).max() > OTHER_DIVISION:
+                kept.append(natural[row])
+        return np.array(kept).reshape(len(kept), natural.shape[1])
+
+    def vertex(self) -> Estimate:
+        """Least absolute deviations from the winner of the nearly absolute Huber fits."""
+        huber = self.best(None)
+        vertex = to_vertex(
+            self.model, huber.theta, self.problem.weights, huber.free, self.lower, self.upper
+        )
+        return Estimate(
+            theta=vertex.theta,
+            free=huber.free,
+            value=vertex.value,
+            delta=None,
+            converged=vertex.certified,
+            n_starts=huber.n_starts,
+            n_agreeing=huber.n_agreeing,
+            n_minima=huber.n_minima,
+            decrement=vertex.promise,
+            minima=huber.minima,
+            alternatives=huber.alternatives,
+        )
+
+
+def root_near(function: Callable[[float], float], start: float) -> float:
+    """A root of a function that falls through zero, from a guess."""
+    known: dict[float, float] = {}
+
+    def value(x: float) -> float:
+        # asked twice at one place, a warm-started solver may answer a little differently
+        if x not in known:
+            known[x] = function(x)
+        return known[x]
+
+    low = high = start
+    step = 0.05
+    while value(low) < 0 and step < 50:
+        low, step = low - step, 2 * step
+    while value(high) > 0 and step < 50:
+        high, step = high + step, 2 * step
+    if value(low) > 0 > value(high):
+        return float(brentq(value, low, high, xtol=1e-15, rtol=1e-15, maxiter=60, disp=False))
+    return min(known, key=lambda x: abs(known[x]))
+
+
+def smallest_curvature(hessian: FloatArray, free: BoolArray) -> float:
+    """Smallest eigenvalue of the Hessian of what moved, scaled to a unit diagonal."""
+    own = hessian[np.ix_(free, free)]
+    if not len(own) or not np.all(np.diag(own) > 0):
+        return 0.0
+    size = np.sqrt(np.diag(own))
+    return float(np.linalg.eigvalsh(own / np.outer(size, size))[0])

@@ -1,0 +1,174 @@
+"""A law and a table become a model: the faster one where the law's form allows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from scalinglaws.arrays import FloatArray, IntArray
+from scalinglaws.core.expression import Expression, evaluate, names_in
+from scalinglaws.core.groups import codes_of
+from scalinglaws.core.law import Law
+from scalinglaws.core.logspace import LogSpace
+from scalinglaws.core.structure import LogAffineTerm, log_affine_terms
+from scalinglaws.fitting.solver.general import GeneralBlock
+from scalinglaws.fitting.solver.grouped import GroupedBlock, Part
+from scalinglaws.fitting.solver.log_affine import LogAffineBlock
+from scalinglaws.fitting.solver.model import Block, Model, magnitude_of
+from scalinglaws.fitting.tables.blocks import is_large
+from scalinglaws.options import ScaleName
+
+Rows = slice | IntArray
+# Two fits divide a law differently when a term's share of it differs by this much.
+OTHER_DIVISION = 1e-4
+
+
+def bind(law: Law, columns: Mapping[str, Any], y: FloatArray, scale: ScaleName) -> Model:
+    """Bind a law to its columns; a sum of positive products gets the faster blocks."""
+    terms = log_affine_terms(law.parsed.expression, law.symbols)
+    if terms is None or not _roles_agree(law, terms):
+        return bind_general(law, columns, y, scale)
+
+    def block(rows: Rows, _: IntArray) -> LogAffineBlock:
+        cut = _cut(law, columns, y, scale, rows)
+        return LogAffineBlock(terms, law.symbols, *cut, scale, lasting=not is_large(len(y)))
+
+    model = _model(block, law, columns, y, scale)
+    with np.errstate(all="ignore"):
+        # every base is positive in these runs
+        is_finite = all(_is_finite(part) for _, part in model.blocks())
+    return model if is_finite else bind_general(law, columns, y, scale)
+
+
+def _is_finite(block: Block) -> bool:
+    if isinstance(block, GroupedBlock):
+        return all(_is_finite(part.block) for part in block.parts)
+    return isinstance(block, LogAffineBlock) and block.is_finite
+
+
+def bind_general(law: Law, columns: Mapping[str, Any], y: FloatArray, scale: ScaleName) -> Model:
+    """Bind any law to its columns."""
+
+    def block(rows: Rows, selected: IntArray) -> GeneralBlock:
+        positive = [law.parameters[k].positive for k in selected]
+        space = LogSpace(law.symbols, [s for s, p in zip(law.symbols, positive, strict=True) if p])
+        rewrite = space.logarithm if scale == "log" else space.value
+        return GeneralBlock(
+            rewrite(law.parsed.expression), law.symbols, positive,
+            *_cut(law, columns, y, scale, rows),
+        )  # fmt: skip
+
+    return _model(block, law, columns, y, scale)
+
+
+def _model(
+    make: Callable[[Rows, IntArray], Block],
+    law: Law,
+    columns: Mapping[str, Any],
+    y: FloatArray,
+    scale: ScaleName,
+) -> Model:
+    """A model whose blocks are made of some rows and the places of their parameters."""
+    p, magnitude = len(law.parameters), magnitude_of(y, scale)
+    if not law.groups:
+        every = np.arange(p)
+        return Model(lambda rows: make(rows, every), len(y), p, magnitude)
+    group_of, selections = groups_of(law, columns)
+
+    def block(rows: slice) -> GroupedBlock:
+        own = group_of[rows]
+        parts = []
+        for group in np.flatnonzero(np.bincount(own)):
+            inside = _as_slice(np.flatnonzero(own == group))
+            selected = selections[group]
+            parts.append(Part(inside, make(_moved(inside, rows.start), selected), selected))
+        return GroupedBlock(parts, len(own), p)
+
+    return Model(block, len(y), p, magnitude)
+
+
+def groups_of(law: Law, columns: Mapping[str, Any]) -> tuple[IntArray, IntArray]:
+    """Runs that share all their parameters.
+
+    Returns
+    -------
+    group_of : (rows,)
+        A number for each group of runs.
+    selections : (groups, symbols)
+        Where the parameters of each group stand among all.
+    """
+    codes = [codes_of(c, columns[c], law.levels[c]) for c in law.group_columns]
+    cell = np.ravel_multi_index(codes, [len(law.levels[c]) for c in law.group_columns])
+    _, first, group_of = np.unique(cell, return_index=True, return_inverse=True)
+    places = law.places({column: columns[column][first] for column in law.group_columns})
+    every = [np.broadcast_to(place, len(first)) for place in places.values()]
+    return group_of, np.stack(every, axis=1)
+
+
+def _as_slice(rows: IntArray) -> Rows:
+    """Rows that are side by side as a slice, which makes no copies."""
+    first, last = int(rows[0]), int(rows[-1]) + 1
+    return slice(first, last) if last - first == len(rows) else rows
+
+
+def _moved(rows: Rows, by: int) -> Rows:
+    return slice(rows.start + by, rows.stop + by) if isinstance(rows, slice) else rows + by
+
+
+def _cut(
+    law: Law, columns: Mapping[str, Any], y: FloatArray, scale: ScaleName, rows: Rows
+) -> tuple[dict[str, FloatArray], FloatArray]:
+    """Variables and target on some rows."""
+    target = np.log(y[rows]) if scale == "log" else y[rows]
+    return {name: columns[name][rows] for name in law.variables}, target
+
+
+def _roles_agree(law: Law, terms: tuple[LogAffineTerm, ...]) -> bool:
+    """A coefficient allowed to be negative, by the user's bounds, has no logarithm."""
+    for parameter in law.parameters:
+        is_base = any(
+            isinstance(term.slopes.get(parameter.symbol), Expression)
+            and not names_in(term.slopes[parameter.symbol])
+            for term in terms
+        )
+        if is_base and parameter.role != "exponent" and not parameter.positive:
+            return False
+    return True
+
+
+def term_shares(law: Law, columns: Mapping[str, Any], natural: FloatArray) -> FloatArray:
+    """Size of each term of a law relative to their sum, shape (terms, rows)."""
+    params = law.local(dict(zip(law.parameter_names, map(float, natural), strict=True)), columns)
+    names: dict[str, Any] = {**params, **columns}
+    n = len(next(iter(columns.values())))
+    sizes = []
+    with np.errstate(all="ignore"):
+        for term in law.separation.terms:
+            size = np.abs(evaluate(term.rest, names))
+            if term.coefficient is not None:
+                amplitude = params[term.coefficient]
+                power = evaluate(term.power, names)
+                under_exp = not any(
+                    p.symbol == term.coefficient and p.role in ("coefficient", "offset")
+                    for p in law.parameters
+                )
+                size = size * np.abs(np.exp(amplitude * power) if under_exp else amplitude**power)
+            sizes.append(np.broadcast_to(np.nan_to_num(size), (n,)))
+        table = np.stack(sizes)
+        return np.asarray(np.nan_to_num(table / table.sum(axis=0)))
+
+
+def same_everywhere(
+    law: Law, columns: Mapping[str, Any], one: FloatArray, other: FloatArray
+) -> bool:
+    """Whether two parameter vectors are the same function, also away from the runs."""
+    away = {
+        name: 1.5 * np.roll(columns[name], shift) for shift, name in enumerate(law.variables)
+    } | {name: columns[name] for name in law.group_columns}
+
+    def value(natural: FloatArray) -> FloatArray:
+        return law.value(dict(zip(law.parameter_names, natural, strict=True)), away)
+
+    return bool(np.allclose(value(one), value(other), rtol=1e-6, equal_nan=True))

@@ -1,0 +1,237 @@
+"""Laws that are sums of positive products: log f is a logsumexp of linear forms.
+
+With t_k the terms, the gradient of log f is the softmax-weighted mean of the terms' slopes and its
+Hessian their covariance. All sums over runs are then matrix products with fixed tables of products
+of slopes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+
+import numpy as np
+
+from scalinglaws.arrays import FloatArray, IntArray
+from scalinglaws.core.expression import Expression, evaluate
+from scalinglaws.core.structure import LogAffineTerm
+from scalinglaws.fitting.solver.workspace import WORKSPACE
+from scalinglaws.options import ScaleName
+
+
+class LogAffineBlock:
+    """A sum of terms whose logarithms are affine in the working parameters, on a block of rows.
+
+    Parameters
+    ----------
+    terms : the terms
+    names : the parameters, in order
+    columns : variables on these rows
+    target : observations on these rows, logarithms if `scale` is "log"
+    lasting : whether the block is evaluated often, so that tables of products pay
+    """
+
+    work_size = 24_576  # ten such arrays are 2 MB
+
+    def __init__(
+        self,
+        terms: Sequence[LogAffineTerm],
+        names: Sequence[str],
+        columns: Mapping[str, FloatArray],
+        target: FloatArray,
+        scale: ScaleName,
+        *,
+        lasting: bool = True,
+    ) -> None:
+        self.lasting = lasting
+        self.n_parameters, self.n_rows, self.n_terms = len(names), len(target), len(terms)
+        self.is_log = scale == "log"
+        self.target = target
+        self.indices: list[IntArray] = []
+        self.term_slopes: list[FloatArray] = []
+        # linear forms of (parameters of the term, 1)
+        self.forms: list[FloatArray] = []
+        for term in terms:
+            used = [name for name in names if name in term.slopes]
+            self.indices.append(np.array([names.index(name) for name in used], dtype=np.intp))
+            form = np.empty((len(used) + 1, self.n_rows))
+            for place, name in enumerate(used):
+                form[place] = _column(term.slopes[name], columns)
+            form[-1] = _column(term.constant, columns)
+            if self.is_log:
+                # terms relative to the observation: their sum is near one, whatever the units
+                form[-1] -= target
+            self.forms.append(np.asfortranarray(form) if lasting else form)
+            self.term_slopes.append(np.array(form[:-1].T, order="C") if lasting else form[:-1].T)
+
+    @property
+    def is_finite(self) -> bool:
+        """All logarithms exist."""
+        return all(bool(np.isfinite(form).all()) for form in self.forms)
+
+    def slopes(self) -> FloatArray:
+        stack = np.zeros((self.n_terms, self.n_rows, self.n_parameters))
+        for k, (index, slopes) in enumerate(zip(self.indices, self.term_slopes, strict=True)):
+            stack[k][:, index] = slopes
+        return stack.reshape(-1, self.n_parameters)
+
+    def at(self, theta: FloatArray) -> LogAffinePoint:
+        return LogAffinePoint(self, theta)
+
+    def logs(self, theta: FloatArray) -> FloatArray:
+        """Logarithms of the terms, relative to the observations if these are logarithms."""
+        found = WORKSPACE.take("shares", self.n_terms, len(theta), self.n_rows)
+        one = np.ones((len(theta), 1))
+        for k, index in enumerate(self.indices):
+            np.matmul(np.concatenate([theta[:, index], one], axis=1), self.forms[k], out=found[k])
+        return found
+
+    @cached_property
+    def pairs(self) -> list[tuple[int, int, FloatArray]]:
+        """Products of the slopes of two terms; each pair of parameters of one term once."""
+        found = []
+        for k in range(self.n_terms):
+            for m in range(k, self.n_terms):
+                left, right = self.term_slopes[k], self.term_slopes[m]
+                if k == m:
+                    i, j = np.triu_indices(left.shape[1])
+                    found.append((k, m, left[:, i] * left[:, j]))
+                else:
+                    product = left[:, :, None] * right[:, None, :]
+                    found.append((k, m, product.reshape(self.n_rows, -1)))
+        return found
+
+    @cached_property
+    def spread(self) -> FloatArray:
+        """From the sums of all pairs, side by side, to a whole symmetric matrix, flattened."""
+        p, rows = self.n_parameters, []
+        for k, m, _ in self.pairs:
+            if k == m:
+                i, j = np.triu_indices(len(self.indices[k]))
+                ends = zip(self.indices[k][i], self.indices[k][j], strict=True)
+            else:
+                grid = np.meshgrid(self.indices[k], self.indices[m], indexing="ij")
+                ends = zip(grid[0].ravel(), grid[1].ravel(), strict=True)
+            for a, b in ends:
+                row = np.zeros((p, p))
+                row[a, b] = 1.0
+                row[b, a] += 1.0 if k != m or a != b else 0.0
+                rows.append(row.ravel())
+        return np.array(rows).reshape(len(rows), p * p)
+
+
+class LogAffinePoint:
+    """The sum of terms at a batch of parameter vectors.
+
+    `shares` holds the derivative of each residual with respect to each term's logarithm.
+    """
+
+    def __init__(self, block: LogAffineBlock, theta: FloatArray) -> None:
+        self._block = block
+        shape = len(theta), block.n_rows
+        self.shares = shares = block.logs(theta)
+        if block.is_log and block.n_terms == 1:
+            self.residuals = WORKSPACE.take("residuals", *shape)
+            self.residuals[...] = shares[0]
+            shares[0] = 1.0
+            return
+        np.exp(shares, out=shares)
+        total = WORKSPACE.take("total", *shape)
+        np.sum(shares, axis=0, out=total)
+        if not block.is_log:
+            total -= block.target
+            self.residuals = total
+            return
+        self.residuals = np.log(total, out=WORKSPACE.take("residuals", *shape))
+        np.divide(1.0, total, out=total)
+        shares *= total
+
+    def gradients(self) -> FloatArray:
+        block = self._block
+        if not block.lasting:
+            # the derivatives of each row of the batch take the place of the last one's
+            rows = [self._derivatives(b).copy() for b in range(1, len(self.residuals))]
+            first = self._derivatives(0)[None]
+            return (np.stack([first[0], *rows]) if rows else first).transpose(0, 2, 1)
+        found = np.zeros((*self.residuals.shape, block.n_parameters))
+        for share, index, slopes in zip(self.shares, block.indices, block.term_slopes, strict=True):
+            found[..., index] += share[..., None] * slopes
+        return found
+
+    def along(self, step: FloatArray) -> FloatArray:
+        block = self._block
+        found = WORKSPACE.take("along", *self.residuals.shape)
+        part = WORKSPACE.take("along one", *self.residuals.shape)
+        for k, (index, slopes) in enumerate(zip(block.indices, block.term_slopes, strict=True)):
+            into = part if k else found
+            np.matmul(step[:, index], slopes.T, out=into)
+            into *= self.shares[k]
+            if k:
+                found += part
+        return found
+
+    def contract(
+        self, slope: FloatArray, outer: FloatArray, *, curved: bool
+    ) -> tuple[FloatArray, FloatArray]:
+        block, shares = self._block, self.shares
+        if curved and block.is_log:
+            outer -= slope
+        if not block.lasting:
+            return self._contract_once(slope, outer, curved=curved)
+        gradient = np.zeros((len(slope), block.n_parameters))
+        first = WORKSPACE.take("first", *slope.shape)
+        half = WORKSPACE.take("half", *slope.shape)
+        moment = WORKSPACE.take("moment", *slope.shape)
+        packed = []
+        for k, m, products in block.pairs:
+            if k == m:
+                np.multiply(slope, shares[k], out=first)
+                gradient[:, block.indices[k]] += first @ block.term_slopes[k]
+                np.multiply(outer, shares[k], out=half)
+            np.multiply(half, shares[m], out=moment)
+            if k == m and curved:
+                moment += first
+            packed.append(moment @ products)
+        p = block.n_parameters
+        hessian = np.concatenate(packed, axis=1) @ block.spread
+        return gradient, hessian.reshape(len(slope), p, p)
+
+    def _contract_once(
+        self, slope: FloatArray, outer: FloatArray, *, curved: bool
+    ) -> tuple[FloatArray, FloatArray]:
+        """The same from the first derivatives of each term, without tables of products."""
+        block, p = self._block, self._block.n_parameters
+        n_batch, n_rows = slope.shape
+        gradient, hessian = np.zeros((n_batch, p)), np.zeros((n_batch, p, p))
+        weighted = WORKSPACE.take("weighted", p, n_rows)
+        for b in range(n_batch):
+            rows = self._derivatives(b)
+            gradient[b] = rows @ slope[b]
+            np.multiply(rows, outer[b], out=weighted)
+            hessian[b] += weighted @ rows.T
+            if not curved:
+                continue
+            for share, index, form in zip(self.shares, block.indices, block.forms, strict=True):
+                part = np.multiply(form[:-1], share[b] * slope[b], out=weighted[: len(index)])
+                hessian[b][np.ix_(index, index)] += part @ form[:-1].T
+        return gradient, hessian
+
+    def _derivatives(self, b: int) -> FloatArray:
+        """Derivatives of the residuals of one row of the batch, shape (parameters, rows)."""
+        block = self._block
+        rows = WORKSPACE.take("derivatives", block.n_parameters, block.n_rows)
+        seen: set[int] = set()
+        for share, index, form in zip(self.shares, block.indices, block.forms, strict=True):
+            for place, j in enumerate(index):
+                if j in seen:
+                    rows[j] += form[place] * share[b]
+                else:
+                    np.multiply(form[place], share[b], out=rows[j])
+                    seen.add(int(j))
+        for j in set(range(block.n_parameters)) - seen:
+            rows[j] = 0.0
+        return rows
+
+
+def _column(expression: Expression, columns: Mapping[str, FloatArray]) -> FloatArray:
+    return np.asarray(evaluate(expression, columns), dtype=np.float64)

@@ -1,0 +1,392 @@
+"""A law bound to a table: the objective, its gradient and Hessian for a batch of parameter vectors.
+
+Parameters are worked on in their natural form, positive ones as logarithms. A coefficient of
+exactly zero is a logarithm of minus infinity. Every row of a batch has its own parameter vector,
+its own weights and, if need be, its own shift of the observations; all share the table.
+
+The table is taken in blocks of rows. A small table is one block, whose fixed tables are made once;
+those of a large table are made when its turn comes and forgotten, so that they take no memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Protocol
+
+import numpy as np
+
+from scalinglaws.arrays import BoolArray, FloatArray
+from scalinglaws.fitting.solver.objective import Loss
+from scalinglaws.fitting.solver.penalty import Penalty
+from scalinglaws.fitting.solver.whitening import Whitening
+from scalinglaws.fitting.solver.workspace import WORKSPACE
+from scalinglaws.fitting.tables.blocks import is_large, row_blocks
+from scalinglaws.options import ScaleName
+
+# Rows whose triangle makes the columns of many rows nearly orthogonal, and the share of a column
+# that must be its own there.
+_FEW_ROWS, _DEPENDENT = 8_192, 1e-8
+
+
+@dataclass
+class Sums:
+    """Objective, gradient and Hessian of each row of a batch."""
+
+    value: FloatArray
+    gradient: FloatArray
+    hessian: FloatArray
+
+
+class Point(Protocol):
+    """A law at a batch of parameter vectors, on one block of rows."""
+
+    residuals: FloatArray  # (batch, rows)
+
+    def gradients(self) -> FloatArray:
+        """Derivatives of the residuals, shape (batch, rows, parameters)."""
+
+    def along(self, step: FloatArray) -> FloatArray:
+        """Change of the residuals to first order in a step of each row of the batch."""
+
+    def contract(
+        self, slope: FloatArray, outer: FloatArray, *, curved: bool
+    ) -> tuple[FloatArray, FloatArray]:
+        """Sums over the rows: of ``slope * g``, and of ``outer * g g'``.
+
+        With `curved`, ``slope * second derivatives`` is added to the latter. Both arrays,
+        of shape (batch, rows), may be overwritten.
+        """
+
+
+class Block(Protocol):
+    """A law on one block of rows."""
+
+    work_size: int  # elements of a (batch, rows) array at which its work stays in the cache
+
+    def at(self, theta: FloatArray) -> Point:
+        """The law at each row of a batch; valid until the next call."""
+
+    def slopes(self) -> FloatArray | None:
+        """Slopes of every term's logarithm at every run, shape (terms * rows, parameters).
+
+        None if the law has no such terms.
+        """
+
+
+class Model:
+    """A law bound to a table.
+
+    Parameters
+    ----------
+    make_block : from a slice of rows to the law on these rows
+    n_rows, n_parameters : int
+    magnitude : what rounding of the residuals is relative to
+    penalty : what is known of the parameters beside the table
+    whitening : how neighbouring residuals are made independent; the table is then one block
+    """
+
+    def __init__(
+        self,
+        make_block: Callable[[slice], Block],
+        n_rows: int,
+        n_parameters: int,
+        magnitude: float,
+        *,
+        penalty: Penalty | None = None,
+        whitening: Whitening | None = None,
+    ) -> None:
+        self._make = make_block
+        self.n_rows, self.n_parameters, self.magnitude = n_rows, n_parameters, magnitude
+        self.penalty, self.whitening = penalty, whitening
+
+    @cached_property
+    def _whole(self) -> Block:
+        return self._make(slice(0, self.n_rows))
+
+    @property
+    def is_one_block(self) -> bool:
+        """The table is small enough, or its residuals hang together."""
+        return not is_large(self.n_rows) or self.whitening is not None
+
+    def blocks(self) -> Iterator[tuple[slice, Block]]:
+        """The table in blocks of rows."""
+        if self.is_one_block:
+            yield slice(0, self.n_rows), self._whole
+            return
+        for rows in row_blocks(self.n_rows):
+            yield rows, self._make(rows)
+
+    # --- one parameter vector ----------------------------------------------------------------
+
+    def residuals(self, theta: FloatArray) -> FloatArray:
+        """Residuals of each row of a batch, shape (batch, rows)."""
+        found = np.empty((len(theta), self.n_rows))
+        with np.errstate(all="ignore"):
+            for rows, block in self.blocks():
+                found[:, rows] = block.at(theta).residuals
+        return found if self.whitening is None else self.whitening.apply(found)
+
+    def jacobian(self, theta: FloatArray) -> FloatArray:
+        """Derivatives of the residuals in one parameter vector, shape (rows, parameters)."""
+        found = np.empty((self.n_rows, self.n_parameters))
+        with np.errstate(all="ignore"):
+            for rows, block in self.blocks():
+                found[rows] = block.at(theta[None, :]).gradients()[0]
+        return found if self.whitening is None else self.whitening.apply(found.T).T
+
+    def expansion(self, theta: FloatArray) -> Iterator[tuple[slice, FloatArray, FloatArray]]:
+        """Rows, residuals and finite Jacobian of one parameter vector, block by block."""
+        if self.is_one_block:
+            rows = slice(0, self.n_rows)
+            yield rows, self.residuals(theta[None, :])[0], np.nan_to_num(self.jacobian(theta))
+            return
+        for rows, block in self.blocks():
+            with np.errstate(all="ignore"):
+                point = block.at(theta[None, :])
+                jacobian = point.gradients()[0]
+                if not np.isfinite(jacobian).all():
+                    jacobian = np.nan_to_num(jacobian)
+            yield rows, point.residuals[0], jacobian
+
+    def columns(
+        self,
+        theta: FloatArray,
+        weights: FloatArray | None = None,
+        *,
+        residuals: FloatArray | None = None,
+    ) -> FloatArray:
+        """The Jacobian, times the roots of the weights if there are any.
+
+        Of a large table, R of its QR decomposition: all that its columns say of each other. The
+        residuals are written where there is room for them.
+        """
+
+        def weighted() -> Iterator[FloatArray]:
+            for rows, own, jacobian in self.expansion(theta):
+                if residuals is not None:
+                    residuals[rows] = own
+                yield jacobian if weights is None else jacobian * np.sqrt(weights[rows])[:, None]
+
+        parts = weighted()
+        return next(parts) if self.is_one_block else _triangle_of_many(parts, self._some(theta))
+
+    def _some(self, theta: FloatArray) -> FloatArray:
+        """The Jacobian of a few thousand evenly spread rows."""
+        block = self._make(slice(0, self.n_rows, max(1, self.n_rows // _FEW_ROWS)))
+        with np.errstate(all="ignore"):
+            return np.asarray(np.nan_to_num(block.at(theta[None, :]).gradients()[0]))
+
+    # --- the design ----------------------------------------------------------------------------
+
+    @cached_property
+    def design_triangle(self) -> FloatArray | None:
+        """R of the slopes of every term's logarithm at every run, if the law has such terms."""
+        slopes = (block.slopes() for _, block in self.blocks())
+        known = (part for part in slopes if part is not None)
+        triangle = _triangle(known)
+        return triangle if len(triangle) else None
+
+    @cached_property
+    def metric(self) -> FloatArray | None:
+        """Mean square change of the terms' logarithms, as a quadratic form of a step."""
+        triangle = self.design_triangle
+        return None if triangle is None else np.asarray(triangle.T @ triangle / self.n_rows)
+
+    @cached_property
+    def inverse_metric(self) -> FloatArray:
+        """Pseudo-inverse of the metric."""
+        assert self.metric is not None
+        return np.asarray(np.linalg.pinv(self.metric), dtype=np.float64)
+
+    # --- sums over the table -------------------------------------------------------------------
+
+    def sums(
+        self,
+        theta: FloatArray,
+        weights: FloatArray,
+        loss: Loss,
+        *,
+        shifts: FloatArray | None = None,
+        majorise: bool = False,
+        residuals: FloatArray | None = None,
+    ) -> Sums:
+        """Objective and its derivatives.
+
+        Parameters
+        ----------
+        theta : (batch, parameters)
+        weights : (batch, rows) or (1, rows)
+        loss : Loss
+        shifts : (batch, rows), optional
+            Added to the observations of each row of the batch, in the residuals' scale.
+        majorise : bool
+            Give the Hessian of iteratively reweighted least squares instead of the true one: it is
+            positive semidefinite, and its steps never go uphill.
+        residuals : (rows,), optional
+            Receives the residuals of the first row of the batch, before they are whitened.
+        """
+        n_batch, p = theta.shape
+        total = Sums(np.zeros(n_batch), np.zeros((n_batch, p)), np.zeros((n_batch, p, p)))
+        with np.errstate(all="ignore"):
+            for rows, block in self.blocks():
+                size = max(1, block.work_size // (rows.stop - rows.start))
+                for first in range(0, n_batch, size):
+                    batch = slice(first, first + size)
+                    own = weights[batch, rows] if len(weights) > 1 else weights[:, rows]
+                    shift = None if shifts is None else shifts[batch, rows]
+                    point = block.at(theta[batch])
+                    if residuals is not None and first == 0:
+                        residuals[rows] = point.residuals[0]
+                    value, gradient, hessian = self._weighted(point, own, loss, shift, majorise)
+                    total.value[batch] += value
+                    total.gradient[batch] += gradient
+                    total.hessian[batch] += hessian
+            if self.penalty is not None:
+                self.penalty.add_to(theta, total.value, total.gradient, total.hessian)
+        _mark_broken(total)
+        return total
+
+    def _weighted(
+        self,
+        point: Point,
+        weights: FloatArray,
+        loss: Loss,
+        shift: FloatArray | None,
+        majorise: bool,
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Objective and derivatives on one block of rows."""
+        r = self._whitened(point.residuals, shift)
+        slope, outer = WORKSPACE.take("slope", *r.shape), WORKSPACE.take("outer", *r.shape)
+        value = loss.weighted(r, weights, slope, outer, majorise=majorise)
+        if self.whitening is None:
+            return (value, *point.contract(slope, outer, curved=not majorise))
+        # products of neighbouring first derivatives come in: they are formed explicitly
+        rows = self.whitening.apply(point.gradients().transpose(0, 2, 1))
+        products = np.matmul(rows * outer[:, None, :], rows.transpose(0, 2, 1))
+        nothing = np.zeros_like(outer)
+        slope = self.whitening.transpose(slope)
+        gradient, curvature = point.contract(slope, nothing, curved=not majorise)
+        return value, gradient, products + curvature
+
+    def _whitened(self, r: FloatArray, shift: FloatArray | None) -> FloatArray:
+        """Residuals less the shift of the observations, made independent."""
+        if shift is not None:
+            r -= shift
+        return r if self.whitening is None else self.whitening.apply(r)
+
+    def shorten(
+        self,
+        theta: FloatArray,
+        step: FloatArray,
+        descent: FloatArray,
+        weights: FloatArray,
+        loss: Loss,
+        shifts: FloatArray | None = None,
+    ) -> FloatArray:
+        """Share of a step to take where the loss has kinks that its Hessian does not see.
+
+        The minimum along the step is sought with the residuals taken as linear: the derivative
+        along it then rises from kink to kink, and two probes find its zero well enough.
+
+        Parameters
+        ----------
+        theta, step : (batch, parameters)
+        descent : (batch,)
+            Derivative of the objective along the step, at its beginning.
+
+        Returns
+        -------
+        (batch,)
+            Between 0 and 1; all ones for a table that is taken in blocks.
+        """
+        if not self.is_one_block:
+            return np.ones(len(theta))
+        share = np.empty(len(theta))
+        size = max(1, self._whole.work_size // self.n_rows)
+        with np.errstate(all="ignore"):
+            for first in range(0, len(theta), size):
+                batch = slice(first, first + size)
+                point = self._whole.at(theta[batch])
+                r = self._whitened(point.residuals, None if shifts is None else shifts[batch])
+                change = self._whitened(point.along(step[batch]), None)
+                own = weights[batch] if len(weights) > 1 else weights
+                derivative = partial(loss.slope_along, r, change, own)
+                share[batch] = _first_zero(derivative, descent[batch])
+        return share
+
+
+def _first_zero(derivative: Callable[[FloatArray], FloatArray], at_zero: FloatArray) -> FloatArray:
+    """Where rising functions that are negative at 0 cross zero, if before 1; else 1."""
+    low, high = np.zeros_like(at_zero), np.ones_like(at_zero)
+    below, above = at_zero, derivative(high)
+    crosses = (below < 0) & (above > 0)
+    if not crosses.any():
+        return high
+    probe = np.where(crosses, below / (below - above), 1.0)
+    there = derivative(probe)
+    before = there <= 0
+    low, below = np.where(before, probe, low), np.where(before, there, below)
+    high, above = np.where(before, high, probe), np.where(before, above, there)
+    zero = low - (high - low) * below / (above - below)
+    return np.where(crosses & np.isfinite(zero), np.clip(zero, 1e-3, 1.0), 1.0)
+
+
+def _mark_broken(sums: Sums) -> None:
+    """An objective that is not a number, or has no derivatives, is infinitely high."""
+    fine = np.isfinite(sums.value) & np.isfinite(sums.gradient).all(axis=1)
+    fine &= np.isfinite(sums.hessian).all(axis=(1, 2))
+    if fine.all():
+        return
+    sums.value[~fine] = np.inf
+    sums.gradient[~fine] = 0.0
+    sums.hessian[~fine] = np.eye(sums.gradient.shape[1])
+
+
+def _triangle(parts: Iterator[FloatArray]) -> FloatArray:
+    """R of the QR decomposition of matrices on top of each other."""
+    triangle = np.zeros((0, 0))
+    for part in parts:
+        above = triangle if len(triangle) else np.zeros((0, part.shape[1]))
+        triangle = np.asarray(np.linalg.qr(np.concatenate([above, part]), mode="r"))
+    return triangle
+
+
+def _triangle_of_many(parts: Iterator[FloatArray], some: FloatArray) -> FloatArray:
+    """The same for very many rows, by Cholesky after the columns are made nearly orthogonal.
+
+    The triangle of some of the rows does that, so that squares lose no digits (Yamamoto et al.
+    2015, ETNA 44). Columns that are dependent there, or stay far from orthogonal, are left to
+    Householder's method.
+
+    Raises
+    ------
+    Nothing; dependent columns show as zeros on the diagonal.
+    """
+    size = np.linalg.norm(some, axis=0)
+    near = np.linalg.qr(some / np.where(size > 0, size, 1.0), mode="r")
+    diagonal = np.abs(np.diag(near))
+    if len(some) < some.shape[1] or diagonal.min(initial=1.0) < _DEPENDENT:
+        return _triangle(parts)
+    near *= size
+    inverse = np.linalg.inv(near)
+    gram = np.zeros_like(near)
+    for part in parts:
+        straight = part @ inverse
+        gram += straight.T @ straight
+    return np.asarray(np.linalg.cholesky(gram).T @ near)
+
+
+def magnitude_of(y: FloatArray, scale: ScaleName) -> float:
+    """Size that rounding is relative to; a logarithm near zero still has terms of order one."""
+    ends = np.array([y.min(), y.max()])
+    if scale == "log":
+        return max(1.0, float(np.abs(np.log(ends)).max()))
+    return float(np.abs(ends).max())
+
+
+def to_natural(theta: FloatArray, positive: BoolArray) -> FloatArray:
+    """Natural values from working values."""
+    with np.errstate(over="ignore"):
+        return np.where(positive, np.exp(np.where(positive, theta, 0.0)), theta)

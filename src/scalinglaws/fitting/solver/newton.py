@@ -1,0 +1,394 @@
+"""The one optimiser: damped Newton steps for a batch of parameter vectors at once.
+
+Each row of the batch has its own start, weights and fixed parameters. A row leaves the batch when
+the decrease that an undamped Newton step promises is lost in rounding. Damping is measured in the
+model's own metric (how much a step changes each term), so that units do not matter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from scalinglaws.arrays import BoolArray, FloatArray, IntArray
+from scalinglaws.fitting.solver.model import Model, Sums
+from scalinglaws.fitting.solver.objective import Loss
+from scalinglaws.fitting.solver.steps import bounded_step
+
+# Promised decrease, relative to the objective, below which a row has arrived.
+TOLERANCE = 1e-14
+# Residuals of this relative size are rounding: an objective below it is zero.
+_ROUNDING = 4e-16
+# Changes of the objective, relative, that are rounding in a sum over many runs.
+_LOST_IN_ROUNDING = 1e-11
+_FIRST_DAMPING = 1e-3
+_RENEWED_DAMPING = 1e-7
+_LEAST_DAMPING = 1e-10
+_MOST_DAMPING = 1e12
+# Share of each parameter's own curvature in the damping of a law without a metric of its own.
+_OWN_UNITS = 0.1
+# Relative change of a growing coefficient in one step.
+_GROWTH = (-0.9, 20.0)
+# Relative change of each parameter up to which an arrived row takes its last step.
+_UNSEEN = 1e-5
+# A row whose step was taken to this share, or more, takes whole steps until one is refused.
+_WHOLE = 0.9
+# Consecutive accepted steps without a decrease that counts, after which a flat valley is left.
+_PATIENCE = 4
+_MOST_IDLE = 12
+# A row that gains less than this, relative, in so many steps is given up.
+_WINDOW, _CRAWL = 40, 1e-8
+
+_ROWWISE = ("theta", "value", "decrement", "converged")
+
+
+@dataclass
+class Solution:
+    """Where each row of a batch ended.
+
+    Attributes
+    ----------
+    theta : (batch, parameters)
+        Working parameters.
+    value : (batch,)
+        Objective.
+    decrement : (batch,)
+        Decrease that one more Newton step promises, relative to the objective: the gradient in
+        scaled units.
+    converged : (batch,)
+        The decrement is at rounding level, or the objective no longer falls.
+    """
+
+    theta: FloatArray
+    value: FloatArray
+    decrement: FloatArray
+    converged: BoolArray
+    n_iterations: int
+
+    def take(self, rows: npt.ArrayLike) -> Solution:
+        """Some rows of the batch."""
+        k = np.asarray(rows)
+        rows_of = {name: getattr(self, name)[k] for name in _ROWWISE}
+        return Solution(**rows_of, n_iterations=self.n_iterations)
+
+    def joined(self, other: Solution) -> Solution:
+        """The rows of both."""
+        rows = {n: np.concatenate([getattr(self, n), getattr(other, n)]) for n in _ROWWISE}
+        return Solution(**rows, n_iterations=self.n_iterations + other.n_iterations)
+
+    def put(self, rows: IntArray, other: Solution) -> None:
+        """Replace some rows by those of another solution."""
+        for name in _ROWWISE:
+            getattr(self, name)[rows] = getattr(other, name)
+
+
+def minimise(
+    model: Model,
+    loss: Loss,
+    start: FloatArray,
+    weights: FloatArray,
+    free: BoolArray,
+    lower: FloatArray,
+    upper: FloatArray,
+    *,
+    amplitude: BoolArray,
+    shifts: FloatArray | None = None,
+    majorise: bool = False,
+    patient: bool = False,
+    tolerance: float = TOLERANCE,
+    max_iterations: int = 200,
+    enough: int | None = None,
+) -> Solution:
+    """Minimise the objective from each row of `start`.
+
+    Parameters
+    ----------
+    model : Model
+        Law bound to a table.
+    loss : Loss
+    start : (batch, parameters)
+    weights : (batch, rows) or (1, rows)
+    free : (batch, parameters)
+        Parameters that may move; the others stay at their start.
+    lower, upper : (parameters,)
+        Bounds on the working parameters.
+    amplitude : (parameters,)
+        Coefficients worked on as logarithms in which the law itself is linear.
+    shifts : (batch, rows), optional
+        Added to the observations of each row of the batch.
+    majorise : bool
+        Use the Hessian of iteratively reweighted least squares: slower at the end, safer far away.
+    patient : bool
+        Do not give up a row that crawls, as along a curved valley.
+    tolerance : float
+        Promised decrease, relative to the objective, below which a row has arrived.
+    max_iterations : int
+    enough : int, optional
+        Stop when so many rows have arrived at one objective and no other row is below it.
+    """
+    descent = _Descent(
+        _Task(model, loss, lower, upper, amplitude & (not majorise), majorise, tolerance),
+        start, weights, free, shifts,
+    )  # fmt: skip
+    while len(descent.rows) and descent.n_iterations < max_iterations:
+        descent.step(patient=patient)
+        if enough is not None and descent.agree(enough):
+            break
+    return descent.solution()
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What is the same for every row and every step."""
+
+    model: Model
+    loss: Loss
+    lower: FloatArray
+    upper: FloatArray
+    growable: BoolArray
+    majorise: bool
+    tolerance: float
+
+
+# Arrays of a descent with one entry a row.
+_OF_ROW = (
+    "rows", "theta", "free", "damping", "metric", "decrement", "idle", "careful", "earlier",
+    "floor",
+)  # fmt: skip
+
+
+class _Descent:
+    """Where each row of a batch stands. Rows that have arrived, or are given up, leave."""
+
+    def __init__(
+        self,
+        task: _Task,
+        start: FloatArray,
+        weights: FloatArray,
+        free: BoolArray,
+        shifts: FloatArray | None,
+    ) -> None:
+        self.task = task
+        n_batch, p = start.shape
+        self.weights, self.shifts, self.free = weights, shifts, free
+        self.theta = np.where(free, np.clip(start, task.lower, task.upper), start)
+        self.state = self._evaluate(self.theta)
+        self.rows = np.arange(n_batch)
+        self.damping = np.full(n_batch, _FIRST_DAMPING if task.majorise else 0.0)
+        self.metric = np.full((n_batch, p, p), np.nan)
+        self.decrement = np.full(n_batch, np.inf)
+        self.idle = np.zeros(n_batch, dtype=np.intp)
+        self.careful = np.ones(n_batch, dtype=np.bool_)
+        self.earlier = self.state.value
+        rounding = task.loss.value(np.array([_ROUNDING * task.model.magnitude]))[0]
+        self.floor = np.broadcast_to(weights.sum(axis=1) * rounding + 1e-300, n_batch)
+        self.n_iterations = 0
+        self._ended = Solution(
+            self.theta.copy(), self.state.value.copy(), self.decrement.copy(),
+            np.zeros(n_batch, dtype=np.bool_), 0,
+        )  # fmt: skip
+        self._leave(~np.isfinite(self.state.value), np.zeros(n_batch, dtype=np.bool_))
+
+    def solution(self) -> Solution:
+        """Where every row ended, or stands."""
+        self._leave(np.ones(len(self.rows), bool), np.zeros(len(self.rows), bool))
+        self._ended.n_iterations = self.n_iterations
+        return self._ended
+
+    def agree(self, enough: int) -> bool:
+        """Whether so many rows have arrived at the lowest objective of all."""
+        arrived = self._ended.value[self._ended.converged]
+        if len(arrived) < enough:
+            return False
+        lowest = arrived.min()
+        limit = lowest + 1e-9 * abs(lowest) + float(self.floor.max(initial=0.0))
+        return bool((arrived <= limit).sum() >= enough and np.all(self.state.value >= lowest))
+
+    def step(self, *, patient: bool) -> None:
+        """One damped step of each row."""
+        self.n_iterations += 1
+        step, promised, ok = self._propose()
+        scale = np.abs(self.state.value) + self.floor
+        self.decrement = np.where(ok, promised / scale, np.inf)
+        newton = ok & (self.damping <= 1e-8)
+        arrived = newton & (promised <= self.task.tolerance * scale)
+        if arrived.any():
+            # The last step is taken unseen, if it is one that changes next to nothing.
+            self.theta = np.where(
+                (arrived & self._is_near(step))[:, None], self.theta + step, self.theta
+            )
+            self._leave(arrived, arrived)
+            rest = ~arrived
+            step, promised, ok, scale = step[rest], promised[rest], ok[rest], scale[rest]
+            newton = newton[rest]
+        if len(self.rows):
+            self._try(step, promised, ok, newton, scale, patient=patient)
+
+    def _try(
+        self,
+        step: FloatArray,
+        promised: FloatArray,
+        ok: BoolArray,
+        newton: BoolArray,
+        scale: FloatArray,
+        *,
+        patient: bool,
+    ) -> None:
+        """Evaluate the steps, take those that go down, and adapt the damping."""
+        cut = self.task.loss.has_kinks and not self.task.majorise
+        if cut:
+            share = self._shorten(step, ok & self.careful)
+            step = share[:, None] * step
+            promised = share * (2.0 - share) * promised
+        trial = self.theta + step
+        new = self._evaluate(trial)
+        actual = self.state.value - new.value
+        with np.errstate(divide="ignore", invalid="ignore"):
+            gain = np.where(promised > 0, actual / promised, 0.0)
+        # The last steps go by the gradient: the objective no longer sees so small a change.
+        close = newton & (promised <= _LOST_IN_ROUNDING * scale)
+        lost = np.abs(actual) <= _LOST_IN_ROUNDING * scale
+        accepted = ok & np.isfinite(new.value) & ((actual > 0) | (close & lost))
+        self._accept(accepted, trial, new)
+        # A refused step whose promise is rounding is an arrival as well.
+        arrived = ok & ~accepted & lost & (promised <= _LOST_IN_ROUNDING * scale)
+        if arrived.any():
+            self.theta = np.where((arrived & self._is_near(step))[:, None], trial, self.theta)
+        if cut:
+            # the step was cut where the linear residuals ask for it: any gain will do
+            gain = np.where(accepted, 1.0, gain)
+            self.careful = (self.careful & (share < _WHOLE)) | ~accepted
+        self.damping = _next_damping(self.damping, ok, gain, accepted)
+        useful = accepted & (actual > TOLERANCE * scale)
+        self.idle = np.where(useful, 0, self.idle + 1)
+        flat = accepted & (self.idle >= _PATIENCE)
+        stuck = (self.damping > _MOST_DAMPING) | (self.idle >= _MOST_IDLE)
+        if not patient and self.n_iterations % _WINDOW == 0:
+            stuck |= (self.earlier - self.state.value <= _CRAWL * scale) & ~arrived
+            self.earlier = self.state.value.copy()
+        converged = arrived | flat | (stuck & (self.decrement <= 1e-9))
+        self._leave(arrived | flat | stuck, converged)
+
+    def _is_near(self, step: FloatArray) -> BoolArray:
+        """Steps so short that they need not be seen."""
+        near = np.abs(step) <= _UNSEEN * (np.abs(self.theta) + _UNSEEN)
+        return np.asarray(near.all(axis=1))
+
+    def _propose(self) -> tuple[FloatArray, FloatArray, BoolArray]:
+        """A step of each row, and the decrease that its quadratic model promises."""
+        task, point = self.task, self.theta
+        gradient, hessian = self.state.gradient, self.state.hessian
+        blocked = ~self.free
+        blocked |= (point <= task.lower) & (gradient > 0)
+        blocked |= (point >= task.upper) & (gradient < 0)
+        if blocked.any():
+            gradient = np.where(blocked, 0.0, gradient)
+            keep = ~blocked
+            hessian = hessian * (keep[:, :, None] & keep[:, None, :])
+        # A coefficient that wants to grow manifold steps in its natural value, in which the law is
+        # linear: near zero its logarithm sees next to no curvature, or a negative one.
+        diagonal = np.einsum("bii->bi", hessian)
+        growing = task.growable & (gradient < 0) & (diagonal < -gradient)
+        if growing.any():
+            hessian = hessian.copy()
+            np.einsum("bii->bi", hessian)[...] -= np.where(growing, gradient, 0.0)
+        damped = np.flatnonzero(self.damping > 0)
+        matrix = hessian
+        if len(damped):
+            matrix = hessian.copy()
+            keep = ~blocked[damped]
+            ridge = self.damping[damped, None, None] * self._metric_of(damped)
+            matrix[damped] += ridge * (keep[:, :, None] & keep[:, None, :])
+        step, ok = bounded_step(matrix, gradient, blocked, point, task.lower, task.upper)
+        turned = gradient + 0.5 * np.matmul(hessian, step[:, :, None])[:, :, 0]
+        promised = -(turned * step).sum(axis=1)
+        ok &= np.isfinite(promised) & (promised >= 0)
+        if growing.any():
+            step = np.where(growing, np.log1p(np.clip(step, *_GROWTH)), step)
+        return np.where(ok[:, None], step, 0.0), promised, ok
+
+    def _shorten(self, step: FloatArray, useful: BoolArray) -> FloatArray:
+        """Share of each step to take; see `Model.shorten`."""
+        share = np.ones(len(step))
+        k = np.flatnonzero(useful)
+        if len(k):
+            share[k] = self.task.model.shorten(
+                self.theta[k], step[k], np.einsum("bi,bi->b", self.state.gradient[k], step[k]),
+                self.weights[k] if len(self.weights) > 1 else self.weights,
+                self.task.loss, None if self.shifts is None else self.shifts[k],
+            )  # fmt: skip
+        return share
+
+    def _metric_of(self, rows: IntArray) -> FloatArray:
+        """What measures the steps of some rows, at the size of their curvature."""
+        new = rows[np.isnan(self.metric[rows, 0, 0])]
+        if len(new):
+            majorised = (
+                self.state.hessian[new]
+                if self.task.majorise
+                else self._evaluate(self.theta[new], new, majorise=True).hessian
+            )
+            self.metric[new] = _damping_metric(self.task.model, majorised)
+        return self.metric[rows]
+
+    def _evaluate(
+        self, theta: FloatArray, rows: IntArray | None = None, *, majorise: bool | None = None
+    ) -> Sums:
+        def own(array: FloatArray) -> FloatArray:
+            return array if rows is None or len(array) == 1 else array[rows]
+
+        return self.task.model.sums(
+            theta, own(self.weights), self.task.loss,
+            shifts=None if self.shifts is None else own(self.shifts),
+            majorise=self.task.majorise if majorise is None else majorise,
+        )  # fmt: skip
+
+    def _accept(self, accepted: BoolArray, trial: FloatArray, new: Sums) -> None:
+        if accepted.all():
+            self.theta, self.state = trial, new
+            return
+        self.theta[accepted] = trial[accepted]
+        for name in ("value", "gradient", "hessian"):
+            getattr(self.state, name)[accepted] = getattr(new, name)[accepted]
+
+    def _leave(self, leaving: BoolArray, converged: BoolArray) -> None:
+        """Write down where some rows ended, and go on with the others."""
+        if not leaving.any():
+            return
+        ended, rows = self._ended, self.rows[leaving]
+        ended.theta[rows], ended.value[rows] = self.theta[leaving], self.state.value[leaving]
+        ended.decrement[rows], ended.converged[rows] = self.decrement[leaving], converged[leaving]
+        stay = ~leaving
+        for name in _OF_ROW:
+            setattr(self, name, getattr(self, name)[stay])
+        self.state = Sums(*(a[stay] for a in vars(self.state).values()))
+        if len(self.weights) > 1:
+            self.weights = self.weights[stay]
+        if self.shifts is not None:
+            self.shifts = self.shifts[stay]
+
+
+def _damping_metric(model: Model, majorised: FloatArray) -> FloatArray:
+    """Metric of each row: the model's own, at the size of the row's curvature."""
+    p = model.n_parameters
+    if model.metric is None:
+        # each parameter in its own unit: a common ridge would freeze those with large units
+        diagonal = np.maximum(np.einsum("bii->bi", majorised), 1e-300)
+        return np.asarray(majorised + _OWN_UNITS * diagonal[:, :, None] * np.eye(p))
+    size = np.einsum("bij,ji->b", majorised, model.inverse_metric) / p
+    size = np.maximum(size, 1e-300)
+    ridge = 1e-9 * np.trace(model.metric) / p * np.eye(p)
+    return np.asarray(size[:, None, None] * (model.metric + ridge))
+
+
+def _next_damping(
+    damping: FloatArray, ok: BoolArray, gain: FloatArray, accepted: BoolArray
+) -> FloatArray:
+    """Less after a step that kept its promise, more after one that did not."""
+    good = accepted & (gain > 0.75)
+    bad = ~ok | ~accepted | (gain < 0.25)
+    smaller = np.where(damping > _LEAST_DAMPING, damping * 0.1, 0.0)
+    larger = np.maximum(damping * 8.0, _RENEWED_DAMPING)
+    return np.where(bad, larger, np.where(good, smaller, damping))

@@ -1,0 +1,177 @@
+"""What is minimised: a loss of each residual, summed with weights.
+
+``squared``  r^2;  ``huber``  r^2/2 inside delta, delta*(|r| - delta/2) outside;  ``absolute``  |r|.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from scalinglaws.arrays import FloatArray
+from scalinglaws.fitting.solver.workspace import WORKSPACE
+from scalinglaws.fitting.tables.blocks import spread_rows, summed
+from scalinglaws.options import ObjectiveName
+
+# 95 % efficient for normal noise (Huber 1964)
+HUBER_FACTOR = 1.345
+# A weighted median of more values is bracketed by that of a sample, to this share on each side.
+_SORTED_WHOLE, _BRACKET_ROWS, _SIDE = 100_000, 20_000, 0.03
+# median of |standard normal|
+_NORMAL_MEDIAN = 0.6744897501960817
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A loss function; `delta` is the Huber threshold, infinite for least squares."""
+
+    kind: Literal["squared", "huber"]
+    delta: float = np.inf
+
+    @property
+    def has_kinks(self) -> bool:
+        """Its second derivative jumps, so that a Newton step may overshoot."""
+        return self.kind == "huber"
+
+    def value(self, r: FloatArray) -> FloatArray:
+        """Loss of each residual."""
+        if self.kind == "squared":
+            return r * r
+        size = np.abs(r)
+        inside = np.minimum(size, self.delta)
+        # r^2/2 inside, delta*(|r| - delta/2) outside, as one product
+        return inside * (size - 0.5 * inside)
+
+    def derivatives(self, r: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """First derivative psi, and second derivative."""
+        if self.kind == "squared":
+            return 2.0 * r, np.full_like(r, 2.0)
+        return np.clip(r, -self.delta, self.delta), (np.abs(r) <= self.delta).astype(np.float64)
+
+    def weighted(
+        self,
+        r: FloatArray,
+        weights: FloatArray,
+        slope: FloatArray,
+        outer: FloatArray,
+        *,
+        majorise: bool,
+    ) -> FloatArray:
+        """Weighted loss summed over the runs; its derivatives are written to `slope` and `outer`.
+
+        Parameters
+        ----------
+        r : (batch, rows)
+        weights : (batch, rows) or (1, rows)
+        slope : (batch, rows)
+            Receives the weighted psi.
+        outer : (batch, rows)
+            Receives the weighted second derivative or, to `majorise`, the weight psi(r)/r of
+            reweighted least squares.
+        """
+        if self.kind == "squared":
+            np.multiply(weights, r, out=slope)
+            value: FloatArray = np.einsum("bn,bn->b", slope, r)
+            slope *= 2.0
+            np.multiply(weights, 2.0, out=outer)
+            return value
+        psi = np.clip(r, -self.delta, self.delta, out=slope)
+        np.multiply(psi, -0.5, out=outer)
+        outer += r
+        outer *= psi
+        value = _weighted_sum(outer, weights)
+        if majorise:
+            np.abs(r, out=outer)
+            np.maximum(outer, self.delta, out=outer)
+            np.divide(self.delta, outer, out=outer)
+            outer *= weights
+        else:
+            np.multiply(weights, psi == r, out=outer)
+        slope *= weights
+        return value
+
+    def slope_along(
+        self, r: FloatArray, change: FloatArray, weights: FloatArray, t: FloatArray
+    ) -> FloatArray:
+        """Derivative in t of the weighted loss of ``r + t * change``, one t for each batch row."""
+        moved = np.multiply(change, t[:, None], out=WORKSPACE.take("moved", *change.shape))
+        moved += r
+        if self.kind == "squared":
+            moved *= 2.0
+        else:
+            np.clip(moved, -self.delta, self.delta, out=moved)
+        moved *= change
+        return _weighted_sum(moved, weights)
+
+
+def _weighted_sum(values: FloatArray, weights: FloatArray) -> FloatArray:
+    if len(weights) == 1:
+        return np.asarray(values @ weights[0])
+    return np.asarray(np.einsum("bn,bn->b", values, weights))
+
+
+def smooth_loss(objective: ObjectiveName, delta: float | None, noise: float) -> Loss:
+    """The loss of an objective; absolute deviations as the Huber loss that is next to them."""
+    if objective == "squared":
+        return Loss("squared")
+    return Loss("huber", delta or 1e-2 * max(noise, 1e-300))
+
+
+def robust_scale(
+    residuals: FloatArray, weights: FloatArray, n_parameters: int, *, overwrite: bool = False
+) -> float:
+    """Standard deviation of the residuals' core: a normalised, weighted median of absolute values.
+
+    Only the ratios of the weights matter. The factor sqrt(n/(n-p)), with n the number of runs that
+    have weight, makes up for the fitted parameters.
+    """
+    sizes = np.abs(residuals, out=residuals if overwrite else None)
+    median = weighted_median(sizes, weights)
+    n = max(int(np.count_nonzero(weights > 0)), n_parameters + 1)
+    return float(median / _NORMAL_MEDIAN * np.sqrt(n / (n - n_parameters)))
+
+
+def is_constant(weights: FloatArray) -> bool:
+    """Whether every run counts the same."""
+    return weights.strides == (0,) or bool(np.ptp(weights) == 0.0)
+
+
+def weighted_median(values: FloatArray, weights: FloatArray) -> float:
+    """Median under weights, by the midpoint rule where one half is hit exactly.
+
+    `values` is overwritten.
+    """
+    n = len(values)
+    if is_constant(weights):
+        values.partition(n // 2)
+        upper = values[n // 2]
+        lower = upper if n % 2 else values[: n // 2].max()
+        return float(0.5 * (lower + upper))
+    total = float(weights.sum())
+    low, high, below = -np.inf, np.inf, 0.0
+    if n > _SORTED_WHOLE:
+        low, high, below = _bracket(values, weights, total)
+    inside = np.flatnonzero((values >= low) & (values <= high))
+    inside = inside[np.argsort(values[inside])]
+    cumulative = np.cumsum(weights[inside])
+    first = np.searchsorted(cumulative, 0.5 * total * (1 - 1e-12) - below)
+    last = np.searchsorted(cumulative, 0.5 * total * (1 + 1e-12) - below)
+    ends = values[inside[[min(int(k), len(inside) - 1) for k in (first, last)]]]
+    return float(0.5 * (ends[0] + ends[1]))
+
+
+def _bracket(values: FloatArray, weights: FloatArray, total: float) -> tuple[float, float, float]:
+    """Two values around the weighted median, from a sample, and the weight below the first."""
+    some = spread_rows(len(values), _BRACKET_ROWS)
+    order = some[np.argsort(values[some])]
+    cumulative = np.cumsum(weights[order])
+    ends = np.searchsorted(cumulative, cumulative[-1] * np.array([0.5 - _SIDE, 0.5 + _SIDE]))
+    low, high = (float(values[order[min(int(k), len(order) - 1)]]) for k in ends)
+    n = len(values)
+    below = float(summed(n, lambda rows: weights[rows] @ (values[rows] < low)))
+    above = float(summed(n, lambda rows: weights[rows] @ (values[rows] > high)))
+    if max(below, above) < 0.5 * total * (1 - 1e-9):
+        return low, high, below
+    return -np.inf, np.inf, 0.0

@@ -1,0 +1,78 @@
+"""Newton steps of a batch of small systems, inside bounds."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from scalinglaws.arrays import BoolArray, FloatArray
+
+
+def bounded_step(
+    matrix: FloatArray,
+    gradient: FloatArray,
+    blocked: BoolArray,
+    point: FloatArray,
+    lower: FloatArray,
+    upper: FloatArray,
+) -> tuple[FloatArray, BoolArray]:
+    """Newton step inside the bounds; False where the matrix is not positive definite.
+
+    What would leave its range stops at the bound, and the others are solved again beside it.
+    """
+    whole, ok = solve_positive_definite(matrix, -gradient, blocked)
+    if not blocked.any():
+        reached = point + whole
+        if np.all((reached >= lower) & (reached <= upper)):
+            return whole, ok
+    # a coefficient held at zero sits at minus infinity and does not move
+    anchor = np.where(blocked, 0.0, point)
+
+    def inside(step: FloatArray) -> FloatArray:
+        return np.where(blocked, 0.0, np.clip(anchor + step, lower, upper) - anchor)
+
+    step = inside(whole)
+    hit = (np.abs(step - whole) > 1e-12 * (np.abs(whole) + np.abs(anchor))) & ~blocked
+    rows = np.flatnonzero(hit.any(axis=1) & ok)
+    if len(rows):
+        held = hit[rows] | blocked[rows]
+        fixed = np.where(hit[rows], step[rows], 0.0)
+        rest = gradient[rows] + np.matmul(matrix[rows], fixed[:, :, None])[:, :, 0]
+        keep = ~held
+        reduced = matrix[rows] * (keep[:, :, None] & keep[:, None, :])
+        again, _ = solve_positive_definite(reduced, np.where(held, 0.0, -rest), held)
+        whole[rows] = fixed + np.where(held, 0.0, again)
+        step = inside(whole)
+    return step, ok
+
+
+def solve_positive_definite(
+    matrix: FloatArray, right: FloatArray, unit: BoolArray | None = None
+) -> tuple[FloatArray, BoolArray]:
+    """Solve a batch of small systems by Cholesky; False where a matrix is not positive definite.
+
+    The loops run over the few parameters, the arrays over the batch. The right side is carried
+    along as one more row of the matrix, so that it is solved forward on the way. One is added to
+    the diagonal where `unit` says so.
+    """
+    n_batch, p = right.shape
+    a = np.empty((p + 1, p, n_batch))  # each entry contiguous
+    a[:p] = matrix.transpose(1, 2, 0)
+    a[p] = right.T
+    if unit is not None:
+        np.einsum("iib->ib", a[:p])[...] += unit.T
+    least = 1e-14 * np.abs(np.einsum("iib->ib", a[:p]))
+    ok = np.ones(n_batch, dtype=np.bool_)
+    inverse = np.empty((p, n_batch))
+    for j in range(p):
+        pivot = a[j, j]
+        good = pivot > least[j]
+        ok &= good
+        inverse[j] = 1.0 / np.sqrt(np.where(good, pivot, 1.0))
+        below = a[j + 1 :, j]
+        below *= inverse[j]
+        a[j + 1 :, j + 1 :] -= below[:, None] * below[None, :-1]
+    x = a[p]
+    for j in reversed(range(p)):
+        x[j] *= inverse[j]
+        x[:j] -= a[j, :j] * x[j]
+    return np.array(x.T), ok

@@ -1,0 +1,1 @@
+"""The results table: roles of columns, units, checks, repeated runs."""

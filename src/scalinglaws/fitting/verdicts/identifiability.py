@@ -1,0 +1,179 @@
+"""What these runs can and cannot determine, from the columns of the Jacobian.
+
+With C = 6ND the columns of b, c and d in a*N^b*D^c*C^d are linearly dependent: infinitely many
+values fit equally well. Columns are taken in the order of the law, as R's lm does; one that the
+earlier ones already explain is aliased, and what is identified is the combination that it enters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from scalinglaws.arrays import FloatArray
+from scalinglaws.fitting.tables.blocks import is_large, spread_rows
+from scalinglaws.numerals import format_plain
+
+# What remains of a column, relative to its own spread, when it counts as explained by the others.
+ALIASED = 1e-6
+# Runs of a large table that are looked at first.
+_FIRST_LOOK = 2000
+# Strong collinearity of scaled columns (Belsley, Kuh and Welsch 1980).
+_WEAK_CONDITION = 30.0
+
+
+@dataclass(frozen=True)
+class Aliasing:
+    """Which columns are determined by earlier ones, and how.
+
+    Attributes
+    ----------
+    kept : indices of the independent columns, in order
+    aliased : index of a dependent column to its weights on the kept ones
+    condition : condition number of the kept columns, scaled and centred
+    weakest : the direction that the kept columns determine least, one weight a parameter
+    """
+
+    kept: tuple[int, ...]
+    aliased: Mapping[int, Mapping[int, float]]
+    condition: float
+    weakest: FloatArray
+
+    @property
+    def is_weak(self) -> bool:
+        """Identified, but only just."""
+        return self.condition > _WEAK_CONDITION
+
+
+def null_space(aliased: Mapping[int, Mapping[int, float]], n_parameters: int) -> FloatArray:
+    """Directions along which nothing changes, shape (parameters, directions)."""
+    basis = np.zeros((n_parameters, len(aliased)))
+    for place, (j, weights) in enumerate(aliased.items()):
+        basis[j, place] = 1.0
+        for k, weight in weights.items():
+            basis[k, place] = -weight
+    return basis
+
+
+def aliasing(jacobian: FloatArray, amplitudes: Sequence[bool], moving: Sequence[bool]) -> Aliasing:
+    """Find dependent columns.
+
+    Parameters
+    ----------
+    jacobian : (rows, parameters)
+    amplitudes : which parameters are coefficients or offsets: these go first, and the others are
+        judged by what coefficients leave of them, so that units do not matter
+    moving : which parameters were estimated
+    """
+    p = jacobian.shape[1]
+    first = [j for j in range(p) if moving[j] and amplitudes[j]]
+    then = [j for j in range(p) if moving[j] and not amplitudes[j]]
+    basis: list[FloatArray] = []
+    kept: list[int] = []
+    aliased: dict[int, dict[int, float]] = {}
+    scaled: list[FloatArray] = []
+    n_amplitudes = 0
+    for j in first + then:
+        column = jacobian[:, j]
+        length = np.linalg.norm(column)
+        own = column if j in first else _without(column, basis[:n_amplitudes])
+        rest = _without(own, basis)
+        size = np.linalg.norm(own)
+        if length == 0 or size <= 1e-9 * length or np.linalg.norm(rest) <= ALIASED * size:
+            aliased[j] = _weights(jacobian[:, kept], column, kept)
+            continue
+        basis.append(rest / np.linalg.norm(rest))
+        kept.append(j)
+        scaled.append(own / size)
+        if j in first:
+            n_amplitudes = len(basis)
+    condition, weakest = _condition(scaled, kept, p)
+    return Aliasing(tuple(sorted(kept)), aliased, condition, weakest)
+
+
+def _without(column: FloatArray, basis: Sequence[FloatArray]) -> FloatArray:
+    """What remains after projection; twice, since once loses digits."""
+    for _ in range(2):
+        for direction in basis:
+            column = column - (direction @ column) * direction
+    return column
+
+
+def _weights(kept: FloatArray, column: FloatArray, names: Sequence[int]) -> dict[int, float]:
+    if not names:
+        return {}
+    scale = np.linalg.norm(kept, axis=0)
+    weights = np.linalg.lstsq(kept / scale, column, rcond=None)[0] / scale
+    size = np.abs(weights).max(initial=0.0)
+    return {k: _tidy(float(w)) for k, w in zip(names, weights, strict=True) if abs(w) > 1e-6 * size}
+
+
+def _tidy(weight: float) -> float:
+    """-1 rather than -0.99999999997."""
+    nearest = round(weight * 12) / 12
+    return nearest if abs(weight - nearest) < 1e-6 else weight
+
+
+def _condition(
+    scaled: Sequence[FloatArray], kept: Sequence[int], p: int
+) -> tuple[float, FloatArray]:
+    weakest = np.zeros(p)
+    if not scaled:
+        return 1.0, weakest
+    _, singular, directions = np.linalg.svd(np.stack(scaled, axis=1), full_matrices=False)
+    weakest[list(kept)] = directions[-1]
+    return float(singular[0] / max(singular[-1], 1e-300)), weakest
+
+
+def combination_label(
+    name: str, others: Mapping[str, float], logarithms: Mapping[str, bool]
+) -> str:
+    """How the identified combination reads: ``b + d``, or ``log a + 1.792*d``."""
+
+    def term(parameter: str) -> str:
+        return f"log {parameter}" if logarithms[parameter] else parameter
+
+    text = term(name)
+    for other, weight in others.items():
+        size = "" if abs(weight) == 1 else f"{format_plain(abs(weight))}*"
+        text += f" {'+' if weight > 0 else '-'} {size}{term(other)}"
+    return text
+
+
+# --- what the design looks like, in words ---------------------------------------------------
+
+
+def design_facts(columns: Mapping[str, FloatArray]) -> list[str]:
+    """Relations among N, D and C that make parameters hard or impossible to tell apart."""
+    n_rows = len(next(iter(columns.values()), ()))
+    if is_large(n_rows):
+        # what does not hold in some runs does not hold in all
+        some = spread_rows(n_rows, _FIRST_LOOK)
+        if not design_facts({name: column[some] for name, column in columns.items()}):
+            return []
+    facts: list[str] = []
+    logs = {name: np.log(v) for name, v in columns.items() if np.all(v > 0)}
+    for name, values in logs.items():
+        if np.ptp(values) <= 1e-9:
+            facts.append(f"{name} is the same in every run.")
+    facts += _ratio_fact(logs, {"C": 1, "N": -1, "D": -1}, "C = {} * N * D")
+    facts += _ratio_fact(logs, {"D": 1, "N": -1}, "D = {} * N, one ratio of tokens to parameters")
+    facts += _ratio_fact(logs, {"N": 1, "D": 1}, "N * D = {}, a single compute budget")
+    return facts
+
+
+def _ratio_fact(logs: Mapping[str, FloatArray], powers: Mapping[str, int], text: str) -> list[str]:
+    if not set(powers) <= set(logs) or any(np.ptp(logs[v]) <= 1e-9 for v in powers):
+        return []
+    ratio: npt.NDArray[np.float64] = sum(
+        (power * logs[v] for v, power in powers.items()), start=np.zeros(1)
+    )
+    centre = float(np.median(ratio))
+    spread = float(np.abs(ratio - centre).max())
+    if spread > 0.02:
+        return []
+    exact = "" if spread <= 1e-5 else f" within {100 * spread:.2g} %"
+    return [f"{text.format(format_plain(np.exp(centre)))}{exact}, in every run."]
