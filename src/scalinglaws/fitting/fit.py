@@ -43,7 +43,8 @@ from scalinglaws.fitting.tables.runs import RunTable, read_table
 from scalinglaws.fitting.verdicts.assess import Assessment, assess
 from scalinglaws.fitting.verdicts.identifiability import Aliasing, aliasing
 from scalinglaws.fitting.verdicts.measurement import Measurement
-from scalinglaws.options import ScaleName
+from scalinglaws.fitting.weighting import NOISES, NoiseName, noise_of, weighted
+from scalinglaws.options import ScaleName, check_option
 
 _WARNING_OF: Mapping[Status, type[ScalingLawWarning]] = {
     Status.NOT_CONVERGED: ConvergenceWarning,
@@ -72,6 +73,8 @@ def fit(
     start: Mapping[str, float] | None = None,
     tied: Mapping[str, str] | None = None,
     groups: Mapping[str, str] | None = None,
+    noise: NoiseName = "auto",
+    clusters: str | None = "auto",
     missing: Literal["raise", "drop"] = "raise",
     units: Literal["check", "trust"] = "check",
     confidence_level: float = 0.95,
@@ -122,6 +125,15 @@ def fit(
     groups : mapping of str to str, optional
         Parameters with one value in each group, and the column that tells the groups apart:
         ``groups={"E": "data"}`` is the same as writing ``E[data]`` in the line of maths.
+    noise : {"auto", "equal", "by-size"}
+        "by-size" fits how the variance of single runs depends on their compute, to repeated runs
+        where there are enough and to the residuals otherwise, and weights runs by it. "auto" does
+        so where neither an objective nor weights are given and the runs show it clearly: with at
+        least 30 degrees of freedom and a slope of three standard errors. ``fit.noise_law`` is it.
+    clusters : str or None, default "auto"
+        A column that tells which rows hang together: standard errors then count clusters, not rows.
+        "auto" takes a column such as "run" or "run_id" where a run has several checkpoints; None
+        takes all rows as independent.
     missing : {"raise", "drop"}
         What to do with runs that have missing, infinite or non-positive values.
     units : {"check", "trust"}
@@ -161,13 +173,14 @@ def fit(
     ['N_c', 'alpha_N', 'alpha_D', 'D_c']
     """
     check_options(method, objective, delta, scale, missing, units, confidence_level)
+    check_option("noise", noise, NOISES)
     frame = col.as_frame(runs)
     if columns is not None and not isinstance(columns, Mapping):
         raise TypeError(f"`columns` must map variables to column names; got {columns!r}.")
     law = resolve_law(law, frame, dict(columns or {}), y, tied, groups)
     table = read_table(
         frame, law, y=y, columns=dict(columns or {}), weights=weights, missing=missing,
-        scale=scale, units=units,
+        scale=scale, units=units, clusters=clusters,
     )  # fmt: skip
     law = law.with_levels(table.levels)
     if bounds:
@@ -181,22 +194,25 @@ def fit(
         law, table.inputs, table.y, table.weights, scale, chosen,
         None if delta == "auto" else float(delta), held, start,
     )  # fmt: skip
-    return _fit_problem(problem, table, how, confidence_level)
+    if noise == "auto" and (objective != "auto" or weights is not None):
+        noise = "equal"
+    return _fit_problem(problem, table, how, confidence_level, noise)
 
 
 # --- the fit itself -----------------------------------------------------------------------------
 
 
-def _fit_problem(problem: Problem, table: RunTable, method: str, confidence_level: float) -> Fit:
+def _fit_problem(
+    problem: Problem, table: RunTable, method: str, confidence_level: float, noise: NoiseName
+) -> Fit:
     model = bind(problem.law, problem.columns, problem.y, problem.scale)
     aliases = _structural_aliases(problem, model)
-    found = _closed_form(problem, model, aliases) if method == "log-linear" else None
-    if found is None:
-        names = problem.law.parameter_names
-        # zero as an exponent, one as a coefficient: both are a working value of zero
-        neutral = {names[j]: 1.0 if problem.positive[j] else 0.0 for j in aliases.aliased}
-        search = estimate if model.is_one_block else estimate_large
-        found = search(replace(problem, fixed={**problem.fixed, **neutral}), model)
+    found = _minimise(problem, model, aliases, method)
+    noise_law = noise_of(problem, model, table, found, noise)
+    if noise_law.slope:
+        residuals = model.residuals(found.theta[None, :])[0]
+        problem, table = weighted(problem, table, noise_law, residuals)
+        found = _minimise(problem, model, aliases, method)
     assessment = assess(
         Measurement(problem, model, table, found, aliases, method, confidence_level)
     )
@@ -227,9 +243,21 @@ def _fit_problem(problem: Problem, table: RunTable, method: str, confidence_leve
         covariance=assessment.covariance,
         null_space=assessment.null_space,
         alternatives=found.alternatives,
+        noise_law=noise_law,
     )  # fmt: skip
     _warn_of(assessment)
     return result
+
+
+def _minimise(problem: Problem, model: Model, aliases: Aliasing, method: str) -> Estimate:
+    """The estimate, in closed form or by search."""
+    if method == "log-linear":
+        return _closed_form(problem, model, aliases)
+    names = problem.law.parameter_names
+    # zero as an exponent, one as a coefficient: both are a working value of zero
+    neutral = {names[j]: 1.0 if problem.positive[j] else 0.0 for j in aliases.aliased}
+    search = estimate if model.is_one_block else estimate_large
+    return search(replace(problem, fixed={**problem.fixed, **neutral}), model)
 
 
 def _structural_aliases(problem: Problem, model: Model) -> Aliasing:

@@ -15,6 +15,7 @@ import pandas as pd
 from scalinglaws.arrays import FloatArray
 from scalinglaws.core.law import Law
 from scalinglaws.errors import FileFormatError
+from scalinglaws.fitting.inference.noise import NoiseLaw
 from scalinglaws.fitting.inference.record import Evidence, FitRecord, Row
 from scalinglaws.fitting.inference.status import Status, Verdict
 from scalinglaws.fitting.tables.runs import RunTable
@@ -80,6 +81,7 @@ def to_dict(fit: FitRecord) -> dict[str, Any]:
         "covariance": [_list(row) for row in fit.covariance],
         "null_space": [_list(row) for row in fit.null_space],
         "alternatives": [_list(row) for row in fit.alternatives],
+        "noise_law": {k: _plain(v) for k, v in asdict(fit.noise_law).items()},
         "runs": {
             "columns": dict(runs.columns),
             "target": runs.target,
@@ -91,6 +93,8 @@ def to_dict(fit: FitRecord) -> dict[str, Any]:
             "weighted": runs.weighted,
             "repeats": runs.repeats.tolist(),
             "labels": {name: list(labels) for name, labels in runs.labels.items()},
+            "clusters": runs.clusters.tolist(),
+            "cluster_column": runs.cluster_column,
             "dropped": [[_label(k), v] for k, v in runs.dropped.items()],
         },
     }
@@ -118,6 +122,8 @@ def from_dict(values: Mapping[str, Any]) -> dict[str, Any]:
             name: pd.Categorical(labels, categories=law.levels[name])
             for name, labels in runs.get("labels", {}).items()
         },
+        clusters=np.array(runs.get("clusters", []), dtype=np.intp),
+        cluster_column=runs.get("cluster_column", ""),
     )
     if table.digest != runs["digest"]:
         raise ValueError("the runs do not have the hash that was saved with them")
@@ -145,6 +151,7 @@ def from_dict(values: Mapping[str, Any]) -> dict[str, Any]:
         covariance=np.array([_array(r) for r in values["covariance"]]).reshape(p, p),
         null_space=np.array([_array(r) for r in values["null_space"]]).reshape(p, -1),
         alternatives=np.array([_array(r) for r in values["alternatives"]]).reshape(-1, p),
+        noise_law=NoiseLaw(**{k: _number(v) for k, v in values.get("noise_law", {}).items()}),
         **plain,
     )  # fmt: skip
 

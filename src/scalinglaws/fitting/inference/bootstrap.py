@@ -1,4 +1,4 @@
-"""Refits to resampled runs: the coefficients as draws."""
+"""Refits to replicates of the runs: the coefficients as draws."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ import numpy as np
 import pandas as pd
 
 from scalinglaws.arrays import BoolArray, FloatArray
-from scalinglaws.errors import FitError
+from scalinglaws.errors import ConvergenceWarning, FitError, warn
+from scalinglaws.fitting.inference.recall import estimated, linearised, problem_of
 from scalinglaws.fitting.inference.record import FitRecord
+from scalinglaws.fitting.inference.resamples import KINDS, NAMES, Kind, Resampler
 from scalinglaws.fitting.solver.binding import bind
 from scalinglaws.fitting.solver.model import to_natural
 from scalinglaws.fitting.solver.objective import smooth_loss
 from scalinglaws.fitting.solver.problem import Problem
-from scalinglaws.fitting.solver.resampling import Refitter, resampled_weights
+from scalinglaws.fitting.solver.resampling import Refitter
+from scalinglaws.options import check_option
 from scalinglaws.workers import Workers, map_tasks
 
-METHOD = "case bootstrap"
 # Resamples of one task: the draws must not depend on how many tasks run at once.
 _PER_TASK = 1000
 _MOST_WEIGHTS = 8_000_000  # elements: 64 MB
@@ -31,44 +33,118 @@ class _Task:
     theta: FloatArray
     free: BoolArray
     noise: float
+    resampler: Resampler
     n_resamples: int
     rng: np.random.Generator
 
 
+@dataclass(frozen=True)
+class Resampled:
+    """Refits of a fit.
+
+    Attributes
+    ----------
+    theta : (arrived, parameters)
+        Working parameters of the refits that arrived at their minimum.
+    converged : (resamples,)
+    decrement : float
+        The largest relative decrease that a further step promised, of those that arrived.
+    method : str
+    """
+
+    theta: FloatArray
+    converged: BoolArray
+    decrement: float
+    method: str
+
+    @property
+    def n_failed(self) -> int:
+        """Refits that did not arrive, and are left out."""
+        return int((~self.converged).sum())
+
+
 def bootstrap(
-    fit: FitRecord, n_resamples: int, rng: np.random.Generator | int | None, workers: Workers
+    fit: FitRecord,
+    n_resamples: int,
+    kind: Kind,
+    rng: np.random.Generator | int | None,
+    workers: Workers,
 ) -> pd.DataFrame:
     """Draws of the coefficients; see `Fit.bootstrap`."""
+    found = resample(fit, n_resamples, kind, rng, workers)
+    positive = problem_of(fit).positive
+    draws = pd.DataFrame(
+        to_natural(found.theta, positive), columns=pd.Index(fit.law.parameter_names)
+    )
+    draws.index = pd.Index(np.flatnonzero(found.converged), name="resample")
+    draws.attrs |= {
+        "method": found.method,
+        "n_resamples": n_resamples,
+        "n_failed": found.n_failed,
+        "largest_decrement": found.decrement,
+    }
+    return draws
+
+
+def resample(
+    fit: FitRecord,
+    n_resamples: int,
+    kind: Kind,
+    rng: np.random.Generator | int | None,
+    workers: Workers,
+) -> Resampled:
+    """Refit to replicates of the runs.
+
+    Raises
+    ------
+    FitError, ValueError
+        If there is nothing to resample.
+    """
     if isinstance(n_resamples, bool) or not isinstance(n_resamples, int) or n_resamples < 1:
         raise ValueError(f"`n_resamples` must be a positive whole number; got {n_resamples!r}.")
+    check_option("method", kind, KINDS)
+    if kind == "clusters" and not len(fit.runs.clusters):
+        raise ValueError(
+            "There are no clusters: the table has no column that names the run of each row. Name "
+            "one with `clusters`, or resample \"cases\"."
+        )
     free = estimated(fit)
     if not free.any():
         raise FitError(
             "There is nothing to resample: no coefficient of this fit has a standard error. "
             f"{fit.status.value}"
         )
-    problem = problem_of(fit)
+    problem, resampler = problem_of(fit), _resampler(fit, kind)
     tasks = [
-        _Task(problem, fit.theta, free, fit.noise, n, own)
+        _Task(problem, fit.theta, free, fit.noise, resampler, n, own)
         for n, own in shared_out(fit.n, n_resamples, rng)
     ]
     answers = map_tasks(_refit, tasks, workers)
-    theta = np.concatenate([a[0] for a in answers])
-    converged = np.concatenate([a[1] for a in answers])
-    draws = pd.DataFrame(
-        to_natural(theta, problem.positive), columns=pd.Index(fit.law.parameter_names)
-    )
-    draws.index.name = "resample"
-    draws = draws[converged]
-    draws.attrs |= {
-        "method": METHOD,
-        "n_resamples": n_resamples,
-        "n_failed": int((~converged).sum()),
-        "largest_decrement": float(
-            max((np.concatenate([a[2] for a in answers])[converged]), default=0.0)
-        ),
-    }
-    return draws
+    theta, converged, decrement = (np.concatenate(part) for part in zip(*answers, strict=True))
+    if not converged.any():
+        raise FitError(f"None of the {n_resamples} refits arrived: {NAMES[kind]} has no answer.")
+    if not converged.all():
+        warn(
+            f"{int((~converged).sum())} of {n_resamples} refits ({NAMES[kind]}) did not arrive at a "
+            "minimum, as where a resample leaves a coefficient undetermined; they are left out.",
+            ConvergenceWarning,
+        )
+    largest = float(np.max(decrement[converged], initial=0.0))
+    return Resampled(theta[converged], converged, largest, NAMES[kind])
+
+
+def _resampler(fit: FitRecord, kind: Kind) -> Resampler:
+    """What the replicates are made of."""
+    weights, clusters = fit.runs.weights, fit.runs.clusters
+    if kind in ("cases", "clusters"):
+        nothing = np.zeros(0)
+        return Resampler(kind, nothing, nothing, weights, fit.noise, clusters)
+    found = linearised(fit)
+    residuals = -fit.residuals.to_numpy()
+    roots = np.sqrt(weights)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        adjusted = np.where(roots > 0, found.adjusted(residuals * roots) / roots, 0.0)
+    return Resampler(kind, residuals, adjusted, weights, fit.noise, clusters)
 
 
 def shared_out(
@@ -80,24 +156,11 @@ def shared_out(
     return list(zip(sizes, np.random.default_rng(rng).spawn(len(sizes)), strict=True))
 
 
-def estimated(fit: FitRecord) -> BoolArray:
-    """Parameters with a standard error: those that these runs determine."""
-    return np.asarray(np.diag(fit.covariance) > 0)
-
-
-def problem_of(fit: FitRecord) -> Problem:
-    """What was fitted, from the record of it."""
-    runs = fit.runs
-    return Problem(
-        fit.law, runs.inputs, runs.y, runs.weights, fit.scale, fit.objective, fit.delta, fit.fixed
-    )
-
-
 def _refit(task: _Task) -> tuple[FloatArray, BoolArray, FloatArray]:
     """Working parameters of the refits, whether each arrived, and what a further step promises."""
     problem = task.problem
     model = bind(problem.law, problem.columns, problem.y, problem.scale)
     loss = smooth_loss(problem.objective, problem.delta, task.noise)
     refitter = Refitter(problem, model, loss, task.theta, task.free)
-    found = refitter.refit(resampled_weights(problem.weights, task.n_resamples, task.rng))
+    found = refitter.refit(*task.resampler.replicates(task.n_resamples, task.rng))
     return found.theta, found.converged, found.decrement

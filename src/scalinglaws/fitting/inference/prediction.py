@@ -19,6 +19,8 @@ from scalinglaws.errors import (
     IdentifiabilityWarning,
     warn,
 )
+from scalinglaws.fitting.inference.noise import log_size
+from scalinglaws.fitting.inference.recall import estimated, recalled_influence
 from scalinglaws.fitting.inference.record import FitRecord
 from scalinglaws.fitting.inference.status import Status
 from scalinglaws.fitting.inference.uncertainty import t_quantile
@@ -118,9 +120,7 @@ def at(fit: FitRecord, columns: Mapping[str, npt.NDArray[Any]], level: float) ->
             f"({' '.join(fit.facts) or 'see fit.identified'})",
             IdentifiabilityWarning,
         )
-    t = t_quantile(level, fit.dof)
-    half = t * std_error
-    half_run = t * np.hypot(std_error, fit.noise)
+    half, half_run = _half_widths(fit, gradient, std_error, run_noise(fit, flat, estimate), level)
     beyond = times_beyond(fit, flat)
     _warn_if_far(beyond)
 
@@ -133,6 +133,33 @@ def at(fit: FitRecord, columns: Mapping[str, npt.NDArray[Any]], level: float) ->
         shaped(estimate), shaped(low), shaped(high), shaped(run_low), shaped(run_high),
         shaped(beyond), level,
     )  # fmt: skip
+
+
+def _half_widths(
+    fit: FitRecord, gradient: FloatArray, std_error: FloatArray, noise: FloatArray, level: float
+) -> tuple[FloatArray, FloatArray]:
+    """Half-widths of the intervals of the curve and of a new run."""
+    found = recalled_influence(fit)
+    dof = np.full(len(gradient), float(fit.dof))
+    if found is not None:
+        dof = found.dof(gradient[:, estimated(fit)])
+    curve, run = std_error**2, noise**2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        both = (curve + run) ** 2 / (curve**2 / dof + run**2 / fit.dof)
+    # an unknown curve has no interval, whatever the noise
+    both = np.where(np.isfinite(both), both, dof)
+    half = np.array([t_quantile(level, d) for d in dof]) * std_error
+    return half, np.array([t_quantile(level, d) for d in both]) * np.sqrt(curve + run)
+
+
+def run_noise(
+    fit: FitRecord, columns: Mapping[str, npt.NDArray[Any]], estimate: FloatArray
+) -> FloatArray:
+    """Standard deviation of single runs at each point."""
+    if not fit.noise_law.slope:
+        return np.full(len(estimate), fit.noise)
+    variance = fit.noise_law.variance(log_size(columns, estimate))
+    return np.asarray(fit.noise * np.sqrt(variance))
 
 
 def _around(

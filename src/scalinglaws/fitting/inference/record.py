@@ -11,6 +11,7 @@ import pandas as pd
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.core.law import Law
+from scalinglaws.fitting.inference.noise import EQUAL, NoiseLaw
 from scalinglaws.fitting.inference.status import Status, Verdict, most_serious
 from scalinglaws.fitting.solver.model import to_natural
 from scalinglaws.fitting.tables.blocks import row_blocks
@@ -86,6 +87,7 @@ class FitRecord:
     covariance: FloatArray = field(repr=False)
     null_space: FloatArray = field(repr=False)
     alternatives: FloatArray = field(repr=False)
+    noise_law: NoiseLaw = EQUAL
 
     # --- coefficients ----------------------------------------------------------------------
 

@@ -1,13 +1,12 @@
-"""Standard errors and intervals of the coefficients.
+"""Standard errors of the coefficients, and how they are made.
 
-Log-linear fits have the exact covariance of least squares, sigma^2 (X'WX)^-1. Nonlinear fits
-have the sandwich H^-1 (sum of psi^2 g g') H^-1 with the exact Hessian H of the objective, so that
-noise need not be the same everywhere and the loss need not be a likelihood; each residual is
-inflated by 1/(1 - leverage) (HC3: MacKinnon and White 1985, J. Econometrics 29), which keeps small
-tables honest. Where the loss has too few runs in its quadratic part for H to mean
-anything, as with absolute deviations, runs are resampled instead; where these are too few even for
-that, noise is taken to be equal and normal. Quantiles are Student's t with
-n - p degrees of freedom.
+The covariance is a sandwich around the exact Hessian of the objective, so that noise need not be
+the same everywhere and the loss need not be a likelihood: HC2 for independent runs, CR2 where
+checkpoints of one run hang together, each with the degrees of freedom of its own (`influence`).
+Tables of many blocks of rows have HC3 (MacKinnon and White 1985, J. Econometrics 29), which is the
+same there. Where the loss has too few runs in its quadratic part for a Hessian to mean anything, as
+with absolute deviations, runs are resampled instead; where these are too few even for that, noise
+is taken to be equal and normal.
 """
 
 from __future__ import annotations
@@ -18,14 +17,16 @@ import numpy as np
 from scipy.special import ndtri, stdtrit
 
 from scalinglaws.arrays import FloatArray, IntArray
+from scalinglaws.fitting.inference.influence import Influence, huber_inflation
 from scalinglaws.fitting.solver.model import Model
 from scalinglaws.fitting.solver.objective import Loss
 from scalinglaws.fitting.solver.resampling import Refitter, resampled_weights
 from scalinglaws.fitting.solver.steps import solve_positive_definite
 from scalinglaws.fitting.tables.blocks import row_blocks, summed
 
-EXACT = "exact, Student t"
-SANDWICH = "sandwich HC3, Student t"
+ROBUST = "HC2 sandwich, Student t"
+CLUSTERED = "CR2 sandwich, Student t"
+STREAMED = "HC3 sandwich, Student t"
 BOOTSTRAP = "case bootstrap, Student t"
 EQUAL_NOISE = "equal noise, Student t"
 # Asymptotic variance of a median relative to a mean, for normal noise.
@@ -93,10 +94,48 @@ def least_squares_covariance(
     squares = summed(len(weights), lambda rows: weights[rows] @ (residuals[rows] * residuals[rows]))
     sigma = np.sqrt(squares / dof) if dof > 0 else np.nan
     root = _inverse_root(columns[:, kept])
-    return _spread_out(sigma**2 * root @ root.T, kept, columns.shape[1])
+    return spread_out(sigma**2 * root @ root.T, kept, columns.shape[1])
 
 
-def sandwich_covariance(
+def influence(
+    model: Model,
+    theta: FloatArray,
+    weights: FloatArray,
+    kept: IntArray,
+    loss: Loss,
+    *,
+    noise: FloatArray | None = None,
+    clusters: IntArray | None = None,
+) -> Influence:
+    """What each run does to the kept parameters; for a table of one block.
+
+    Parameters
+    ----------
+    noise : (runs,), optional
+        Variance of each run relative to what its weight says; equal by default.
+    clusters : (runs,), optional
+        A number for each set of runs that hang together.
+    """
+    roots = np.sqrt(weights)
+    residuals = model.residuals(theta[None, :])[0]
+    columns = model.jacobian(theta)[:, kept] * roots[:, None]
+    columns = np.where(np.isfinite(columns), columns, 0.0)
+    score, curvature = loss.derivatives(residuals)
+    hessian = model.sums(theta[None, :], weights[None, :], loss).hessian[0]
+    bread = _inverse_positive(hessian[np.ix_(kept, kept)])
+    if bread is None:
+        bread = _expected_bread(model, theta, weights, loss, _inverse_root(columns))
+    return Influence(
+        columns,
+        score * roots,
+        bread,
+        huber_inflation(curvature, weights, len(kept)),
+        np.ones(len(weights)) if noise is None else noise,
+        clusters,
+    )
+
+
+def streamed_covariance(
     model: Model,
     theta: FloatArray,
     weights: FloatArray,
@@ -105,7 +144,7 @@ def sandwich_covariance(
     columns: FloatArray,
     hessian: FloatArray | None = None,
 ) -> FloatArray:
-    """Sandwich of the kept parameters; zero rows for the others.
+    """HC3 sandwich of the kept parameters, block by block; zero rows for the others.
 
     Parameters
     ----------
@@ -127,7 +166,7 @@ def sandwich_covariance(
         psi = loss.derivatives(residuals)[0] / (1.0 - np.minimum(hat, _MOST_LEVERAGE))
         half = (own * (w * psi)[:, None]) @ bread
         meat = meat + half.T @ half
-    return _spread_out(meat, kept, model.n_parameters)
+    return spread_out(meat, kept, model.n_parameters)
 
 
 def _expected_bread(
@@ -154,9 +193,7 @@ def bootstrap_covariance(
     draws = draws[np.isfinite(draws).all(axis=1)]
     if len(draws) < N_RESAMPLES // 2:
         return None
-    return _spread_out(
-        np.atleast_2d(np.cov(draws, rowvar=False)), kept, refitter.model.n_parameters
-    )
+    return spread_out(np.atleast_2d(np.cov(draws, rowvar=False)), kept, refitter.model.n_parameters)
 
 
 def _inverse_root(columns: FloatArray) -> FloatArray:
@@ -175,15 +212,15 @@ def _inverse_positive(matrix: FloatArray) -> FloatArray | None:
     return columns.T / np.outer(size, size) if ok.all() else None
 
 
-def _spread_out(matrix: FloatArray, kept: IntArray, p: int) -> FloatArray:
+def spread_out(matrix: FloatArray, kept: IntArray, p: int) -> FloatArray:
     whole = np.zeros((p, p))
     whole[np.ix_(kept, kept)] = matrix
     return whole
 
 
-def t_quantile(confidence_level: float, dof: int) -> float:
+def t_quantile(confidence_level: float, dof: float) -> float:
     """Half-width of a central interval in standard errors."""
-    if dof <= 0:
+    if not dof > 0:
         return float("nan")
     upper = 0.5 + 0.5 * confidence_level
     # stdtrit loses itself for huge dof, where t is normal to all digits

@@ -18,6 +18,7 @@ from scalinglaws.core.roles import positive_variables
 from scalinglaws.errors import DataError, DataWarning, warn
 from scalinglaws.fitting.tables import columns as col
 from scalinglaws.fitting.tables.blocks import is_large, places_where, row_blocks
+from scalinglaws.fitting.tables.clusters import find_clusters
 from scalinglaws.fitting.tables.repeats import exact_copies, sets_of_repeats
 from scalinglaws.numerals import format_plain, listed, plural
 from scalinglaws.options import ScaleName
@@ -41,6 +42,10 @@ class RunTable:
     columns : the table's column for each variable; `target` likewise for the performance
     dropped : row label to reason, for rows left out
     labels : the group of each run, for each column that indexes parameters; `columns` has these too
+    clusters : a number for each set of rows that hang together, such as checkpoints of one run;
+        empty where all are independent
+    cluster_column : what told them apart
+    source : the table that was read, rows left out excepted; None for a fit from a file
     repeats : a number for each set of runs that differ in nothing but the seed; empty where no
         run repeats another
 
@@ -60,6 +65,9 @@ class RunTable:
     weighted: bool = False
     repeats: IntArray = field(default_factory=lambda: np.zeros(0, dtype=np.intp), repr=False)
     labels: Mapping[str, pd.Categorical] = field(default_factory=dict)
+    clusters: IntArray = field(default_factory=lambda: np.zeros(0, dtype=np.intp), repr=False)
+    cluster_column: str = ""
+    source: pd.DataFrame | None = field(default=None, repr=False, compare=False)
 
     @property
     def n(self) -> int:
@@ -115,6 +123,7 @@ def read_table(
     missing: str,
     scale: ScaleName,
     units: str,
+    clusters: str | None = "auto",
 ) -> RunTable:
     """Find the columns, read them, and name what is wrong with them.
 
@@ -153,9 +162,11 @@ def read_table(
         # what is small is copied, so that later changes of the table do not reach the fit
         values = {v: np.array(a) for v, a in values.items()}
         performance, weight = np.array(performance), np.array(weight)
+    repeats = sets_of_repeats(frame_kept, values, [*names.values(), target])
+    cluster_column, cluster = find_clusters(frame_kept, values, clusters)
     table = RunTable(
         values, performance, weight, frame_kept.index, {**names, **groups}, target, dropped,
-        weights is not None, sets_of_repeats(frame_kept, values, [*names.values(), target]), labels,
+        weights is not None, repeats, labels, cluster, cluster_column, frame_kept,
     )  # fmt: skip
     _check_enough(table, frame)
     if units == "check":

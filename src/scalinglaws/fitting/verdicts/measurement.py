@@ -9,6 +9,8 @@ import numpy as np
 from scalinglaws.arrays import FloatArray, IntArray
 from scalinglaws.core.expression import names_in
 from scalinglaws.fitting.inference import uncertainty
+from scalinglaws.fitting.inference.influence import Influence
+from scalinglaws.fitting.inference.recall import influence_of
 from scalinglaws.fitting.inference.record import Row
 from scalinglaws.fitting.inference.uncertainty import Spread, t_quantile
 from scalinglaws.fitting.solver.binding import OTHER_DIVISION, term_shares
@@ -79,14 +81,12 @@ class Measurement:
     @cached_property
     def interval_method(self) -> str:
         """How the covariance is computed."""
-        if self.method == "log-linear":
-            return uncertainty.EXACT
-        if (
-            self.problem.objective == "squared"
-            or not self.model.is_one_block  # too many runs to resample, and enough for a Hessian
-            or uncertainty.is_smooth(self.residuals, self.problem.weights, self.found.delta)
+        if not self.model.is_one_block:  # too many runs to resample, and enough for a Hessian
+            return uncertainty.STREAMED
+        if self.problem.objective == "squared" or uncertainty.is_smooth(
+            self.residuals, self.problem.weights, self.found.delta
         ):
-            return uncertainty.SANDWICH
+            return uncertainty.CLUSTERED if len(self.table.clusters) else uncertainty.ROBUST
         return uncertainty.EQUAL_NOISE if self._bootstrap is None else uncertainty.BOOTSTRAP
 
     @property
@@ -100,10 +100,12 @@ class Measurement:
         weights, theta = self.problem.weights, self.found.theta
         if self.spread.dof <= 0 or not len(self.kept):
             return np.zeros((len(theta), len(theta)))
-        if self.interval_method == uncertainty.SANDWICH:
-            in_blocks = not self.model.is_one_block and self.problem.objective != "absolute"
-            known = self.found.minima[0].hessian if in_blocks else None
-            return uncertainty.sandwich_covariance(
+        if self.influence is not None:
+            return uncertainty.spread_out(self.influence.covariance, self.kept, len(theta))
+        if self.interval_method == uncertainty.STREAMED:
+            smooth = self.problem.objective != "absolute" and len(self.found.minima)
+            known = self.found.minima[0].hessian if smooth else None
+            return uncertainty.streamed_covariance(
                 self.model, theta, weights, self.kept, self.loss, self._weighted_columns, known
             )
         if self.interval_method == uncertainty.BOOTSTRAP:
@@ -112,8 +114,24 @@ class Measurement:
         covariance = uncertainty.least_squares_covariance(
             self._weighted_columns, self.residuals, weights, self.kept
         )
-        exact = self.interval_method == uncertainty.EXACT
-        return covariance if exact else covariance * uncertainty.MEDIAN_VARIANCE
+        return covariance * uncertainty.MEDIAN_VARIANCE
+
+    @cached_property
+    def influence(self) -> Influence | None:
+        """What each run does to the estimate, where the covariance is made of it."""
+        if self.interval_method not in (uncertainty.ROBUST, uncertainty.CLUSTERED):
+            return None
+        return influence_of(
+            self.problem, self.model, self.table, self.found.theta, self.kept, self.loss
+        )
+
+    @cached_property
+    def dof(self) -> FloatArray:
+        """Degrees of freedom of the variance of each parameter."""
+        found = np.full(len(self.names), float(self.spread.dof))
+        if self.influence is not None and self.spread.dof > 0 and len(self.kept):
+            found[self.kept] = self.influence.dof(np.eye(len(self.kept)))
+        return found
 
     @cached_property
     def _weighted_columns(self) -> FloatArray:
@@ -175,10 +193,10 @@ class Measurement:
         std_error = value * error if parameter.positive else error
         if parameter.role == "offset" and parameter.positive:
             # the law is linear in a floor, whose logarithm runs off to minus infinity
-            low, high = self._interval(False, value, std_error)
+            low, high = self._interval(j, False, value, std_error)
             low = max(low, 0.0)
         else:
-            low, high = self._interval(parameter.positive, float(self.found.theta[j]), error)
+            low, high = self._interval(j, parameter.positive, float(self.found.theta[j]), error)
         if self.spread.dof <= 0:
             return self._bare(j, "estimated")
         return Row(parameter.name, value, std_error, low, high, "estimated")
@@ -186,8 +204,10 @@ class Measurement:
     def _bare(self, j: int, status: str) -> Row:
         return Row(self.names[j], float(self.natural[j]), np.nan, np.nan, np.nan, status)
 
-    def _interval(self, logarithm: bool, centre: float, error: float) -> tuple[float, float]:
-        half = t_quantile(self.confidence_level, self.spread.dof) * error
+    def _interval(
+        self, j: int, logarithm: bool, centre: float, error: float
+    ) -> tuple[float, float]:
+        half = t_quantile(self.confidence_level, self.dof[j]) * error
         low, high = centre - half, centre + half
         if not logarithm:
             return low, high
@@ -223,7 +243,7 @@ class Measurement:
                 w * float(self.found.theta[k]) for k, w in mine.items()
             )
             error = float(np.sqrt(self.covariance[j, j]))
-            low, high = self._interval(False, value, error)
+            low, high = self._interval(int(j), False, value, error)
             found.append(Row(label, value, error, low, high, "estimated"))
         return found
 

@@ -1,0 +1,179 @@
+"""Anything that follows from the coefficients: an expression, or a function of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from scalinglaws.arrays import FloatArray
+from scalinglaws.core.expression import Expression, evaluate, names_in
+from scalinglaws.core.formula import parse
+from scalinglaws.core.jets import Jet, differentiate
+from scalinglaws.errors import FormulaError
+from scalinglaws.fitting.inference.quantity import Quantity, parameter_quantity
+from scalinglaws.fitting.inference.recall import estimated
+from scalinglaws.fitting.inference.record import FitRecord
+from scalinglaws.fitting.solver.model import to_natural
+from scalinglaws.numerals import listed
+
+Function = Callable[[Mapping[str, Any]], Any]
+Asked = str | Sequence[str] | Mapping[str, str | Function]
+
+_COMPLEX_STEP = 1e-30
+_REAL_STEP = 1e-3
+# Normal draws of the coefficients over which a quantity must stay positive to be a logarithm.
+_TRIALS, _SEED = 64, 0
+
+
+def quantities_of(fit: FitRecord, asked: Asked | None) -> list[Quantity]:
+    """What intervals are asked of; by default every coefficient that was estimated.
+
+    Raises
+    ------
+    ValueError, FormulaError
+        If something that is asked for is neither a parameter nor made of parameters.
+    """
+    if asked is None:
+        names = np.array(fit.law.parameter_names)[estimated(fit)]
+        return [parameter_quantity(fit, str(name)) for name in names]
+    if isinstance(asked, str):
+        asked = [asked]
+    if not isinstance(asked, Mapping):
+        wrong = [item for item in asked if not isinstance(item, str)]
+        if wrong:
+            raise ValueError(
+                f"{wrong[0]!r} is not text: pass names, expressions, or a mapping from a name of "
+                "your choice to a function of the parameters."
+            )
+        asked = {item: item for item in asked}
+    return [_quantity(fit, name, what) for name, what in asked.items()]
+
+
+def _quantity(fit: FitRecord, name: str, what: str | Function) -> Quantity:
+    if isinstance(what, str):
+        if what in fit.law.parameter_names:
+            found = parameter_quantity(fit, what)
+            return Quantity(name, found.value, found.gradient, found.is_log, found.parameter)
+        return _in_working(fit, name, _Typed(fit, what))
+    if not callable(what):
+        raise ValueError(f"{name!r} must be an expression or a function; got {what!r}.")
+    return _in_working(fit, name, _Called(name, what))
+
+
+class _Typed:
+    """An expression in the parameters."""
+
+    def __init__(self, fit: FitRecord, text: str) -> None:
+        self.expression: Expression = parse(text).expression
+        unknown = [n for n in names_in(self.expression) if n not in fit.law.parameter_names]
+        if unknown:
+            raise FormulaError(
+                f"{listed(unknown)} in {text!r} is no parameter of the law, which has "
+                f"{', '.join(fit.law.parameter_names)}."
+            )
+
+    def value(self, params: Mapping[str, FloatArray]) -> npt.NDArray[Any]:
+        with np.errstate(all="ignore"):
+            return np.asarray(evaluate(self.expression, params))
+
+    def slopes(self, params: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+        """Derivatives in the logarithm of every parameter's natural value, times one."""
+        names = list(params)
+        jets = {n: Jet(v, {k: np.ones_like(v)}) for k, (n, v) in enumerate(params.items())}
+        with np.errstate(all="ignore"):
+            jet = differentiate(self.expression, jets)
+        zero = np.zeros_like(params[names[0]])
+        return {n: zero + jet.gradient.get(k, 0.0) for k, n in enumerate(names)}
+
+
+@dataclass(frozen=True)
+class _Called:
+    """A function of the parameters, given as a mapping from their names."""
+
+    name: str
+    function: Function
+
+    def value(self, params: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[Any]:
+        with np.errstate(all="ignore"):
+            found = np.asarray(self.function(params))
+        shape = next(iter(params.values())).shape
+        try:
+            return np.broadcast_to(found, shape)
+        except ValueError:
+            raise ValueError(
+                f"The function {self.name!r} must return one number for each set of parameters: "
+                f"given arrays of shape {shape} it returned {found.shape}."
+            ) from None
+
+    def slopes(self, params: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+        """Derivatives by a complex step; by differences for functions that are only real."""
+        try:
+            return {name: self._complex(params, name) for name in params}
+        except (TypeError, ValueError):
+            return {name: self._difference(params, name) for name in params}
+
+    def _complex(self, params: Mapping[str, FloatArray], name: str) -> FloatArray:
+        size = np.maximum(np.abs(params[name]), 1e-30)
+        moved = {**params, name: params[name] + 1j * _COMPLEX_STEP * size}
+        with np.errstate(all="raise", under="ignore"):
+            found = self.value(moved)
+        if not np.iscomplexobj(found):
+            # nothing moved, or the function looks at real parts only
+            if np.allclose(self._difference(params, name), 0.0):
+                return np.zeros_like(params[name])
+            raise TypeError
+        return np.asarray(found.imag / (_COMPLEX_STEP * size))
+
+    def _difference(self, params: Mapping[str, FloatArray], name: str) -> FloatArray:
+        """Central differences of fourth order."""
+        step = _REAL_STEP * np.maximum(np.abs(params[name]), 1e-30)
+
+        def at(k: int) -> npt.NDArray[Any]:
+            return self.value({**params, name: params[name] + k * step})
+
+        return np.asarray((8.0 * (at(1) - at(-1)) - (at(2) - at(-2))) / (12.0 * step))
+
+
+def _in_working(fit: FitRecord, name: str, source: _Typed | _Called) -> Quantity:
+    """A function of natural parameters as one of the working parameters."""
+    names = fit.law.parameter_names
+    positive = np.array([p.positive for p in fit.law.parameters])
+
+    def params_of(theta: FloatArray) -> dict[str, FloatArray]:
+        return dict(zip(names, to_natural(theta, positive).T, strict=True))
+
+    is_log = _stays_positive(fit, lambda theta: source.value(params_of(theta)))
+
+    def value(theta: FloatArray) -> FloatArray:
+        found = np.asarray(source.value(params_of(theta)), dtype=np.float64)
+        with np.errstate(all="ignore"):
+            return np.log(found) if is_log else found
+
+    def gradient(theta: FloatArray) -> FloatArray:
+        params = params_of(theta)
+        slopes = source.slopes(params)
+        found = np.stack([np.broadcast_to(slopes[n], len(theta)) for n in names], axis=1)
+        found = found * np.where(positive, np.stack([params[n] for n in names], axis=1), 1.0)
+        if is_log:
+            with np.errstate(all="ignore"):
+                found = found / np.asarray(source.value(params), dtype=np.float64)[:, None]
+        return np.asarray(found)
+
+    return Quantity(name, value, gradient, is_log)
+
+
+def _stays_positive(fit: FitRecord, value: Callable[[FloatArray], npt.NDArray[Any]]) -> bool:
+    """Whether a quantity is positive wherever the coefficients may well be."""
+    rng = np.random.default_rng(_SEED)
+    scale = np.sqrt(np.maximum(np.diag(fit.covariance), 0.0))
+    size = np.where(scale > 0, scale, 1.0)
+    correlation = fit.covariance / np.outer(size, size)
+    values, vectors = np.linalg.eigh(correlation)
+    root = vectors * np.sqrt(np.maximum(values, 0.0))
+    steps = size * (rng.standard_normal((_TRIALS, len(scale))) @ root.T)
+    found = np.real(value(np.concatenate([fit.theta[None, :], fit.theta + steps])))
+    return bool(np.isfinite(found[0]) and np.nanmin(found) > 0)

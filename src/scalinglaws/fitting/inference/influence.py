@@ -1,0 +1,179 @@
+"""What each run does to an estimate, to first order, and the variances that follow from it.
+
+The estimate solves sum(w_i psi(r_i) g_i) = 0, so that a smooth function of it with gradient c moves
+by -sum(u_i psi_i) with u_i = w_i g_i' H^-1 c. Its variance is estimated by sum(u_i^2 psi_i^2) after
+each residual is brought back to the size that it had before the fit took its share of it: HC2 for
+independent runs, CR2 for runs that hang together in clusters (Bell and McCaffrey 2002, Survey
+Methodology 28; Pustejovsky and Tipton 2018, J. Bus. Econ. Stat. 36). Both are unbiased where the
+noise is equal, and consistent where it is not. For the Huber loss the curvature is itself a count
+of residuals, for which Huber's (1973, Ann. Stat. 1) factor makes up.
+
+Student's t has the degrees of freedom that the variance estimate of this very function has
+(Satterthwaite): few runs of high leverage, few clusters or a few noisy runs make them small.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from scalinglaws.arrays import FloatArray, IntArray
+
+_LEAST_REST = 1e-3  # share of its own residual that a run, or a direction of a cluster, keeps
+_NO_SHARE = 1e-12
+_MANY_UNITS = 2_000
+_MOST_ELEMENTS = 4_000_000  # of the work arrays of one batch of functions
+
+
+@dataclass(frozen=True)
+class Influence:
+    """Runs and their pull on the estimated parameters.
+
+    Attributes
+    ----------
+    columns : (runs, parameters)
+        Derivatives of the residuals times the roots of the weights.
+    scores : (runs,)
+        psi of the residuals times the roots of the weights.
+    bread : (parameters, parameters)
+        Inverse Hessian of the objective.
+    inflation : float
+        Factor on every variance.
+    noise : (runs,)
+        Relative variance of each score, by what is known of the noise; for the degrees of freedom.
+    clusters : (runs,) or None
+        A number for each cluster; None where runs are independent.
+    """
+
+    columns: FloatArray
+    scores: FloatArray
+    bread: FloatArray
+    inflation: float
+    noise: FloatArray
+    clusters: IntArray | None = None
+
+    @cached_property
+    def basis(self) -> FloatArray:
+        """Orthonormal columns of the space that the fit takes from the residuals."""
+        size = np.maximum(np.linalg.norm(self.columns, axis=0), 1e-300)
+        return np.asarray(np.linalg.qr(self.columns / size)[0])
+
+    @cached_property
+    def leverage(self) -> FloatArray:
+        """Share of each run's own residual that the fit takes."""
+        return np.asarray(np.einsum("ij,ij->i", self.basis, self.basis))
+
+    @cached_property
+    def _members(self) -> list[IntArray]:
+        """Rows of each cluster."""
+        assert self.clusters is not None
+        order = np.argsort(self.clusters, kind="stable")
+        ends = np.flatnonzero(np.diff(self.clusters[order])) + 1
+        return [np.asarray(part) for part in np.split(order, ends)]
+
+    @property
+    def n_units(self) -> int:
+        """Independent units: runs, or clusters of runs."""
+        return len(self.scores) if self.clusters is None else len(self._members)
+
+    def adjusted(self, values: FloatArray) -> FloatArray:
+        """Runs' values, such as residuals, before the fit took its share.
+
+        Parameters
+        ----------
+        values : (runs,) or (runs, columns)
+        """
+        columns = values.reshape(len(values), -1)
+        if self.clusters is None:
+            rest = np.maximum(1.0 - self.leverage, _LEAST_REST)
+            return np.asarray((columns / np.sqrt(rest)[:, None]).reshape(values.shape))
+        found = np.empty_like(columns)
+        for rows in self._members:
+            own = self.basis[rows]
+            taken, turned = np.linalg.eigh(own.T @ own)
+            # (I - QQ')^(-1/2) = I + Q V ((1 - s)^(-1/2) - 1)/s V'Q' with the eigenvalues s of Q'Q
+            some = np.maximum(taken, _NO_SHARE)
+            gain = (1.0 / np.sqrt(np.maximum(1.0 - some, _LEAST_REST)) - 1.0) / some
+            here = columns[rows]
+            found[rows] = here + own @ ((turned * gain) @ (turned.T @ (own.T @ here)))
+        return np.asarray(found.reshape(values.shape))
+
+    @cached_property
+    def _pulls(self) -> FloatArray:
+        """Adjusted pull of each run on each parameter; shape (runs, parameters)."""
+        return self.adjusted(self.columns @ self.bread)
+
+    def _by_unit(self, values: FloatArray) -> FloatArray:
+        """Sums over the runs of each unit, along the axis before the last."""
+        if self.clusters is None:
+            return values
+        return np.stack([values[..., rows, :].sum(axis=-2) for rows in self._members], axis=-2)
+
+    @cached_property
+    def unit_scores(self) -> FloatArray:
+        """Pull times score of each unit; shape (units, parameters)."""
+        return self._by_unit(self._pulls * self.scores[:, None])
+
+    @cached_property
+    def covariance(self) -> FloatArray:
+        """HC2 or CR2 covariance of the parameters."""
+        return np.asarray(self.inflation * (self.unit_scores.T @ self.unit_scores))
+
+    def dof(self, gradient: FloatArray) -> FloatArray:
+        """Degrees of freedom of the variance of each function of the parameters.
+
+        Parameters
+        ----------
+        gradient : (functions, parameters)
+
+        Returns
+        -------
+        (functions,)
+            NaN for a function that does not move.
+        """
+        if self.n_units > _MANY_UNITS:  # t is normal to the third digit
+            return np.full(len(gradient), float(self.n_units - self.columns.shape[1]))
+        size = max(1, _MOST_ELEMENTS // (4 * self.basis.size + 1))
+        parts = [self._dof(gradient[i : i + size]) for i in range(0, len(gradient), size)]
+        return np.concatenate([np.zeros(0), *parts])
+
+    def _dof(self, gradient: FloatArray) -> FloatArray:
+        # scale-free, so that no gradient under- or overflows
+        along = gradient @ self._pulls.T
+        largest = np.abs(along).max(axis=1, keepdims=True)
+        along = along / np.where(largest > 0, largest, 1.0)
+        # V = e'(sum of u_g u_g')e with residuals e = M x and var(x) = diag(noise): what counts is
+        # W_gh = u_g' M diag(noise) M u_h, a diagonal plus a product of few columns
+        own = self._by_unit((along * along * self.noise)[:, :, None])[:, :, 0]
+        taken = self._by_unit(along[:, :, None] * self.basis)
+        noisy = self._by_unit((along * self.noise)[:, :, None] * self.basis)
+        whole = self.basis.T @ (self.noise[:, None] * self.basis)
+        left = np.concatenate([taken @ whole - noisy, -taken], axis=2)
+        right = np.concatenate([taken, noisy], axis=2)
+        cross = np.einsum("fgk,fgk->fg", left, right)
+        trace = (own + cross).sum(axis=1)
+        squares = np.einsum(
+            "fkl,fkl->f", left.transpose(0, 2, 1) @ left, right.transpose(0, 2, 1) @ right
+        )
+        squares += (own * (own + 2.0 * cross)).sum(axis=1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.asarray(np.where(squares > 0, trace * trace / squares, np.nan))
+
+
+def huber_inflation(curvature: FloatArray, weights: FloatArray, n_estimated: int) -> float:
+    """Factor on the variances for a curvature that is a count of residuals (Huber 1973).
+
+    Parameters
+    ----------
+    curvature : (runs,)
+        Second derivative of the loss at each residual: one or zero, or constant for squares.
+    """
+    total = float(weights.sum())
+    mean = float(weights @ curvature) / total
+    if mean <= 0:
+        return 1.0
+    variance = float(weights @ (curvature - mean) ** 2) / total
+    n = int(np.count_nonzero(weights > 0))
+    return (1.0 + n_estimated / n * variance / mean**2) ** 2

@@ -1,0 +1,210 @@
+"""Intervals of coefficients and of what follows from them, each by a method that is named."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from scalinglaws.arrays import FloatArray
+from scalinglaws.errors import FitError
+from scalinglaws.fitting.inference.bootstrap import KINDS, Resampled, resample
+from scalinglaws.fitting.inference.derived import Asked, quantities_of
+from scalinglaws.fitting.inference.profile import profile_interval
+from scalinglaws.fitting.inference.profiler import Profiler
+from scalinglaws.fitting.inference.quantity import Quantity
+from scalinglaws.fitting.inference.recall import clustered, estimated, recalled_influence
+from scalinglaws.fitting.inference.record import FitRecord
+from scalinglaws.fitting.inference.status import Status
+from scalinglaws.fitting.inference.uncertainty import t_quantile
+from scalinglaws.options import check_level, check_option
+from scalinglaws.workers import Workers
+
+IntervalMethod = Literal[
+    "auto", "sandwich", "equal-noise", "profile", "cases", "clusters", "residual", "wild",
+    "parametric",
+]  # fmt: skip
+METHODS: tuple[IntervalMethod, ...] = (
+    "auto", "sandwich", "equal-noise", "profile", "cases", "clusters", "residual", "wild",
+    "parametric",
+)  # fmt: skip
+
+
+def intervals(
+    fit: FitRecord,
+    asked: Asked | None,
+    method: IntervalMethod,
+    confidence_level: float | None,
+    n_resamples: int,
+    clusters: str | None,
+    rng: np.random.Generator | int | None,
+    workers: Workers,
+) -> pd.DataFrame:
+    """See `Fit.intervals`."""
+    check_option("method", method, METHODS)
+    level = fit.confidence_level if confidence_level is None else confidence_level
+    check_level(level)
+    _refuse(fit)
+    quantities = quantities_of(fit, asked)
+    if clusters is not None:
+        fit = clustered(fit, clusters)
+    if method in KINDS:
+        drawn = resample(fit, n_resamples, method, rng, workers)
+        table = _from_draws(fit, quantities, drawn, level)
+    else:
+        chosen = "sandwich" if method == "auto" else method
+        table = _FROM_CURVATURE[chosen](fit, quantities, level)
+    table.attrs["confidence_level"] = level
+    return table
+
+
+def _refuse(fit: FitRecord) -> None:
+    """There are no intervals where nothing is known of the errors."""
+    if fit.status is Status.NOT_CONVERGED:
+        raise FitError("The fit did not converge: its coefficients have no intervals.")
+    if fit.dof <= 0:
+        raise FitError(
+            f"There are as many coefficients as runs ({fit.n}): nothing is known about their errors."
+        )
+    if not estimated(fit).any():
+        raise FitError(
+            "No coefficient of this fit has a standard error, so that there are no intervals: "
+            f"{fit.status.value}"
+        )
+
+
+def open_to(fit: FitRecord, gradient: FloatArray) -> np.ndarray:
+    """Quantities that change along a direction which the runs leave open."""
+    moving = np.abs(gradient) > 0
+    unknown = ~estimated(fit) & np.isfinite(fit.theta)
+    unknown &= np.array([name not in fit.fixed for name in fit.law.parameter_names])
+    lost = (moving & unknown).any(axis=1)
+    if fit.null_space.shape[1]:
+        change = np.abs(gradient @ fit.null_space)
+        size = np.abs(gradient) @ np.abs(fit.null_space)
+        lost = (change > 1e-6 * size + 1e-300).any(axis=1)
+    if len(fit.alternatives):
+        lost |= moving.any(axis=1)
+    return np.asarray(lost)
+
+
+class _Linear:
+    """The quantities at the estimate, and their gradients."""
+
+    def __init__(self, fit: FitRecord, quantities: Sequence[Quantity]) -> None:
+        theta = fit.theta[None, :]
+        self.centre = np.array([float(q.value(theta)[0]) for q in quantities])
+        gradient = np.array([q.gradient(theta)[0] for q in quantities])
+        self.gradient = np.where(np.isfinite(gradient), gradient, 0.0)
+        self.open = open_to(fit, self.gradient)
+        self.kept = estimated(fit)
+
+
+def _sandwich(fit: FitRecord, quantities: Sequence[Quantity], level: float) -> pd.DataFrame:
+    at = _Linear(fit, quantities)
+    found = recalled_influence(fit)
+    covariance = fit.covariance[np.ix_(at.kept, at.kept)]
+    own = at.gradient[:, at.kept]
+    if found is not None:
+        dof, covariance = found.dof(own), found.covariance
+    else:
+        dof = np.full(len(own), float(fit.dof))
+    return _around(fit, quantities, at, _errors(own, covariance), dof, level, fit.interval_method)
+
+
+def _equal_noise(fit: FitRecord, quantities: Sequence[Quantity], level: float) -> pd.DataFrame:
+    at = _Linear(fit, quantities)
+    covariance = Profiler(fit).covariance[np.ix_(at.kept, at.kept)]
+    errors = _errors(at.gradient[:, at.kept], covariance)
+    dof = np.full(len(errors), float(fit.dof))
+    return _around(fit, quantities, at, errors, dof, level, "equal noise, Student t")
+
+
+def _profile(fit: FitRecord, quantities: Sequence[Quantity], level: float) -> pd.DataFrame:
+    at = _Linear(fit, quantities)
+    profiler = Profiler(fit)
+    ends = profile_interval(profiler, quantities, t_quantile(level, fit.dof) ** 2)
+    ends[at.open] = -np.inf, np.inf
+    errors = _errors(at.gradient[:, at.kept], profiler.covariance[np.ix_(at.kept, at.kept)])
+    dof = np.full(len(errors), float(fit.dof))
+    return _frame(quantities, at.centre, errors, ends, dof, "profile, Student t")
+
+
+def _errors(gradient: FloatArray, covariance: FloatArray) -> FloatArray:
+    variance = np.einsum("ij,jk,ik->i", gradient, covariance, gradient)
+    return np.sqrt(np.maximum(variance, 0.0))
+
+
+def _around(
+    fit: FitRecord,
+    quantities: Sequence[Quantity],
+    at: _Linear,
+    errors: FloatArray,
+    dof: FloatArray,
+    level: float,
+    method: str,
+) -> pd.DataFrame:
+    """Symmetric intervals on the scale of each quantity; of a floor, in itself and not below 0."""
+    half = np.array([t_quantile(level, d) for d in dof]) * errors
+    half = np.where(at.open, np.inf, np.where(errors > 0, half, 0.0))
+    ends = at.centre[:, None] + half[:, None] * np.array([-1.0, 1.0])
+    for row, quantity in enumerate(quantities):
+        if _is_floor(fit, quantity) and np.isfinite(half[row]):
+            with np.errstate(divide="ignore"):
+                sides = np.log(np.maximum(1.0 + half[row] * np.array([-1.0, 1.0]), 0.0))
+            ends[row] = at.centre[row] + sides
+    errors = np.where(at.open, np.nan, errors)
+    return _frame(quantities, at.centre, errors, ends, dof, method)
+
+
+def _is_floor(fit: FitRecord, quantity: Quantity) -> bool:
+    """The law is linear in a floor, whose logarithm runs off to minus infinity."""
+    if quantity.parameter is None:
+        return False
+    parameter = fit.law.parameters[quantity.parameter]
+    return parameter.role == "offset" and parameter.positive
+
+
+def _from_draws(
+    fit: FitRecord, quantities: Sequence[Quantity], drawn: Resampled, level: float
+) -> pd.DataFrame:
+    at = _Linear(fit, quantities)
+    tails = np.array([0.5 - 0.5 * level, 0.5 + 0.5 * level])
+    values = [np.asarray(q.value(drawn.theta), dtype=np.float64) for q in quantities]
+    ends = np.array([np.quantile(v, tails, method="inverted_cdf") for v in values])
+    ends[at.open] = -np.inf, np.inf
+    with np.errstate(invalid="ignore"):
+        errors = np.array([float(np.std(v[np.isfinite(v)], ddof=1)) for v in values])
+    errors = np.where(at.open, np.nan, errors)
+    dof = np.full(len(values), float(fit.dof))
+    table = _frame(quantities, at.centre, errors, ends, dof, f"{drawn.method}, percentiles")
+    table.attrs |= {"n_resamples": len(drawn.converged), "n_failed": drawn.n_failed}
+    return table
+
+
+def _frame(
+    quantities: Sequence[Quantity],
+    centre: FloatArray,
+    errors: FloatArray,
+    ends: FloatArray,
+    dof: FloatArray,
+    method: str,
+) -> pd.DataFrame:
+    """Natural values; the standard error of a positive quantity is its relative one times it."""
+    rows = []
+    for row, quantity in enumerate(quantities):
+        low, estimate, high = quantity.natural(np.array([ends[row, 0], centre[row], ends[row, 1]]))
+        error = errors[row] * estimate if quantity.is_log else errors[row]
+        rows.append([float(estimate), float(error), float(low), float(high), float(dof[row])])
+    table = pd.DataFrame(
+        rows,
+        index=pd.Index([q.name for q in quantities], name="quantity"),
+        columns=["estimate", "std_error", "low", "high", "dof"],
+    )
+    table["method"] = method
+    return table
+
+
+_FROM_CURVATURE = {"sandwich": _sandwich, "equal-noise": _equal_noise, "profile": _profile}

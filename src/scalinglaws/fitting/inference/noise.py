@@ -1,0 +1,123 @@
+"""Noise that depends on the size of a run: a variance function, from residuals or from repeats.
+
+The logarithm of the variance is taken to be a straight line in the logarithm of the size of a run:
+its compute, or the variable there is; where there is none of N, D and C, the fitted performance
+(power of the mean). The line is fitted by normal likelihood, with squares beyond 2.5 standard
+deviations cut there, so that a few wild runs do not tilt it (Carroll and Ruppert 1988,
+Transformation and Weighting in Regression, ch. 3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import chdtr
+
+from scalinglaws.arrays import FloatArray, IntArray
+
+_CUT = 2.5**2
+# Mean of a cut chi-squared variable.
+_CUT_MEAN = float(chdtr(3, _CUT) + _CUT * (1.0 - chdtr(1, _CUT)))
+_STEPS = 50
+_MOST_LEVERAGE = 0.95
+# Standard errors of the slope beyond which the noise is said to depend on the size, and the degrees
+# of freedom without which the slope is too uncertain to weight by.
+CLEAR, LEAST_DOF = 3.0, 30
+# Log-variance over one standard deviation of the log-sizes, as expected before any run is seen.
+_PRIOR = 0.7
+_LEAST_REPEATS = 20  # degrees of freedom of repeated runs that measure the noise by themselves
+
+
+@dataclass(frozen=True)
+class NoiseLaw:
+    """Variance of single runs, relative to that of a run of average weight.
+
+    Attributes
+    ----------
+    slope : d ln(variance) / d ln(size); zero for equal noise
+    std_error : of the slope
+    centre : ln(size) at which the relative variance is one
+    """
+
+    slope: float = 0.0
+    std_error: float = np.inf
+    centre: float = 0.0
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether the runs show beyond doubt that the noise depends on the size."""
+        return abs(self.slope) > CLEAR * self.std_error
+
+    def variance(self, log_size: FloatArray) -> FloatArray:
+        """Relative variance at a logarithm of size."""
+        return np.asarray(np.exp(self.slope * (log_size - self.centre)))
+
+
+EQUAL = NoiseLaw()
+
+
+def log_size(values: Mapping[str, FloatArray], fitted: FloatArray) -> FloatArray:
+    """Logarithm of the size of each run: C, or N*D, or whichever there is."""
+    used = ["C"] if "C" in values else [v for v in ("N", "D") if v in values]
+    if not used:
+        return np.asarray(np.log(np.abs(fitted)))
+    return np.asarray(sum(np.log(values[v]) for v in used))
+
+
+def noise_law(
+    residuals: FloatArray, leverage: FloatArray, sizes: FloatArray, *, shrunk: bool = False
+) -> NoiseLaw:
+    """Variance function of residuals of equal weight.
+
+    Parameters
+    ----------
+    residuals, leverage, sizes : (runs,)
+        Sizes as logarithms.
+    shrunk : bool
+        Weigh the slope against the expectation that it is near zero.
+    """
+    spread = float(np.std(sizes))
+    if spread < 1e-9 or not np.any(residuals):
+        return NoiseLaw()
+    z = (sizes - sizes.mean()) / spread
+    squares = residuals**2 / np.maximum(1.0 - leverage, 1.0 - _MOST_LEVERAGE)
+    design = np.column_stack([np.ones_like(z), z])
+    information = 0.5 * design.T @ design
+    prior = np.diag([0.0, 1.0 / _PRIOR**2 if shrunk else 0.0])
+    line = np.array([np.log(squares.mean()), 0.0])
+    for _ in range(_STEPS):
+        relative = np.minimum(squares * np.exp(-design @ line), _CUT) / _CUT_MEAN
+        gradient = 0.5 * design.T @ (relative - 1.0) - prior @ line
+        step = np.clip(np.linalg.solve(information + prior, gradient), -1.0, 1.0)
+        line = line + step
+        if np.abs(step).max() < 1e-10:
+            break
+    slope = float(line[1]) / spread
+    # centred so that the weights 1/variance have a mean of one
+    logs = -slope * sizes
+    centre = float(np.log(np.mean(np.exp(logs - logs.max()))) + logs.max())
+    error = float(np.sqrt(np.linalg.inv(information)[1, 1])) / spread
+    return NoiseLaw(slope, error, -centre / slope if slope else 0.0)
+
+
+def of_repeats(
+    repeats: IntArray, residuals: FloatArray, leverage: FloatArray, sizes: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """What the variance function is fitted to: repeated runs where there are enough of them.
+
+    Returns
+    -------
+    residuals, leverage, sizes
+        Of the repeated runs around the mean of their set; of all runs around the law otherwise.
+    """
+    if not len(repeats):
+        return residuals, leverage, sizes
+    _, sets, counts = np.unique(repeats, return_inverse=True, return_counts=True)
+    repeated = counts[sets] > 1
+    if int(repeated.sum()) - int((counts > 1).sum()) < _LEAST_REPEATS:
+        return residuals, leverage, sizes
+    means = np.bincount(sets, residuals) / counts
+    within = (residuals - means[sets])[repeated]
+    return within, (1.0 / counts[sets])[repeated], sizes[repeated]

@@ -1,0 +1,92 @@
+"""A fit taken up again: its problem, its model, and what each run does to it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from scalinglaws.arrays import BoolArray, FloatArray, IntArray
+from scalinglaws.fitting.inference.influence import Influence
+from scalinglaws.fitting.inference.noise import log_size, noise_law
+from scalinglaws.fitting.inference.record import FitRecord
+from scalinglaws.fitting.inference.uncertainty import CLUSTERED, ROBUST, influence
+from scalinglaws.fitting.solver.binding import bind
+from scalinglaws.fitting.solver.model import Model
+from scalinglaws.fitting.solver.objective import Loss, smooth_loss
+from scalinglaws.fitting.solver.problem import Problem
+from scalinglaws.fitting.tables import columns as col
+from scalinglaws.fitting.tables.clusters import cluster_codes
+from scalinglaws.fitting.tables.runs import RunTable
+
+
+def problem_of(fit: FitRecord) -> Problem:
+    """What was fitted, from the record of it."""
+    runs = fit.runs
+    return Problem(
+        fit.law, runs.inputs, runs.y, runs.weights, fit.scale, fit.objective, fit.delta, fit.fixed
+    )
+
+
+def estimated(fit: FitRecord) -> BoolArray:
+    """Parameters with a standard error: those that these runs determine."""
+    return np.asarray(np.diag(fit.covariance) > 0)
+
+
+def linearised(fit: FitRecord) -> Influence:
+    """What each run does to the estimate."""
+    problem = problem_of(fit)
+    model = bind(problem.law, problem.columns, problem.y, problem.scale)
+    loss = smooth_loss(fit.objective, fit.delta, fit.noise)
+    return influence_of(problem, model, fit.runs, fit.theta, np.flatnonzero(estimated(fit)), loss)
+
+
+def recalled_influence(fit: FitRecord) -> Influence | None:
+    """The same, where the covariance is made of it; None elsewhere."""
+    return linearised(fit) if fit.interval_method in (ROBUST, CLUSTERED) else None
+
+
+def clustered(fit: FitRecord, column: str) -> FitRecord:
+    """The same fit with the rows of each value of a column hanging together.
+
+    Raises
+    ------
+    ValueError
+        If the table is no longer there, as with a fit from a file.
+    DataError
+        If the column does not tell clusters apart.
+    """
+    source = fit.runs.source
+    if source is None:
+        raise ValueError(
+            "A fit from a file does not have the table's other columns: fit again with "
+            f"clusters={column!r}."
+        )
+    codes = cluster_codes(source, col.require(source, column, "`clusters`"))
+    runs = replace(fit.runs, clusters=codes, cluster_column=column)
+    smooth = fit.interval_method in (ROBUST, CLUSTERED)
+    method = CLUSTERED if smooth else fit.interval_method
+    return replace(fit, runs=runs, interval_method=method)
+
+
+def influence_of(
+    problem: Problem,
+    model: Model,
+    table: RunTable,
+    theta: FloatArray,
+    kept: IntArray,
+    loss: Loss,
+) -> Influence:
+    """Influence of each run, with degrees of freedom for noise as these runs show it."""
+    clusters = table.clusters if len(table.clusters) else None
+    plain = influence(model, theta, problem.weights, kept, loss, clusters=clusters)
+    residuals = model.residuals(theta[None, :])[0]
+    fitted = problem.y * np.exp(residuals) if problem.scale == "log" else problem.y + residuals
+    sizes = log_size(table.values, fitted)
+    used = (problem.weights > 0) & np.isfinite(sizes)
+    if used.sum() <= len(kept):
+        return plain
+    weighted = residuals[used] * np.sqrt(problem.weights[used])
+    found = noise_law(weighted, plain.leverage[used], sizes[used], shrunk=True)
+    noise = np.where(np.isfinite(sizes), found.variance(sizes), 1.0)
+    return Influence(plain.columns, plain.scores, plain.bread, plain.inflation, noise, clusters)
