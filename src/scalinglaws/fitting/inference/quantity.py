@@ -1,0 +1,65 @@
+"""What an interval is asked of: a coefficient, or anything that follows smoothly from several."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from scalinglaws.arrays import FloatArray
+from scalinglaws.fitting.inference.record import FitRecord
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A smooth function of the working parameters, with its gradient.
+
+    Attributes
+    ----------
+    name : str
+    value : callable
+        From working parameters, shape (batch, parameters), to shape (batch,).
+    gradient : callable
+        From working parameters to the derivatives of the value, shape (batch, parameters).
+    is_log : bool
+        The value is the logarithm of a positive quantity: intervals are made in it, and shown
+        exponentiated.
+    parameter : int or None
+        The place of the parameter that this is, where it is one.
+    """
+
+    name: str
+    value: Callable[[FloatArray], FloatArray]
+    gradient: Callable[[FloatArray], FloatArray]
+    is_log: bool = False
+    parameter: int | None = None
+
+    def natural(self, values: FloatArray) -> FloatArray:
+        """Values as they are shown."""
+        with np.errstate(over="ignore"):
+            return np.asarray(np.exp(values) if self.is_log else values, dtype=np.float64)
+
+
+def parameter_quantity(fit: FitRecord, name: str) -> Quantity:
+    """One parameter of a fitted law.
+
+    Raises
+    ------
+    ValueError
+        If the law has no such parameter.
+    """
+    names = fit.law.parameter_names
+    if name not in names:
+        raise ValueError(f"The law has no parameter {name!r}; it has {', '.join(names)}.")
+    place = names.index(name)
+
+    def value(theta: FloatArray) -> FloatArray:
+        return np.asarray(theta[:, place])
+
+    def gradient(theta: FloatArray) -> FloatArray:
+        found = np.zeros_like(theta)
+        found[:, place] = 1.0
+        return found
+
+    return Quantity(name, value, gradient, fit.law.parameters[place].positive, place)
