@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from scalinglaws.arrays import BoolArray, FloatArray, IntArray
-from scalinglaws.fitting.inference.profiler import MOST_EXPONENT, Held, Profiler
+from scalinglaws.core.roles import LARGEST_EXPONENT
+from scalinglaws.fitting.inference.profiler import Held, Profiler
 from scalinglaws.fitting.inference.quantity import Quantity
 
 # Relative error of the deviance at an end before the last, unseen step.
@@ -27,8 +28,6 @@ _GROWTH = 4.0
 _MARGIN = 0.02
 # Distance, in half-widths of the interval from the curvature, at which a search ends.
 _FURTHEST = 1e4
-# Logarithms from here on stand for zero and for no bound.
-_MOST_LOG = 690.0
 
 
 def profile_interval(
@@ -113,7 +112,7 @@ class Ends:
         self.start = self._origin()
         low, high = self._limits(places, is_log)
         self.bound = np.where(self.side < 0, np.repeat(low, 2), np.repeat(high, 2))
-        self.furthest = self._distance(self.bound)
+        self.furthest = self.distance(self.bound)
 
     def _widths(self, quantities: Sequence[Quantity]) -> FloatArray:
         """Standard error of each quantity, from the curvature."""
@@ -133,8 +132,8 @@ class Ends:
         exponent = parameter & own.exponents[places]
         low = np.where(parameter, own.lower[places], low)
         high = np.where(parameter, own.upper[places], high)
-        low = np.where(exponent, np.maximum(low, -MOST_EXPONENT), low)
-        high = np.where(exponent, np.minimum(high, MOST_EXPONENT), high)
+        low = np.where(exponent, np.maximum(low, -LARGEST_EXPONENT), low)
+        high = np.where(exponent, np.minimum(high, LARGEST_EXPONENT), high)
         shape = parameter & ~is_log & ~exponent
         low = np.where(shape, np.maximum(low, self.centres - reach), low)
         high = np.where(shape, np.minimum(high, self.centres + reach), high)
@@ -150,8 +149,8 @@ class Ends:
 
     # --- distances -----------------------------------------------------------------------------
 
-    def _value(self, distance: FloatArray, rows: IntArray) -> FloatArray:
-        """The quantity at a distance from its estimate, never beyond its bound."""
+    def value(self, distance: FloatArray, rows: IntArray) -> FloatArray:
+        """The quantity at some distances towards some ends, never beyond their bounds."""
         side, bound = self.side[rows], self.bound[rows]
         with np.errstate(divide="ignore", invalid="ignore"):
             moved = np.where(
@@ -161,7 +160,8 @@ class Ends:
             )
         return np.where(side < 0, np.maximum(moved, bound), np.minimum(moved, bound))
 
-    def _distance(self, value: FloatArray) -> FloatArray:
+    def distance(self, value: FloatArray) -> FloatArray:
+        """Distances of a value for each end from its estimate."""
         with np.errstate(over="ignore", invalid="ignore"):
             return np.abs(
                 np.where(self.natural, np.exp(value) - self.base, value - self.centre)
@@ -207,8 +207,11 @@ class Ends:
 
         newton = self._newton(trial, root, found.slope, aim, rows)
         close = known & (np.abs(root / aim - 1.0) <= _CLOSE) & (newton <= self.furthest[rows])
-        state.result[rows[close]] = self._value(newton[close], rows[close])
+        state.result[rows[close]] = self.value(newton[close], rows[close])
         bounded = below & last & ~close
+        # an end that is there only because a search ends is none
+        away = close & self.profiler.runs_away(self._parameters(found.phi, rows))
+        state.result[rows[away]] = np.where(self.side[rows[away]] < 0, -np.inf, np.inf)
         state.result[rows[bounded]] = self._at_bound(rows[bounded])
         lost = state.failures[rows] > _MOST_FAILURES
         state.open[rows[close | bounded | lost]] = False
@@ -221,12 +224,18 @@ class Ends:
 
     def _hold(self, distance: FloatArray, inside: Held, rows: IntArray) -> Held:
         """Minima at some distances, each begun on the tangent of one that is inside."""
-        value, pivots = self._value(distance, rows), self.pivots[rows]
+        value, pivots = self.value(distance, rows), self.pivots[rows]
         here = inside.phi[np.arange(len(rows)), pivots]
         step = np.where(np.isfinite(value) & np.isfinite(here), value - here, 0.0)
         start = inside.phi + step[:, None] * inside.tangent
         start[np.arange(len(rows)), pivots] = value
         return self.profiler.hold(self.model, pivots, start)
+
+    def _parameters(self, phi: FloatArray, rows: IntArray) -> FloatArray:
+        """Working parameters of some coordinates; the one that is held counts as inside."""
+        theta = phi.copy()
+        theta[np.arange(len(rows)), self.pivots[rows]] = 0.0
+        return theta
 
     def _newton(
         self,
@@ -275,7 +284,6 @@ class Ends:
         if self.model is self.profiler.model:
             own = self.profiler
             real = np.where(self.side < 0, own.lower[self.pivots], own.upper[self.pivots])
-            # a logarithm of a coefficient has bounds only so that it does not overflow
-            held = (self.bound == real) & (np.abs(real) < _MOST_LOG)
-            ends = np.where(held, real, ends)
+            limit = own.ends_search[(self.side > 0).astype(np.intp), self.pivots]
+            ends = np.where((self.bound == real) & ~limit, real, ends)
         return np.asarray(ends[rows])

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from scalinglaws.arrays import BoolArray, FloatArray, IntArray
+from scalinglaws.core.roles import LARGEST_EXPONENT
 from scalinglaws.errors import FitError
 from scalinglaws.fitting.inference.bootstrap import estimated, problem_of
 from scalinglaws.fitting.inference.quantity import Quantity
@@ -32,7 +33,7 @@ from scalinglaws.fitting.solver.binding import bind
 from scalinglaws.fitting.solver.model import Model
 from scalinglaws.fitting.solver.newton import Solution, minimise
 from scalinglaws.fitting.solver.objective import Loss, smooth_loss
-from scalinglaws.fitting.solver.problem import Problem
+from scalinglaws.fitting.solver.problem import MOST_LOG, Problem
 from scalinglaws.fitting.solver.reparametrised import Reparametrised
 from scalinglaws.fitting.solver.steps import solve_positive_definite
 
@@ -45,8 +46,6 @@ _NEAR_ZERO = 1e-3
 _STEPS, _SAFE_STEPS, _LAST_STEPS = 60, 20, 120
 # How well a held minimum must be known, in units of the deviance.
 _KNOWN = 1e-7
-# Largest value of an exponent that is looked at.
-MOST_EXPONENT = 20.0
 _SMALLEST_EIGENVALUE = 1e-8
 
 
@@ -122,12 +121,17 @@ class Profiler:
             )
         self.model, self.loss, self.free, self.dof = model, loss, free, dof
         self.weights = problem.weights[None, :]
-        self.lower, self.upper = problem.bounds()
+        self._bounds = self.lower, self.upper = problem.bounds()
         self._amplitudes = problem.amplitudes
         self.offsets = np.array(
             [p.positive and p.role == "offset" for p in problem.law.parameters]
         )
         self.exponents = np.array([p.role == "exponent" for p in problem.law.parameters])
+        own = problem.law.bounds
+        asked = np.array([p.name in own or p.symbol in own for p in problem.law.parameters])
+        self.ends_search = np.stack(
+            [_is_search_limit(bound, problem.positive, asked) for bound in self._bounds]
+        )
         self.theta = theta
         p = len(theta)
         self._open = np.zeros((p, 0)) if null_space is None else null_space
@@ -137,6 +141,7 @@ class Profiler:
         self.unit = _unit(loss, residuals, problem.weights, dof)
         rounding = float(loss.value(np.array([1e-14 * model.magnitude]))[0])
         self.is_exact = self.minimum <= rounding * float(problem.weights.sum())
+        self.lowest = 0.0  # deviance seen so far: below zero, the fit was not at its minimum
         # where an offset was fitted at zero, other values may want some of it
         self.level = float(np.abs(problem.y).min())
         at_zero = free & np.isneginf(theta)
@@ -220,6 +225,13 @@ class Profiler:
         found[np.ix_(k, k)] = 2.0 * self.unit * _positive_inverse(hessian[np.ix_(k, k)])
         return found
 
+    def runs_away(self, phi: FloatArray) -> BoolArray:
+        """Where a parameter has gone as far as it is looked for, which it had not at the fit."""
+        low, high = self.ends_search
+        gone = (phi <= self.lower) & low | (phi >= self.upper) & high
+        there = (self.theta <= self.lower) & low | (self.theta >= self.upper) & high
+        return np.asarray((gone & ~there & self.free).any(axis=1))
+
     def _at_bound(self, phi: FloatArray) -> BoolArray:
         return np.asarray((phi <= self.lower) | (phi >= self.upper))
 
@@ -274,6 +286,7 @@ class Profiler:
     ) -> Held:
         held = self.stand(model, pivots, found.theta, free)
         held.known &= self._is_known(found)
+        self.lowest = min(self.lowest, float(np.min(held.deviance, initial=0.0)))
         return held
 
     def stand(
@@ -303,6 +316,12 @@ def tangents(hessian: FloatArray, pivots: IntArray, fixed: BoolArray) -> FloatAr
     step = np.where(fine[:, None] & np.isfinite(step), step, 0.0)
     step[rows, pivots] = 1.0
     return np.asarray(step)
+
+
+def _is_search_limit(bound: FloatArray, positive: BoolArray, asked: BoolArray) -> BoolArray:
+    """Bounds that only end a search: of logarithms, and of exponents where none was asked for."""
+    of_logarithm = positive & (np.abs(bound) >= MOST_LOG)
+    return np.asarray(of_logarithm | (~positive & ~asked & (np.abs(bound) >= LARGEST_EXPONENT)))
 
 
 def _settle(
