@@ -12,8 +12,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from scalinglaws.fitting import storage, summary
-from scalinglaws.fitting.inference import bootstrap, draws, prediction
+from scalinglaws.fitting.inference import bootstrap, draws, prediction, profile_table
 from scalinglaws.fitting.inference.prediction import Prediction
+from scalinglaws.fitting.inference.quantity import Quantity
 from scalinglaws.fitting.inference.record import FitRecord
 from scalinglaws.workers import Workers
 
@@ -203,6 +204,69 @@ class Fit(FitRecord):
         """
         return draws.draw(self, n_resamples, rng)
 
+    # --- profiles ----------------------------------------------------------------------------
+
+    def profile(
+        self,
+        quantity: str | Quantity,
+        *,
+        n_points: int = 41,
+        confidence_level: float | None = None,
+    ) -> pd.DataFrame:
+        """How fast the fit gets worse as one quantity moves and all others follow.
+
+        Parameters
+        ----------
+        quantity : str or Quantity
+            A parameter, or a smooth function of several.
+        n_points : int, default 41
+            Values at which the law is fitted again, the estimate among them.
+        confidence_level : float, optional
+            Level of the interval; that of the fit by default.
+
+        Returns
+        -------
+        DataFrame
+            A row for each value: the quantity; `deviance`, the rise of the objective in units of
+            the noise; `signed_root`, its square root, negative below the estimate; and the other
+            parameters, which show the ridge. ``profile.attrs`` has the interval, `low` and `high`
+            (infinite where no end exists, the bound where the parameter stops there), the
+            `threshold` of the deviance, the `confidence_level` and the `method`.
+
+        Raises
+        ------
+        FitError
+            If these runs do not determine the quantity, or nothing is known of their noise.
+        ValueError
+            If the law has no such parameter, it was fixed, or an option makes no sense.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If a lower minimum than the fit's is met on the way.
+
+        Notes
+        -----
+        With D the deviance, the interval is where D <= t^2, for t the quantile of Student's t with
+        n - p degrees of freedom. For least squares D = (f - f_min) / sigma^2 with
+        sigma^2 = f_min / (n - p): exact where the law is linear, and following the curvature
+        elsewhere (Bates and Watts 1988, Nonlinear Regression Analysis, 6.1; Venzon and Moolgavkar
+        1988, Applied Statistics 37). For the Huber loss D = 2 (f - f_min) / s^2 with
+        s^2 = E[psi^2] / E[psi'] (Heritier and Ronchetti 1994, J. Am. Stat. Assoc. 89). Noise is
+        taken to be equal and independent over the runs.
+
+        Examples
+        --------
+        >>> import scalinglaws as sl
+        >>> runs = sl.datasets.ladder()
+        >>> fit = sl.fit(runs[runs["D"] > 1.5e6], "kaplan")
+        >>> profile = fit.profile("alpha_N")
+        >>> low, high = profile.attrs["low"], profile.attrs["high"]
+        >>> bool(low < fit.params["alpha_N"] < high)
+        True
+        """
+        return profile_table.profile(self, quantity, n_points, confidence_level)
+
     # --- pictures --------------------------------------------------------------------------
 
     def plot(
@@ -265,6 +329,21 @@ class Fit(FitRecord):
         from scalinglaws.plotting.residuals import plot_residuals
 
         return plot_residuals(self, x, ax=ax, point=point)
+
+    def plot_profile(
+        self,
+        quantity: str | Quantity,
+        *,
+        ax: Axes | None = None,
+        n_points: int = 41,
+        confidence_level: float | None = None,
+        legend: bool = True,
+    ) -> Axes:
+        """Draw the profile of a quantity, its threshold and its interval; see `profile`."""
+        from scalinglaws.plotting.profiles import plot_profile
+
+        table = self.profile(quantity, n_points=n_points, confidence_level=confidence_level)
+        return plot_profile(table, ax=ax, legend=legend)
 
     # --- words -----------------------------------------------------------------------------
 

@@ -1,9 +1,11 @@
 """Pictures of fits over the observed runs: `ax=` in, Axes out, nothing else changes."""
 
+from scalinglaws.plotting.corner import plot_corner as plot_corner
 from scalinglaws.plotting.curves import plot_fit as plot_fit
 from scalinglaws.plotting.plans import plot_contours as plot_contours
 from scalinglaws.plotting.plans import plot_frontier as plot_frontier
 from scalinglaws.plotting.plans import plot_next_runs as plot_next_runs
+from scalinglaws.plotting.profiles import plot_profile as plot_profile
 from scalinglaws.plotting.residuals import plot_residuals as plot_residuals
 from scalinglaws.plotting.valleys import plot_gain as plot_gain
 from scalinglaws.plotting.valleys import plot_isoflop as plot_isoflop
@@ -11,11 +13,13 @@ from scalinglaws.plotting.valleys import plot_overtraining as plot_overtraining
 
 __all__ = [
     "plot_contours",
+    "plot_corner",
     "plot_fit",
     "plot_frontier",
     "plot_gain",
     "plot_isoflop",
     "plot_next_runs",
     "plot_overtraining",
+    "plot_profile",
     "plot_residuals",
 ]

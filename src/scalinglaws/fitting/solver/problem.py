@@ -12,7 +12,7 @@ from scalinglaws.core.law import Law
 from scalinglaws.options import ObjectiveName, ScaleName
 
 # Logarithms of coefficients stay where exp neither over- nor underflows.
-_MOST_LOG = 690.0
+MOST_LOG = 690.0
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,8 @@ class Problem:
         low = np.array([p.lower for p in self.law.parameters])
         high = np.array([p.upper for p in self.law.parameters])
         with np.errstate(divide="ignore", invalid="ignore"):
-            low = np.where(self.positive, np.maximum(np.log(low), -_MOST_LOG), low)
-            high = np.where(self.positive, np.minimum(np.log(high), _MOST_LOG), high)
+            low = np.where(self.positive, np.maximum(np.log(low), -MOST_LOG), low)
+            high = np.where(self.positive, np.minimum(np.log(high), MOST_LOG), high)
         return low, high
 
 

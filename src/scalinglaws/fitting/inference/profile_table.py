@@ -1,0 +1,151 @@
+"""The profile of one quantity as a table: how fast the fit gets worse, and along which ridge."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from scalinglaws.arrays import FloatArray
+from scalinglaws.errors import ConvergenceWarning, FitError, warn
+from scalinglaws.fitting.inference.profile import Ends
+from scalinglaws.fitting.inference.profiler import Held, Profiler
+from scalinglaws.fitting.inference.quantity import Quantity, parameter_quantity
+from scalinglaws.fitting.inference.record import FitRecord
+from scalinglaws.fitting.inference.uncertainty import t_quantile
+from scalinglaws.fitting.solver.model import to_natural
+from scalinglaws.fitting.solver.reparametrised import Reparametrised
+from scalinglaws.options import check_level
+
+METHODS = {
+    "squared": "profile, Student t",
+    "huber": "profile, robust scale, Student t",
+    "absolute": "profile, robust scale, Student t",
+}
+_FEWEST_POINTS = 5
+# The table goes on beyond the interval, to this multiple of the signed root at its ends.
+_BEYOND = 1.4
+# Half-widths from the curvature, up to which a side without an end is shown.
+_SHOWN = 4.0
+# Neighbours' minima are tried as starts so often.
+_SWEEPS = 2
+_LOWER = -1e-6  # a deviance that no rounding explains
+
+
+def profile(
+    fit: FitRecord,
+    quantity: str | Quantity,
+    n_points: int,
+    confidence_level: float | None,
+    scale: float = 1.0,
+) -> pd.DataFrame:
+    """See `Fit.profile`."""
+    if isinstance(n_points, bool) or not isinstance(n_points, int) or n_points < _FEWEST_POINTS:
+        raise ValueError(
+            f"`n_points` must be a whole number, {_FEWEST_POINTS} or more; got {n_points!r}."
+        )
+    level = fit.confidence_level if confidence_level is None else confidence_level
+    check_level(level)
+    asked = parameter_quantity(fit, quantity) if isinstance(quantity, str) else quantity
+    if asked.name in fit.fixed:
+        raise ValueError(f"{asked.name} was held fixed in this fit: it has no profile.")
+    profiler = Profiler.of(fit)
+    if profiler.is_exact:
+        raise FitError(
+            "The law meets every run exactly: there is no noise in which to measure a profile."
+        )
+    if not profiler.determines(asked):
+        raise FitError(
+            f"The fitted runs do not determine {asked.name}, so that it has no profile: "
+            f"{fit.status.value}"
+        )
+    threshold = t_quantile(level, fit.dof) ** 2
+    ends = Ends(profiler, [asked])
+    low, high = ends.find(np.array([threshold / scale]))[0]
+    values = _grid(ends, n_points, _BEYOND**2 * threshold / scale)
+    held = _trace(ends, values)
+    table = _as_table(fit, asked, ends, values, held, scale)
+    estimate, low, high = asked.natural(np.array([ends.centres[0], low, high]))
+    table.attrs |= {
+        "method": METHODS[fit.objective],
+        "quantity": asked.name,
+        "estimate": float(estimate),
+        "low": float(low),
+        "high": float(high),
+        "threshold": threshold,
+        "confidence_level": level,
+        "is_log": bool(asked.is_log and not ends.natural[0]),
+        "n_failed": int((~held.known).sum()),
+    }
+    if profiler.lowest < _LOWER:
+        warn(
+            f"Along the profile of {asked.name} the objective falls below that of the fit, by "
+            f"{-profiler.lowest:.3g} in units of the noise: the fit is not at the lowest minimum; "
+            "fit again with `start` from the row of this table where `deviance` is least.",
+            ConvergenceWarning,
+        )
+    return table
+
+
+def _grid(ends: Ends, n_points: int, limit: float) -> FloatArray:
+    """Values of the quantity on both sides of its estimate, the estimate among them."""
+    reach = ends.distance(ends.find(np.array([limit]))[0])
+    shown = np.minimum(_SHOWN * ends.width * np.sqrt(limit), ends.furthest)
+    reach = np.where(np.isfinite(reach), np.minimum(reach, ends.furthest), shown)
+    n_low = (n_points - 1) // 2 if reach.min() > 0 else (n_points - 1 if reach[0] > 0 else 0)
+    parts = [
+        ends.value(np.linspace(0.0, reach[side], n + 1), np.full(n + 1, side))
+        for side, n in ((0, n_low), (1, n_points - 1 - n_low))
+    ]
+    return np.concatenate([parts[0][:0:-1], parts[1]])
+
+
+def _trace(ends: Ends, values: FloatArray) -> Held:
+    """Minima at each value; each is also begun at what its neighbours found."""
+    profiler, model = ends.profiler, ends.model
+    n = len(values)
+    rows, pivots = np.arange(n), np.full(n, ends.pivots[0])
+    origin = ends.start.take(np.zeros(n, dtype=np.intp))
+    step = np.where(np.isfinite(values) & np.isfinite(ends.centres[0]), values - ends.centres[0], 0)
+    found = profiler.hold(model, pivots, _moved(origin, step, pivots, values))
+    for _ in range(_SWEEPS):
+        for shift in (1, -1):
+            near = found.take(np.clip(rows + shift, 0, n - 1))
+            start = _moved(near, np.zeros(n), pivots, values)
+            other = profiler.hold(model, pivots, start)
+            better = other.known & (~found.known | (other.deviance < found.deviance))
+            found.put(better, other.take(better))
+    return found
+
+
+def _moved(held: Held, step: FloatArray, pivots: FloatArray, values: FloatArray) -> FloatArray:
+    start = held.phi + step[:, None] * held.tangent
+    start[np.arange(len(values)), pivots] = values
+    return np.asarray(start)
+
+
+def _as_table(
+    fit: FitRecord,
+    quantity: Quantity,
+    ends: Ends,
+    values: FloatArray,
+    held: Held,
+    scale: float,
+) -> pd.DataFrame:
+    theta = held.phi
+    if isinstance(ends.model, Reparametrised):
+        theta, _ = ends.model.to_theta(held.phi)
+    positive = np.array([p.positive for p in fit.law.parameters])
+    deviance = np.where(held.known, scale * held.deviance, np.nan)
+    # rounding leaves the estimate itself a little beside zero
+    root = np.sign(values - ends.centres[0]) if np.isfinite(ends.centres[0]) else 1.0
+    names = fit.law.parameter_names
+    natural = dict(zip(names, to_natural(theta, positive).T, strict=True))
+    columns = {
+        quantity.name: quantity.natural(values),
+        "deviance": deviance,
+        "signed_root": root * np.sqrt(np.maximum(deviance, 0.0)),
+        **{name: natural[name] for name in names if name != quantity.name},
+    }
+    return pd.DataFrame(columns)

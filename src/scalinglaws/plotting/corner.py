@@ -1,0 +1,272 @@
+"""Joint draws of coefficients, pair by pair: the ridges along which they trade off."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+from scipy.stats import gaussian_kde
+
+from scalinglaws.arrays import FloatArray
+from scalinglaws.core.latex import name_to_latex
+from scalinglaws.numerals import format_plain, listed
+from scalinglaws.plotting.axes import log_axis
+
+_INK, _GREY, _MARK = "#31688e", "0.35", "#d1495b"
+# A column whose central draws span this factor is read best as a logarithm.
+_LOG_FROM = 1.5
+_SHARES = (0.9, 0.5)  # of the draws inside each contour
+_GRID, _BINS, _MOST_POINTS = 64, 40, 2000
+_INSIDE = (0.002, 0.998)  # quantiles shown
+_SIDE = 1.75  # inches of a panel
+_FEWEST = 20
+
+
+def plot_corner(
+    draws: pd.DataFrame,
+    params: Sequence[str] | None = None,
+    *,
+    estimate: Mapping[str, float] | pd.Series | None = None,
+    log: Sequence[str] | None = None,
+    fig: Figure | SubFigure | None = None,
+    axes: npt.NDArray[Any] | None = None,
+) -> npt.NDArray[Any]:
+    """Draw joint draws: each parameter's histogram, and each pair with its contours.
+
+    Parameters
+    ----------
+    draws : DataFrame
+        A row for each draw and a column for each parameter, from `Fit.bootstrap` or `Fit.draws`.
+    params : sequence of str, optional
+        The columns to draw; by default all that vary.
+    estimate : mapping of str to float, optional
+        Values to mark, such as ``fit.params``.
+    log : sequence of str, optional
+        Columns with logarithmic axes; by default those that are positive and span more than a
+        factor of 1.5, as amplitudes do.
+    fig : Figure or SubFigure, optional
+        Where to make the panels; by default a new figure.
+    axes : (k, k) array of Axes, optional
+        Panels to draw in, for k parameters.
+
+    Returns
+    -------
+    (k, k) array of Axes
+        Those above the diagonal are empty, but for the words of the legend.
+
+    Raises
+    ------
+    ValueError
+        If a column is missing, nothing varies, or `axes` has another shape.
+
+    Notes
+    -----
+    Contours hold 50 and 90 % of the draws, by a Gaussian kernel density estimate along the axes as
+    drawn. The number above the diagonal is the correlation along the axes as drawn.
+
+    Examples
+    --------
+    >>> import scalinglaws as sl
+    >>> from scalinglaws.plotting import plot_corner
+    >>> runs = sl.datasets.ladder()
+    >>> fit = sl.fit(runs[runs["D"] > 1.5e6], "kaplan")
+    >>> axes = plot_corner(fit.draws(500), ["N_c", "alpha_N"], estimate=fit.params)
+    >>> axes.shape
+    (2, 2)
+    """
+    names = _chosen(draws, params)
+    table = draws[names].to_numpy(dtype=np.float64)
+    finite = np.isfinite(table).all(axis=1)
+    table = table[finite]
+    if len(table) < _FEWEST:
+        raise ValueError(f"A corner needs {_FEWEST} finite draws; these are {len(table)}.")
+    is_log = _logarithmic(names, table, log)
+    panels = _panels(len(names), fig, axes)
+    shown = np.log(table, where=is_log, out=table.copy())
+    ranges = [_range(column) for column in shown.T]
+    for row, below in enumerate(names):
+        for column, left in enumerate(names):
+            ax = panels[row, column]
+            if column > row:
+                ax.set_axis_off()
+                _write_correlation(ax, shown[:, column], shown[:, row], len(names))
+                continue
+            _set_axis(ax, "x", ranges[column], logarithmic=bool(is_log[column]))
+            if row == column:
+                _draw_histogram(ax, shown[:, row], ranges[row], logarithmic=bool(is_log[row]))
+            else:
+                _set_axis(ax, "y", ranges[row], logarithmic=bool(is_log[row]))
+                _draw_pair(ax, shown[:, [column, row]], is_log[[column, row]],
+                           (ranges[column], ranges[row]))  # fmt: skip
+            _mark(ax, estimate, left, below)
+            _label(ax, left, below, row, column, len(names))
+    _add_legend(panels, draws, len(table), int((~finite).sum()), marked=estimate is not None)
+    return panels
+
+
+def _chosen(draws: pd.DataFrame, params: Sequence[str] | None) -> list[str]:
+    if params is None:
+        values = draws.to_numpy(dtype=np.float64)
+        names = [str(n) for n, v in zip(draws.columns, values.T, strict=True) if np.ptp(v) > 0]
+    else:
+        names = list(params)
+        missing = [name for name in names if name not in draws]
+        if missing:
+            raise ValueError(
+                f"The draws have no column {listed(missing)}; they have "
+                f"{listed([str(c) for c in draws.columns], most=20)}."
+            )
+        still = [name for name in names if np.ptp(draws[name].to_numpy(dtype=np.float64)) == 0]
+        if still:
+            raise ValueError(f"{listed(still)} is the same in every draw: there is no spread.")
+    if not names:
+        raise ValueError("There is nothing to draw: no column of the draws varies.")
+    return names
+
+
+def _logarithmic(
+    names: Sequence[str], table: FloatArray, log: Sequence[str] | None
+) -> npt.NDArray[np.bool_]:
+    positive = table.min(axis=0) > 0
+    if log is not None:
+        wrong = [n for n, p in zip(names, positive, strict=True) if n in log and not p]
+        if wrong:
+            raise ValueError(f"{listed(wrong)} is not positive in every draw: it has no logarithm.")
+        return np.array([name in log for name in names])
+    low, high = np.quantile(table, [0.025, 0.975], axis=0)
+    return np.asarray(positive & (high > _LOG_FROM * low))
+
+
+def _panels(
+    k: int, fig: Figure | SubFigure | None, axes: npt.NDArray[Any] | None
+) -> npt.NDArray[Any]:
+    if axes is not None:
+        panels = np.atleast_2d(np.asarray(axes, dtype=object))
+        if panels.shape != (k, k):
+            raise ValueError(
+                f"`axes` must be {k} by {k} panels, for {k} parameters; got {panels.shape}."
+            )
+        return panels
+    if fig is None:
+        from matplotlib.pyplot import figure
+
+        side = _SIDE * k + 0.8
+        fig = figure(figsize=(side, side), layout="constrained")
+    return np.asarray(fig.subplots(k, k, squeeze=False))
+
+
+def _range(column: FloatArray) -> tuple[float, float]:
+    low, high = (float(v) for v in np.quantile(column, _INSIDE))
+    room = 0.06 * (high - low)
+    return low - room, high + room
+
+
+def _set_axis(ax: Axes, which: str, span: tuple[float, float], *, logarithmic: bool) -> None:
+    axis = ax.xaxis if which == "x" else ax.yaxis
+    if logarithmic:
+        log_axis(axis, None, float(np.exp(span[0])), float(np.exp(span[1])))
+    else:
+        (ax.set_xlim if which == "x" else ax.set_ylim)(*span)
+        axis.set_major_locator(MaxNLocator(3))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: format_plain(value, 4)))
+
+
+def _natural(values: FloatArray, logarithmic: bool) -> FloatArray:
+    return np.exp(values) if logarithmic else values
+
+
+def _draw_histogram(
+    ax: Axes, values: FloatArray, span: tuple[float, float], *, logarithmic: bool
+) -> None:
+    edges = np.linspace(*span, _BINS + 1)
+    heights, _ = np.histogram(values, edges)
+    ax.stairs(heights, _natural(edges, logarithmic), fill=True, color=_INK, alpha=0.35)
+    ax.stairs(heights, _natural(edges, logarithmic), color=_INK, linewidth=0.9)
+    ax.set_ylim(0, 1.08 * heights.max())
+    ax.set_yticks([])
+
+
+def _draw_pair(
+    ax: Axes,
+    pair: FloatArray,
+    is_log: npt.NDArray[np.bool_],
+    spans: tuple[tuple[float, float], tuple[float, float]],
+) -> None:
+    some = pair[:: max(1, len(pair) // _MOST_POINTS)]
+    ax.plot(
+        _natural(some[:, 0], is_log[0]), _natural(some[:, 1], is_log[1]), ".", color=_INK,
+        markersize=1.8, alpha=0.3, markeredgewidth=0, zorder=2, rasterized=True,
+    )  # fmt: skip
+    try:
+        density = gaussian_kde(some.T)
+    except np.linalg.LinAlgError:  # the draws lie on a line, which says it all
+        return
+    x, y = (np.linspace(*span, _GRID) for span in spans)
+    heights = density(np.stack([g.ravel() for g in np.meshgrid(x, y)])).reshape(_GRID, _GRID)
+    levels = np.quantile(density(some.T), [1.0 - share for share in _SHARES])
+    if not levels[0] < levels[1] < heights.max():
+        return
+    ax.contour(
+        _natural(x, is_log[0]), _natural(y, is_log[1]), heights, levels=levels, colors=_INK,
+        linewidths=(0.9, 1.3), zorder=3,
+    )  # fmt: skip
+
+
+def _write_correlation(ax: Axes, x: FloatArray, y: FloatArray, k: int) -> None:
+    ax.text(
+        0.5, 0.42, f"{np.corrcoef(x, y)[0, 1]:.2f}".replace("-", "\N{MINUS SIGN}"), ha="center",
+        va="center", transform=ax.transAxes, color=_GREY, fontsize=11 if k <= 4 else 9,
+    )  # fmt: skip
+
+
+def _mark(
+    ax: Axes, estimate: Mapping[str, float] | pd.Series | None, left: str, below: str
+) -> None:
+    if estimate is None:
+        return
+    style: dict[str, Any] = {"color": _MARK, "linewidth": 0.8, "zorder": 4}
+    if left in estimate and np.isfinite(estimate[left]):
+        ax.axvline(estimate[left], **style)
+    if left != below and below in estimate and np.isfinite(estimate[below]):
+        ax.axhline(estimate[below], **style)
+
+
+def _label(ax: Axes, left: str, below: str, row: int, column: int, k: int) -> None:
+    ax.tick_params(labelsize=7, labelbottom=row == k - 1, labelleft=column == 0 and row > 0)
+    ax.tick_params(axis="x", rotation=35)
+    if row == k - 1:
+        ax.set_xlabel(f"${name_to_latex(left)}$")
+    if column == 0 and row > 0:
+        ax.set_ylabel(f"${name_to_latex(below)}$")
+    for side in ("top", "right"):
+        ax.spines[side].set_visible(False)
+    if row == column:
+        ax.spines["left"].set_visible(False)
+
+
+def _add_legend(
+    panels: npt.NDArray[Any], draws: pd.DataFrame, n: int, n_left_out: int, *, marked: bool
+) -> None:
+    method = draws.attrs.get("method")
+    label = f"{n:,} draws" + (f" ({method})" if method else "")
+    if n_left_out:
+        label += f",\n{n_left_out} not finite left out"
+    handles = [
+        Line2D([], [], color=_INK, marker=".", markersize=4, linestyle="none", label=label),
+        Line2D([], [], color=_INK, linewidth=1.3, label="contours of 50 and 90 %"),
+    ]
+    if marked:
+        handles.append(Line2D([], [], color=_MARK, linewidth=0.8, label="estimate"))
+    k = len(panels)
+    last = panels[0, k - 1]
+    last.legend(
+        handles=handles if k > 1 else [handles[0], *handles[2:]], loc="upper right",
+        fontsize=7, frameon=False, borderaxespad=0.0,
+    )  # fmt: skip

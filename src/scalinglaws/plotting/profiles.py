@@ -1,0 +1,124 @@
+"""Profiles: how fast a fit gets worse to both sides of an estimate, and where its interval ends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter
+
+from scalinglaws.numerals import format_plain
+from scalinglaws.options import check_option
+from scalinglaws.plotting.axes import add_legend, is_small, log_axis, new_axes, quiet_frame
+from scalinglaws.core.latex import name_to_latex
+
+_INK, _GREY = "#31688e", "0.35"
+# A parameter that moves by less than this factor is read best on a linear axis.
+_LINEAR_UP_TO = 1.3
+_HEADROOM = 1.7
+
+
+def plot_profile(
+    profile: pd.DataFrame,
+    *,
+    kind: str = "deviance",
+    ax: Axes | None = None,
+    line: Mapping[str, Any] | None = None,
+    legend: bool = True,
+) -> Axes:
+    """Draw a profile with the threshold and the interval that it gives.
+
+    Parameters
+    ----------
+    profile : DataFrame
+        From `Fit.profile`.
+    kind : {"deviance", "root"}
+        The rise of the objective in units of the noise, or its signed root: straight where the
+        interval from the curvature would do.
+    ax : Axes, optional
+        Where to draw; by default a new figure.
+    line : mapping, optional
+        Style of the curve, handed to matplotlib.
+    legend : bool
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    ValueError
+        If the table is not a profile, or `kind` is misspelt.
+    """
+    check_option("kind", kind, ("deviance", "root"))
+    about = profile.attrs
+    if "threshold" not in about or "signed_root" not in profile:
+        raise ValueError("`profile` must be the table that `fit.profile` returns.")
+    ax = new_axes() if ax is None else ax
+    x = profile[about["quantity"]].to_numpy()
+    y = profile["deviance" if kind == "deviance" else "signed_root"].to_numpy()
+    root = float(np.sqrt(about["threshold"]))
+    levels = [about["threshold"]] if kind == "deviance" else [-root, root]
+    low, high = (about[end] for end in ("low", "high"))
+    ax.axvspan(max(low, x.min()), min(high, x.max()), color=_INK, alpha=0.12, linewidth=0, zorder=1)
+    for level in levels:
+        ax.axhline(level, color=_GREY, linewidth=0.9, linestyle=(0, (4, 2.5)), zorder=2)
+    for end, sign in ((low, -1.0), (high, 1.0)):
+        if x.min() <= end <= x.max():
+            height = about["threshold"] if kind == "deviance" else sign * root
+            at_bound = abs(np.interp(end, x, y) - height) > 0.05 * abs(height)
+            if not at_bound:
+                ax.plot([end], [height], "o", color=_INK, markersize=4.5, zorder=4)
+    ax.plot(x, y, **{"color": _INK, "linewidth": 1.8, "zorder": 3, **dict(line or {})})
+    ax.axvline(about["estimate"], color=_GREY, linewidth=0.8, linestyle=(0, (1, 2)), zorder=2)
+    _finish(ax, profile, kind, x)
+    if legend:
+        add_legend(ax, _handles(profile))
+    return ax
+
+
+def _finish(ax: Axes, profile: pd.DataFrame, kind: str, x: np.ndarray) -> None:
+    about = profile.attrs
+    positive = x[x > 0]
+    if about["is_log"] and positive.max() > _LINEAR_UP_TO * positive.min():
+        log_axis(ax.xaxis, None, positive.min(), positive.max())
+    else:
+        ax.set_xlim(x.min(), x.max())
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda v, _: format_plain(v, 4)))
+    root = float(np.sqrt(about["threshold"]))
+    if kind == "deviance":
+        ax.set_ylim(0.0, max(_HEADROOM * about["threshold"], 1.0))
+        ax.set_ylabel("deviance: rise of the objective / noise")
+    else:
+        ax.set_ylim(-_HEADROOM * root, _HEADROOM * root)
+        ax.set_ylabel("signed root of the deviance")
+    ax.set_xlabel(f"${name_to_latex(about['quantity'])}$")
+    quiet_frame(ax)
+    if is_small(ax):
+        ax.yaxis.label.set_size(7)
+
+
+def _handles(profile: pd.DataFrame) -> list[Any]:
+    about = profile.attrs
+    level = f"{100 * about['confidence_level']:g} %"
+    span = " to ".join(_end(about[end]) for end in ("low", "high"))
+    return [
+        Line2D([], [], color=_INK, linewidth=1.8, label="all others fitted again"),
+        Line2D([], [], color=_GREY, linewidth=0.8, linestyle=(0, (1, 2)),
+               label=f"estimate, {format_plain(about['estimate'])}"),
+        Line2D([], [], color=_GREY, linewidth=0.9, linestyle=(0, (4, 2.5)),
+               label=f"threshold, {format_plain(about['threshold'], 3)}"),
+        Patch(color=_INK, alpha=0.2, linewidth=0,
+              label=f"{level}, {span}\n({about['method']})"),
+    ]  # fmt: skip
+
+
+def _end(value: float) -> str:
+    if np.isfinite(value):
+        return format_plain(value)
+    return "no end" if value > 0 else "minus no end"
