@@ -12,10 +12,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from scalinglaws.fitting import storage, summary
-from scalinglaws.fitting.inference import bootstrap, draws, prediction, profile_table
+from scalinglaws.fitting.inference import bootstrap, draws, intervals, prediction, profile_table
+from scalinglaws.fitting.inference.derived import Asked
+from scalinglaws.fitting.inference.intervals import IntervalMethod
 from scalinglaws.fitting.inference.prediction import Prediction
 from scalinglaws.fitting.inference.quantity import Quantity
+from scalinglaws.fitting.inference.recall import clustered
 from scalinglaws.fitting.inference.record import FitRecord
+from scalinglaws.fitting.inference.resamples import Kind
 from scalinglaws.workers import Workers
 
 if TYPE_CHECKING:
@@ -118,18 +122,29 @@ class Fit(FitRecord):
         self,
         n_resamples: int = 1000,
         *,
+        method: Kind = "cases",
+        clusters: str | None = None,
         rng: np.random.Generator | int | None = None,
         workers: Workers = 1,
     ) -> pd.DataFrame:
-        """Refit to resampled runs.
+        """Refit to replicates of the runs.
 
-        Runs are drawn with replacement, as many as there are, and the law is fitted again, to the
-        bottom, from the optimum of the fit. Parameters that these runs do not determine stay where
-        they are, and so does the Huber threshold.
+        The law is fitted again to each replicate, to the bottom, from the optimum of the fit.
+        Parameters that these runs do not determine stay where they are, and so do the Huber
+        threshold and the weights.
 
         Parameters
         ----------
         n_resamples : int, default 1000
+        method : {"cases", "clusters", "residual", "wild", "parametric"}
+            "cases" draws runs with replacement, "clusters" whole clusters of them, such as all
+            checkpoints of a run. The others keep the design, as suits a ladder of few runs, and put
+            new noise on the fitted curve: "residual" draws residuals with replacement, "wild" gives
+            each run's (or cluster's) own residuals a random sign, for noise that is not the same
+            everywhere, and "parametric" draws normal noise.
+        clusters : str, optional
+            A column of the fitted table that tells which rows hang together; by default the one
+            that the fit found or was given.
         rng : Generator or int, optional
             Random numbers, or a seed for them.
         workers : int or callable, default 1
@@ -141,16 +156,21 @@ class Fit(FitRecord):
         -------
         DataFrame
             A row for each refit that arrived and a column for each parameter, in natural values.
-            ``draws.attrs`` has the method, the number of resamples, how many of them did not
-            arrive (and are left out), and the largest relative decrease that a further step
-            promised.
+            The index numbers the replicates. ``draws.attrs`` has the method, the number of
+            resamples, how many of them did not arrive (and are left out), and the largest relative
+            decrease that a further step promised.
 
         Raises
         ------
         FitError
             If these runs determine no parameter.
         ValueError
-            If `n_resamples` or `workers` makes no sense.
+            If `n_resamples` or `workers` makes no sense, or there are no clusters.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If some replicates have no minimum; they are left out.
 
         Examples
         --------
@@ -161,7 +181,74 @@ class Fit(FitRecord):
         >>> draws.shape, draws.attrs["n_failed"]
         ((200, 4), 0)
         """
-        return bootstrap.bootstrap(self, n_resamples, rng, workers)
+        fit = self if clusters is None else clustered(self, clusters)
+        return bootstrap.bootstrap(fit, n_resamples, method, rng, workers)
+
+    def intervals(
+        self,
+        quantities: Asked | None = None,
+        *,
+        method: IntervalMethod = "auto",
+        confidence_level: float | None = None,
+        n_resamples: int = 1000,
+        clusters: str | None = None,
+        rng: np.random.Generator | int | None = 0,
+        workers: Workers = 1,
+    ) -> pd.DataFrame:
+        """Intervals of the coefficients, and of anything that follows from them.
+
+        Parameters
+        ----------
+        quantities : str, sequence of str, or mapping, optional
+            Names of parameters, expressions in them such as ``"beta/(alpha + beta)"``, or a mapping
+            from names of your choice to expressions or functions. A function gets a mapping from
+            parameters to arrays and returns as many numbers. By default every parameter.
+        method : {"auto", "sandwich", "equal-noise", "profile", "adjusted-profile", ...}
+            How the intervals are made, see the notes; also any method of `bootstrap`, whose
+            percentiles are then taken.
+        confidence_level : float, optional
+            That of the fit by default.
+        n_resamples, rng, workers
+            For a bootstrap, see there.
+        clusters : str, optional
+            A column of the fitted table that tells which rows hang together.
+
+        Returns
+        -------
+        DataFrame
+            A row for each quantity: ``estimate``, ``std_error``, ``low``, ``high``, degrees of
+            freedom ``dof`` and ``method``. A quantity that these runs leave open has an infinite
+            interval.
+
+        Raises
+        ------
+        FitError
+            If nothing is known of the errors.
+        ValueError, FormulaError
+            If a quantity or an option is not known.
+
+        Notes
+        -----
+        "sandwich" makes a symmetric interval from the covariance (HC2, or CR2 with clusters) and
+        Student's t with the degrees of freedom of this very quantity; of a positive quantity on the
+        scale of its logarithm. "equal-noise" does so from the curvature, if all runs have the same
+        noise. "profile" asks how far the quantity can be moved, everything else fitted again,
+        before the fit gets worse than the noise allows: its intervals need not be symmetric.
+        "adjusted-profile" does the same with the standard error of the sandwich. The documentation
+        has the measured coverage of each, from which "auto" was chosen.
+
+        Examples
+        --------
+        >>> import scalinglaws as sl
+        >>> runs = sl.datasets.ladder()
+        >>> fit = sl.fit(runs[runs["D"] > 1.5e6], "kaplan")
+        >>> table = fit.intervals(["alpha_N", "alpha_D/(alpha_N + alpha_D)"], confidence_level=0.9)
+        >>> bool((table["low"] < table["high"]).all())
+        True
+        """
+        return intervals.intervals(
+            self, quantities, method, confidence_level, n_resamples, clusters, rng, workers
+        )
 
     def draws(
         self, n_resamples: int = 1000, rng: np.random.Generator | int | None = 0

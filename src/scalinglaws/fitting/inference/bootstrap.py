@@ -106,7 +106,7 @@ def resample(
     if kind == "clusters" and not len(fit.runs.clusters):
         raise ValueError(
             "There are no clusters: the table has no column that names the run of each row. Name "
-            "one with `clusters`, or resample \"cases\"."
+            'one with `clusters`, or resample "cases".'
         )
     free = estimated(fit)
     if not free.any():
@@ -125,8 +125,8 @@ def resample(
         raise FitError(f"None of the {n_resamples} refits arrived: {NAMES[kind]} has no answer.")
     if not converged.all():
         warn(
-            f"{int((~converged).sum())} of {n_resamples} refits ({NAMES[kind]}) did not arrive at a "
-            "minimum, as where a resample leaves a coefficient undetermined; they are left out.",
+            f"{int((~converged).sum())} of {n_resamples} refits ({NAMES[kind]}) did not arrive at "
+            "a minimum, as where a resample leaves a coefficient undetermined; they are left out.",
             ConvergenceWarning,
         )
     largest = float(np.max(decrement[converged], initial=0.0))

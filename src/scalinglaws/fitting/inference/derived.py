@@ -60,7 +60,7 @@ def _quantity(fit: FitRecord, name: str, what: str | Function) -> Quantity:
             return Quantity(name, found.value, found.gradient, found.is_log, found.parameter)
         return _in_working(fit, name, _Typed(fit, what))
     if not callable(what):
-        raise ValueError(f"{name!r} must be an expression or a function; got {what!r}.")
+        raise TypeError(f"{name!r} must be an expression or a function; got {what!r}.")
     return _in_working(fit, name, _Called(name, what))
 
 

@@ -10,25 +10,26 @@ import pandas as pd
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import FitError
-from scalinglaws.fitting.inference.bootstrap import KINDS, Resampled, resample
+from scalinglaws.fitting.inference.bootstrap import Resampled, resample
 from scalinglaws.fitting.inference.derived import Asked, quantities_of
 from scalinglaws.fitting.inference.profile import profile_interval
 from scalinglaws.fitting.inference.profiler import Profiler
 from scalinglaws.fitting.inference.quantity import Quantity
 from scalinglaws.fitting.inference.recall import clustered, estimated, recalled_influence
 from scalinglaws.fitting.inference.record import FitRecord
+from scalinglaws.fitting.inference.resamples import KINDS
 from scalinglaws.fitting.inference.status import Status
 from scalinglaws.fitting.inference.uncertainty import t_quantile
 from scalinglaws.options import check_level, check_option
 from scalinglaws.workers import Workers
 
 IntervalMethod = Literal[
-    "auto", "sandwich", "equal-noise", "profile", "cases", "clusters", "residual", "wild",
-    "parametric",
+    "auto", "sandwich", "equal-noise", "profile", "adjusted-profile", "cases", "clusters",
+    "residual", "wild", "parametric",
 ]  # fmt: skip
 METHODS: tuple[IntervalMethod, ...] = (
-    "auto", "sandwich", "equal-noise", "profile", "cases", "clusters", "residual", "wild",
-    "parametric",
+    "auto", "sandwich", "equal-noise", "profile", "adjusted-profile", "cases", "clusters",
+    "residual", "wild", "parametric",
 )  # fmt: skip
 
 
@@ -66,7 +67,7 @@ def _refuse(fit: FitRecord) -> None:
         raise FitError("The fit did not converge: its coefficients have no intervals.")
     if fit.dof <= 0:
         raise FitError(
-            f"There are as many coefficients as runs ({fit.n}): nothing is known about their errors."
+            f"There are as many coefficients as runs, {fit.n}: nothing is known about their errors."
         )
     if not estimated(fit).any():
         raise FitError(
@@ -75,31 +76,22 @@ def _refuse(fit: FitRecord) -> None:
         )
 
 
-def open_to(fit: FitRecord, gradient: FloatArray) -> np.ndarray:
-    """Quantities that change along a direction which the runs leave open."""
-    moving = np.abs(gradient) > 0
-    unknown = ~estimated(fit) & np.isfinite(fit.theta)
-    unknown &= np.array([name not in fit.fixed for name in fit.law.parameter_names])
-    lost = (moving & unknown).any(axis=1)
-    if fit.null_space.shape[1]:
-        change = np.abs(gradient @ fit.null_space)
-        size = np.abs(gradient) @ np.abs(fit.null_space)
-        lost = (change > 1e-6 * size + 1e-300).any(axis=1)
-    if len(fit.alternatives):
-        lost |= moving.any(axis=1)
-    return np.asarray(lost)
-
-
 class _Linear:
     """The quantities at the estimate, and their gradients."""
 
     def __init__(self, fit: FitRecord, quantities: Sequence[Quantity]) -> None:
         theta = fit.theta[None, :]
+        self.profiler = Profiler.of(fit)
         self.centre = np.array([float(q.value(theta)[0]) for q in quantities])
         gradient = np.array([q.gradient(theta)[0] for q in quantities])
         self.gradient = np.where(np.isfinite(gradient), gradient, 0.0)
-        self.open = open_to(fit, self.gradient)
+        self.open = np.array([not self.profiler.determines(q) for q in quantities])
         self.kept = estimated(fit)
+
+    @property
+    def equal_noise(self) -> FloatArray:
+        """Standard errors if all runs have the same noise."""
+        return _errors(self.gradient, self.profiler.covariance)
 
 
 def _sandwich(fit: FitRecord, quantities: Sequence[Quantity], level: float) -> pd.DataFrame:
@@ -116,25 +108,38 @@ def _sandwich(fit: FitRecord, quantities: Sequence[Quantity], level: float) -> p
 
 def _equal_noise(fit: FitRecord, quantities: Sequence[Quantity], level: float) -> pd.DataFrame:
     at = _Linear(fit, quantities)
-    covariance = Profiler(fit).covariance[np.ix_(at.kept, at.kept)]
-    errors = _errors(at.gradient[:, at.kept], covariance)
-    dof = np.full(len(errors), float(fit.dof))
-    return _around(fit, quantities, at, errors, dof, level, "equal noise, Student t")
+    dof = np.full(len(quantities), float(fit.dof))
+    return _around(fit, quantities, at, at.equal_noise, dof, level, "equal noise, Student t")
 
 
 def _profile(fit: FitRecord, quantities: Sequence[Quantity], level: float) -> pd.DataFrame:
     at = _Linear(fit, quantities)
-    profiler = Profiler(fit)
-    ends = profile_interval(profiler, quantities, t_quantile(level, fit.dof) ** 2)
-    ends[at.open] = -np.inf, np.inf
-    errors = _errors(at.gradient[:, at.kept], profiler.covariance[np.ix_(at.kept, at.kept)])
-    dof = np.full(len(errors), float(fit.dof))
-    return _frame(quantities, at.centre, errors, ends, dof, "profile, Student t")
+    dof = np.full(len(quantities), float(fit.dof))
+    ends = profile_interval(at.profiler, quantities, t_quantile(level, fit.dof) ** 2)
+    return _frame(quantities, at.centre, at.equal_noise, ends, dof, "profile, Student t")
+
+
+def _adjusted_profile(fit: FitRecord, quantities: Sequence[Quantity], level: float) -> pd.DataFrame:
+    """Ends where the profile's root has risen by as many robust standard errors as t asks for."""
+    at = _Linear(fit, quantities)
+    found = recalled_influence(fit)
+    if found is None:
+        return _profile(fit, quantities, level)
+    own = at.gradient[:, at.kept]
+    dof, errors = found.dof(own), _errors(own, found.covariance)
+    threshold = np.array([t_quantile(level, d) for d in dof]) ** 2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = (at.equal_noise / errors) ** 2
+    ratio = np.where(np.isfinite(ratio) & (ratio > 0), ratio, 1.0)
+    threshold = np.where(np.isfinite(threshold), threshold, t_quantile(level, fit.dof) ** 2)
+    ends = profile_interval(at.profiler, quantities, threshold, ratio)
+    name = f"profile with {fit.interval_method}"
+    return _frame(quantities, at.centre, errors, ends, dof, name)
 
 
 def _errors(gradient: FloatArray, covariance: FloatArray) -> FloatArray:
     variance = np.einsum("ij,jk,ik->i", gradient, covariance, gradient)
-    return np.sqrt(np.maximum(variance, 0.0))
+    return np.asarray(np.sqrt(np.maximum(variance, 0.0)))
 
 
 def _around(
@@ -207,4 +212,9 @@ def _frame(
     return table
 
 
-_FROM_CURVATURE = {"sandwich": _sandwich, "equal-noise": _equal_noise, "profile": _profile}
+_FROM_CURVATURE = {
+    "sandwich": _sandwich,
+    "equal-noise": _equal_noise,
+    "profile": _profile,
+    "adjusted-profile": _adjusted_profile,
+}

@@ -56,9 +56,7 @@ class Resampler:
     noise: float
     clusters: IntArray
 
-    def replicates(
-        self, n: int, rng: np.random.Generator
-    ) -> tuple[FloatArray, FloatArray | None]:
+    def replicates(self, n: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray | None]:
         """Weights, and shifts of the observations in the residuals' scale.
 
         Returns
@@ -76,7 +74,7 @@ class Resampler:
     @property
     def _roots(self) -> FloatArray:
         """Precision of each run relative to an average one; runs without weight have no noise."""
-        return np.sqrt(self.weights / self.weights[self.weights > 0].mean())
+        return np.asarray(np.sqrt(self.weights / self.weights[self.weights > 0].mean()))
 
     def _clusters(self, n: int, rng: np.random.Generator) -> FloatArray:
         _, codes = np.unique(self.clusters, return_inverse=True)

@@ -213,6 +213,7 @@ def _inverse_positive(matrix: FloatArray) -> FloatArray | None:
 
 
 def spread_out(matrix: FloatArray, kept: IntArray, p: int) -> FloatArray:
+    """A matrix of the kept parameters as one of all, with zeros for the others."""
     whole = np.zeros((p, p))
     whole[np.ix_(kept, kept)] = matrix
     return whole
