@@ -1,6 +1,6 @@
-"""python -m benchmarks.coverage: do the intervals hold?
+"""Do the intervals hold? The study as a command.
 
-python -m benchmarks.coverage --quick            a few tables of three cells, for a smoke test
+python -m benchmarks.coverage --quick            a few tables of four cells, for a smoke test
 python -m benchmarks.coverage --workers 2 --write  all of it, an hour, into benchmarks/results/
 python -m benchmarks.coverage --cells 0:13 --save a.csv   half of it, resumed where it stopped
 python -m benchmarks.coverage --parts a.csv b.csv --write

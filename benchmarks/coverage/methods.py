@@ -74,7 +74,7 @@ class Task:
     def _is_answered(self, j: int, target: Target) -> bool:
         fit = self.fit
         if target.kind == "parameter":
-            return bool(fit.table.at[target.name, "status"] == "estimated")
+            return bool(fit.table.loc[target.name, "status"] == "estimated")
         if target.point is not None:
             return bool(np.isfinite(self._predictions[target.point]))
         if not np.isfinite(self.estimates[j]):
@@ -91,7 +91,7 @@ class Task:
         known = {"N": N, "D": D, "C": 6 * N * D}
         with warnings.catch_warnings(action="ignore"):
             found = self.fit.predict({name: known[name] for name in self.fit.law.variables})
-        return dict(zip(points, found.curve_high, strict=True))  # type: ignore[union-attr]
+        return dict(zip(points, found.curve_high, strict=True))
 
     @cached_property
     def jacobian(self) -> Floats:
@@ -101,7 +101,7 @@ class Task:
         steps = np.array([fit.values[p.name] if p.positive else 1.0 for p in law.parameters])
         with np.errstate(all="ignore"):
             slopes = law.gradient(fit.values, columns) * steps / fit.fitted.to_numpy()[:, None]
-        return np.nan_to_num(slopes)
+        return np.asarray(np.nan_to_num(slopes))
 
     @cached_property
     def by_cases(self) -> Resamples | None:
@@ -168,7 +168,7 @@ def resamples(task: Task, draws: pd.DataFrame, rng: np.random.Generator) -> Resa
     """Targets of refits, None where too few of these arrived."""
     if len(draws) < _ENOUGH * N_RESAMPLES:
         return None
-    params = {name: draws[name].to_numpy() for name in draws}
+    params = {str(name): draws[name].to_numpy() for name in draws}
     with np.errstate(all="ignore"):
         values = np.array([t.value(params) for t in task.targets])
     residuals = task.fit.residuals.to_numpy()
@@ -204,7 +204,8 @@ def _nothing(task: Task) -> Floats:
 
 
 def _delta(task: Task, covariance: Floats) -> Floats:
-    return np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", task.slopes, covariance, task.slopes), 0))
+    variance = np.einsum("ij,jk,ik->i", task.slopes, covariance, task.slopes)
+    return np.asarray(np.sqrt(np.maximum(variance, 0)))
 
 
 def sandwich(task: Task) -> Floats:
@@ -284,7 +285,9 @@ def _quantiles(values: Floats) -> Floats:
     """Low and high of each level, shape (targets, levels, 2); no answer counts as either end."""
     tails = 0.5 - 0.5 * np.array(LEVELS)
     with np.errstate(invalid="ignore"):
-        low = np.quantile(np.where(np.isnan(values), -np.inf, values), tails, axis=1, method="lower")
+        low = np.quantile(
+            np.where(np.isnan(values), -np.inf, values), tails, axis=1, method="lower"
+        )
         high = np.quantile(
             np.where(np.isnan(values), np.inf, values), 1 - tails, axis=1, method="higher"
         )

@@ -60,9 +60,7 @@ def oracle(setting: Setting) -> Oracle:
 
 
 def _noise(setting: Setting, target: Target) -> float:
-    if target.kind != "run" or target.point is None:
-        return 0.0
-    return float(setting.noise_at(np.array(6.0 * np.prod(target.point))))
+    return float(setting.noise_at(np.array(target.compute))) if target.kind == "run" else 0.0
 
 
 def information(setting: Setting) -> Floats:

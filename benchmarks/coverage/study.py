@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 
 import scalinglaws as sl
-from benchmarks.coverage.cells import Cell, cells
+from benchmarks.coverage.cells import cells
 from benchmarks.coverage.methods import LEVELS, METHODS, Task
 from benchmarks.coverage.oracle import Oracle, oracle
 from benchmarks.coverage.tables import Setting
@@ -80,10 +81,7 @@ def _intervals(task: Task, name: str) -> tuple[Floats, float]:
 
 def _working(setting: Setting, natural: Iterable[Floats]) -> Floats:
     return np.array(
-        [
-            [t.working(v) for t, v in zip(setting.targets, method, strict=True)]
-            for method in natural
-        ]
+        [[t.working(v) for t, v in zip(setting.targets, method, strict=True)] for method in natural]
     )
 
 
@@ -113,9 +111,9 @@ def study(
         for index in indices:
             if len(done) and (done["cell"] == index).any():
                 continue
+            task = partial(judge, index, methods=methods, seed=seed)
             blocks = list(_blocks(n_tables))
-            asked = [[index] * len(blocks), blocks, [methods] * len(blocks), [seed] * len(blocks)]
-            judged = list(pool.map(judge, *asked) if pool else map(judge, *asked))
+            judged = list(pool.map(task, blocks) if pool else map(task, blocks))
             frame = summed_up(index, judged, methods)
             parts.append(frame)
             if save is not None:
@@ -172,8 +170,3 @@ def identified(known: Oracle, j: int) -> str:
     return "yes" if value >= _FIRM_RATIO * error else (
         "weakly" if value >= _OPEN_RATIO * error else "no"
     )  # fmt: skip
-
-
-def all_cells() -> tuple[Cell, ...]:
-    """The cells by index."""
-    return cells()

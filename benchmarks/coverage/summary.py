@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
 import numpy as np
 import pandas as pd
 
@@ -55,8 +57,9 @@ def section(frame: pd.DataFrame, promised: str) -> Section:
 
 _METHODS = (
     "All methods at a nominal 90 %, over every target of every cell that one who knows the noise "
-    "can tell. *Inside* is 87 to 93 %; *short* is below 90 % by more than three Monte-Carlo errors; "
-    "*width* is the median interval over the oracle's, its median over cells of 60 runs and more."
+    "can tell. *Inside* is 87 to 93 %; *short* is below 90 % by more than three Monte-Carlo "
+    "errors; *width* is the median interval over the oracle's, its median over cells of 60 runs "
+    "and more."
 )
 _CELLS = "Coverage of the nominal 90 %, per cent: mean over the identified targets, and the least."
 _KINDS = (
@@ -67,8 +70,8 @@ _OPEN = (
     "which is the right answer; *missed* the share with one that does not hold the truth."
 )
 _FULL = (
-    "{}, every cell and target: coverage in per cent at the four levels, Monte-Carlo error at 90 %, "
-    "share of tables without interval, median width at 90 %, the oracle's, and their ratio."
+    "{}, every cell and target: coverage in per cent at the four levels, Monte-Carlo error at "
+    "90 %, share of tables without interval, median width at 90 %, the oracle's, and their ratio."
 )
 
 
@@ -99,11 +102,11 @@ def methods(shown: pd.DataFrame) -> pd.DataFrame:
 
 def by_cell(shown: pd.DataFrame) -> pd.DataFrame:
     """One row for each cell: mean and least coverage of each method."""
-    names = {i: cell.name for i, cell in enumerate(cells())}
+    names = _names()
     firm = shown[shown["identified"] == "yes"]
     rows = []
     for index, cell in firm.groupby("cell"):
-        row: dict[str, object] = {"cell": names[int(str(index))]}
+        row: dict[str, object] = {"cell": names[index]}
         for method, group in cell.groupby("method", sort=False):
             mean, least = group["coverage"].mean(), group["coverage"].min()
             row[str(method)] = f"{_percent(mean)} ({_percent(least)})"
@@ -127,10 +130,10 @@ def by_kind(shown: pd.DataFrame) -> pd.DataFrame:
 def left_open(shown: pd.DataFrame) -> pd.DataFrame:
     """One row for each cell and target that the design does not determine."""
     lost = shown[shown["identified"] == "no"]
-    names = {i: cell.name for i, cell in enumerate(cells())}
+    names = _names()
     rows = []
     for (index, target), part in lost.groupby(["cell", "target"], sort=False):
-        row: dict[str, object] = {"cell": names[int(index)], "target": target}
+        row: dict[str, object] = {"cell": names[index], "target": target}
         for method, group in part.groupby("method", sort=False):
             none, missed = group["none"].iloc[0], group["missed"].iloc[0]
             row[str(method)] = f"none {_percent(none)}, missed {_percent(missed)}"
@@ -140,14 +143,16 @@ def left_open(shown: pd.DataFrame) -> pd.DataFrame:
 
 def in_full(own: pd.DataFrame) -> pd.DataFrame:
     """One row for each cell and target of one method."""
-    names = {i: cell.name for i, cell in enumerate(cells())}
+    names = _names()
     rows = []
     for (index, target), part in own.groupby(["cell", "target"], sort=False):
-        by_level = part.set_index("level")
-        shown = by_level.loc[SHOWN]
+        shown = part[part["level"] == SHOWN].iloc[0]
         rows.append({
-            "cell": names[int(index)], "target": target, "identified": shown["identified"],
-            **{f"{100 * v:g}": _percent(by_level.at[v, "coverage"], 1) for v in by_level.index},
+            "cell": names[index], "target": target, "identified": shown["identified"],
+            **{
+                f"{100 * level:g}": _percent(coverage, 1)
+                for level, coverage in zip(part["level"], part["coverage"], strict=True)
+            },
             "±": _percent(shown["error"], 1), "none": _percent(shown["none"]),
             "width": f"{shown['width']:.3g}", "oracle": f"{shown['oracle_width']:.3g}",
             "ratio": f"{shown['ratio']:.2f}",
@@ -177,18 +182,26 @@ def _bars(found: Section, own: pd.DataFrame, promised: str) -> None:
 
 def _notes(frame: pd.DataFrame) -> list[str]:
     tables = frame.groupby("cell")["tables"].first()
-    return [
-        f"{len(tables)} cells, {int(tables.min())} to {int(tables.max())} tables each. Every level "
-        "of sizes, designs, noises, noise levels and laws meets every level of the others.",
-        "A target is identified where the oracle, who knows the noise, has an exponent or a floor "
-        "at least four standard errors from zero, and a coefficient, size or loss within a factor "
-        "of e; weakly, down to one standard error or a factor of e cubed; below, not at all.",
-        "Coverage is over the tables with an interval. Widths are on the scale of logarithms, but "
-        "for exponents, shares and floors; their median counts a table without one as infinite.",
-        "A new run is drawn with the noise of its own scale. Noise of the kind 'scale' falls with "
-        "compute to the power -0.2; checkpoints of a run are correlated by exp(-1/3) from one to "
-        "the next, at half the tokens.",
-    ]
+    count = f"{len(tables)} cells, {tables.min()} to {tables.max()} tables each."
+    return [count, *_NOTES]
+
+
+_NOTES = tuple(
+    """\
+Every level of sizes, designs, noises, noise levels and laws meets every level of the others.
+A target is identified where the oracle, who knows the noise, has an exponent or a floor at least \
+four standard errors from zero, and a coefficient, size or loss within a factor of e; weakly, down \
+to one standard error or a factor of e cubed; below, not at all.
+Coverage is over the tables with an interval. Widths are on the scale of logarithms, but for \
+exponents, shares and floors; their median counts a table without one as infinite.
+A new run is drawn with the noise of its own scale. Noise of the kind 'scale' falls with compute \
+to the power -0.2; checkpoints of a run are correlated by exp(-1/3) from one to the next, at half \
+the tokens.""".split("\n")
+)
+
+
+def _names() -> dict[Hashable, str]:
+    return {index: cell.name for index, cell in enumerate(cells())}
 
 
 def _percent(value: float, digits: int = 0) -> str:

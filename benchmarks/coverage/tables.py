@@ -38,7 +38,7 @@ class Setting:
         run = np.arange(len(N))
         if self.cell.noise == "checkpoints":
             D = np.outer(D, CHECKPOINTS).ravel()
-            N, run = (np.repeat(v, len(CHECKPOINTS)) for v in (N, run))
+            N, run = np.repeat(N, len(CHECKPOINTS)), np.repeat(run, len(CHECKPOINTS))
         return pd.DataFrame({"N": N, "D": D, "C": 6.0 * N * D, "run": run})
 
     @cached_property
@@ -82,7 +82,7 @@ class Setting:
         """One table, and the error of a new run for each target (zero for those of no run)."""
         errors = self.errors(rng) * self.noise_at(self.rows["C"].to_numpy())
         table = self.rows[self.columns].assign(loss=np.exp(self.log_curve + errors))
-        C = np.array([6.0 * np.prod(t.point) if t.kind == "run" else np.nan for t in self.targets])
+        C = np.array([t.compute if t.kind == "run" else np.nan for t in self.targets])
         new = np.where(np.isnan(C), 0.0, self.noise_at(C) * self._standard(rng, len(C)))
         return table, new
 

@@ -47,6 +47,11 @@ class Target:
     point: tuple[float, float] | None = None
     reach: float | None = None
 
+    @property
+    def compute(self) -> float:
+        """FLOPs of the point; NaN for a target without one."""
+        return np.nan if self.point is None else 6.0 * self.point[0] * self.point[1]
+
     def working(self, natural: Floats) -> Floats:
         """Natural values on the target's scale."""
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -105,8 +110,8 @@ def _prediction(law: sl.Law, N: float, reach: float) -> list[Target]:
 
     point = N, RATIO * N
     return [
-        Target(f"{kind} at {reach:g}x", kind, "log", value, point, reach)  # type: ignore[arg-type]
-        for kind in ("curve", "run")
+        Target(f"curve at {reach:g}x", "curve", "log", value, point, reach),
+        Target(f"run at {reach:g}x", "run", "log", value, point, reach),
     ]
 
 
