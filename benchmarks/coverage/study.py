@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import time
 import warnings
 from collections import Counter
@@ -107,7 +108,9 @@ def study(
     """Every cell that is asked for; with a file, each is added when done, and not done again."""
     done = pd.read_csv(save) if save is not None and save.exists() else pd.DataFrame()
     parts = [done] if len(done) else []
-    with ProcessPoolExecutor(workers) if workers > 1 else nullcontext() as pool:
+    # spawn: the same on every system
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context) if workers > 1 else nullcontext() as pool:
         for index in indices:
             if len(done) and (done["cell"] == index).any():
                 continue
