@@ -99,7 +99,6 @@ def run(options: Options) -> Section:
         "can know it. The interval of the curve is not meant to hold single runs; it is shown for "
         "its width."
     )
-    section.data = found
     return section
 
 

@@ -254,6 +254,27 @@ def equal_noise(task: Task) -> Floats:
     return _around(task, _delta(task, covariance), fit.noise, fit.dof)
 
 
+def equal_noise_huber(task: Task) -> Floats:
+    """The same for the loss that was minimised: Huber 1973, Ann. Statist. 1, eq. 8.
+
+    sigma^2 becomes K^2 sum psi^2/(n - p) / mean(psi')^2 with K = 1 + p/n (1 - m)/m, where m is
+    the share of residuals in the quadratic part.
+    """
+    fit = task.fit
+    kept = np.flatnonzero(np.diag(fit.covariance) > 0)
+    if not len(kept) or fit.dof <= 0:
+        return _nothing(task)
+    residuals = fit.residuals.to_numpy()
+    threshold = np.inf if fit.delta is None else fit.delta
+    inside = float(np.mean(np.abs(residuals) <= threshold))
+    psi = np.clip(residuals, -threshold, threshold)
+    correction = (1 + len(kept) / fit.n * (1 - inside) / inside) / inside
+    covariance = least_squares_covariance(
+        task.jacobian, psi * correction, np.ones(fit.n), kept.astype(np.intp)
+    )
+    return _around(task, _delta(task, covariance), fit.noise, fit.dof)
+
+
 def percentile(task: Task, found: Resamples | None) -> Floats:
     """Quantiles over refits."""
     if found is None:
@@ -297,6 +318,7 @@ def _quantiles(values: Floats) -> Floats:
 METHODS: Mapping[str, Method] = {
     "sandwich": sandwich,
     "equal noise": equal_noise,
+    "equal noise Huber": equal_noise_huber,
     "cluster sandwich": clustered,
     "cases percentile": lambda task: percentile(task, task.by_cases),
     "cases basic t": lambda task: basic(task, task.by_cases),

@@ -194,6 +194,7 @@ four standard errors from zero, and a coefficient, size or loss within a factor 
 to one standard error or a factor of e cubed; below, not at all.
 Coverage is over the tables with an interval. Widths are on the scale of logarithms, but for \
 exponents, shares and floors; their median counts a table without one as infinite.
+The time of a method is what it takes beyond those before it, which share the fit and the refits.
 A new run is drawn with the noise of its own scale. Noise of the kind 'scale' falls with compute \
 to the power -0.2; checkpoints of a run are correlated by exp(-1/3) from one to the next, at half \
 the tokens.""".split("\n")
