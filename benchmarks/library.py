@@ -12,10 +12,10 @@ import numpy.typing as npt
 import pandas as pd
 
 import scalinglaws as sl
-from scalinglaws.fitting.inference.bootstrap import shared_out
+from scalinglaws.fitting.inference.bootstrap import estimated, problem_of, shared_out
 from scalinglaws.fitting.search.estimate import estimate
 from scalinglaws.fitting.solver.binding import bind
-from scalinglaws.fitting.solver.model import Model
+from scalinglaws.fitting.solver.model import Model, to_natural
 from scalinglaws.fitting.solver.objective import Loss, smooth_loss
 from scalinglaws.fitting.solver.problem import Estimate, Problem
 from scalinglaws.fitting.solver.resampling import Refitter, resampled_weights
@@ -82,3 +82,22 @@ def sums(
     """Objective, gradient and Hessian of each row of a batch, as the solver asks for them."""
     found = model.sums(theta, weights, Loss("huber", delta))
     return found.value, found.gradient, found.hessian
+
+
+def refits(
+    found: sl.Fit, *, weights: Floats | None = None, shifts: Floats | None = None
+) -> pd.DataFrame:
+    """Natural parameters of refits, one row for each that arrived.
+
+    Parameters
+    ----------
+    weights : (refits, runs), instead of those of the fit
+    shifts : (refits, runs), added to log observations
+    """
+    problem = problem_of(found)
+    model = bind(problem.law, problem.columns, problem.y, problem.scale)
+    loss = smooth_loss(problem.objective, problem.delta, found.noise)
+    refitter = Refitter(problem, model, loss, found.theta, estimated(found))
+    solution = refitter.refit(problem.weights[None, :] if weights is None else weights, shifts)
+    natural = to_natural(solution.theta, problem.positive)
+    return pd.DataFrame(natural, columns=pd.Index(found.law.parameter_names))[solution.converged]

@@ -1,0 +1,135 @@
+"""Tables of runs: designs, and noise of the kinds that runs have."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from benchmarks.coverage.cells import Cell
+from benchmarks.coverage.truth import RATIO, Target, law_of, targets_of, truth_of
+
+Floats = npt.NDArray[np.float64]
+
+LEAST, MOST = 3e17, 1e21  # compute of the smallest and the largest run [FLOP]
+CHECKPOINTS = 0.5 ** np.arange(4)  # shares of a run's tokens
+MEMORY = np.log(8.0)  # correlation of checkpoints falls by e over a factor of 8 in tokens
+DEGREES = 3.0  # of freedom of the heavy-tailed noise
+FALL = -0.2  # exponent of compute in noise that depends on scale
+# Budgets and the sizes on each; sizes and token counts.
+_BUDGETS = {8: (3, 3, 2), 16: (4,) * 4, 60: (10,) * 6, 240: (24,) * 10}
+_GRID = {8: (3, 3), 16: (4, 4), 60: (6, 10), 240: (12, 20)}
+_OFF = {8: 2, 16: 4, 60: 6, 240: 12}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A cell made concrete: rows, true curve, and the noise around it."""
+
+    cell: Cell
+
+    @cached_property
+    def rows(self) -> pd.DataFrame:
+        """N, D, C and run of every row of a table."""
+        N, D = _design(self.cell)
+        run = np.arange(len(N))
+        if self.cell.noise == "checkpoints":
+            D = np.outer(D, CHECKPOINTS).ravel()
+            N, run = np.repeat(N, len(CHECKPOINTS)), np.repeat(run, len(CHECKPOINTS))
+        return pd.DataFrame({"N": N, "D": D, "C": 6.0 * N * D, "run": run})
+
+    @cached_property
+    def columns(self) -> list[str]:
+        """What a table shows of its rows."""
+        seen = list(law_of(self.cell).variables)
+        return [*seen, "run"] if self.cell.noise == "checkpoints" else seen
+
+    @property
+    def cluster(self) -> str | None:
+        """The column of rows that are not independent, if there is one."""
+        return "run" if self.cell.noise == "checkpoints" else None
+
+    @cached_property
+    def log_curve(self) -> Floats:
+        """The truth at every row."""
+        law = law_of(self.cell)
+        columns = {name: self.rows[name].to_numpy() for name in law.variables}
+        return np.asarray(np.log(law.value(truth_of(self.cell), columns)))
+
+    @cached_property
+    def targets(self) -> tuple[Target, ...]:
+        """What is asked of each table."""
+        return targets_of(self.cell, float(self.rows["C"].max()))
+
+    def noise_at(self, C: Floats) -> Floats:
+        """Standard deviation of log loss at some compute."""
+        level = np.full(np.shape(C), self.cell.level)
+        if self.cell.noise != "scale":
+            return level
+        middle = np.exp(np.mean(np.log(self.rows["C"])))
+        return np.asarray(level * (C / middle) ** FALL)
+
+    @cached_property
+    def correlation(self) -> Floats:
+        """Of two checkpoints of one run, shape (checkpoints, checkpoints)."""
+        steps = np.log(CHECKPOINTS)
+        return np.asarray(np.exp(-np.abs(steps[:, None] - steps) / MEMORY))
+
+    def draw(self, rng: np.random.Generator) -> tuple[pd.DataFrame, Floats]:
+        """One table, and the error of a new run for each target (zero for those of no run)."""
+        errors = self.errors(rng) * self.noise_at(self.rows["C"].to_numpy())
+        table = self.rows[self.columns].assign(loss=np.exp(self.log_curve + errors))
+        C = np.array([t.compute if t.kind == "run" else np.nan for t in self.targets])
+        new = np.where(np.isnan(C), 0.0, self.noise_at(C) * self._standard(rng, len(C)))
+        return table, new
+
+    def errors(self, rng: np.random.Generator) -> Floats:
+        """Errors of unit variance, one for each row."""
+        if self.cell.noise != "checkpoints":
+            return self._standard(rng, len(self.rows))
+        root = np.linalg.cholesky(self.correlation)
+        independent = rng.standard_normal((self.cell.runs, len(CHECKPOINTS)))
+        return np.asarray(independent @ root.T).ravel()
+
+    def _standard(self, rng: np.random.Generator, n: int) -> Floats:
+        if self.cell.noise == "t3":
+            return np.asarray(rng.standard_t(DEGREES, n) * np.sqrt((DEGREES - 2) / DEGREES))
+        return rng.standard_normal(n)
+
+
+def _design(cell: Cell) -> tuple[Floats, Floats]:
+    """N and D of the runs."""
+    if cell.design in ("IsoFLOP", "C = 6ND"):
+        return _isoflop(_BUDGETS[cell.runs])
+    smallest, largest = (np.sqrt(C / (6 * RATIO)) for C in (LEAST, MOST))
+    if cell.design == "grid":
+        return _grid(cell.runs, smallest, largest)
+    N = np.geomspace(smallest, largest, cell.runs)
+    ratio = np.full(cell.runs, RATIO)
+    if cell.design == "ratio":
+        # spread over the sizes, an eighth and eight times the tokens in turn
+        off = np.linspace(0, cell.runs - 1, _OFF[cell.runs] + 2).round().astype(int)[1:-1]
+        ratio[off] *= np.resize([8.0, 1 / 8], len(off))
+    return N, ratio * N
+
+
+def _isoflop(sizes: tuple[int, ...]) -> tuple[Floats, Floats]:
+    """On each budget, sizes from a quarter to four times that of the usual ratio."""
+    N, D = [], []
+    for C, n in zip(np.geomspace(LEAST, MOST, len(sizes)), sizes, strict=True):
+        own = np.sqrt(C / (6 * RATIO)) * np.geomspace(0.25, 4.0, n)
+        N.append(own)
+        D.append(C / (6 * own))
+    return np.concatenate(N), np.concatenate(D)
+
+
+def _grid(runs: int, smallest: float, largest: float) -> tuple[Floats, Floats]:
+    """Sizes times token counts, over the same range; of nine, the costliest is left out."""
+    n_sizes, n_tokens = _GRID[runs]
+    sizes = np.geomspace(smallest, largest, n_sizes)
+    tokens = RATIO * np.geomspace(smallest, largest, n_tokens)
+    N, D = (g.ravel()[:runs] for g in np.meshgrid(sizes, tokens, indexing="ij"))
+    return N, D
