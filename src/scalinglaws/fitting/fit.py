@@ -128,7 +128,7 @@ def fit(
     noise : {"auto", "equal", "by-size"}
         "by-size" fits how the variance of single runs depends on their compute, to repeated runs
         where there are enough and to the residuals otherwise, and weights runs by it. "auto" does
-        so where neither an objective nor weights are given and the runs show it clearly: with at
+        so where no method, objective, threshold or weights are given and the runs show it clearly: with at
         least 30 degrees of freedom and a slope of three standard errors. ``fit.noise_law`` is it.
     clusters : str or None, default "auto"
         A column that tells which rows hang together: standard errors then count clusters, not rows.
@@ -194,7 +194,8 @@ def fit(
         law, table.inputs, table.y, table.weights, scale, chosen,
         None if delta == "auto" else float(delta), held, start,
     )  # fmt: skip
-    if noise == "auto" and (objective != "auto" or weights is not None):
+    asked = (objective, delta, method)
+    if noise == "auto" and (weights is not None or any(option != "auto" for option in asked)):
         noise = "equal"
     return _fit_problem(problem, table, how, confidence_level, noise)
 
