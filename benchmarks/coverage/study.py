@@ -19,7 +19,8 @@ import pandas as pd
 
 import scalinglaws as sl
 from benchmarks.coverage.cells import cells
-from benchmarks.coverage.methods import LEVELS, METHODS, Task
+from benchmarks.coverage.fitted import Task
+from benchmarks.coverage.methods import LEVELS, METHODS
 from benchmarks.coverage.oracle import Oracle, oracle
 from benchmarks.coverage.tables import Setting
 from benchmarks.coverage.truth import law_of, truth_of
@@ -88,7 +89,7 @@ def _working(setting: Setting, natural: Iterable[Floats]) -> Floats:
 
 def _verdict(task: Task) -> str:
     try:
-        return task.fit.status.name
+        return task.default.fit.status.name
     except sl.ScalingLawError as error:
         return type(error).__name__
 
