@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from scipy import integrate, stats
 
+from benchmarks import held_out
 from benchmarks.coverage.__main__ import main
 from benchmarks.coverage.cells import FACTORS, N_CELLS, OPEN, Cell, cells, pairs
 from benchmarks.coverage.fitted import Task
@@ -19,6 +20,7 @@ from benchmarks.coverage.study import judge, study
 from benchmarks.coverage.summary import rates
 from benchmarks.coverage.tables import DEGREES, Setting
 from benchmarks.coverage.truth import TRUTHS, Target, gradient, law_of, truth_of
+from benchmarks.harness import Options
 from benchmarks.held_out import LAWS, predictions, splits
 
 NOISES = FACTORS["noise"]
@@ -177,6 +179,11 @@ def test_the_command_prints_every_method_and_takes_up_where_it_stopped(
     assert main(["--cells", "5,12", "--tables", "2", "--save", str(save)]) == 0
     pd.testing.assert_frame_equal(pd.read_csv(save), first)
     assert main(["--parts", str(save)]) == 0
+    with pytest.raises(ValueError, match=r"is of another study: 2 tables a cell, seed 0, methods"):
+        main(["--cells", "5", "--tables", "3", "--save", str(save)])
+    with pytest.raises(SystemExit):
+        main(["--parts", str(save), str(save)])
+    assert "the parts have cells in common" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main(["--cells", "99"])
     assert "cells are 0 to 25" in capsys.readouterr().err
@@ -207,6 +214,14 @@ def test_targets_go_to_their_scale_and_back() -> None:
     for scale in ("log", "linear"):
         target = Target("x", "derived", scale, lambda p: p)
         np.testing.assert_allclose(target.natural(target.working(np.array([2.0, 3.0]))), [2, 3])
+
+
+def test_without_the_public_tables_the_own_ladder_is_predicted() -> None:
+    section = held_out.run(Options(data=None))
+    assert "only the project's own ladder" in section.notes[0]
+    summary = section.tables[0][1]
+    assert list(summary["data"]) == ["the project's ladder"] * 2
+    assert list(summary["targets"]) == [3, 3]
 
 
 def test_larger_runs_are_held_out_of_the_smaller(data: Path) -> None:

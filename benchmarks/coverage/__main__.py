@@ -25,10 +25,13 @@ _QUICK_CELLS, _QUICK_TABLES = [0, 5, 12, 25], 4
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the study, or put its parts together, and print the page."""
-    asked = _parser().parse_args(arguments)
+    parser = _parser()
+    asked = parser.parse_args(arguments)
     if asked.parts:
         frame = pd.concat([pd.read_csv(part) for part in asked.parts], ignore_index=True)
         frame = frame.sort_values("cell", kind="stable", ignore_index=True)
+        if frame.duplicated(["cell", "method", "target", "level"]).any():
+            parser.error("the parts have cells in common; each cell belongs in one")
     else:
         indices = _QUICK_CELLS if asked.quick else asked.cells
         frame = study(
