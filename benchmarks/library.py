@@ -15,6 +15,7 @@ import scalinglaws as sl
 from scalinglaws.fitting.inference.bootstrap import estimated, problem_of, shared_out
 from scalinglaws.fitting.search.estimate import estimate
 from scalinglaws.fitting.solver.binding import bind
+from scalinglaws.fitting.solver.loglinear import why_not
 from scalinglaws.fitting.solver.model import Model, to_natural
 from scalinglaws.fitting.solver.objective import Loss, smooth_loss
 from scalinglaws.fitting.solver.problem import Estimate, Problem
@@ -74,6 +75,11 @@ def fit(table: pd.DataFrame, law: str | sl.Law, **options: Any) -> sl.Fit:
     """`scalinglaws.fit`, whose verdicts are of no interest here."""
     with warnings.catch_warnings(action="ignore"):
         return sl.fit(table, law, units="trust", **options)
+
+
+def usual_objective(law: sl.Law) -> ObjectiveName:
+    """The loss that the fit's defaults come to."""
+    return "squared" if why_not(law) is None else "huber"
 
 
 def sums(

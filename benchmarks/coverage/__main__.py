@@ -25,10 +25,13 @@ _QUICK_CELLS, _QUICK_TABLES = [0, 5, 12, 25], 4
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the study, or put its parts together, and print the page."""
-    asked = _parser().parse_args(arguments)
+    parser = _parser()
+    asked = parser.parse_args(arguments)
     if asked.parts:
         frame = pd.concat([pd.read_csv(part) for part in asked.parts], ignore_index=True)
         frame = frame.sort_values("cell", kind="stable", ignore_index=True)
+        if frame.duplicated(["cell", "method", "target", "level"]).any():
+            parser.error("the parts have cells in common; each cell belongs in one")
     else:
         indices = _QUICK_CELLS if asked.quick else asked.cells
         frame = study(
@@ -56,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--cells", type=_cells, default=list(range(len(cells()))), help="FIRST:END, or 1,4,7")
     add("--tables", type=int, default=1000, help="simulated tables in each cell")
     add("--methods", nargs="+", choices=list(METHODS), default=list(METHODS))
-    add("--promised", default="sandwich", choices=list(METHODS), help="the method that is judged")
+    add("--promised", default="default", choices=list(METHODS), help="the method that is judged")
     add("--seed", type=int, default=0)
     add("--workers", type=int, default=1, help="processes; the numbers do not depend on it")
     add("--save", type=Path, help="CSV to which each cell is added when done, and resumed from")

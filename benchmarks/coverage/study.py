@@ -19,7 +19,8 @@ import pandas as pd
 
 import scalinglaws as sl
 from benchmarks.coverage.cells import cells
-from benchmarks.coverage.methods import LEVELS, METHODS, Task
+from benchmarks.coverage.fitted import Task
+from benchmarks.coverage.methods import LEVELS, METHODS
 from benchmarks.coverage.oracle import Oracle, oracle
 from benchmarks.coverage.tables import Setting
 from benchmarks.coverage.truth import law_of, truth_of
@@ -88,7 +89,7 @@ def _working(setting: Setting, natural: Iterable[Floats]) -> Floats:
 
 def _verdict(task: Task) -> str:
     try:
-        return task.fit.status.name
+        return task.default.fit.status.name
     except sl.ScalingLawError as error:
         return type(error).__name__
 
@@ -105,8 +106,14 @@ def study(
     workers: int = 1,
     save: Path | None = None,
 ) -> pd.DataFrame:
-    """Every cell that is asked for; with a file, each is added when done, and not done again."""
-    done = pd.read_csv(save) if save is not None and save.exists() else pd.DataFrame()
+    """Every cell that is asked for; with a file, each is added when done, and not done again.
+
+    Raises
+    ------
+    ValueError
+        If the file is of another study.
+    """
+    done = _earlier(save, n_tables, methods, seed)
     parts = [done] if len(done) else []
     # spawn: the same on every system
     context = multiprocessing.get_context("spawn")
@@ -117,11 +124,26 @@ def study(
             task = partial(judge, index, methods=methods, seed=seed)
             blocks = list(_blocks(n_tables))
             judged = list(pool.map(task, blocks) if pool else map(task, blocks))
-            frame = summed_up(index, judged, methods)
+            frame = summed_up(index, judged, methods).assign(seed=seed)
             parts.append(frame)
             if save is not None:
                 frame.to_csv(save, mode="a", header=not save.exists(), index=False)
     return pd.concat(parts, ignore_index=True)
+
+
+def _earlier(save: Path | None, n_tables: int, methods: Sequence[str], seed: int) -> pd.DataFrame:
+    """What an earlier run of the same study saved."""
+    if save is None or not save.exists():
+        return pd.DataFrame()
+    done = pd.read_csv(save)
+    found = set(done["tables"]), set(done["seed"]), set(done["method"])
+    if found != ({n_tables}, {seed}, set(methods)):
+        raise ValueError(
+            f"{save} is of another study: {', '.join(map(str, sorted(found[0])))} tables a cell, "
+            f"seed {', '.join(map(str, sorted(found[1])))}, methods {', '.join(sorted(found[2]))}. "
+            "Ask for the same, or save elsewhere."
+        )
+    return done
 
 
 def _blocks(n_tables: int) -> Iterator[range]:

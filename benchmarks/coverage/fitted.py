@@ -1,0 +1,157 @@
+"""One fit seen through what is asked of it, and the table behind it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+import scalinglaws as sl
+from benchmarks import library
+from benchmarks.coverage.truth import Target, gradient
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A fit, and the targets at it.
+
+    Attributes
+    ----------
+    groups : number of each row's cluster
+    """
+
+    fit: sl.Fit
+    targets: Sequence[Target]
+    groups: npt.NDArray[np.intp]
+
+    @cached_property
+    def estimates(self) -> Floats:
+        """Targets at the fit, on their own scales."""
+        with np.errstate(all="ignore"):
+            return np.array([float(t.value(self.fit.values)) for t in self.targets])
+
+    @cached_property
+    def slopes(self) -> Floats:
+        """Derivatives of the targets in the working parameters."""
+        with np.errstate(all="ignore"):
+            rows = [gradient(self.fit.law, self.fit.values, t) for t in self.targets]
+        return np.nan_to_num(np.array(rows))
+
+    @cached_property
+    def kept(self) -> npt.NDArray[np.intp]:
+        """Places of the parameters that these runs determine."""
+        return np.flatnonzero(np.diag(self.fit.covariance) > 0)
+
+    @property
+    def n_groups(self) -> int:
+        """Number of clusters."""
+        return int(self.groups.max()) + 1
+
+    @cached_property
+    def is_run(self) -> npt.NDArray[np.bool_]:
+        """Targets that are of a new run."""
+        return np.array([t.kind == "run" for t in self.targets])
+
+    @cached_property
+    def answered(self) -> npt.NDArray[np.bool_]:
+        """Targets that the fit itself says are determined."""
+        fit = self.fit
+        if fit.status.name == "NOT_CONVERGED" or fit.dof <= 0:
+            return np.zeros(len(self.targets), dtype=np.bool_)
+        return np.array([self._is_answered(j, t) for j, t in enumerate(self.targets)])
+
+    def _is_answered(self, j: int, target: Target) -> bool:
+        fit = self.fit
+        if target.kind == "parameter":
+            return bool(fit.table.loc[target.name, "status"] == "estimated")
+        if target.point is not None:
+            return bool(np.isfinite(self._reached[target.point]))
+        if not np.isfinite(self.estimates[j]):
+            return False
+        slope = self.slopes[j]
+        lost = np.abs(slope @ fit.null_space) > 1e-6 * (np.abs(slope) @ np.abs(fit.null_space))
+        return not lost.any() and not len(fit.alternatives)
+
+    @cached_property
+    def _reached(self) -> Mapping[tuple[float, float], float]:
+        """Upper ends of the library's own predictions, infinite where it has none."""
+        points, found = self.predictions(0.9)
+        return dict(zip(points, found["curve_high"], strict=True))
+
+    def predictions(self, level: float) -> tuple[list[tuple[float, float]], pd.DataFrame]:
+        """The library's own, at the points of the targets."""
+        points = list(dict.fromkeys(t.point for t in self.targets if t.point is not None))
+        table = pd.DataFrame(points, columns=["N", "D"]).assign(C=lambda t: 6 * t["N"] * t["D"])
+        with warnings.catch_warnings(action="ignore"):
+            found = self.fit.predict(table, confidence_level=level)
+        assert isinstance(found, pd.DataFrame)
+        return points, found
+
+    @cached_property
+    def residuals(self) -> Floats:
+        """Log of observed over fitted."""
+        return np.asarray(self.fit.residuals.to_numpy())
+
+    @cached_property
+    def jacobian(self) -> Floats:
+        """Of log loss in the parameters that are kept, rows by parameters."""
+        fit, law = self.fit, self.fit.law
+        columns = {name: fit.runs.inputs[name] for name in law.variables}
+        steps = np.array([fit.values[p.name] if p.positive else 1.0 for p in law.parameters])
+        with np.errstate(all="ignore"):
+            slopes = law.gradient(fit.values, columns) * steps / fit.fitted.to_numpy()[:, None]
+        return np.asarray(np.nan_to_num(slopes)[:, self.kept])
+
+    @cached_property
+    def basis(self) -> Floats:
+        """Orthonormal columns that span the Jacobian: their squares sum to the leverages."""
+        size = np.maximum(np.linalg.norm(self.jacobian, axis=0), 1e-300)
+        return np.asarray(np.linalg.qr(self.jacobian / size)[0])
+
+
+@dataclass
+class Task:
+    """One table and what is asked of it; whatever several methods need is computed once.
+
+    Attributes
+    ----------
+    seed : of the resampling
+    cluster : column of rows that are not independent, or None
+    shared : what one method computed and others may use
+    """
+
+    table: pd.DataFrame
+    law: sl.Law
+    targets: Sequence[Target]
+    seed: int
+    cluster: str | None
+    shared: dict[Any, Any] = field(default_factory=dict)
+
+    @cached_property
+    def default(self) -> Fitted:
+        """The fit with every documented default, of the table as it is."""
+        return self._fitted(self.table, "auto")
+
+    @cached_property
+    def plain(self) -> Fitted:
+        """The same loss with all rows alike: what the contenders start from."""
+        table = self.table.drop(columns=[self.cluster] if self.cluster else [])
+        return self._fitted(table, library.usual_objective(self.law))
+
+    def _fitted(self, table: pd.DataFrame, objective: str) -> Fitted:
+        fit = library.fit(table, self.law, y="loss", objective=objective)
+        return Fitted(fit, self.targets, self._groups)
+
+    @cached_property
+    def _groups(self) -> npt.NDArray[np.intp]:
+        if self.cluster is None:
+            return np.arange(len(self.table))
+        return np.asarray(pd.factorize(self.table[self.cluster])[0])
