@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks.coverage.cells import cells
-from benchmarks.coverage.methods import METHODS
+from benchmarks.coverage.methods import METHODS, USUAL
 from benchmarks.coverage.study import study
 from benchmarks.coverage.summary import section
 from benchmarks.harness import RESULTS, header
@@ -58,8 +58,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--quick", action="store_true", help="a few tables of a few cells")
     add("--cells", type=_cells, default=list(range(len(cells()))), help="FIRST:END, or 1,4,7")
     add("--tables", type=int, default=1000, help="simulated tables in each cell")
-    add("--methods", nargs="+", choices=list(METHODS), default=list(METHODS))
-    add("--promised", default="default", choices=list(METHODS), help="the method that is judged")
+    add("--methods", nargs="+", choices=list(METHODS), default=list(USUAL))
+    add("--promised", default="auto", choices=list(METHODS), help="the method that is judged")
     add("--seed", type=int, default=0)
     add("--workers", type=int, default=1, help="processes; the numbers do not depend on it")
     add("--save", type=Path, help="CSV to which each cell is added when done, and resumed from")
