@@ -161,11 +161,12 @@ def test_log_linear_is_ordinary_least_squares() -> None:
     np.testing.assert_allclose(np.log(fit.params["a"]), beta[0], rtol=1e-10)
     np.testing.assert_allclose(fit.params[["b", "c"]], beta[1:], rtol=1e-10)
     error = np.sqrt(np.diag(covariance))
-    np.testing.assert_allclose(fit.table.loc[["b", "c"], "std_error"], error[1:], rtol=1e-8)
+    table = fit.intervals(["b", "c"], method="equal-noise")
+    np.testing.assert_allclose(table["std_error"], error[1:], rtol=1e-8)
     t = 1.6923603090303456  # t quantile .95, 33 degrees of freedom
-    np.testing.assert_allclose(fit.table.loc["b", "high"], beta[1] + t * error[1], rtol=1e-8)
+    np.testing.assert_allclose(table.loc["b", "high"], beta[1] + t * error[1], rtol=1e-8)
     assert fit.method == "log-linear"
-    assert fit.interval_method == "exact, Student t"
+    assert fit.interval_method == "HC2 sandwich, Student t"
 
 
 def test_weighted_log_linear_is_weighted_least_squares() -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from scalinglaws.fitting.inference.noise import log_size
 from scalinglaws.fitting.inference.record import FitRecord, Row
 from scalinglaws.fitting.tables.blocks import is_large
 from scalinglaws.numerals import (
@@ -42,7 +43,7 @@ class Facts:
 def facts_of(fit: FitRecord) -> Facts:
     """Collect the facts."""
     level = f"{100 * fit.confidence_level:g} %"
-    intervals = f"low, high: {level} interval ({fit.interval_method}, {fit.dof} degrees of freedom)"
+    intervals = f"low, high: {level} interval ({fit.interval_method})"
     if fit.dof <= 0:
         intervals = f"no intervals: {plural(fit.n, 'run')} leave no degrees of freedom"
     return Facts(
@@ -80,6 +81,11 @@ def _lines(fit: FitRecord) -> list[tuple[str, str]]:
         ("data", _range_line(fit)),
         ("optimum", _evidence_line(fit)),
     ]
+    if fit.noise_law.slope:
+        lines.insert(4, ("noise", _noise_line(fit)))
+    if fit.runs.cluster_column:
+        n_clusters = len(np.unique(fit.runs.clusters))
+        lines.insert(4, ("clusters", f"{n_clusters} of {fit.runs.cluster_column!r}"))
     if fit.fixed:
         held = [f"{name} = {format_plain(v, 6)}" for name, v in fit.fixed.items()]
         lines.insert(3, ("fixed", ", ".join(held)))
@@ -102,6 +108,17 @@ def describe_method(fit: FitRecord) -> str:
         delta = format_plain(fit.delta or 0.0, 3)
         text = f"nonlinear least squares on {what}, Huber loss with delta = {delta}"
     return text + (", weighted" if fit.runs.weighted else "")
+
+
+def _noise_line(fit: FitRecord) -> str:
+    """Noise of the smallest and of the largest run."""
+    sizes = log_size(fit.runs.values, fit.fitted.to_numpy())
+    each = fit.noise * np.sqrt(fit.noise_law.variance(np.array([sizes.min(), sizes.max()])))
+    if fit.scale == "log":
+        smallest, largest = (f"{100 * value:.2g} %" for value in each)
+    else:
+        smallest, largest = (format_plain(value, 2) for value in each)
+    return f"{smallest} of the smallest run, {largest} of the largest; runs weigh accordingly"
 
 
 def _residual_line(fit: FitRecord) -> str:

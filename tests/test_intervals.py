@@ -1,0 +1,394 @@
+"""Intervals: exact where theory is exact, and each method where it should agree with another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+import scalinglaws as sl
+from scalinglaws.fitting.inference.influence import Influence, huber_inflation
+from scalinglaws.fitting.inference.noise import noise_law
+
+CHINCHILLA = {"E": 1.8, "A": 480.0, "alpha": 0.35, "B": 2085.0, "beta": 0.37}
+
+
+def ladder(n_sizes: int = 6, n_budgets: int = 5) -> pd.DataFrame:
+    """A grid of N and D."""
+    N, D = np.meshgrid(np.geomspace(5e7, 5e9, n_sizes), np.geomspace(1e9, 1e11, n_budgets))
+    return pd.DataFrame({"N": N.ravel(), "D": D.ravel()})
+
+
+def power_runs(noise: float = 0.01, seed: int = 0, **shape: int) -> pd.DataFrame:
+    """Runs of a power law."""
+    runs = ladder(**shape)
+    rng = np.random.default_rng(seed)
+    curve = 20.0 * runs["N"] ** -0.05 * runs["D"] ** -0.07
+    return runs.assign(loss=curve * np.exp(noise * rng.standard_normal(len(runs))))
+
+
+def chinchilla_runs(noise: float = 0.005, seed: int = 0, **shape: int) -> pd.DataFrame:
+    """Runs of a law with a floor."""
+    runs = ladder(**shape)
+    rng = np.random.default_rng(seed)
+    p = CHINCHILLA
+    curve = p["E"] + p["A"] / runs["N"] ** p["alpha"] + p["B"] / runs["D"] ** p["beta"]
+    return runs.assign(loss=curve * np.exp(noise * rng.standard_normal(len(runs))))
+
+
+def design(runs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Columns and responses of the linear regression that a power law is."""
+    x = np.column_stack([np.ones(len(runs)), np.log(runs["N"]), np.log(runs["D"])])
+    return x, np.log(runs["loss"].to_numpy())
+
+
+# --- against the formulas ---------------------------------------------------------------------
+
+
+def test_the_default_of_a_power_law_is_hc2_with_satterthwaite() -> None:
+    """Standard errors, degrees of freedom and ends, by dense matrices."""
+    runs = power_runs()
+    fit = sl.fit(runs, "power", confidence_level=0.9)
+
+    x, y = design(runs)
+    inverse = np.linalg.inv(x.T @ x)
+    maker = np.eye(len(y)) - x @ inverse @ x.T
+    pull = (x @ inverse)[:, 1] / np.sqrt(np.diag(maker))
+    error = np.sqrt(np.sum((pull * (maker @ y)) ** 2))
+    # the fit's own degrees of freedom allow for noise that may depend on size, a little
+    table = fit.intervals("b")
+    assert fit.table.loc["b", "std_error"] == pytest.approx(error, rel=1e-9)
+    t = stats.t.ppf(0.95, table.loc["b", "dof"])
+    assert fit.table.loc["b", "high"] == pytest.approx(fit.params["b"] + t * error, rel=1e-9)
+    assert table.loc["b", "high"] == pytest.approx(fit.table.loc["b", "high"], rel=1e-12)
+
+
+@pytest.mark.parametrize("clustered", [False, True])
+def test_influence_is_what_dense_matrices_say(clustered: bool) -> None:
+    """HC2, CR2 and their degrees of freedom under unequal noise, without the low-rank algebra."""
+    rng = np.random.default_rng(0)
+    n, p = 30, 4
+    x, noise = rng.normal(size=(n, p)), rng.uniform(0.2, 3.0, n)
+    inverse = np.linalg.inv(x.T @ x)
+    maker = np.eye(n) - x @ inverse @ x.T
+    residuals = maker @ rng.normal(size=n)
+    clusters = rng.integers(0, 7, n) if clustered else None
+    units = np.arange(n) if clusters is None else clusters
+    gradient = rng.normal(size=(3, p))
+
+    found = Influence(x, residuals, inverse, 1.0, noise, clusters)
+
+    for c, dof in zip(gradient, found.dof(gradient), strict=True):
+        pulls = []
+        for unit in np.unique(units):
+            rows = np.flatnonzero(units == unit)
+            values, vectors = np.linalg.eigh(maker[np.ix_(rows, rows)])
+            pull = np.zeros(n)
+            pull[rows] = vectors @ np.diag(values**-0.5) @ vectors.T @ x[rows] @ inverse @ c
+            pulls.append(pull)
+        every = np.array(pulls)
+        variance = np.sum((every @ residuals) ** 2)
+        whole = every @ maker @ np.diag(noise) @ maker @ every.T
+        assert c @ found.covariance @ c == pytest.approx(variance, rel=1e-12)
+        assert dof == pytest.approx(np.trace(whole) ** 2 / np.sum(whole**2), rel=1e-12)
+
+
+def test_hc2_is_unbiased_for_equal_noise() -> None:
+    """Its expectation is sigma^2 (X'X)^-1 exactly."""
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(12, 3))
+    inverse = np.linalg.inv(x.T @ x)
+    maker = np.eye(12) - x @ inverse @ x.T
+    expected = np.zeros((3, 3))
+    values, vectors = np.linalg.eigh(maker)
+    for value, vector in zip(values, vectors.T, strict=True):  # a sum over orthogonal errors
+        found = Influence(x, np.sqrt(max(value, 0.0)) * vector, inverse, 1.0, np.ones(12))
+        expected += found.covariance
+    np.testing.assert_allclose(expected, inverse, rtol=1e-12, atol=1e-14)
+
+
+def test_equal_noise_of_a_power_law_is_ordinary_least_squares() -> None:
+    """The classical t interval, to the last digits."""
+    runs = power_runs()
+    fit = sl.fit(runs, "power")
+
+    table = fit.intervals(["b", "c"], method="equal-noise", confidence_level=0.9)
+
+    x, y = design(runs)
+    beta, rss, *_ = np.linalg.lstsq(x, y, rcond=None)
+    error = np.sqrt(np.diag(rss[0] / (len(y) - 3) * np.linalg.inv(x.T @ x)))
+    half = stats.t.ppf(0.95, len(y) - 3) * error[1:]
+    np.testing.assert_allclose(table["std_error"], error[1:], rtol=1e-8)
+    np.testing.assert_allclose(table["low"], beta[1:] - half, rtol=1e-8)
+    np.testing.assert_allclose(table["high"], beta[1:] + half, rtol=1e-8)
+
+
+def test_huber_inflation_is_hubers() -> None:
+    """K = 1 + p/n var(psi')/mean(psi')^2; one for squares."""
+    inside = np.r_[np.ones(30), np.zeros(10)]
+    expected = 1 + 5 / 40 * (0.75 * 0.25) / 0.75**2
+    assert huber_inflation(inside, np.ones(40), 5) == pytest.approx(expected**2, rel=1e-14)
+    assert huber_inflation(np.full(40, 2.0), np.ones(40), 5) == 1.0
+
+
+# --- derived quantities ------------------------------------------------------------------------
+
+
+def test_a_quantity_may_be_typed_or_called() -> None:
+    """An expression, a function and the delta method by hand agree."""
+    fit = sl.fit(chinchilla_runs(), "chinchilla", noise="equal")
+
+    table = fit.intervals({
+        "typed": "beta/(alpha + beta)",
+        "called": lambda p: p["beta"] / (p["alpha"] + p["beta"]),
+        "real": lambda p: np.real(p["beta"]) / np.real(p["alpha"] + p["beta"]),
+    })  # fmt: skip
+
+    alpha, beta = fit.params["alpha"], fit.params["beta"]
+    names = list(fit.law.parameter_names)
+    slope = np.zeros(5)
+    slope[names.index("alpha")] = -beta / (alpha + beta) ** 2
+    slope[names.index("beta")] = alpha / (alpha + beta) ** 2
+    error = np.sqrt(slope @ fit.covariance @ slope)
+    np.testing.assert_allclose(table["std_error"], error, rtol=1e-7)
+    np.testing.assert_allclose(table["estimate"], beta / (alpha + beta), rtol=1e-12)
+    assert table["low"].std() < 1e-7 * table["low"].mean()
+
+
+def test_positive_quantities_have_positive_intervals_and_others_need_not() -> None:
+    """N_opt is taken as a logarithm; a difference of exponents is not."""
+    fit = sl.fit(chinchilla_runs(), "chinchilla", noise="equal")
+    size = "(alpha*A/(beta*B))**(1/(alpha + beta)) * (1e24/6)**(beta/(alpha + beta))"
+
+    table = fit.intervals([size, "alpha - beta"])
+
+    low, estimate, high = table.loc[size, ["low", "estimate", "high"]]
+    assert np.sqrt(low * high) == pytest.approx(estimate, rel=1e-9)
+    low, estimate, high = table.loc["alpha - beta", ["low", "estimate", "high"]]
+    assert (low + high) / 2 == pytest.approx(estimate, rel=1e-9)
+    assert low < 0 < high
+    with pytest.warns(sl.ExtrapolationWarning):
+        plan = sl.optimal(fit, C=1e24)
+    assert table.loc[size, "estimate"] == pytest.approx(plan["N"].iloc[0], rel=1e-6)
+
+
+def test_intervals_do_not_depend_on_units() -> None:
+    """Parameters in billions and losses in bits: the same exponents, ends and freedom."""
+    runs = chinchilla_runs()
+    other = runs.assign(N=runs["N"] / 1e9, D=runs["D"] / 1e6, loss=runs["loss"] / np.log(2))
+    ask = ["alpha", "beta/(alpha + beta)"]
+
+    first = sl.fit(runs, "chinchilla").intervals(ask)
+    second = sl.fit(other, "chinchilla", units="trust").intervals(ask)
+
+    numbers = ["estimate", "low", "high", "dof"]
+    np.testing.assert_allclose(first[numbers], second[numbers], rtol=1e-7)
+
+
+def test_what_the_runs_leave_open_has_no_finite_interval() -> None:
+    """C = 6ND: b alone is open, b + d is not."""
+    runs = power_runs().assign(C=lambda t: 6 * t["N"] * t["D"])
+    with pytest.warns(sl.IdentifiabilityWarning):
+        fit = sl.fit(runs, "power")
+
+    table = fit.intervals(["b", "b + d"])
+
+    assert np.isinf(table.loc["b", ["low", "high"]].astype(float)).all()
+    assert np.isfinite(table.loc["b + d", ["low", "high"]].astype(float)).all()
+
+
+# --- replicates --------------------------------------------------------------------------------
+
+
+def test_profile_bootstrap_and_delta_agree_where_they_should() -> None:
+    """Many runs, little noise: every method has the width of least squares, to 2 %."""
+    runs = chinchilla_runs(noise=1e-4, n_sizes=20, n_budgets=15)
+    fit = sl.fit(runs, "chinchilla", objective="squared")
+    ask = {"names": ["alpha", "beta", "beta/(alpha + beta)"]}["names"]
+
+    def widths(method: str, **options: object) -> np.ndarray:
+        table = fit.intervals(ask, method=method, confidence_level=0.9, **options)  # type: ignore[arg-type]
+        return (table["high"] - table["low"]).to_numpy()
+
+    exact = widths("equal-noise")
+    np.testing.assert_allclose(widths("profile"), exact, rtol=2e-3)
+    for method in ("parametric", "residual"):
+        np.testing.assert_allclose(
+            widths(method, n_resamples=20_000, rng=0), exact, rtol=0.02, err_msg=method
+        )
+    # cases and wild follow each run's own residual, as the sandwich does
+    robust = widths("sandwich")
+    for method in ("cases", "wild"):
+        np.testing.assert_allclose(
+            widths(method, n_resamples=20_000, rng=0), robust, rtol=0.03, err_msg=method
+        )
+
+
+def test_case_bootstrap_agrees_with_scipy() -> None:
+    """The percentile interval of a slope, to 2 % of its width."""
+    runs = power_runs(n_sizes=10, n_budgets=8)
+    fit = sl.fit(runs, "power")
+    x, y = design(runs)
+    x[:, 1:] -= x[:, 1:].mean(axis=0)
+
+    def slope(rows: np.ndarray, axis: int) -> np.ndarray:
+        chosen = np.moveaxis(rows, axis, -1).astype(int)
+        a, b = x[chosen], y[chosen]
+        products = np.einsum("...ni,...nj->...ij", a, a)
+        return np.linalg.solve(products, np.einsum("...ni,...n->...i", a, b)[..., None])[..., 1, 0]
+
+    theirs = stats.bootstrap(
+        (np.arange(len(y)),), slope, n_resamples=20_000, batch=500, method="percentile",
+        confidence_level=0.9, rng=np.random.default_rng(0),
+    ).confidence_interval  # fmt: skip
+    ours = fit.intervals("b", method="cases", confidence_level=0.9, n_resamples=20_000, rng=1).loc[
+        "b"
+    ]
+    width = theirs.high - theirs.low
+    assert ours["low"] == pytest.approx(theirs.low, abs=0.02 * width)
+    assert ours["high"] == pytest.approx(theirs.high, abs=0.02 * width)
+
+
+def checkpoints(correlation: float = 0.95, seed: int = 0) -> pd.DataFrame:
+    """Twelve runs of eight checkpoints, whose errors are mostly the run's own."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for run in range(12):
+        N = 5e7 * 1.5**run
+        own = rng.standard_normal()
+        for D in np.geomspace(1e9, 3e10, 8):
+            rest = rng.standard_normal()
+            error = np.sqrt(correlation) * own + np.sqrt(1 - correlation) * rest
+            rows.append([f"r{run}", N, D, 20 * N**-0.05 * D**-0.07 * np.exp(0.01 * error)])
+    return pd.DataFrame(rows, columns=["run", "N", "D", "loss"])
+
+
+def test_checkpoints_of_a_run_are_not_independent() -> None:
+    """The run is found by itself; the exponent of N is then far less certain."""
+    runs = checkpoints()
+    fit = sl.fit(runs, "power")
+    naive = sl.fit(runs, "power", clusters=None)
+
+    assert fit.interval_method == "CR2 sandwich, Student t"
+    assert fit.runs.cluster_column == "run"
+    assert fit.table.loc["b", "std_error"] > 2 * naive.table.loc["b", "std_error"]
+    assert fit.intervals("b").loc["b", "dof"] < 12
+    named = naive.intervals("b", clusters="run")
+    assert named.loc["b", "std_error"] == pytest.approx(fit.table.loc["b", "std_error"], rel=1e-9)
+    drawn = fit.bootstrap(2000, method="clusters", rng=0)
+    assert drawn.attrs["method"] == "cluster bootstrap"
+    assert drawn["b"].std() == pytest.approx(fit.table.loc["b", "std_error"], rel=0.25)
+    wild = fit.bootstrap(4000, method="wild", rng=0)
+    assert wild["b"].std() == pytest.approx(fit.table.loc["b", "std_error"], rel=0.05)
+
+
+def test_replicates_do_not_depend_on_the_workers() -> None:
+    """Kinds with other observations are shared out as those with weights are."""
+    fit = sl.fit(chinchilla_runs(), "chinchilla")
+    one = fit.bootstrap(1500, method="residual", rng=3)
+    same = fit.bootstrap(1500, method="residual", rng=3, workers=map)
+    pd.testing.assert_frame_equal(one, same)
+
+
+# --- noise that depends on the size ------------------------------------------------------------
+
+
+def unequal(slope: float = -0.3, seed: int = 0) -> pd.DataFrame:
+    """Noise with a standard deviation that falls as compute to a power."""
+    runs = ladder(n_sizes=10, n_budgets=8)
+    rng = np.random.default_rng(seed)
+    size = runs["N"] * runs["D"]
+    noise = 0.01 * (size / size.iloc[0]) ** slope
+    curve = 20.0 * runs["N"] ** -0.05 * runs["D"] ** -0.07
+    return runs.assign(loss=curve * np.exp(noise * rng.standard_normal(len(runs))))
+
+
+def test_noise_that_falls_with_compute_is_found_and_weighed() -> None:
+    """The variance function is near the true one, and the runs far out are told their noise."""
+    runs = unequal()
+    fit = sl.fit(runs, "power")
+
+    assert fit.noise_law.slope == pytest.approx(-0.6, abs=3 * fit.noise_law.std_error)
+    assert fit.noise_law.is_clear
+    largest = runs.assign(size=runs["N"] * runs["D"]).nlargest(1, "size").iloc[0]
+    point = fit.predict(N=largest["N"], D=largest["D"])
+    plain = sl.fit(runs, "power", noise="equal").predict(N=largest["N"], D=largest["D"])
+    assert point.run_high - point.run_low < 0.5 * (plain.run_high - plain.run_low)
+    errors = [sl.fit(runs, "power", noise=n).table.loc["b", "std_error"] for n in ("auto", "equal")]  # type: ignore[arg-type]
+    assert errors[0] < errors[1]
+    assert "noise" in fit.summary()
+
+
+def test_equal_noise_is_left_alone() -> None:
+    """So is every fit whose objective or weights were chosen."""
+    assert sl.fit(power_runs(n_sizes=10, n_budgets=8), "power").noise_law.slope == 0
+    assert sl.fit(unequal(), "power", method="log-linear").noise_law.slope == 0
+    assert sl.fit(unequal(), "power", objective="huber").noise_law.slope == 0
+    runs = unequal()
+    assert sl.fit(runs, "power", weights=np.ones(len(runs))).noise_law.slope == 0
+
+
+def test_repeated_runs_measure_the_noise_by_themselves() -> None:
+    """A law that misses the runs must not look like noise of the small ones."""
+    rng = np.random.default_rng(0)
+    runs = pd.concat([ladder(5, 4)] * 5, ignore_index=True)
+    misfit = 0.1 * (np.log(runs["N"]) - np.log(runs["N"]).max()) ** 2 / 20
+    noise = 0.005 * rng.standard_normal(len(runs))
+    runs["loss"] = 20 * runs["N"] ** -0.05 * runs["D"] ** -0.07 * np.exp(misfit + noise)
+    with pytest.warns(sl.LackOfFitWarning):
+        fit = sl.fit(runs, "power", noise="by-size")
+    assert abs(fit.noise_law.slope) < 3 * fit.noise_law.std_error
+
+
+def test_the_slope_of_the_noise_is_unbiased() -> None:
+    """Over 300 tables of 60 residuals; a few wild ones do not tilt it."""
+    rng = np.random.default_rng(0)
+    sizes = np.linspace(0.0, 5.0, 60)
+    slopes, wild = [], []
+    for _ in range(300):
+        r = np.exp(-0.2 * sizes) * rng.standard_normal(60)
+        slopes.append(noise_law(r, np.zeros(60), sizes).slope)
+        r[-1] = 10.0
+        wild.append(noise_law(r, np.zeros(60), sizes).slope)
+    assert np.mean(slopes) == pytest.approx(-0.4, abs=0.03)
+    # the wild one counts as 2.5 standard deviations: uncut, it would turn the sign
+    assert np.mean(wild) == pytest.approx(-0.4, abs=0.17)
+
+
+# --- messages ------------------------------------------------------------------------------------
+
+
+def test_messages() -> None:
+    """What is wrong, and what to do."""
+    fit = sl.fit(power_runs(), "power")
+    with pytest.raises(ValueError, match=r"`method` must be 'auto'.*Did you mean 'profile'"):
+        fit.intervals(method="profil")  # type: ignore[arg-type]
+    with pytest.raises(sl.FormulaError, match="gamma in 'b/gamma' is no parameter"):
+        fit.intervals("b/gamma")
+    with pytest.raises(ValueError, match=r"There are no clusters.*Name one with `clusters`"):
+        fit.bootstrap(10, method="clusters")
+    with pytest.raises(sl.DataError, match="`clusters`"):
+        sl.fit(power_runs(), "power", clusters="family")
+    with pytest.raises(sl.DataError, match="has one value in all rows"):
+        sl.fit(power_runs().assign(family="a"), "power", clusters="family")
+    with pytest.raises(ValueError, match="`noise` must be"):
+        sl.fit(power_runs(), "power", noise="size")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"returned \(3,\)"):
+        fit.intervals({"x": lambda p: np.ones(3)})
+    with pytest.raises(TypeError, match="'x' must be an expression or a function; got 3"):
+        fit.intervals({"x": 3})  # type: ignore[dict-item]
+
+
+def test_a_saved_fit_has_the_same_intervals(tmp_path: Path) -> None:
+    """Clusters and the noise law are saved too."""
+    for runs in (checkpoints(), unequal()):
+        fit = sl.fit(runs, "power")
+        fit.save(tmp_path / "fit.json")
+        again = sl.load(tmp_path / "fit.json")
+        pd.testing.assert_frame_equal(fit.intervals(), again.intervals())
+        assert again.predict(N=1e10, D=1e11) == fit.predict(N=1e10, D=1e11)
+    with pytest.raises(ValueError, match="A fit from a file does not have the table's"):
+        again.bootstrap(10, method="clusters", clusters="run")
