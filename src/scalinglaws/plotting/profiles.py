@@ -12,10 +12,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter
 
+from scalinglaws.core.latex import name_to_latex
 from scalinglaws.numerals import format_plain
 from scalinglaws.options import check_option
 from scalinglaws.plotting.axes import add_legend, is_small, log_axis, new_axes, quiet_frame
-from scalinglaws.core.latex import name_to_latex
 
 _INK, _GREY = "#31688e", "0.35"
 # A parameter that moves by less than this factor is read best on a linear axis.
@@ -100,7 +100,7 @@ def _finish(ax: Axes, profile: pd.DataFrame, kind: str, x: np.ndarray) -> None:
     ax.set_xlabel(f"${name_to_latex(about['quantity'])}$")
     quiet_frame(ax)
     if is_small(ax):
-        ax.yaxis.label.set_size(7)
+        ax.yaxis.label.set_fontsize(7)
 
 
 def _handles(profile: pd.DataFrame) -> list[Any]:

@@ -163,9 +163,7 @@ class Ends:
     def distance(self, value: FloatArray) -> FloatArray:
         """Distances of a value for each end from its estimate."""
         with np.errstate(over="ignore", invalid="ignore"):
-            return np.abs(
-                np.where(self.natural, np.exp(value) - self.base, value - self.centre)
-            )
+            return np.abs(np.where(self.natural, np.exp(value) - self.base, value - self.centre))
 
     # --- the search ----------------------------------------------------------------------------
 
@@ -190,9 +188,7 @@ class Ends:
             self._advance(state, inside, rows, target)
         return state.result.reshape(-1, 2)
 
-    def _advance(
-        self, state: _Search, inside: Held, rows: IntArray, target: FloatArray
-    ) -> None:
+    def _advance(self, state: _Search, inside: Held, rows: IntArray, target: FloatArray) -> None:
         """One trial of each end that is still sought."""
         trial, aim = state.trial[rows], target[rows]
         found = self._hold(trial, inside.take(rows), rows)
@@ -266,9 +262,7 @@ class Ends:
         free = np.isinf(high)
         with np.errstate(invalid="ignore"):
             margin = _MARGIN * (high - low)
-            inner = np.where(
-                (newton > low) & (newton < high), newton, 0.5 * (low + high)
-            )
+            inner = np.where((newton > low) & (newton < high), newton, 0.5 * (low + high))
             # near the end Newton's step is better than any share of the bracket
             near = np.abs(root / aim - 1.0) < 0.05
             inner = np.where(near, inner, np.clip(inner, low + margin, high - margin))

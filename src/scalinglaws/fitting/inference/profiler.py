@@ -123,9 +123,7 @@ class Profiler:
         self.weights = problem.weights[None, :]
         self._bounds = self.lower, self.upper = problem.bounds()
         self._amplitudes = problem.amplitudes
-        self.offsets = np.array(
-            [p.positive and p.role == "offset" for p in problem.law.parameters]
-        )
+        self.offsets = np.array([p.positive and p.role == "offset" for p in problem.law.parameters])
         self.exponents = np.array([p.role == "exponent" for p in problem.law.parameters])
         own = problem.law.bounds
         asked = np.array([p.name in own or p.symbol in own for p in problem.law.parameters])
@@ -249,9 +247,7 @@ class Profiler:
         found = self._minimise(model, start, free, steps=_STEPS)
         late = np.flatnonzero(~self._is_known(found))
         if len(late):
-            safe = self._minimise(
-                model, start[late], free[late], steps=_SAFE_STEPS, majorise=True
-            )
+            safe = self._minimise(model, start[late], free[late], steps=_SAFE_STEPS, majorise=True)
             last = self._minimise(model, safe.theta, free[late], steps=_LAST_STEPS)
             better = last.value < found.value[late]
             better |= self._is_known(last) & (last.value <= found.value[late])
@@ -281,9 +277,7 @@ class Profiler:
                 & (found.converged | (found.decrement * np.abs(found.value) <= _KNOWN * self.unit))
             )
 
-    def _held(
-        self, model: Model, pivots: IntArray, found: Solution, free: BoolArray
-    ) -> Held:
+    def _held(self, model: Model, pivots: IntArray, found: Solution, free: BoolArray) -> Held:
         held = self.stand(model, pivots, found.theta, free)
         held.known &= self._is_known(found)
         self.lowest = min(self.lowest, float(np.min(held.deviance, initial=0.0)))
