@@ -28,6 +28,8 @@ _GROWTH = 4.0
 _MARGIN = 0.02
 # Distance, in half-widths of the interval from the curvature, at which a search ends.
 _FURTHEST = 1e4
+# Fall of the deviance, relative, with a step beyond a range of search that makes an end its work.
+_PULLED = 1e-3
 
 
 def profile_interval(
@@ -121,7 +123,7 @@ class Ends:
             slopes = np.concatenate([q.gradient(origin) for q in quantities])
         slopes = np.where(self.profiler.free, np.nan_to_num(slopes), 0.0)
         variance = np.einsum("qi,ij,qj->q", slopes, covariance, slopes)
-        return np.sqrt(np.maximum(variance, 1e-16))
+        return np.asarray(np.sqrt(np.maximum(variance, 1e-16)))
 
     def _limits(self, places: IntArray, is_log: BoolArray) -> tuple[FloatArray, FloatArray]:
         """How far each quantity is looked at."""
@@ -206,7 +208,7 @@ class Ends:
         state.result[rows[close]] = self.value(newton[close], rows[close])
         bounded = below & last & ~close
         # an end that is there only because a search ends is none
-        away = close & self.profiler.runs_away(self._parameters(found.phi, rows))
+        away = close & (found.pull > _PULLED * aim * aim)
         state.result[rows[away]] = np.where(self.side[rows[away]] < 0, -np.inf, np.inf)
         state.result[rows[bounded]] = self._at_bound(rows[bounded])
         lost = state.failures[rows] > _MOST_FAILURES
@@ -226,12 +228,6 @@ class Ends:
         start = inside.phi + step[:, None] * inside.tangent
         start[np.arange(len(rows)), pivots] = value
         return self.profiler.hold(self.model, pivots, start)
-
-    def _parameters(self, phi: FloatArray, rows: IntArray) -> FloatArray:
-        """Working parameters of some coordinates; the one that is held counts as inside."""
-        theta = phi.copy()
-        theta[np.arange(len(rows)), self.pivots[rows]] = 0.0
-        return theta
 
     def _newton(
         self,

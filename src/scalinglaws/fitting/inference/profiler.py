@@ -64,6 +64,9 @@ class Held:
         Derivatives of the coordinates in the held value.
     known : (batch,)
         Whether the minimum was reached.
+    pull : (batch,)
+        How much the deviance would fall for each step that a parameter could go beyond the range
+        in which it is sought; zero where none is at the end of its range.
     """
 
     phi: FloatArray
@@ -71,6 +74,7 @@ class Held:
     slope: FloatArray
     tangent: FloatArray
     known: BoolArray
+    pull: FloatArray
 
     def take(self, rows: IntArray | BoolArray) -> Held:
         """Some of the rows."""
@@ -221,14 +225,15 @@ class Profiler:
         k = np.flatnonzero(self.free & ~self._at_bound(self.origin[None, :])[0])
         found = np.zeros_like(hessian)
         found[np.ix_(k, k)] = 2.0 * self.unit * _positive_inverse(hessian[np.ix_(k, k)])
-        return found
+        return np.asarray(found)
 
-    def runs_away(self, phi: FloatArray) -> BoolArray:
-        """Where a parameter has gone as far as it is looked for, which it had not at the fit."""
+    def _pull(self, phi: FloatArray, gradient: FloatArray, pivots: IntArray) -> FloatArray:
+        """Decrease of the deviance for each step beyond where a parameter is no longer sought."""
         low, high = self.ends_search
-        gone = (phi <= self.lower) & low | (phi >= self.upper) & high
-        there = (self.theta <= self.lower) & low | (self.theta >= self.upper) & high
-        return np.asarray((gone & ~there & self.free).any(axis=1))
+        gone = ((phi <= self.lower) & low) | ((phi >= self.upper) & high)
+        gone &= self.free & np.isfinite(phi)
+        gone[np.arange(len(phi)), pivots] = False
+        return np.asarray(np.where(gone, np.abs(gradient), 0.0).max(axis=1) / self.unit)
 
     def _at_bound(self, phi: FloatArray) -> BoolArray:
         return np.asarray((phi <= self.lower) | (phi >= self.upper))
@@ -297,6 +302,7 @@ class Profiler:
             sums.gradient[rows, pivots] / self.unit,
             tangents(sums.hessian, pivots, fixed),
             np.isfinite(sums.value),
+            self._pull(phi, sums.gradient, pivots),
         )
 
 
