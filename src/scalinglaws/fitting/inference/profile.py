@@ -29,7 +29,7 @@ _MARGIN = 0.02
 # Distance, in half-widths of the interval from the curvature, at which a search ends.
 _FURTHEST = 1e4
 # Fall of the deviance, relative, with a step beyond a range of search that makes an end its work.
-_PULLED = 1e-3
+_PULLED = 0.1
 
 
 def profile_interval(
