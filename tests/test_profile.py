@@ -247,6 +247,24 @@ def test_a_floor_that_may_be_zero_begins_there() -> None:
     assert high > one.params["E"]
 
 
+def test_eight_runs_leave_the_floor_open() -> None:
+    """The ridge bends far away from the fit; its other branches are no ends."""
+    rng = np.random.default_rng(0)
+    for _ in range(3):
+        n = np.exp(rng.uniform(np.log(1e7), np.log(1e10), 8))
+        d = np.exp(rng.uniform(np.log(1e9), np.log(1e12), 8))
+        noise = np.exp(0.01 * rng.standard_normal(8))
+    loss = (1.8172 + 482 / n**0.3478 + 2085 / d**0.3658) * noise
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", sl.ScalingLawWarning)
+        one = sl.fit(pd.DataFrame({"N": n, "D": d, "loss": loss}), "chinchilla")
+    low, high = intervals(one, ["E"], 0.9)[0]
+
+    assert low == 0.0
+    assert high == pytest.approx(one.profile("E", confidence_level=0.9).attrs["high"])
+    assert one.params["E"] < high < loss.min()
+
+
 def test_an_exponent_without_an_end_says_so() -> None:
     """A term that only the smallest run sees may fall off as steeply as it likes."""
     size = np.geomspace(1e6, 1e9, 12)

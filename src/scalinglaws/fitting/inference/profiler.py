@@ -47,6 +47,8 @@ _STEPS, _SAFE_STEPS, _LAST_STEPS = 60, 20, 120
 # How well a held minimum must be known, in units of the deviance.
 _KNOWN = 1e-7
 _SMALLEST_EIGENVALUE = 1e-8
+# Logarithm of a coefficient that has all but left the law.
+_VANISHED = -60.0
 
 
 @dataclass
@@ -250,7 +252,9 @@ class Profiler:
             slopes = model.jacobian(start[row])
             free[row] &= (np.nan_to_num(slopes) != 0.0).any(axis=0)
         found = self._minimise(model, start, free, steps=_STEPS)
-        late = np.flatnonzero(~self._is_known(found))
+        # a term that vanished on the way may have been lost to a step that was too long
+        vanished = (found.theta < _VANISHED) & (start >= _VANISHED) & self._amplitudes
+        late = np.flatnonzero(~self._is_known(found) | vanished.any(axis=1))
         if len(late):
             safe = self._minimise(model, start[late], free[late], steps=_SAFE_STEPS, majorise=True)
             last = self._minimise(model, safe.theta, free[late], steps=_LAST_STEPS)
