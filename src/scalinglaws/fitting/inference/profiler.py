@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -183,6 +184,9 @@ class Profiler:
 
         Neither may a fit that is as good as this one say something else.
         """
+        j = quantity.parameter
+        if j is not None and np.isneginf(self.theta[j]) and not self.offsets[j]:
+            return False  # a term of size zero: any exponent goes with it
         with np.errstate(all="ignore"):
             gradient = np.nan_to_num(quantity.gradient(self.origin[None, :])[0])
             here, there = quantity.value(self.theta[None, :]), quantity.value(self._others)
@@ -220,7 +224,7 @@ class Profiler:
     def _spread(self) -> FloatArray:
         return np.asarray(np.sqrt(np.maximum(np.diag(self.covariance), 0.0)))
 
-    @property
+    @cached_property
     def covariance(self) -> FloatArray:
         """Twice the unit of deviance times the inverse Hessian, at the fit."""
         hessian = self.model.sums(self.origin[None, :], self.weights, self.loss).hessian[0]
