@@ -23,7 +23,8 @@ _INK, _GREY, _MARK = "#31688e", "0.35", "#d1495b"
 # A column whose central draws span this factor is read best as a logarithm.
 _LOG_FROM = 1.5
 _SHARES = (0.9, 0.5)  # of the draws inside each contour
-_GRID, _BINS, _MOST_POINTS = 64, 40, 2000
+_GRID, _BINS, _MOST_POINTS = 64, 32, 2000
+_STRONG = 0.99  # a correlation that is written with more digits
 _INSIDE = (0.002, 0.998)  # quantiles shown
 _SIDE = 1.75  # inches of a panel
 _FEWEST = 20
@@ -220,8 +221,10 @@ def _draw_pair(
 
 
 def _write_correlation(ax: Axes, x: FloatArray, y: FloatArray, k: int) -> None:
+    correlation = float(np.corrcoef(x, y)[0, 1])
+    digits = 2 if abs(correlation) < _STRONG else 4
     ax.text(
-        0.5, 0.42, f"{np.corrcoef(x, y)[0, 1]:.2f}".replace("-", "\N{MINUS SIGN}"), ha="center",
+        0.5, 0.42, f"{correlation:.{digits}f}".replace("-", "\N{MINUS SIGN}"), ha="center",
         va="center", transform=ax.transAxes, color=_GREY, fontsize=11 if k <= 4 else 9,
     )  # fmt: skip
 

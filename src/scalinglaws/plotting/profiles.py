@@ -100,7 +100,7 @@ def _finish(ax: Axes, profile: pd.DataFrame, kind: str, x: np.ndarray) -> None:
     ax.set_xlabel(f"${name_to_latex(about['quantity'])}$")
     quiet_frame(ax)
     if is_small(ax):
-        ax.yaxis.label.set_size(7)
+        ax.yaxis.label.set_fontsize(7)
 
 
 def _handles(profile: pd.DataFrame) -> list[Any]:

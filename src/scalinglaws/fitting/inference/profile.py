@@ -28,6 +28,10 @@ _GROWTH = 4.0
 _MARGIN = 0.02
 # Distance, in half-widths of the interval from the curvature, at which a search ends.
 _FURTHEST = 1e4
+# How near to its end a root may be, and how near to a value outside, relative, to be believed.
+_WELL_INSIDE, _BESIDE = 0.95, 0.05
+# Fall of the deviance, relative, with a step beyond a range of search that makes an end its work.
+_PULLED = 0.1
 
 
 def profile_interval(
@@ -85,6 +89,7 @@ class _Search:
     result: FloatArray
     open: BoolArray
     failures: IntArray
+    again: BoolArray  # whether the next trial is one that is made again
 
 
 class Ends:
@@ -121,7 +126,7 @@ class Ends:
             slopes = np.concatenate([q.gradient(origin) for q in quantities])
         slopes = np.where(self.profiler.free, np.nan_to_num(slopes), 0.0)
         variance = np.einsum("qi,ij,qj->q", slopes, covariance, slopes)
-        return np.sqrt(np.maximum(variance, 1e-16))
+        return np.asarray(np.sqrt(np.maximum(variance, 1e-16)))
 
     def _limits(self, places: IntArray, is_log: BoolArray) -> tuple[FloatArray, FloatArray]:
         """How far each quantity is looked at."""
@@ -176,6 +181,7 @@ class Ends:
         state = _Search(
             np.zeros(n), np.full(n, np.inf), np.minimum(target * self.width, self.furthest),
             np.full(n, np.nan), np.ones(n, dtype=np.bool_), np.zeros(n, dtype=np.intp),
+            np.zeros(n, dtype=np.bool_),
         )  # fmt: skip
         stuck = self.furthest <= 0.0
         state.result[stuck] = self._at_bound(np.flatnonzero(stuck))
@@ -200,38 +206,53 @@ class Ends:
         inside.put(rows[below], found.take(below))
         state.high[rows[outside]] = trial[outside]
         state.failures[rows[~known]] += 1
+        self._doubt(state, rows, root / aim, below)
 
         newton = self._newton(trial, root, found.slope, aim, rows)
         close = known & (np.abs(root / aim - 1.0) <= _CLOSE) & (newton <= self.furthest[rows])
         state.result[rows[close]] = self.value(newton[close], rows[close])
         bounded = below & last & ~close
         # an end that is there only because a search ends is none
-        away = close & self.profiler.runs_away(self._parameters(found.phi, rows))
+        away = close & (found.pull > _PULLED * aim * aim)
         state.result[rows[away]] = np.where(self.side[rows[away]] < 0, -np.inf, np.inf)
         state.result[rows[bounded]] = self._at_bound(rows[bounded])
         lost = state.failures[rows] > _MOST_FAILURES
         state.open[rows[close | bounded | lost]] = False
 
-        state.trial[rows] = np.where(
+        following = np.where(
             known,
             self._next(newton, root, aim, state.low[rows], state.high[rows], self.furthest[rows]),
             0.5 * (state.low[rows] + trial),
         )
+        state.trial[rows] = np.where(state.again[rows], state.trial[rows], following)
+        state.again[rows] = False
+
+    @staticmethod
+    def _doubt(state: _Search, rows: IntArray, reached: FloatArray, below: BoolArray) -> None:
+        """Forget a value that seems outside where one beside it is well inside.
+
+        The least deviance has no jumps: a minimum was missed there, and is sought again from here.
+        """
+        low, high = state.low[rows], state.high[rows]
+        with np.errstate(invalid="ignore"):
+            beside = below & (reached < _WELL_INSIDE) & (high - low < _BESIDE * high)
+        again = rows[beside]
+        state.trial[again], state.high[again] = state.high[again], np.inf
+        state.failures[again] += 1
+        state.again[again] = True
 
     def _hold(self, distance: FloatArray, inside: Held, rows: IntArray) -> Held:
         """Minima at some distances, each begun on the tangent of one that is inside."""
         value, pivots = self.value(distance, rows), self.pivots[rows]
         here = inside.phi[np.arange(len(rows)), pivots]
-        step = np.where(np.isfinite(value) & np.isfinite(here), value - here, 0.0)
+        with np.errstate(invalid="ignore", over="ignore"):
+            # the ridge is straight in the natural value where the law is linear in that
+            natural = np.minimum(np.expm1(value - here), _GROWTH)
+            step = np.where(self.natural[rows], natural, value - here)
+        step = np.where(np.isfinite(step) & np.isfinite(here), step, 0.0)
         start = inside.phi + step[:, None] * inside.tangent
         start[np.arange(len(rows)), pivots] = value
         return self.profiler.hold(self.model, pivots, start)
-
-    def _parameters(self, phi: FloatArray, rows: IntArray) -> FloatArray:
-        """Working parameters of some coordinates; the one that is held counts as inside."""
-        theta = phi.copy()
-        theta[np.arange(len(rows)), self.pivots[rows]] = 0.0
-        return theta
 
     def _newton(
         self,

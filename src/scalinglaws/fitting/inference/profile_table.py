@@ -105,7 +105,8 @@ def _trace(ends: Ends, values: FloatArray) -> Held:
     n = len(values)
     rows, pivots = np.arange(n), np.full(n, ends.pivots[0])
     origin = ends.start.take(np.zeros(n, dtype=np.intp))
-    step = np.where(np.isfinite(values) & np.isfinite(ends.centres[0]), values - ends.centres[0], 0)
+    with np.errstate(invalid="ignore"):
+        step = np.nan_to_num(values - ends.centres[0], posinf=0.0, neginf=0.0)
     found = profiler.hold(model, pivots, _moved(origin, step, pivots, values))
     for _ in range(_SWEEPS):
         for shift in (1, -1):
@@ -136,14 +137,13 @@ def _as_table(
         theta, _ = ends.model.to_theta(held.phi)
     positive = np.array([p.positive for p in fit.law.parameters])
     deviance = np.where(held.known, scale * held.deviance, np.nan)
-    # rounding leaves the estimate itself a little beside zero
-    root = np.sign(values - ends.centres[0]) if np.isfinite(ends.centres[0]) else 1.0
+    above = np.where(values < ends.centres[0], -1.0, 1.0)
     names = fit.law.parameter_names
     natural = dict(zip(names, to_natural(theta, positive).T, strict=True))
     columns = {
         quantity.name: quantity.natural(values),
         "deviance": deviance,
-        "signed_root": root * np.sqrt(np.maximum(deviance, 0.0)),
+        "signed_root": above * np.sqrt(np.maximum(deviance, 0.0)),
         **{name: natural[name] for name in names if name != quantity.name},
     }
     return pd.DataFrame(columns)

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -47,6 +48,8 @@ _STEPS, _SAFE_STEPS, _LAST_STEPS = 60, 20, 120
 # How well a held minimum must be known, in units of the deviance.
 _KNOWN = 1e-7
 _SMALLEST_EIGENVALUE = 1e-8
+# Logarithm of a coefficient that has all but left the law.
+_VANISHED = -60.0
 
 
 @dataclass
@@ -64,6 +67,9 @@ class Held:
         Derivatives of the coordinates in the held value.
     known : (batch,)
         Whether the minimum was reached.
+    pull : (batch,)
+        How much the deviance would fall for each step that a parameter could go beyond the range
+        in which it is sought; zero where none is at the end of its range.
     """
 
     phi: FloatArray
@@ -71,6 +77,7 @@ class Held:
     slope: FloatArray
     tangent: FloatArray
     known: BoolArray
+    pull: FloatArray
 
     def take(self, rows: IntArray | BoolArray) -> Held:
         """Some of the rows."""
@@ -177,6 +184,9 @@ class Profiler:
 
         Neither may a fit that is as good as this one say something else.
         """
+        j = quantity.parameter
+        if j is not None and np.isneginf(self.theta[j]) and not self.offsets[j]:
+            return False  # a term of size zero: any exponent goes with it
         with np.errstate(all="ignore"):
             gradient = np.nan_to_num(quantity.gradient(self.origin[None, :])[0])
             here, there = quantity.value(self.theta[None, :]), quantity.value(self._others)
@@ -214,21 +224,22 @@ class Profiler:
     def _spread(self) -> FloatArray:
         return np.asarray(np.sqrt(np.maximum(np.diag(self.covariance), 0.0)))
 
-    @property
+    @cached_property
     def covariance(self) -> FloatArray:
         """Twice the unit of deviance times the inverse Hessian, at the fit."""
         hessian = self.model.sums(self.origin[None, :], self.weights, self.loss).hessian[0]
         k = np.flatnonzero(self.free & ~self._at_bound(self.origin[None, :])[0])
         found = np.zeros_like(hessian)
         found[np.ix_(k, k)] = 2.0 * self.unit * _positive_inverse(hessian[np.ix_(k, k)])
-        return found
+        return np.asarray(found)
 
-    def runs_away(self, phi: FloatArray) -> BoolArray:
-        """Where a parameter has gone as far as it is looked for, which it had not at the fit."""
+    def _pull(self, phi: FloatArray, gradient: FloatArray, pivots: IntArray) -> FloatArray:
+        """Decrease of the deviance for each step beyond where a parameter is no longer sought."""
         low, high = self.ends_search
-        gone = (phi <= self.lower) & low | (phi >= self.upper) & high
-        there = (self.theta <= self.lower) & low | (self.theta >= self.upper) & high
-        return np.asarray((gone & ~there & self.free).any(axis=1))
+        gone = ((phi <= self.lower) & low) | ((phi >= self.upper) & high)
+        gone &= self.free & np.isfinite(phi)
+        gone[np.arange(len(phi)), pivots] = False
+        return np.asarray(np.where(gone, np.abs(gradient), 0.0).max(axis=1) / self.unit)
 
     def _at_bound(self, phi: FloatArray) -> BoolArray:
         return np.asarray((phi <= self.lower) | (phi >= self.upper))
@@ -245,7 +256,9 @@ class Profiler:
             slopes = model.jacobian(start[row])
             free[row] &= (np.nan_to_num(slopes) != 0.0).any(axis=0)
         found = self._minimise(model, start, free, steps=_STEPS)
-        late = np.flatnonzero(~self._is_known(found))
+        # a term that vanished on the way may have been lost to a step that was too long
+        vanished = (found.theta < _VANISHED) & (start >= _VANISHED) & self._amplitudes
+        late = np.flatnonzero(~self._is_known(found) | vanished.any(axis=1))
         if len(late):
             safe = self._minimise(model, start[late], free[late], steps=_SAFE_STEPS, majorise=True)
             last = self._minimise(model, safe.theta, free[late], steps=_LAST_STEPS)
@@ -297,6 +310,7 @@ class Profiler:
             sums.gradient[rows, pivots] / self.unit,
             tangents(sums.hessian, pivots, fixed),
             np.isfinite(sums.value),
+            self._pull(phi, sums.gradient, pivots),
         )
 
 
