@@ -197,6 +197,13 @@ def test_the_numbers_do_not_depend_on_the_number_of_processes() -> None:
     assert not other.equals(one)
 
 
+def test_a_table_on_one_ratio_whose_threshold_and_lifts_took_turns_without_end() -> None:
+    """Each second look seemed better, by rounding, and the search never ended."""
+    index = cells().index(OPEN[0])
+    found = judge(index, range(122, 123), ["default"], 0)
+    assert found.verdicts == ("NOT_IDENTIFIED",)
+
+
 def test_rates_are_of_the_tables_with_an_interval() -> None:
     frame = pd.DataFrame(
         {"tables": [100], "given": [80], "covered": [72], "below": [5], "above": [3],

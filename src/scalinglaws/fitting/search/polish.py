@@ -25,6 +25,8 @@ SAME_MINIMUM = 1e-9
 # An exponent of this size makes its term a constant.
 _CONSTANT = 1e-3
 _MOST_LIFTS = 3
+# Of threshold and second look in turn: by rounding alone each can seem to improve on the other.
+_MOST_ROUNDS = 10
 _LAST_STEPS = 300
 _PATIENT_STEPS = 2000
 # A winner that further steps promise more than this is followed on.
@@ -191,7 +193,9 @@ class Polisher:
         """
         self.least_squares()
         delta = self._fixed_point(HUBER_FACTOR * self.residual_scale())
-        while self.lift():
+        for _ in range(_MOST_ROUNDS):
+            if not self.lift():
+                break
             delta = self._fixed_point(HUBER_FACTOR * self.residual_scale())
         return delta
 
