@@ -231,7 +231,7 @@ def test_a_term_that_is_not_there_is_zero() -> None:
 
 def test_fixed_parameters_stay_where_they_are(epoch: pd.DataFrame) -> None:
     """The others find the minimum of what is left."""
-    free = sl.fit(epoch, "chinchilla")
+    free = sl.fit(epoch, "chinchilla", noise="equal")
     fit = sl.fit(epoch, "chinchilla", fixed={"E": 1.7}, delta=free.delta)
 
     assert fit.params["E"] == 1.7
@@ -297,7 +297,7 @@ def test_a_start_may_be_given_and_does_no_harm(epoch: pd.DataFrame) -> None:
 
 def test_the_default_delta_belongs_to_the_fit_it_gives(epoch: pd.DataFrame) -> None:
     """1.345 times the normalised median absolute residual of that very fit."""
-    fit = sl.fit(epoch, "chinchilla")
+    fit = sl.fit(epoch, "chinchilla", noise="equal")
 
     n, p = len(epoch), 5
     scale = np.median(np.abs(fit.residuals)) / 0.6744897501960817 * np.sqrt(n / (n - p))
