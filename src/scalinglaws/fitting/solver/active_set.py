@@ -1,0 +1,385 @@
+"""Least absolute deviations by an active set: Newton's steps along the runs that are met exactly.
+
+At a minimum some runs are met exactly. Where they are as many as the parameters it is a vertex;
+where the law is curved they may be fewer. On the manifold on which the residuals of these active
+runs are zero the objective is smooth until another residual changes its sign, and a Newton step
+with the Hessian of the Lagrangian goes to its minimum there. A run whose sign would change and at
+which the objective turns up becomes active; one whose multiplier is larger than its weight is let
+go. Where no run is to be let go, no bound holds the point against its will, and the reduced Hessian
+is not negative, this is a minimum (Murray and Overton 1981, IMA J. Appl. Math. 27).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from scalinglaws.arrays import BoolArray, FloatArray, IntArray
+from scalinglaws.fitting.solver.model import Model
+
+_MOST_STEPS = 200
+CERTIFIED = 1e-12  # promised decrease, relative to the objective
+# Promised decrease, relative to the objective, at which a manifold has no lower point.
+_ARRIVED = 1e-15
+# Multipliers may exceed their weights, and curvatures be below zero, by so much, relative.
+_SLACK = 1e-9
+# Rows whose derivatives are dependent on those of the others to this, relative, are not active.
+_DEPENDENT = 1e-11
+# A step must keep this share of its promise; one refused is made so much shorter.
+_KEPT, _SHORTER = 1e-3, 0.25
+_MOST_TRIALS, _RESTORATIONS = 25, 4
+
+
+@dataclass(frozen=True)
+class Vertex:
+    """Working parameters, objective, and the relative decrease that a further step promises."""
+
+    theta: FloatArray
+    value: float
+    promise: float
+
+    @property
+    def certified(self) -> bool:
+        """No step decreases the objective."""
+        return self.promise <= CERTIFIED
+
+
+def descend(
+    model: Model,
+    theta: FloatArray,
+    weights: FloatArray,
+    free: BoolArray,
+    lower: FloatArray,
+    upper: FloatArray,
+    near: float,
+) -> Vertex:
+    """Descend from `theta` to a minimum of the sum of absolute deviations.
+
+    Parameters
+    ----------
+    near : float
+        Runs with a residual below it are taken to be active at first; of a nearby Huber minimum,
+        its threshold.
+    """
+    with np.errstate(all="ignore"):
+        return _Descent(model, theta, weights, free, lower, upper, near).run()
+
+
+@dataclass
+class _Local:
+    """The objective around a point, in units in which every parameter moves the residuals alike.
+
+    Attributes
+    ----------
+    jacobian : (rows, moving parameters)
+    signs : of the residuals; zero for the active ones
+    open : moving parameters that are not held at a bound
+    basis : (open, open), orthogonal: derivatives of active residuals first, then their null space
+    triangle : (active, active), of the QR decomposition of the former
+    multipliers : (active,)
+    slope : (moving,), the gradient of the Lagrangian
+    hessian : (moving, moving), of the Lagrangian
+    """
+
+    size: FloatArray
+    jacobian: FloatArray
+    signs: FloatArray
+    open: IntArray
+    basis: FloatArray
+    triangle: FloatArray
+    multipliers: FloatArray
+    slope: FloatArray
+    hessian: FloatArray
+
+
+class _Descent:
+    def __init__(
+        self,
+        model: Model,
+        theta: FloatArray,
+        weights: FloatArray,
+        free: BoolArray,
+        lower: FloatArray,
+        upper: FloatArray,
+        near: float,
+    ) -> None:
+        self.model, self.weights = model, weights
+        self.moving = np.flatnonzero(free)
+        self.lower, self.upper = lower[self.moving], upper[self.moving]
+        self.theta = theta.copy()
+        self.theta[self.moving] = np.clip(theta[self.moving], self.lower, self.upper)
+        self.residuals = model.residuals(self.theta[None])[0]
+        self.value = self._objective(self.residuals)
+        point = self.theta[self.moving]
+        self.held = (point <= self.lower) | (point >= self.upper)
+        close = np.flatnonzero((np.abs(self.residuals) <= near) & (weights > 0))
+        order = np.argsort(np.abs(self.residuals[close]), kind="stable")
+        self.active: list[int] = [int(k) for k in close[order]]
+        # signs of runs just let go, whose residuals are zero still
+        self.let_go: dict[int, float] = {}
+        self.radius = np.inf
+        self.floor = 1e-15 * model.magnitude * float(weights.sum())
+
+    def _objective(self, residuals: FloatArray) -> float:
+        value = float(self.weights @ np.abs(residuals))
+        return value if np.isfinite(value) else np.inf
+
+    def run(self) -> Vertex:
+        promise = np.inf
+        for _ in range(_MOST_STEPS):
+            if not np.isfinite(self.value) or not len(self.moving):
+                break
+            here = self._local()
+            if here is None:
+                break
+            step, direction, promised = self._newton(here)
+            scale = self.value + self.floor
+            distance = float(self.weights[self.active] @ np.abs(self.residuals[self.active]))
+            promise = (promised + distance) / scale
+            if promised <= _ARRIVED * scale and distance <= _ARRIVED * scale:
+                if self._let_go(here):
+                    promise = np.inf
+                    continue
+                if not self._is_curved_down(here):
+                    break
+                direction, promise = self._down(here), np.inf
+            if not self._move(here, step, direction):
+                if promise > CERTIFIED or not self._let_go(here):
+                    break
+                promise = np.inf
+        return Vertex(self.theta, self.value, float(promise))
+
+    # --- around a point ------------------------------------------------------------------------
+
+    def _local(self) -> _Local | None:
+        jacobian = self.model.jacobian(self.theta)[:, self.moving]
+        if not np.isfinite(jacobian).all():
+            return None
+        size = np.maximum(np.sqrt(np.mean(jacobian**2, axis=0)), 1e-300)
+        jacobian = jacobian / size
+        open_ones = np.flatnonzero(~self.held)
+        self._drop_dependent(jacobian[:, open_ones])
+        signs = np.sign(self.residuals)
+        for row, sign in self.let_go.items():
+            signs[row] = sign
+        signs[self.active] = 0.0
+        pull = self.weights * signs
+        gradient = pull @ jacobian
+        n_active = len(self.active)
+        rows = jacobian[np.ix_(self.active, open_ones)]
+        basis, triangle = np.linalg.qr(rows.T, mode="complete")
+        triangle = triangle[:n_active]
+        multipliers = np.linalg.solve(triangle, -(basis[:, :n_active].T @ gradient[open_ones]))
+        pull[self.active] = multipliers
+        slope, hessian = _weighted_derivatives(self.model, self.theta, pull)
+        hessian = hessian[np.ix_(self.moving, self.moving)] / np.outer(size, size)
+        if not np.isfinite(hessian).all():
+            return None
+        return _Local(
+            size, jacobian, signs, open_ones, basis, triangle, multipliers,
+            slope[self.moving] / size, hessian,
+        )  # fmt: skip
+
+    def _drop_dependent(self, jacobian: FloatArray) -> None:
+        """Active runs whose derivatives say nothing new are not active; the nearest stay."""
+        found, kept = np.zeros((0, jacobian.shape[1])), []
+        for row in self.active:
+            own = jacobian[row]
+            rest = own - found.T @ (found @ own)
+            rest -= found.T @ (found @ rest)
+            size = np.linalg.norm(rest)
+            if len(found) < jacobian.shape[1] and size > _DEPENDENT * np.linalg.norm(own):
+                found = np.vstack([found, rest / size])
+                kept.append(row)
+        self.active = kept
+
+    def _newton(self, here: _Local) -> tuple[FloatArray, FloatArray, float]:
+        """Back to the manifold; along it; and the decrease that the latter promises."""
+        n_active = len(self.active)
+        back = self._towards_zero(here, self.residuals)
+        null = here.basis[:, n_active:]
+        hessian = null.T @ here.hessian[np.ix_(here.open, here.open)] @ null
+        gradient = null.T @ (here.slope[here.open] + here.hessian[np.ix_(here.open, here.open)] @ back)
+        direction = np.zeros(len(back))
+        promised = 0.0
+        if len(gradient):
+            curvature, axes = np.linalg.eigh(hessian)
+            curvature = np.abs(curvature)
+            curvature = np.maximum(curvature, 1e-14 * max(curvature.max(), 1e-300))
+            along = -(axes.T @ gradient) / curvature
+            direction = null @ (axes @ along)
+            promised = float(0.5 * along @ (curvature * along))
+        return back, direction, promised
+
+    def _towards_zero(self, here: _Local, residuals: FloatArray) -> FloatArray:
+        """The shortest step that brings the active residuals to zero, to first order."""
+        if not self.active:
+            return np.zeros(len(here.open))
+        n_active = len(self.active)
+        inner = np.linalg.solve(here.triangle.T, -residuals[self.active])
+        return np.asarray(here.basis[:, :n_active] @ inner)
+
+    # --- what is active --------------------------------------------------------------------------
+
+    def _let_go(self, here: _Local) -> bool:
+        """Let go of the run or the bound that costs most; False if each is where it belongs."""
+        weights = self.weights[self.active]
+        excess = (np.abs(here.multipliers) - weights) / np.maximum(weights, 1e-300)
+        point = self.theta[self.moving]
+        outwards = np.where(point <= self.lower, -here.slope, here.slope)
+        held = np.where(self.held, outwards / float(self.weights.sum()), -np.inf)
+        worst_run = float(excess.max(initial=-np.inf))
+        worst_bound = float(held.max(initial=-np.inf))
+        if max(worst_run, worst_bound) <= _SLACK:
+            return False
+        if worst_bound > worst_run:
+            self.held[int(held.argmax())] = False
+            return True
+        place = int(excess.argmax())
+        self.let_go = {self.active[place]: float(np.sign(here.multipliers[place]))}
+        del self.active[place]
+        return True
+
+    def _reduced(self, here: _Local) -> tuple[FloatArray, FloatArray, FloatArray]:
+        null = here.basis[:, len(self.active) :]
+        inner = here.hessian[np.ix_(here.open, here.open)]
+        values, axes = np.linalg.eigh(null.T @ inner @ null)
+        return values, null @ axes, inner
+
+    def _is_curved_down(self, here: _Local) -> bool:
+        if len(self.active) == len(here.open):
+            return False
+        values, _, inner = self._reduced(here)
+        return bool(values[0] < -_SLACK * np.abs(inner).max())
+
+    def _down(self, here: _Local) -> FloatArray:
+        """A step along the most negative curvature."""
+        _, axes, _ = self._reduced(here)
+        reach = self.value / float(self.weights.sum())
+        return np.asarray(10 * reach * axes[:, 0])
+
+    # --- one step --------------------------------------------------------------------------------
+
+    def _move(self, here: _Local, back: FloatArray, direction: FloatArray) -> bool:
+        """Take a step, shorter and shorter ones if need be; False if none goes down."""
+        length = float(np.abs(direction).max(initial=0.0))
+        for trial in range(_MOST_TRIALS):
+            limit = min(1.0, self.radius / length) if length > 0 else 0.0
+            share, row, bound = self._share(here, back, direction, limit)
+            if self._try(here, back, share * direction, row, bound):
+                if trial == 0 and share == limit < 1.0:
+                    self.radius *= 4.0
+                return True
+            moved = share * length
+            if moved <= 1e-15 * (1 + np.abs(self.theta[self.moving] * here.size).max()):
+                return False
+            self.radius = _SHORTER * moved
+        return False
+
+    def _share(
+        self, here: _Local, back: FloatArray, direction: FloatArray, limit: float
+    ) -> tuple[float, int | None, int | None]:
+        """Where the objective along the direction is lowest, and the run or bound met there.
+
+        The residuals are taken as linear, and the curvature as constant.
+        """
+        start = self.residuals + here.jacobian[:, here.open] @ back
+        change = here.jacobian[:, here.open] @ direction
+        inner = here.hessian[np.ix_(here.open, here.open)]
+        slope = float(here.slope[here.open] @ direction + direction @ inner @ back)
+        bend = float(direction @ inner @ direction)
+        bound, limit = self._first_bound(here, back, direction, limit)
+        change[self.active] = 0.0
+        crossing = -start / change
+        crosses = (crossing > 0) & (crossing < limit) & (here.signs * change < 0)
+        rows = np.flatnonzero(crosses & (self.weights > 0))
+        rows = rows[np.argsort(crossing[rows], kind="stable")]
+        before = slope
+        for row in rows:
+            at = float(crossing[row])
+            if before + bend * at >= 0:  # the minimum lies before the kink
+                return min(limit, max(0.0, -before / bend)) if bend > 0 else limit, None, None
+            after = before + 2 * self.weights[row] * abs(change[row])
+            if after + bend * at >= 0:
+                return at, int(row), None
+            before = after
+        if bend > 0 and before < 0 and -before / bend < limit:
+            return -before / bend, None, None
+        return limit, None, bound
+
+    def _first_bound(
+        self, here: _Local, back: FloatArray, direction: FloatArray, limit: float
+    ) -> tuple[int | None, float]:
+        point = self.theta[self.moving][here.open] * here.size[here.open] + back
+        low, high = self.lower[here.open], self.upper[here.open]
+        wall = np.where(direction < 0, low, high) * here.size[here.open]
+        distance = np.where(direction != 0, (wall - point) / direction, np.inf)
+        distance = np.where(np.isnan(distance), np.inf, np.maximum(distance, 0.0))
+        if not len(distance) or distance.min() >= limit:
+            return None, limit
+        place = int(distance.argmin())
+        return int(here.open[place]), float(distance[place])
+
+    def _try(
+        self, here: _Local, back: FloatArray, along: FloatArray, row: int | None, bound: int | None
+    ) -> bool:
+        """Take the step and return to the manifold; False if that is not lower."""
+        active = [*self.active, row] if row is not None else self.active
+        own = here.open
+        own = own[own != bound] if bound is not None else own
+        rows = here.jacobian[np.ix_(active, own)]
+        theta, residuals, value = self._at(here, back + along, bound)
+        best = theta, residuals, value
+        if active:
+            inverse = np.linalg.pinv(rows, rcond=_DEPENDENT)
+            for _ in range(_RESTORATIONS):
+                theta = theta.copy()
+                theta[self.moving[own]] -= (inverse @ residuals[active]) / here.size[own]
+                theta[self.moving] = np.clip(theta[self.moving], self.lower, self.upper)
+                residuals = self.model.residuals(theta[None])[0]
+                value = self._objective(residuals)
+                if not value < best[2]:
+                    break
+                gained = best[2] - value
+                best = theta, residuals, value
+                if gained <= _ARRIVED * self.value:
+                    break
+        if not best[2] < self.value:
+            return False
+        self.theta, self.residuals, self.value = best
+        self.let_go = {}
+        self.active = list(active)
+        if bound is not None:
+            self.held[bound] = True
+        return True
+
+    def _at(
+        self, here: _Local, step: FloatArray, bound: int | None
+    ) -> tuple[FloatArray, FloatArray, float]:
+        theta = self.theta.copy()
+        own = self.moving[here.open]
+        theta[own] += step / here.size[here.open]
+        if bound is not None:
+            place = int(self.moving[bound])
+            rising = theta[place] > self.theta[place]
+            theta[place] = self.upper[bound] if rising else self.lower[bound]
+        theta[self.moving] = np.clip(theta[self.moving], self.lower, self.upper)
+        residuals = self.model.residuals(theta[None])[0]
+        return theta, residuals, self._objective(residuals)
+
+
+def _weighted_derivatives(
+    model: Model, theta: FloatArray, pull: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Sums over the runs of ``pull`` times the first and second derivatives of the residuals."""
+    if model.whitening is not None:
+        pull = model.whitening.transpose(pull[None])[0]
+    gradient = np.zeros(model.n_parameters)
+    hessian = np.zeros((model.n_parameters, model.n_parameters))
+    for rows, block in model.blocks():
+        own = np.array(pull[rows])[None]
+        first, second = block.at(theta[None]).contract(own, np.zeros_like(own), curved=True)
+        gradient += first[0]
+        hessian += second[0]
+    return gradient, hessian
