@@ -406,13 +406,14 @@ class Polisher:
 
     def _nearly_as_low(self, value: FloatArray) -> list[IntArray]:
         """Rows that may be the best without the threshold; those of one minimum together."""
-        limit, found = np.nanmin(value) * _MAY_BE_LOWER + self._rounding(), list[IntArray]()
-        rows = np.flatnonzero(value <= limit)
-        for row in rows[np.argsort(value[rows], kind="stable")]:
-            if any(row in same for same in found):
-                continue
-            same_kind = (self.free[rows] == self.free[row]).all(axis=1)
-            found.append(rows[same_kind & (value[rows] <= value[row] * (1 + SAME_MINIMUM))])
+        rows = np.flatnonzero(value <= np.nanmin(value) * _MAY_BE_LOWER + self._rounding())
+        rows = rows[np.argsort(value[rows], kind="stable")]
+        found: list[IntArray] = []
+        while len(rows):
+            same = (self.free[rows] == self.free[rows[0]]).all(axis=1)
+            same &= value[rows] <= value[rows[0]] * (1 + SAME_MINIMUM) + self._rounding()
+            found.append(rows[same])
+            rows = rows[~same]
         return found[:_MOST_VERTICES]
 
     def _absolute_deviations(self, theta: FloatArray) -> FloatArray:

@@ -29,6 +29,8 @@ _DEPENDENT = 1e-11
 # A step must keep this share of its promise; one refused is made so much shorter.
 _KEPT, _SHORTER = 1e-3, 0.25
 _MOST_TRIALS, _RESTORATIONS = 25, 4
+# Size of the first trust region: the change of a residual, in units of the residuals.
+_FIRST_RADIUS = 0.1
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,7 @@ class _Descent:
         self.active: list[int] = [int(k) for k in close[order]]
         # signs of runs just let go, whose residuals are zero still
         self.let_go: dict[int, float] = {}
-        self.radius = np.inf
+        self.radius = _FIRST_RADIUS * self.value / float(weights.sum())
         self.floor = 1e-15 * model.magnitude * float(weights.sum())
 
     def _objective(self, residuals: FloatArray) -> float:
