@@ -231,7 +231,7 @@ class Polisher:
             winner = self._winner()
             at = self.solution.theta[winner], self.free[winner]
             starts = lifted_starts(self.problem, self.model, self.loss, *at).joined(
-                neighbouring_starts(self.problem, at[0])
+                neighbouring_starts(self._reweighted(at[0]), at[0])
             )
             if not len(starts.theta):
                 return improved
@@ -251,6 +251,15 @@ class Polisher:
             self.solution = old[1].joined(self.solution)
             improved = True
         return False  # three times is enough
+
+    def _reweighted(self, theta: FloatArray) -> Problem:
+        """The problem with less weight for runs that a robust loss does not follow."""
+        if self.loss.kind == "squared":
+            return self.problem
+        residuals = np.abs(self.model.residuals(theta[None])[0])
+        limit = HUBER_FACTOR * self.residual_scale()
+        share = limit / np.maximum(residuals, limit)
+        return replace(self.problem, weights=self.problem.weights * share)
 
     def _winner(self) -> int:
         """Best row; among equals the one with most coefficients at zero.

@@ -19,6 +19,7 @@ from scalinglaws.core.expression import Expression, evaluate, names_in
 from scalinglaws.core.inversion import Inversion
 from scalinglaws.core.law import Parameter
 from scalinglaws.core.structure import LinearTerm, log_affine_terms
+from scalinglaws.fitting.search.crossing import crossing_starts
 from scalinglaws.fitting.search.inverse_search import inverse_points
 from scalinglaws.fitting.search.linking import inner_target, law_of
 from scalinglaws.fitting.search.space import LARGEST_GRID, SearchSpace, search_space
@@ -200,6 +201,7 @@ class Search:
             subsets = [s for s in subsets if s != every or self.linear] if self.effort else []
         if subsets:
             found += self.separated(subsets)
+        found += crossing_starts(self.problem, self.effort)
         return Candidates.of(found, len(self.names))
 
     def _inverted(self) -> list[FloatArray]:
