@@ -36,3 +36,14 @@ def law_of(separation: Separation, total: FloatArray, outer: FloatArray) -> Floa
         case "sqrt":
             return np.sqrt(total)
     return total if separation.outer == ONE else np.asarray(total**outer)
+
+
+def log_slope(separation: Separation, value: FloatArray, outer: FloatArray) -> FloatArray:
+    """Logarithm of the law's derivative in the sum, where the law has that value."""
+    if separation.link in ("log", "log1p"):
+        return -value
+    if separation.link == "sqrt":
+        return np.asarray(-np.log(2.0 * value))
+    if separation.outer == ONE:
+        return np.zeros_like(value)
+    return np.asarray(np.log(outer) + np.log(value) * (1.0 - 1.0 / outer))
