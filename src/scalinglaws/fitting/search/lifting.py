@@ -17,7 +17,7 @@ from scalinglaws.core.algebra import ONE
 from scalinglaws.core.expression import evaluate, names_in
 from scalinglaws.core.law import Parameter
 from scalinglaws.core.structure import LinearTerm
-from scalinglaws.fitting.search.linking import log_slope
+from scalinglaws.fitting.search.linking import idle_outside, log_slope
 from scalinglaws.fitting.search.starts import Candidates
 from scalinglaws.fitting.solver.binding import term_shares
 from scalinglaws.fitting.solver.model import Model, to_natural
@@ -144,6 +144,7 @@ def without_vanished(
                 remains[rows] = False
         moving.update(law.names_at([*names_in(term.rest), *names_in(term.power)], columns, remains))
         moving.update(law.members.get(term.coefficient or "", ()))
+    moving -= idle_outside(problem, [n for n, j in index.items() if np.isneginf(theta[j])])
     return theta, free & np.array([name in moving for name in law.parameter_names])
 
 

@@ -21,7 +21,7 @@ from scalinglaws.core.law import Parameter
 from scalinglaws.core.structure import LinearTerm, log_affine_terms
 from scalinglaws.fitting.search.crossing import crossing_starts
 from scalinglaws.fitting.search.inverse_search import inverse_points
-from scalinglaws.fitting.search.linking import inner_target, law_of
+from scalinglaws.fitting.search.linking import idle_outside, inner_target, law_of
 from scalinglaws.fitting.search.space import LARGEST_GRID, SearchSpace, search_space
 from scalinglaws.fitting.solver.problem import Problem
 from scalinglaws.fitting.solver.steps import solve_positive_definite
@@ -396,6 +396,7 @@ class Search:
         )
         held = {*self.fixed, *(self._parameter(term).name for term in gone)}
         held.update(name for name in self.space.names if name not in at_work)
+        held |= idle_outside(self.problem, {self._parameter(term).name for term in gone})
         return np.array([name not in held for name in self.names])
 
     # --- working parameters -----------------------------------------------------------------
