@@ -68,9 +68,9 @@ class _Crossings:
         rows = _spread(problem.weights)
         columns = {name: column[rows] for name, column in problem.columns.items()}
         log_y, weights = np.log(problem.y[rows]), problem.weights[rows]
-        self._known = {
-            name: points.points[:, [k]] for k, name in enumerate(points.names)
-        } | {name: np.full((1, 1), value) for name, value in problem.fixed.items()}
+        self._known = {name: points.points[:, [k]] for k, name in enumerate(points.names)} | {
+            name: np.full((1, 1), value) for name, value in problem.fixed.items()
+        }
         shape = (len(points.points), len(rows))
         first, second = (
             np.broadcast_to(np.asarray(evaluate(log, {**self._known, **columns}), float), shape)

@@ -31,6 +31,9 @@ _KEPT, _SHORTER = 1e-3, 0.25
 _MOST_TRIALS, _RESTORATIONS = 25, 4
 # Size of the first trust region: the change of a residual, in units of the residuals.
 _FIRST_RADIUS = 0.1
+# Of the reduced Hessian: the least curvature, as a share of the largest, that a step trusts; and a
+# step where it is negative, in units of the residuals.
+_LEAST_CURVATURE, _LEAP = 1e-14, 10.0
 
 
 @dataclass(frozen=True)
@@ -74,25 +77,32 @@ class _Local:
 
     Attributes
     ----------
-    jacobian : (rows, moving parameters)
-    signs : of the residuals; zero for the active ones
-    open : moving parameters that are not held at a bound
+    open : parameters that move and are not held at a bound; those below are of them alone
+    size : (open,), of such a unit
+    jacobian : (rows, open)
+    signs : (rows,), of the residuals; zero for the active ones
     basis : (open, open), orthogonal: derivatives of active residuals first, then their null space
     triangle : (active, active), of the QR decomposition of the former
     multipliers : (active,)
-    slope : (moving,), the gradient of the Lagrangian
-    hessian : (moving, moving), of the Lagrangian
+    slope, hessian : (open,) and (open, open), of the Lagrangian
+    outwards : (moving,), the pull on each parameter towards the bound at which it is held
     """
 
+    open: IntArray
     size: FloatArray
     jacobian: FloatArray
     signs: FloatArray
-    open: IntArray
     basis: FloatArray
     triangle: FloatArray
     multipliers: FloatArray
     slope: FloatArray
     hessian: FloatArray
+    outwards: FloatArray
+
+    @property
+    def null(self) -> FloatArray:
+        """Directions in which the active residuals stay zero to first order."""
+        return self.basis[:, len(self.multipliers) :]
 
 
 class _Descent:
@@ -143,9 +153,10 @@ class _Descent:
                 if self._let_go(here):
                     promise = np.inf
                     continue
-                if not self._is_curved_down(here):
+                down = self._down(here)
+                if down is None:
                     break
-                direction, promise = self._down(here), np.inf
+                direction, promise = down, np.inf
             if not self._move(here, step, direction):
                 if promise > CERTIFIED or not self._let_go(here):
                     break
@@ -159,28 +170,29 @@ class _Descent:
         if not np.isfinite(jacobian).all():
             return None
         size = np.maximum(np.sqrt(np.mean(jacobian**2, axis=0)), 1e-300)
-        jacobian = jacobian / size
-        open_ones = np.flatnonzero(~self.held)
-        self._drop_dependent(jacobian[:, open_ones])
+        inside = np.flatnonzero(~self.held)
+        jacobian = jacobian[:, inside] / size[inside]
+        self._drop_dependent(jacobian)
         signs = np.sign(self.residuals)
         for row, sign in self.let_go.items():
             signs[row] = sign
         signs[self.active] = 0.0
         pull = self.weights * signs
-        gradient = pull @ jacobian
         n_active = len(self.active)
-        rows = jacobian[np.ix_(self.active, open_ones)]
-        basis, triangle = np.linalg.qr(rows.T, mode="complete")
+        basis, triangle = np.linalg.qr(jacobian[self.active].T, mode="complete")
         triangle = triangle[:n_active]
-        multipliers = np.linalg.solve(triangle, -(basis[:, :n_active].T @ gradient[open_ones]))
+        multipliers = np.linalg.solve(triangle, -(basis[:, :n_active].T @ (pull @ jacobian)))
         pull[self.active] = multipliers
         slope, hessian = _weighted_derivatives(self.model, self.theta, pull)
-        hessian = hessian[np.ix_(self.moving, self.moving)] / np.outer(size, size)
+        slope = slope[self.moving] / size
+        places = self.moving[inside]
+        hessian = hessian[np.ix_(places, places)] / np.outer(size[inside], size[inside])
         if not np.isfinite(hessian).all():
             return None
+        outwards = np.where(self.theta[self.moving] <= self.lower, -slope, slope)
         return _Local(
-            size, jacobian, signs, open_ones, basis, triangle, multipliers,
-            slope[self.moving] / size, hessian,
+            places, size[inside], jacobian, signs, basis, triangle, multipliers,
+            slope[inside], hessian, np.where(self.held, outwards, -np.inf),
         )  # fmt: skip
 
     def _drop_dependent(self, jacobian: FloatArray) -> None:
@@ -199,28 +211,21 @@ class _Descent:
     def _newton(self, here: _Local) -> tuple[FloatArray, FloatArray, float]:
         """Back to the manifold; along it; and the decrease that the latter promises."""
         n_active = len(self.active)
-        back = self._towards_zero(here, self.residuals)
-        null = here.basis[:, n_active:]
-        hessian = null.T @ here.hessian[np.ix_(here.open, here.open)] @ null
-        gradient = null.T @ (here.slope[here.open] + here.hessian[np.ix_(here.open, here.open)] @ back)
-        direction = np.zeros(len(back))
-        promised = 0.0
-        if len(gradient):
-            curvature, axes = np.linalg.eigh(hessian)
-            curvature = np.abs(curvature)
-            curvature = np.maximum(curvature, 1e-14 * max(curvature.max(), 1e-300))
-            along = -(axes.T @ gradient) / curvature
-            direction = null @ (axes @ along)
-            promised = float(0.5 * along @ (curvature * along))
-        return back, direction, promised
+        inner = np.linalg.solve(here.triangle.T, -self.residuals[self.active])
+        back = here.basis[:, :n_active] @ inner
+        gradient = here.null.T @ (here.slope + here.hessian @ back)
+        if not len(gradient):
+            return back, np.zeros_like(back), 0.0
+        curvature, axes = self._curvature(here)
+        size = np.abs(curvature)
+        size = np.maximum(size, _LEAST_CURVATURE * max(float(size.max()), 1e-300))
+        along = -(axes.T @ gradient) / size
+        return back, here.null @ (axes @ along), float(0.5 * along @ (size * along))
 
-    def _towards_zero(self, here: _Local, residuals: FloatArray) -> FloatArray:
-        """The shortest step that brings the active residuals to zero, to first order."""
-        if not self.active:
-            return np.zeros(len(here.open))
-        n_active = len(self.active)
-        inner = np.linalg.solve(here.triangle.T, -residuals[self.active])
-        return np.asarray(here.basis[:, :n_active] @ inner)
+    def _curvature(self, here: _Local) -> tuple[FloatArray, FloatArray]:
+        """Eigenvalues and eigenvectors of the reduced Hessian."""
+        values, axes = np.linalg.eigh(here.null.T @ here.hessian @ here.null)
+        return values, axes
 
     # --- what is active --------------------------------------------------------------------------
 
@@ -228,9 +233,7 @@ class _Descent:
         """Let go of the run or the bound that costs most; False if each is where it belongs."""
         weights = self.weights[self.active]
         excess = (np.abs(here.multipliers) - weights) / np.maximum(weights, 1e-300)
-        point = self.theta[self.moving]
-        outwards = np.where(point <= self.lower, -here.slope, here.slope)
-        held = np.where(self.held, outwards / float(self.weights.sum()), -np.inf)
+        held = here.outwards / float(self.weights.sum())
         worst_run = float(excess.max(initial=-np.inf))
         worst_bound = float(held.max(initial=-np.inf))
         if max(worst_run, worst_bound) <= _SLACK:
@@ -243,23 +246,15 @@ class _Descent:
         del self.active[place]
         return True
 
-    def _reduced(self, here: _Local) -> tuple[FloatArray, FloatArray, FloatArray]:
-        null = here.basis[:, len(self.active) :]
-        inner = here.hessian[np.ix_(here.open, here.open)]
-        values, axes = np.linalg.eigh(null.T @ inner @ null)
-        return values, null @ axes, inner
-
-    def _is_curved_down(self, here: _Local) -> bool:
-        if len(self.active) == len(here.open):
-            return False
-        values, _, inner = self._reduced(here)
-        return bool(values[0] < -_SLACK * np.abs(inner).max())
-
-    def _down(self, here: _Local) -> FloatArray:
-        """A step along the most negative curvature."""
-        _, axes, _ = self._reduced(here)
-        reach = self.value / float(self.weights.sum())
-        return np.asarray(10 * reach * axes[:, 0])
+    def _down(self, here: _Local) -> FloatArray | None:
+        """A step along the most negative curvature, if there is any."""
+        if not here.null.shape[1]:
+            return None
+        values, axes = self._curvature(here)
+        if values[0] >= -_SLACK * np.abs(here.hessian).max():
+            return None
+        reach = _LEAP * self.value / float(self.weights.sum())
+        return np.asarray(reach * (here.null @ axes[:, 0]))
 
     # --- one step --------------------------------------------------------------------------------
 
@@ -274,7 +269,7 @@ class _Descent:
                     self.radius *= 4.0
                 return True
             moved = share * length
-            if moved <= 1e-15 * (1 + np.abs(self.theta[self.moving] * here.size).max()):
+            if moved <= 1e-15 * (1 + np.abs(self.theta[here.open] * here.size).max()):
                 return False
             self.radius = _SHORTER * moved
         return False
@@ -286,11 +281,10 @@ class _Descent:
 
         The residuals are taken as linear, and the curvature as constant.
         """
-        start = self.residuals + here.jacobian[:, here.open] @ back
-        change = here.jacobian[:, here.open] @ direction
-        inner = here.hessian[np.ix_(here.open, here.open)]
-        slope = float(here.slope[here.open] @ direction + direction @ inner @ back)
-        bend = float(direction @ inner @ direction)
+        start = self.residuals + here.jacobian @ back
+        change = here.jacobian @ direction
+        slope = float(here.slope @ direction + direction @ here.hessian @ back)
+        bend = float(direction @ here.hessian @ direction)
         bound, limit = self._first_bound(here, back, direction, limit)
         change[self.active] = 0.0
         crossing = -start / change
@@ -313,31 +307,30 @@ class _Descent:
     def _first_bound(
         self, here: _Local, back: FloatArray, direction: FloatArray, limit: float
     ) -> tuple[int | None, float]:
-        point = self.theta[self.moving][here.open] * here.size[here.open] + back
-        low, high = self.lower[here.open], self.upper[here.open]
-        wall = np.where(direction < 0, low, high) * here.size[here.open]
+        inside = np.flatnonzero(~self.held)
+        point = self.theta[here.open] * here.size + back
+        wall = np.where(direction < 0, self.lower[inside], self.upper[inside]) * here.size
         distance = np.where(direction != 0, (wall - point) / direction, np.inf)
         distance = np.where(np.isnan(distance), np.inf, np.maximum(distance, 0.0))
         if not len(distance) or distance.min() >= limit:
             return None, limit
         place = int(distance.argmin())
-        return int(here.open[place]), float(distance[place])
+        return int(inside[place]), float(distance[place])
 
     def _try(
         self, here: _Local, back: FloatArray, along: FloatArray, row: int | None, bound: int | None
     ) -> bool:
         """Take the step and return to the manifold; False if that is not lower."""
         active = [*self.active, row] if row is not None else self.active
-        own = here.open
-        own = own[own != bound] if bound is not None else own
-        rows = here.jacobian[np.ix_(active, own)]
+        kept = here.open != (-1 if bound is None else self.moving[bound])
+        places, size = here.open[kept], here.size[kept]
         theta, residuals, value = self._at(here, back + along, bound)
         best = theta, residuals, value
         if active:
-            inverse = np.linalg.pinv(rows, rcond=_DEPENDENT)
+            inverse = np.linalg.pinv(here.jacobian[active][:, kept], rcond=_DEPENDENT)
             for _ in range(_RESTORATIONS):
                 theta = theta.copy()
-                theta[self.moving[own]] -= (inverse @ residuals[active]) / here.size[own]
+                theta[places] -= (inverse @ residuals[active]) / size
                 theta[self.moving] = np.clip(theta[self.moving], self.lower, self.upper)
                 residuals = self.model.residuals(theta[None])[0]
                 value = self._objective(residuals)
@@ -360,8 +353,7 @@ class _Descent:
         self, here: _Local, step: FloatArray, bound: int | None
     ) -> tuple[FloatArray, FloatArray, float]:
         theta = self.theta.copy()
-        own = self.moving[here.open]
-        theta[own] += step / here.size[here.open]
+        theta[here.open] += step / here.size
         if bound is not None:
             place = int(self.moving[bound])
             rising = theta[place] > self.theta[place]
