@@ -31,9 +31,10 @@ _KEPT, _SHORTER = 1e-3, 0.25
 _MOST_TRIALS, _RESTORATIONS = 25, 4
 # Size of the first trust region: the change of a residual, in units of the residuals.
 _FIRST_RADIUS = 0.1
-# Of the reduced Hessian: the least curvature, as a share of the largest, that a step trusts; and a
-# step where it is negative, in units of the residuals.
-_LEAST_CURVATURE, _LEAP = 1e-14, 10.0
+# The least curvature, as a share of the largest, that a promise trusts.
+_LEAST_CURVATURE = 1e-14
+# A step of this share of the radius ends at the edge, to which its multiplier is halved in.
+_AT_EDGE, _HALVINGS = 0.99, 60
 
 
 @dataclass(frozen=True)
@@ -81,10 +82,11 @@ class _Local:
     size : (open,), of such a unit
     jacobian : (rows, open)
     signs : (rows,), of the residuals; zero for the active ones
-    basis : (open, open), orthogonal: derivatives of active residuals first, then their null space
-    triangle : (active, active), of the QR decomposition of the former
     multipliers : (active,)
     slope, hessian : (open,) and (open, open), of the Lagrangian
+    back : (open,), to first order the shortest step that brings the active residuals to zero
+    null : (open, free directions), in which they stay zero; axes of the reduced Hessian
+    curvature, gradient : (free directions,), along these axes, the latter after the step back
     outwards : (moving,), the pull on each parameter towards the bound at which it is held
     """
 
@@ -92,17 +94,14 @@ class _Local:
     size: FloatArray
     jacobian: FloatArray
     signs: FloatArray
-    basis: FloatArray
-    triangle: FloatArray
     multipliers: FloatArray
     slope: FloatArray
     hessian: FloatArray
+    back: FloatArray
+    null: FloatArray
+    curvature: FloatArray
+    gradient: FloatArray
     outwards: FloatArray
-
-    @property
-    def null(self) -> FloatArray:
-        """Directions in which the active residuals stay zero to first order."""
-        return self.basis[:, len(self.multipliers) :]
 
 
 class _Descent:
@@ -145,20 +144,18 @@ class _Descent:
             here = self._local()
             if here is None:
                 break
-            step, direction, promised = self._newton(here)
             scale = self.value + self.floor
             distance = float(self.weights[self.active] @ np.abs(self.residuals[self.active]))
+            promised = _promised(here)
             promise = (promised + distance) / scale
-            if promised <= _ARRIVED * scale and distance <= _ARRIVED * scale:
-                if self._let_go(here):
-                    promise = np.inf
-                    continue
-                down = self._down(here)
-                if down is None:
-                    break
-                direction, promise = down, np.inf
-            if not self._move(here, step, direction):
-                if promise > CERTIFIED or not self._let_go(here):
+            arrived = promised <= _ARRIVED * scale and distance <= _ARRIVED * scale
+            if arrived and self._let_go(here):
+                promise = np.inf
+                continue
+            if arrived and not self._is_curved_down(here):
+                break
+            if not self._move(here):
+                if not self._let_go(here):
                     break
                 promise = np.inf
         return Vertex(self.theta, self.value, float(promise))
@@ -189,10 +186,15 @@ class _Descent:
         hessian = hessian[np.ix_(places, places)] / np.outer(size[inside], size[inside])
         if not np.isfinite(hessian).all():
             return None
+        back = basis[:, :n_active] @ np.linalg.solve(triangle.T, -self.residuals[self.active])
+        null = basis[:, n_active:]
+        curvature, axes = np.linalg.eigh(null.T @ hessian @ null)
+        null = null @ axes
         outwards = np.where(self.theta[self.moving] <= self.lower, -slope, slope)
         return _Local(
-            places, size[inside], jacobian, signs, basis, triangle, multipliers,
-            slope[inside], hessian, np.where(self.held, outwards, -np.inf),
+            places, size[inside], jacobian, signs, multipliers, slope[inside], hessian, back,
+            null, curvature, null.T @ (slope[inside] + hessian @ back),
+            np.where(self.held, outwards, -np.inf),
         )  # fmt: skip
 
     def _drop_dependent(self, jacobian: FloatArray) -> None:
@@ -207,25 +209,6 @@ class _Descent:
                 found = np.vstack([found, rest / size])
                 kept.append(row)
         self.active = kept
-
-    def _newton(self, here: _Local) -> tuple[FloatArray, FloatArray, float]:
-        """Back to the manifold; along it; and the decrease that the latter promises."""
-        n_active = len(self.active)
-        inner = np.linalg.solve(here.triangle.T, -self.residuals[self.active])
-        back = here.basis[:, :n_active] @ inner
-        gradient = here.null.T @ (here.slope + here.hessian @ back)
-        if not len(gradient):
-            return back, np.zeros_like(back), 0.0
-        curvature, axes = self._curvature(here)
-        size = np.abs(curvature)
-        size = np.maximum(size, _LEAST_CURVATURE * max(float(size.max()), 1e-300))
-        along = -(axes.T @ gradient) / size
-        return back, here.null @ (axes @ along), float(0.5 * along @ (size * along))
-
-    def _curvature(self, here: _Local) -> tuple[FloatArray, FloatArray]:
-        """Eigenvalues and eigenvectors of the reduced Hessian."""
-        values, axes = np.linalg.eigh(here.null.T @ here.hessian @ here.null)
-        return values, axes
 
     # --- what is active --------------------------------------------------------------------------
 
@@ -246,26 +229,21 @@ class _Descent:
         del self.active[place]
         return True
 
-    def _down(self, here: _Local) -> FloatArray | None:
-        """A step along the most negative curvature, if there is any."""
-        if not here.null.shape[1]:
-            return None
-        values, axes = self._curvature(here)
-        if values[0] >= -_SLACK * np.abs(here.hessian).max():
-            return None
-        reach = _LEAP * self.value / float(self.weights.sum())
-        return np.asarray(reach * (here.null @ axes[:, 0]))
+    @staticmethod
+    def _is_curved_down(here: _Local) -> bool:
+        lowest = float(here.curvature.min(initial=0.0))
+        return lowest < -_SLACK * np.abs(here.hessian).max(initial=0.0)
 
     # --- one step --------------------------------------------------------------------------------
 
-    def _move(self, here: _Local, back: FloatArray, direction: FloatArray) -> bool:
+    def _move(self, here: _Local) -> bool:
         """Take a step, shorter and shorter ones if need be; False if none goes down."""
-        length = float(np.abs(direction).max(initial=0.0))
         for trial in range(_MOST_TRIALS):
-            limit = min(1.0, self.radius / length) if length > 0 else 0.0
-            share, row, bound = self._share(here, back, direction, limit)
-            if self._try(here, back, share * direction, row, bound):
-                if trial == 0 and share == limit < 1.0:
+            direction = here.null @ _in_trust_region(here.curvature, here.gradient, self.radius)
+            length = float(np.linalg.norm(direction))
+            share, row, bound = self._share(here, direction)
+            if self._try(here, share * direction, row, bound):
+                if trial == 0 and share == 1.0 and length >= _AT_EDGE * self.radius:
                     self.radius *= 4.0
                 return True
             moved = share * length
@@ -274,18 +252,16 @@ class _Descent:
             self.radius = _SHORTER * moved
         return False
 
-    def _share(
-        self, here: _Local, back: FloatArray, direction: FloatArray, limit: float
-    ) -> tuple[float, int | None, int | None]:
+    def _share(self, here: _Local, direction: FloatArray) -> tuple[float, int | None, int | None]:
         """Where the objective along the direction is lowest, and the run or bound met there.
 
         The residuals are taken as linear, and the curvature as constant.
         """
-        start = self.residuals + here.jacobian @ back
+        start = self.residuals + here.jacobian @ here.back
         change = here.jacobian @ direction
-        slope = float(here.slope @ direction + direction @ here.hessian @ back)
+        slope = float(direction @ (here.slope + here.hessian @ here.back))
         bend = float(direction @ here.hessian @ direction)
-        bound, limit = self._first_bound(here, back, direction, limit)
+        bound, limit = self._first_bound(here, direction)
         change[self.active] = 0.0
         crossing = -start / change
         crosses = (crossing > 0) & (crossing < limit) & (here.signs * change < 0)
@@ -304,27 +280,24 @@ class _Descent:
             return -before / bend, None, None
         return limit, None, bound
 
-    def _first_bound(
-        self, here: _Local, back: FloatArray, direction: FloatArray, limit: float
-    ) -> tuple[int | None, float]:
+    def _first_bound(self, here: _Local, direction: FloatArray) -> tuple[int | None, float]:
+        """The bound that the step meets first, and the share of the step before it."""
         inside = np.flatnonzero(~self.held)
-        point = self.theta[here.open] * here.size + back
+        point = self.theta[here.open] * here.size + here.back
         wall = np.where(direction < 0, self.lower[inside], self.upper[inside]) * here.size
         distance = np.where(direction != 0, (wall - point) / direction, np.inf)
         distance = np.where(np.isnan(distance), np.inf, np.maximum(distance, 0.0))
-        if not len(distance) or distance.min() >= limit:
-            return None, limit
+        if not len(distance) or distance.min() >= 1.0:
+            return None, 1.0
         place = int(distance.argmin())
         return int(inside[place]), float(distance[place])
 
-    def _try(
-        self, here: _Local, back: FloatArray, along: FloatArray, row: int | None, bound: int | None
-    ) -> bool:
+    def _try(self, here: _Local, along: FloatArray, row: int | None, bound: int | None) -> bool:
         """Take the step and return to the manifold; False if that is not lower."""
         active = [*self.active, row] if row is not None else self.active
         kept = here.open != (-1 if bound is None else self.moving[bound])
         places, size = here.open[kept], here.size[kept]
-        theta, residuals, value = self._at(here, back + along, bound)
+        theta, residuals, value = self._at(here, here.back + along, bound)
         best = theta, residuals, value
         if active:
             inverse = np.linalg.pinv(here.jacobian[active][:, kept], rcond=_DEPENDENT)
@@ -361,6 +334,38 @@ class _Descent:
         theta[self.moving] = np.clip(theta[self.moving], self.lower, self.upper)
         residuals = self.model.residuals(theta[None])[0]
         return theta, residuals, self._objective(residuals)
+
+
+def _promised(here: _Local) -> float:
+    """Decrease along the manifold that Newton's step promises."""
+    floor = _LEAST_CURVATURE * float(np.abs(here.curvature).max(initial=0.0)) + 1e-300
+    return float(0.5 * (here.gradient**2 / np.maximum(np.abs(here.curvature), floor)).sum())
+
+
+def _in_trust_region(curvature: FloatArray, gradient: FloatArray, radius: float) -> FloatArray:
+    """The step in a ball at which a quadratic is lowest, in the axes of its Hessian."""
+    if not len(curvature):
+        return np.zeros(0)
+    size = float(np.linalg.norm(gradient))
+    lowest = float(curvature[0])
+    if lowest > 0:
+        step = -gradient / curvature
+        if np.linalg.norm(step) <= radius:
+            return step
+    # the multiplier of the ball lies between these
+    low = max(0.0, -lowest) * (1 + 1e-12) + 1e-300
+    high = low + size / radius
+    for _ in range(_HALVINGS):
+        middle = 0.5 * (low + high)
+        if np.linalg.norm(gradient / (curvature + middle)) > radius:
+            low = middle
+        else:
+            high = middle
+    step = -gradient / (curvature + high)
+    rest = radius**2 - float(step @ step)
+    if lowest < 0 and rest > 0:  # nothing pulls along the negative curvature: go there all the same
+        step[0] += np.copysign(np.sqrt(rest), step[0])
+    return np.asarray(step)
 
 
 def _weighted_derivatives(
