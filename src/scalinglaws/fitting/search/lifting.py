@@ -107,7 +107,7 @@ def lifted_starts(
         if problem.law.separation.is_plain:
             idle = _idle(problem, term, parameter, gone)
         else:
-            idle = _idle_inside(problem, model, term, theta, residuals[0])
+            idle = _idle_inside(problem, model, term, parameter, theta)
         growths = _growths(problem, term, parameter, idle, theta, f, pull, stiffness)
         for exponents, log_size in growths:
             point, moving = theta.copy(), free.copy()
@@ -177,20 +177,24 @@ def _idle(problem: Problem, term: LinearTerm, parameter: Parameter, gone: set[st
 
 
 def _idle_inside(
-    problem: Problem, model: Model, term: LinearTerm, theta: FloatArray, residuals: FloatArray
+    problem: Problem, model: Model, term: LinearTerm, parameter: Parameter, theta: FloatArray
 ) -> list[str]:
     """The same inside an outer power, which itself may be without effect: by trial."""
     names = problem.law.parameter_names
     outer = problem.law.separation.outer
+    tried = dict.fromkeys([*names_in(term.rest), *names_in(term.power), *names_in(outer)])
+    places = {name: names.index(name) for name in tried if name in names}
+    without = theta.copy()
+    for place in places.values():  # nought times the logarithm of nought is not a number
+        without[place] = without[place] or 1.0
+    without[names.index(parameter.name)] = -np.inf
+    residuals = model.residuals(without[None])[0]
     found = []
-    for name in dict.fromkeys([*names_in(term.rest), *names_in(term.power), *names_in(outer)]):
-        if name not in names or name in problem.fixed:
-            continue
-        other = theta.copy()
-        place = names.index(name)
-        other[place] = theta[place] * _OTHER if theta[place] else _OTHER
+    for name, place in places.items():
+        other = without.copy()
+        other[place] *= _OTHER
         change = model.residuals(other[None])[0] - residuals
-        if np.abs(change).max() <= _ROUNDING * model.magnitude:
+        if name not in problem.fixed and np.abs(change).max() <= _ROUNDING * model.magnitude:
             found.append(name)
     return found
 

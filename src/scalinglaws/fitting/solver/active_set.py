@@ -232,12 +232,13 @@ class _Descent:
     @staticmethod
     def _is_curved_down(here: _Local) -> bool:
         lowest = float(here.curvature.min(initial=0.0))
-        return lowest < -_SLACK * np.abs(here.hessian).max(initial=0.0)
+        return lowest < -_SLACK * float(np.abs(here.hessian).max(initial=0.0))
 
     # --- one step --------------------------------------------------------------------------------
 
     def _move(self, here: _Local) -> bool:
         """Take a step, shorter and shorter ones if need be; False if none goes down."""
+        first = self.radius
         for trial in range(_MOST_TRIALS):
             direction = here.null @ _in_trust_region(here.curvature, here.gradient, self.radius)
             length = float(np.linalg.norm(direction))
@@ -248,8 +249,9 @@ class _Descent:
                 return True
             moved = share * length
             if moved <= 1e-15 * (1 + np.abs(self.theta[here.open] * here.size).max()):
-                return False
+                break
             self.radius = _SHORTER * moved
+        self.radius = first
         return False
 
     def _share(self, here: _Local, direction: FloatArray) -> tuple[float, int | None, int | None]:
