@@ -1,4 +1,4 @@
-"""Least absolute deviations: vertices, curved minima, bounds, and starts of a power of two terms."""
+"""Least absolute deviations by an active set, and starts of a power of two terms."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from scalinglaws.fitting.solver.binding import bind
 from scalinglaws.fitting.solver.newton import minimise
 from scalinglaws.fitting.solver.objective import Loss
 from scalinglaws.fitting.solver.problem import Problem
+from scalinglaws.options import ObjectiveName
 
 # what these fits warn of is not what is tested
 pytestmark = pytest.mark.filterwarnings("ignore::scalinglaws.errors.ScalingLawWarning")
@@ -85,7 +86,7 @@ def test_a_flat_valley_is_followed_to_its_end() -> None:
 
 
 @pytest.mark.parametrize("objective", ["squared", "huber", "absolute"])
-def test_a_law_that_is_nearly_the_larger_of_two_powers(objective: str) -> None:
+def test_a_law_that_is_nearly_the_larger_of_two_powers(objective: ObjectiveName) -> None:
     """Linear least squares on the sum inside says nothing where the power is small."""
     rng = np.random.default_rng(8)
     n, d = 10 ** rng.uniform(7, 10, 80), 10 ** rng.uniform(9, 12, 80)
