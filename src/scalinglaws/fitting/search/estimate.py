@@ -19,8 +19,7 @@ from scalinglaws.fitting.solver.objective import Loss
 from scalinglaws.fitting.solver.problem import Estimate, Problem
 
 # Huber thresholds, in units of the residuals' scale, on the way to absolute deviations.
-_TOWARDS_ABSOLUTE = (0.3, 0.03, 1e-3, 1e-5)
-_SECOND_LOOK = 1e-3
+_TOWARDS_ABSOLUTE = (0.3, 0.03, 1e-3)
 # Starts from which on agreement is asked for, and exponents so small that a term hardly changes.
 _ENOUGH, _FLAT = 3, 0.02
 # Scaled curvature below which parameters may trade against each other without end.
@@ -124,8 +123,7 @@ def _search(problem: Problem, model: Model, starts: Candidates, pace: Pace) -> E
     run.least_squares()
     for factor in _TOWARDS_ABSOLUTE:
         run.to_huber(factor * run.residual_scale())
-        if factor == _SECOND_LOOK:
-            run.lift()
+    run.lift()
     return run.vertex()
 
 

@@ -17,6 +17,7 @@ from scalinglaws.core.algebra import ONE
 from scalinglaws.core.expression import evaluate, names_in
 from scalinglaws.core.law import Parameter
 from scalinglaws.core.structure import LinearTerm
+from scalinglaws.fitting.search.linking import idle_outside, log_slope
 from scalinglaws.fitting.search.starts import Candidates
 from scalinglaws.fitting.solver.binding import term_shares
 from scalinglaws.fitting.solver.model import Model, to_natural
@@ -36,18 +37,20 @@ _STEPS = (1.0, 0.1)
 _SHARES = (1e-4, 1e-2)
 # A derivative below this share of what it could be is rounding.
 _ROUNDING = 1e-9
+# A parameter made this many times larger shows whether it has an effect.
+_OTHER = 1.5
 
 
 def vanished_terms(
     problem: Problem, theta: FloatArray, free: BoolArray
 ) -> list[tuple[LinearTerm, Parameter]]:
-    """Terms of a plain sum whose coefficient is at zero, or next to nothing in every run.
+    """Terms whose coefficient is at zero, or next to nothing in every run.
 
     Each with that coefficient: a law with groups has one for each.
     """
     law, columns = problem.law, problem.columns
     if not law.separation.is_plain:
-        return []
+        return [] if law.groups else _vanished_inside(problem, theta, free)
     names = law.parameter_names
     values = law.local({**dict(zip(names, theta, strict=True)), **problem.fixed}, columns)
     found = []
@@ -63,6 +66,20 @@ def vanished_terms(
             if not free[k] or theta[k] + largest <= smallest:
                 found.append((term, parameter))
     return found
+
+
+def _vanished_inside(
+    problem: Problem, theta: FloatArray, free: BoolArray
+) -> list[tuple[LinearTerm, Parameter]]:
+    """The same inside an outer power or a link, as shares of the sum there."""
+    law = problem.law
+    shares = term_shares(law, problem.columns, to_natural(theta, problem.positive))
+    return [
+        (term, parameter)
+        for term, share in zip(law.separation.terms, shares, strict=True)
+        for parameter in _coefficients(problem, term)
+        if not free[law.parameter_names.index(parameter.name)] or share.max() <= _AT_WORK
+    ]
 
 
 def lifted_starts(
@@ -81,12 +98,17 @@ def lifted_starts(
         residuals = model.residuals(theta[None, :])
         slope, outer = np.empty_like(residuals), np.empty_like(residuals)
         loss.weighted(residuals, problem.weights[None, :], slope, outer, majorise=True)
-        f = np.exp(residuals[0] + np.log(problem.y)) if problem.scale == "log" else 1.0
-        pull, stiffness = slope[0] / f, outer[0] / f**2
+        is_log = problem.scale == "log"
+        f = problem.y * np.exp(residuals[0]) if is_log else problem.y + residuals[0]
+        unit = f if is_log else 1.0
+        pull, stiffness = slope[0] / unit, outer[0] / unit**2
     gone = {parameter.name for _, parameter in vanished}
     for term, parameter in vanished:
-        idle = _idle(problem, term, parameter, gone)
-        growths = _growths(problem, term, parameter, idle, theta, pull, stiffness)
+        if problem.law.separation.is_plain:
+            idle = _idle(problem, term, parameter, gone)
+        else:
+            idle = _idle_inside(problem, model, term, parameter, theta)
+        growths = _growths(problem, term, parameter, idle, theta, f, pull, stiffness)
         for exponents, log_size in growths:
             point, moving = theta.copy(), free.copy()
             for name, size in exponents.items():
@@ -122,12 +144,14 @@ def without_vanished(
                 remains[rows] = False
         moving.update(law.names_at([*names_in(term.rest), *names_in(term.power)], columns, remains))
         moving.update(law.members.get(term.coefficient or "", ()))
+    moving -= idle_outside(problem, [n for n, j in index.items() if np.isneginf(theta[j])])
     return theta, free & np.array([name in moving for name in law.parameter_names])
 
 
 def _coefficients(problem: Problem, term: LinearTerm) -> list[Parameter]:
     """The coefficients of a term that may vanish."""
-    if term.power != ONE or term.log_rest is None or term.coefficient is None:
+    is_plain = problem.law.separation.is_plain
+    if (is_plain and term.power != ONE) or term.log_rest is None or term.coefficient is None:
         return []
     own = problem.law.members.get(term.coefficient, ())
     return [
@@ -152,12 +176,36 @@ def _idle(problem: Problem, term: LinearTerm, parameter: Parameter, gone: set[st
     return [name for name in own if name not in elsewhere and name not in problem.fixed]
 
 
+def _idle_inside(
+    problem: Problem, model: Model, term: LinearTerm, parameter: Parameter, theta: FloatArray
+) -> list[str]:
+    """The same inside an outer power, which itself may be without effect: by trial."""
+    names = problem.law.parameter_names
+    outer = problem.law.separation.outer
+    tried = dict.fromkeys([*names_in(term.rest), *names_in(term.power), *names_in(outer)])
+    places = {name: names.index(name) for name in tried if name in names}
+    without = theta.copy()
+    for place in places.values():  # nought times the logarithm of nought is not a number
+        without[place] = without[place] or 1.0
+    without[names.index(parameter.name)] = -np.inf
+    residuals = model.residuals(without[None])[0]
+    found = []
+    for name, place in places.items():
+        other = without.copy()
+        other[place] *= _OTHER
+        change = model.residuals(other[None])[0] - residuals
+        if name not in problem.fixed and np.abs(change).max() <= _ROUNDING * model.magnitude:
+            found.append(name)
+    return found
+
+
 def _growths(
     problem: Problem,
     term: LinearTerm,
     parameter: Parameter,
     idle: Sequence[str],
     theta: FloatArray,
+    fitted: FloatArray,
     pull: FloatArray,
     stiffness: FloatArray,
 ) -> Iterator[tuple[dict[str, float], float]]:
@@ -166,6 +214,8 @@ def _growths(
     Parameters
     ----------
     idle : parameters to try, which have no effect yet
+    fitted : (rows,)
+        The law's value.
     pull, stiffness : (rows,)
         First and majorising second derivative of the objective by the law's value.
     """
@@ -179,12 +229,15 @@ def _growths(
     for k, name in enumerate(idle):
         points[:, names.index(name)] = [g[k] for g in grid]
     rows = law.rows_of(parameter.name, problem.columns)
-    pull, stiffness = pull[rows], stiffness[rows]
+    fitted, pull, stiffness = fitted[rows], pull[rows], stiffness[rows]
     values: dict[str, FloatArray] = {v: problem.columns[v][rows] for v in law.variables}
     for symbol, place in law.places(problem.columns).items():
         values[symbol] = points[:, [place]] if isinstance(place, int) else points[:, place[rows]]
     with np.errstate(all="ignore"):
         rest = np.asarray(evaluate(term.log_rest, values), dtype=np.float64)  # type: ignore[arg-type]
+        if not law.separation.is_plain:
+            power_outside = np.asarray(evaluate(law.separation.outer, values), dtype=np.float64)
+            rest = rest + log_slope(law.separation, fitted, power_outside)
         rest = np.broadcast_to(rest, (len(grid), len(pull)))
         top = rest.max(axis=1, keepdims=True)
         size = term.sign * np.exp(rest - top)
@@ -196,10 +249,11 @@ def _growths(
         if drop[place] >= -_ROUNDING:
             continue
         exponents = dict(zip(idle, grid[place], strict=True))
+        power = float(np.ravel(evaluate(term.power, {**values, **exponents}))[0])
         step, smallest = -first[place] / second[place], np.abs(problem.y).min()
         for size_of_term in (*(s * step for s in _STEPS), *(s * smallest for s in _SHARES)):
             if size_of_term > 0:
-                yield exponents, float(np.log(size_of_term) - top[place, 0])
+                yield exponents, float(np.log(size_of_term) - top[place, 0]) / power
 
 
 def _tried(parameter: Parameter, n: int) -> list[float]:

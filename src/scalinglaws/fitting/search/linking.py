@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.core.algebra import ONE
+from scalinglaws.core.expression import names_in
 from scalinglaws.core.structure import Separation
+from scalinglaws.fitting.solver.problem import Problem
+
+_SOME, _FEW_ROWS = 0.5, 5
 
 
 def inner_target(
@@ -36,3 +42,36 @@ def law_of(separation: Separation, total: FloatArray, outer: FloatArray) -> Floa
         case "sqrt":
             return np.sqrt(total)
     return total if separation.outer == ONE else np.asarray(total**outer)
+
+
+def log_slope(separation: Separation, value: FloatArray, outer: FloatArray) -> FloatArray:
+    """Logarithm of the law's derivative in the sum, where the law has that value."""
+    if separation.link in ("log", "log1p"):
+        return -value
+    if separation.link == "sqrt":
+        return np.asarray(-np.log(2.0 * value))
+    if separation.outer == ONE:
+        return np.zeros_like(value)
+    return np.asarray(np.log(outer) + np.log(value) * (1.0 - 1.0 / outer))
+
+
+def idle_outside(problem: Problem, gone: Collection[str]) -> set[str]:
+    """Parameters of the outer power without effect where these coefficients are zero, by trial.
+
+    In ``((a/x)**(b/c) + d/z)**c`` the power c cancels where d is zero.
+    """
+    law = problem.law
+    names = set(names_in(law.separation.outer)) & set(law.parameter_names) - set(problem.fixed)
+    if not names or not gone or law.groups:
+        return set()
+    rows = np.linspace(0, len(problem.y) - 1, _FEW_ROWS).astype(np.intp)
+    columns = {name: problem.columns[name][rows] for name in law.variables}
+    values = {p.name: _SOME if p.role == "exponent" else 1.0 for p in law.parameters}
+    values |= {**problem.fixed, **dict.fromkeys(gone, 0.0)}
+    with np.errstate(all="ignore"):
+        usual = law.value(values, columns)
+        return {
+            name
+            for name in names
+            if np.allclose(law.value({**values, name: 1.0}, columns), usual, rtol=1e-9, atol=0.0)
+        }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import brentq
@@ -14,6 +14,7 @@ from scalinglaws.fitting.search.lifting import lifted_starts, without_vanished
 from scalinglaws.fitting.search.neighbours import neighbouring_starts
 from scalinglaws.fitting.search.starts import Candidates
 from scalinglaws.fitting.solver.absolute import to_vertex
+from scalinglaws.fitting.solver.active_set import Vertex, descend
 from scalinglaws.fitting.solver.binding import OTHER_DIVISION, same_everywhere, term_shares
 from scalinglaws.fitting.solver.model import Model, to_natural
 from scalinglaws.fitting.solver.newton import Solution, minimise
@@ -40,6 +41,9 @@ _NEARLY, _MOST_RIVALS = 1.1, 6
 # With fewer runs than this many times the parameters, the scale of the residuals is at least this
 # share of the one of least squares.
 _FEW, _LEAST_SHARE = 3, 0.5
+# Of nearly absolute Huber fits: how much higher than the best one may be, and how many, to be
+# followed to the vertex.
+_MAY_BE_LOWER, _MOST_VERTICES = 1.01, 8
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,7 @@ class Polisher:
         self.amplitude = problem.amplitudes
         self.kinds = candidates.free.copy()
         self.least_squares_scale = 0.0
+        self.is_absolute = False  # at the end of the way to absolute deviations
         self.weights = problem.weights[None, :]
         self.loss = Loss("squared")
         none = np.full(len(candidates.theta), np.nan)
@@ -230,7 +235,7 @@ class Polisher:
             winner = self._winner()
             at = self.solution.theta[winner], self.free[winner]
             starts = lifted_starts(self.problem, self.model, self.loss, *at).joined(
-                neighbouring_starts(self.problem, at[0])
+                neighbouring_starts(self._reweighted(at[0]), at[0])
             )
             if not len(starts.theta):
                 return improved
@@ -251,6 +256,15 @@ class Polisher:
             improved = True
         return False  # three times is enough
 
+    def _reweighted(self, theta: FloatArray) -> Problem:
+        """The problem with less weight for runs that a robust loss does not follow."""
+        if self.loss.kind == "squared":
+            return self.problem
+        residuals = np.abs(self.model.residuals(theta[None])[0])
+        limit = HUBER_FACTOR * self.residual_scale()
+        share = limit / np.maximum(residuals, limit)
+        return replace(self.problem, weights=self.problem.weights * share)
+
     def _winner(self) -> int:
         """Best row; among equals the one with most coefficients at zero.
 
@@ -266,11 +280,12 @@ class Polisher:
     def _rounding(self) -> float:
         """Objective of residuals at rounding level: below it, minima cannot be told apart."""
         residual = np.array([1e-13 * self.model.magnitude])
-        return float(self.problem.weights.sum() * self.loss.value(residual)[0])
+        loss = residual if self.is_absolute else self.loss.value(residual)
+        return float(self.problem.weights.sum() * loss[0])
 
     def best(self, delta: float | None) -> Estimate:
         """The winner, and how many starts agree with it."""
-        if self.pace.enough is None:
+        if self.pace.enough is None and not self.is_absolute:
             self.persist()
         winner = self._winner()
         value = self.solution.value
@@ -303,13 +318,18 @@ class Polisher:
         trial, moving = without_vanished(self.problem, theta, free)
         if (moving == free).all() or not moving.any():
             return theta, free
-        lower = minimise(
-            self.model, self.loss, trial[None], self.weights, moving[None], self.lower, self.upper,
-            amplitude=self.amplitude, max_iterations=self.pace.newton,
-        )  # fmt: skip
+        lower = self._settled(trial, moving)
         limit = self.solution.value[winner] * (1 + SAME_MINIMUM) + self._rounding()
         fine = bool(lower.converged[0] and lower.value[0] <= limit)
         return (lower.theta[0], moving) if fine else (theta, free)
+
+    def _settled(self, theta: FloatArray, free: BoolArray) -> Solution:
+        if self.is_absolute:
+            return self._descend(theta, free)
+        return minimise(
+            self.model, self.loss, theta[None], self.weights, free[None], self.lower, self.upper,
+            amplitude=self.amplitude, max_iterations=self.pace.newton,
+        )  # fmt: skip
 
     def _minima(self, winner: int, settled: BoolArray) -> tuple[Minimum, ...]:
         """The winner, and each higher minimum once, with their Hessians."""
@@ -324,6 +344,8 @@ class Polisher:
                 limit = value[row]
         theta = self.solution.theta[kept]
         hessians = self.model.sums(theta, self.weights, self.loss).hessian
+        if self.is_absolute:  # of the Huber loss, which is so many times the absolute value
+            hessians = hessians / self.loss.delta
         return tuple(map(Minimum, theta, map(float, value[kept]), hessians))
 
     def _rivals(self, winner: int) -> Rivals:
@@ -378,24 +400,52 @@ class Polisher:
         return np.array(kept).reshape(len(kept), natural.shape[1])
 
     def vertex(self) -> Estimate:
-        """Least absolute deviations from the winner of the nearly absolute Huber fits."""
-        huber = self.best(None)
-        vertex = to_vertex(
-            self.model, huber.theta, self.problem.weights, huber.free, self.lower, self.upper
-        )
-        return Estimate(
-            theta=vertex.theta,
-            free=huber.free,
-            value=vertex.value,
-            delta=None,
-            converged=vertex.certified,
-            n_starts=huber.n_starts,
-            n_agreeing=huber.n_agreeing,
-            n_minima=huber.n_minima,
-            decrement=vertex.promise,
-            minima=huber.minima,
-            alternatives=huber.alternatives,
-        )
+        """Least absolute deviations: every Huber fit that may lead to the best goes to its vertex.
+
+        Their order is that of the absolute deviations only to the size of the threshold.
+        """
+        huber = self.solution
+        self.is_absolute = True
+        heights = self._absolute_deviations(huber.theta)
+        never = np.full(len(heights), np.inf), np.zeros(len(heights), dtype=np.bool_)
+        self.solution = Solution(huber.theta.copy(), heights, *never, 0)
+        for rows in self._nearly_as_low(huber.value):
+            self.solution.put(rows, self._descend(huber.theta[rows[0]], self.free[rows[0]]))
+        winner = self._winner()
+        if not self.solution.converged[winner]:
+            last = self._descend(self.solution.theta[winner], self.free[winner], to_vertex)
+            self.solution.put(np.array([winner]), last)
+        return replace(self.best(None), curvature=np.nan)
+
+    def _nearly_as_low(self, value: FloatArray) -> list[IntArray]:
+        """Rows that may be the best without the threshold; those of one minimum together."""
+        rows = np.flatnonzero(value <= np.nanmin(value) * _MAY_BE_LOWER + self._rounding())
+        rows = rows[np.argsort(value[rows], kind="stable")]
+        found: list[IntArray] = []
+        while len(rows):
+            same = (self.free[rows] == self.free[rows[0]]).all(axis=1)
+            same &= value[rows] <= value[rows[0]] * (1 + SAME_MINIMUM) + self._rounding()
+            found.append(rows[same])
+            rows = rows[~same]
+        return found[:_MOST_VERTICES]
+
+    def _absolute_deviations(self, theta: FloatArray) -> FloatArray:
+        with np.errstate(all="ignore"):
+            value = np.abs(self.model.residuals(theta)) @ self.problem.weights
+        return np.asarray(np.where(np.isfinite(value), value, np.inf))
+
+    def _descend(
+        self, theta: FloatArray, free: BoolArray, way: Callable[..., Vertex] = descend
+    ) -> Solution:
+        """Absolute deviations from one start, as the solution of a batch of one."""
+        end = way(
+            self.model, theta, self.problem.weights, free, self.lower, self.upper,
+            near=self.loss.delta,
+        )  # fmt: skip
+        return Solution(
+            end.theta[None], np.array([end.value]), np.array([end.promise]),
+            np.array([end.certified]), 0,
+        )  # fmt: skip
 
 
 def root_near(function: Callable[[float], float], start: float) -> float:

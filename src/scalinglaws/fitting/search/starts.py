@@ -19,8 +19,9 @@ from scalinglaws.core.expression import Expression, evaluate, names_in
 from scalinglaws.core.inversion import Inversion
 from scalinglaws.core.law import Parameter
 from scalinglaws.core.structure import LinearTerm, log_affine_terms
+from scalinglaws.fitting.search.crossing import crossing_starts
 from scalinglaws.fitting.search.inverse_search import inverse_points
-from scalinglaws.fitting.search.linking import inner_target, law_of
+from scalinglaws.fitting.search.linking import idle_outside, inner_target, law_of
 from scalinglaws.fitting.search.space import LARGEST_GRID, SearchSpace, search_space
 from scalinglaws.fitting.solver.problem import Problem
 from scalinglaws.fitting.solver.steps import solve_positive_definite
@@ -200,6 +201,7 @@ class Search:
             subsets = [s for s in subsets if s != every or self.linear] if self.effort else []
         if subsets:
             found += self.separated(subsets)
+        found += crossing_starts(self.problem, self.effort)
         return Candidates.of(found, len(self.names))
 
     def _inverted(self) -> list[FloatArray]:
@@ -394,6 +396,7 @@ class Search:
         )
         held = {*self.fixed, *(self._parameter(term).name for term in gone)}
         held.update(name for name in self.space.names if name not in at_work)
+        held |= idle_outside(self.problem, {self._parameter(term).name for term in gone})
         return np.array([name not in held for name in self.names])
 
     # --- working parameters -----------------------------------------------------------------

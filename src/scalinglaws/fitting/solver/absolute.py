@@ -1,8 +1,9 @@
 """Least absolute deviations: from a nearby Huber minimum to the vertex, with a certificate.
 
-At the minimum of a sum of absolute values as many runs as parameters are met exactly. Each step
-solves the linearised problem as a linear program (scipy's HiGHS) inside a trust region; the
-decrease that the last program promises is the certificate.
+At the minimum of a sum of absolute values as many runs as parameters are met exactly, or fewer
+where the law is curved. The active set of these runs is found by Newton's steps; what it cannot
+certify, and a large table, goes by linear programs (scipy's HiGHS), each of which solves the
+linearised problem inside a trust region. The decrease that is still promised is the certificate.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from scipy.optimize import linprog
 from scipy.sparse import csr_array, eye_array, hstack
 
 from scalinglaws.arrays import BoolArray, FloatArray, IntArray
+from scalinglaws.fitting.solver.active_set import CERTIFIED, Vertex, descend
 from scalinglaws.fitting.solver.model import Model
 from scalinglaws.fitting.tables.blocks import summed
 
@@ -22,21 +24,6 @@ _MOST_STEPS = 300
 _MOST_NEAR = 4000
 # Size of the first trust region; a large table is begun much nearer to its vertex.
 _FIRST_RADIUS, _FIRST_RADIUS_OF_MANY = 0.1, 1e-3
-_CERTIFIED = 1e-12  # promised decrease, relative to the objective
-
-
-@dataclass(frozen=True)
-class Vertex:
-    """Working parameters, objective, and the relative decrease that a further step promises."""
-
-    theta: FloatArray
-    value: float
-    promise: float
-
-    @property
-    def certified(self) -> bool:
-        """No linear step decreases the objective."""
-        return self.promise <= _CERTIFIED
 
 
 def to_vertex(
@@ -46,8 +33,31 @@ def to_vertex(
     free: BoolArray,
     lower: FloatArray,
     upper: FloatArray,
+    near: float = 0.0,
 ) -> Vertex:
-    """Descend from `theta` to a point where no linear step helps."""
+    """Descend from `theta` to a point where no step helps.
+
+    Parameters
+    ----------
+    near : float
+        Size of the residuals that may be met exactly at the end.
+    """
+    if model.is_one_block:
+        vertex = descend(model, theta, weights, free, lower, upper, near)
+        if vertex.certified:
+            return vertex
+        theta = vertex.theta
+    return _by_linear_programs(model, theta, weights, free, lower, upper)
+
+
+def _by_linear_programs(
+    model: Model,
+    theta: FloatArray,
+    weights: FloatArray,
+    free: BoolArray,
+    lower: FloatArray,
+    upper: FloatArray,
+) -> Vertex:
     moving = np.flatnonzero(free)
     residuals = model.residuals(theta[None, :])[0]
     value = _objective(residuals, weights)
@@ -60,7 +70,7 @@ def to_vertex(
         high = np.minimum(upper[moving] - theta[moving], reach)
         step, promised = _linear_step(linear, low, high)
         promise = promised / max(value, 1e-300)
-        if promise <= _CERTIFIED:
+        if promise <= CERTIFIED:
             break
         trial = theta.copy()
         trial[moving] += step
