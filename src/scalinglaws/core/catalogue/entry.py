@@ -95,6 +95,7 @@ class Entry:
     traps : what goes wrong in practice, in a sentence or two
     parameters : meaning of parameters whose name does not say it
     bounds : ranges that do not follow from the roles
+    limits : what the performance can be at all, such as 0 to 1
     published : sets of coefficients
     """
 
@@ -107,6 +108,7 @@ class Entry:
     traps: str = ""
     parameters: Mapping[str, str] = field(default_factory=dict)
     bounds: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    limits: tuple[float, float] | None = None
     published: tuple[Coefficients, ...] = ()
     aliases: tuple[str, ...] = ()
 
@@ -118,6 +120,7 @@ class Entry:
             variables=tuple(self.variables),
             name=self.name,
             bounds=self.bounds,
+            limits=self.limits,
             description=self.summary,
             reference=str(self.reference),
         )
@@ -131,6 +134,9 @@ class Entry:
             yield name, meaning
         for name, meaning in self.parameters.items():
             yield name, meaning
+        if self.limits:
+            low, high = (format_plain(limit) for limit in self.limits)
+            yield "limits", f"the performance lies between {low} and {high}"
         if self.traps:
             yield "mind", self.traps
         if self.aliases:
