@@ -110,7 +110,7 @@ class Chain:
             values.reshape(shape) if shape else float(values[0])
             for values in (estimate, *ends, beyond)
         ]
-        found = Prediction(*fields, confidence_level=level)
+        found = Prediction(*fields, level)
         return found.to_frame(data.index) if isinstance(data, pd.DataFrame) else found
 
     def _estimate(self, columns: Mapping[str, npt.NDArray[Any]]) -> tuple[FloatArray, FloatArray]:

@@ -140,6 +140,31 @@ ENTRIES = (
                 "B": NOT_NEGATIVE, "E": NOT_NEGATIVE},
     ),
     Entry(
+        name="kumar-parts",
+        aliases=("precision-of-parts",),
+        formula=(
+            "loss ~ E + A/N_eff**alpha + B/D**beta where N_eff = "
+            "N*(1 - exp(-P_w/gamma_w))*(1 - exp(-P_a/gamma_a))*(1 - exp(-P_kv/gamma_kv))"
+        ),
+        variables={
+            "N": "parameters",
+            "D": "training tokens",
+            "P_w": "precision of the weights in training [bits]",
+            "P_a": "precision of the activations [bits]",
+            "P_kv": "precision of the key-value cache [bits]",
+        },
+        summary="Low precision of weights, activations and cache, each as fewer parameters.",
+        reference=Reference("Kumar et al.", 2024, "2411.04330"),
+        topics=("precision", "quantisation", "loss"),
+        traps="A factor is seen only where its precision varies below some eight bits. The paper's "
+        "own fit shifts each precision by a constant and ties beta to alpha.",
+        parameters={f"gamma_{part}": "sensitivity to that precision [bits]"
+                    for part in ("w", "a", "kv")},
+        bounds={"alpha": DECAY, "beta": DECAY, "A": NOT_NEGATIVE, "B": NOT_NEGATIVE,
+                "E": NOT_NEGATIVE,
+                **{f"gamma_{part}": (1e-3, 1e3) for part in ("w", "a", "kv")}},
+    ),
+    Entry(
         name="kumar-ptq",
         aliases=("quantisation",),
         formula="delta ~ C_T * D**gamma_D / N**gamma_N * exp(-P/gamma_post)",

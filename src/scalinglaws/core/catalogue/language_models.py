@@ -317,38 +317,6 @@ ENTRIES = (
         ),
     ),
     Entry(
-        name="tissue",
-        aliases=("annealing",),
-        formula="loss ~ L_0 + A/S1**alpha - C_s*S2",
-        variables={
-            "S1": "sum of the learning rates so far (sl.schedule_features)",
-            "S2": "annealing so far: falls of the learning rate, remembered with decay lambda",
-        },
-        summary="A whole loss curve under any learning-rate schedule.",
-        reference=Reference("Tissue et al.", 2024, "2408.11029"),
-        topics=("language model", "loss", "learning curve", "learning rate"),
-        traps="Leave the warm-up out. lambda (0.99 to 0.999) is chosen before the fit: compare a "
-        "few. Steps of one run are not independent, so that intervals are too narrow.",
-        bounds={"alpha": DECAY, "L_0": NOT_NEGATIVE, "A": NOT_NEGATIVE, "C_s": NOT_NEGATIVE},
-        published=tuple(
-            Coefficients(
-                name,
-                {"L_0": floor, "A": a, "alpha": alpha, "C_s": c},
-                data=f"loss curves of a {size} model (cosine, constant, and constant then cosine)",
-                method="Huber loss of log residuals, delta 1e-3, lambda 0.999",
-                counting="S1 and S2 in units of the learning rate, one step each",
-                reference=Reference("Luo et al.", 2025, "2503.12811", "curves; refitted"),
-                verified="recomputed from the authors' curves",
-                note="The coefficients of a refit, not of a paper.",
-            )
-            for name, size, floor, a, alpha, c in (
-                ("luo-25m", "25M", 3.1583, 0.5136, 0.5134, 0.4019),
-                ("luo-100m", "100M", 2.7889, 0.5926, 0.4550, 0.4812),
-                ("luo-400m", "400M", 2.5246, 0.6536, 0.4205, 0.5700),
-            )
-        ),
-    ),
-    Entry(
         name="busbridge",
         aliases=("distillation-teacher",),
         formula="loss ~ E + (A/N**alpha + B/D**beta)**gamma",
