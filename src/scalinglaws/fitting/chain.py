@@ -105,12 +105,13 @@ class Chain:
         estimate, beyond = self._estimate(flat)
         warn_if_far(beyond)
         curve, run = self._draws(flat, n_resamples, np.random.default_rng(rng))
-        ends = [*_interval(curve, level), *_interval(run, level)]
-        fields: list[Any] = [
-            values.reshape(shape) if shape else float(values[0])
-            for values in (estimate, *ends, beyond)
-        ]
-        found = Prediction(*fields, level)
+
+        def shaped(values: FloatArray) -> Any:
+            return values.reshape(shape) if shape else float(values[0])
+
+        ends = [shaped(end) for end in (*_interval(curve, level), *_interval(run, level))]
+        low, high, run_low, run_high = ends
+        found = Prediction(shaped(estimate), low, high, run_low, run_high, shaped(beyond), level)
         return found.to_frame(data.index) if isinstance(data, pd.DataFrame) else found
 
     def _estimate(self, columns: Mapping[str, npt.NDArray[Any]]) -> tuple[FloatArray, FloatArray]:

@@ -191,7 +191,7 @@ ENTRIES = (
         "old data.",
         reference=Reference("Bethune et al.", 2025, "2502.06042"),
         topics=("fine-tuning", "data mixture", "loss"),
-        traps="L_0, the loss before fine-tuning, is that of one model: fix it, or give it an index.",
+        traps="L_0 is the loss of one model before fine-tuning: fix it, or give it an index.",
         bounds={"alpha": DECAY, "beta": DECAY, "B": NOT_NEGATIVE, "L_0": NOT_NEGATIVE,
                 "A": NOT_NEGATIVE},
     ),
