@@ -287,10 +287,14 @@ ROWS: Mapping[str, Row] = {
     "ludziejewski": Row(
         {"N": np.geomspace(1e8, 3e9, 5), "D": np.geomspace(1e9, 2e11, 5),
          "n_exp": [1.0, 2, 4, 8, 16, 32]},
-        {"c": 1.3637, "a": 35.91, "alpha": -0.1889, "delta": 0.2285, "gamma": -0.0098,
-         "E_start": 1.9, "E_max": 300.0, "b": 35.98, "beta": -0.1775, "omega": -0.5529,
-         "zeta": 0.0259},
         fixed=("E_start", "E_max"),
+        # the coefficients of the paper's table 4, for one and for eight experts
+        checks=tuple(
+            Check({"N": 1e9, "D": 2e10, "n_exp": n_exp}, 1.3637 + m * 1e9**mu + n * 2e10**nu, 5e-4)
+            for n_exp, m, mu, n, nu in (
+                (1, 30.3640, -0.1817, 53.9838, -0.1965), (8, 21.8330, -0.1676, 119.9126, -0.2338),
+            )
+        ),
     ),
     "frantar": Row(
         {"N": np.geomspace(1e6, 1e9, 5), "D": np.geomspace(1e9, 1e11, 5),

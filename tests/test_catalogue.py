@@ -48,6 +48,7 @@ def test_rows_are_complete(entry: Entry) -> None:
     assert set(law.variables) == set(entry.variables)
     assert all(entry.variables.values())
     assert entry.topics
+    assert entry.traps.endswith(".")
     assert entry.summary.endswith(".")
     assert set(entry.parameters) <= set(law.parameter_names)
     assert 1980 < entry.reference.year < 2030

@@ -73,6 +73,14 @@ _CHINCHILLA_SETS = (
         "exponents are local. Two digits only.",
     ),
     Coefficients(
+        "chen2025",
+        {"E": 1.9279, "A": 237.7042, "alpha": 0.3022, "B": 596.2490, "beta": 0.3022},
+        reference=Reference("Chen et al.", 2025, "2505.14302", "table 1"),
+        data="runs without quantisation, beside those with it",
+        method="exponents tied",
+        verified="read in the paper",
+    ),
+    Coefficients(
         "muennighoff2023-single-epoch",
         {"E": exp(0.6254804), "A": exp(6.255414), "alpha": 0.3526596, "B": exp(7.3049974),
          "beta": 0.3526596},
@@ -326,6 +334,17 @@ ENTRIES = (
         topics=("language model", "loss", "distillation"),
         traps="Where one term dominates only alpha*gamma or beta*gamma is determined.",
         bounds={"alpha": DECAY, "beta": DECAY, "gamma": (1e-3, 10.0)},
+        published=(
+            Coefficients(
+                "busbridge2025",
+                {"E": 1.220, "A": 3355.0, "alpha": 0.408, "B": 18186.0, "beta": 0.431,
+                 "gamma": 0.452},
+                data="models trained without a teacher",
+                counting="N without embeddings",
+                verified="read second hand, in two sources that agree",
+                note="Amplitudes and exponents trade off: three digits are few.",
+            ),
+        ),
     ),
     Entry(
         name="busbridge-student",
