@@ -152,3 +152,5 @@ def test_limits_are_part_of_a_law() -> None:
     assert "the performance lies between 0 and 1" in str(sl.laws.about("accuracy-sigmoid"))
     with pytest.raises(sl.FormulaError, match=r"`limits` must be \(low, high\) with low < high"):
         sl.Law("loss ~ E + A/N**alpha", limits=(1, 0))
+    with pytest.raises(sl.FormulaError, match=r"`limits` must be \(low, high\).*got 5"):
+        sl.Law("loss ~ E + A/N**alpha", limits=5)  # type: ignore[arg-type]

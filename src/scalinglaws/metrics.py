@@ -185,6 +185,11 @@ def binomial_weights(
     ValueError
         As `binomial_std_error`; also if an accuracy of zero is to have a logarithm.
 
+    Notes
+    -----
+    `Fit.predict` gives the interval of a new run of average weight: it is too wide near 0 and 1
+    and a little too narrow half-way.
+
     Examples
     --------
     >>> import numpy as np

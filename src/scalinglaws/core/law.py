@@ -162,7 +162,7 @@ class Law:
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "bounds", dict(bounds or {}))
         object.__setattr__(self, "levels", {k: tuple(v) for k, v in (levels or {}).items()})
-        object.__setattr__(self, "limits", None if limits is None else tuple(limits))
+        object.__setattr__(self, "limits", tuple(limits) if isinstance(limits, list) else limits)
         object.__setattr__(self, "description", description)
         object.__setattr__(self, "reference", reference)
         object.__setattr__(self, "_parsed", parsed)
@@ -187,8 +187,10 @@ class Law:
                 raise FormulaError(
                     f"`bounds` of {parameter!r} must be (low, high) with low < high; got {pair}."
                 )
-        if limits is not None and not (len(limits) == 2 and limits[0] < limits[1]):
-            raise FormulaError(f"`limits` must be (low, high) with low < high; got {limits}.")
+        if limits is not None:
+            low, high = limits if isinstance(limits, tuple | list) and len(limits) == 2 else (0, 0)
+            if not (is_number(low) and is_number(high) and low < high):
+                raise FormulaError(f"`limits` must be (low, high) with low < high; got {limits}.")
 
     @property
     def parsed(self) -> Formula:

@@ -91,11 +91,14 @@ class Chain:
         Notes
         -----
         Intervals are quantiles over draws of the coefficients of each fit, joint within a fit and
-        independent between them. The interval of the curve has no noise of runs in it. That of a
-        new run has the noise of each step: the second law was fitted to the loss that each run
-        had, so that a run's distance from the first law is carried through the second, and its
-        distance from the second is added, both normal. (Had the second law been fitted to the
-        first one's values, the former would count twice.)
+        independent between them: given the losses, the scatter of accuracies around the second law
+        does not depend on that of losses around the first.
+
+        The interval of the curve has no noise of runs in it. That of a new run has the noise of
+        each step, normal: the second law was fitted to the loss that each run had, so that a run's
+        distance from the first law is carried through the second, and its distance from the second
+        is added. (Had the second law been fitted to the first one's values, the former would count
+        twice.)
         """
         level = self.fits[-1].confidence_level if confidence_level is None else confidence_level
         check_level(level)
