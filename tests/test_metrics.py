@@ -131,6 +131,7 @@ def test_an_accuracy_law_stays_below_its_ceiling_and_so_do_its_intervals() -> No
     assert found.run_high[0] == 1  # it would be beyond
     assert (found.curve_high >= found.estimate).all()
     assert (found.estimate <= float(fit.params["ceiling"])).all()
+    assert fit.params["ceiling"] < fit.table.loc["ceiling", "high"] <= 1
     assert found.run_low[-1] < found.estimate[-1]
 
 
