@@ -107,6 +107,8 @@ def section(entry: Entry) -> str:
     ]
     lines += [f"* `{name}`: {meaning}" for name, meaning in entry.variables.items()]
     lines += [f"* `{name}`: {meaning}" for name, meaning in entry.parameters.items()]
+    if entry.ranges:
+        lines.append(f"* Ranges: {entry.ranges}.")
     lines += _smallest(entry)
     if entry.traps:
         lines.append(f"* Mind: {entry.traps}")

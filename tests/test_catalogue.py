@@ -367,6 +367,8 @@ def test_about_tells_everything() -> None:
 
     assert "Kaplan et al. 2020, arXiv:2001.08361, eq. 1.3" in text
     assert "PF-days" in text
+    assert "ranges   C_c, alpha_C not negative" in text
+    assert "alpha, beta 0 to 10" in str(sl.laws.about("chinchilla"))
     assert "published as kaplan-compute/kaplan2020" in text
 
 

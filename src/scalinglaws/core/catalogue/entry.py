@@ -15,6 +15,7 @@ NOT_NEGATIVE = (0.0, float("inf"))
 NOT_POSITIVE = (-float("inf"), 0.0)
 DECAY = (0.0, 10.0)  # an exponent that makes its term fall
 _WIDTH = 88
+_INFINITE = float("inf")
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,22 @@ class Entry:
             reference=str(self.reference),
         )
 
+    @property
+    def ranges(self) -> str:
+        """Where each parameter is sought, unless a fit says otherwise; empty if anywhere."""
+        by_range: dict[str, list[str]] = {}
+        for p in self.law.parameters:
+            if p.upper < _INFINITE and p.lower > -_INFINITE:
+                where = f"{format_plain(p.lower)} to {format_plain(p.upper)}"
+            elif p.lower > -_INFINITE:
+                where = "not negative" if p.lower == 0 else f"above {format_plain(p.lower)}"
+            elif p.upper < _INFINITE:
+                where = "not positive" if p.upper == 0 else f"below {format_plain(p.upper)}"
+            else:
+                continue
+            by_range.setdefault(where, []).append(p.name)
+        return "; ".join(f"{', '.join(names)} {where}" for where, names in by_range.items())
+
     def describe(self) -> Iterator[tuple[str, str]]:
         """What is known of the law, as pairs of a word and a sentence."""
         yield "law", self.formula
@@ -134,6 +151,8 @@ class Entry:
             yield name, meaning
         for name, meaning in self.parameters.items():
             yield name, meaning
+        if self.ranges:
+            yield "ranges", self.ranges
         if self.limits:
             low, high = (format_plain(limit) for limit in self.limits)
             yield "limits", f"the performance lies between {low} and {high}"
