@@ -153,7 +153,6 @@ FORMULAS: Mapping[str, Formula] = {
     "ge": lambda p, x: p.A / x.r**p.alpha * (p.B / x.S**p.beta + 1),
     "que": lambda p, x: p.E + p.A * x.N**-p.alpha + p.B * x.r**p.eta * x.D**-p.beta
     + p.C_r * (x.r + p.eps) ** -p.gamma,
-    "bethune": lambda p, x: p.L_0 + p.A * x.D_f**p.beta / ((1 + p.B * x.p) * x.N) ** p.alpha,
     "clark": clark,
     "krajewski": lambda p, x: p.c + (p.g * x.G**-p.gamma + p.a) * x.N**-p.alpha
     + p.b * x.D**-p.beta,

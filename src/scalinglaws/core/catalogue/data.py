@@ -178,21 +178,4 @@ ENTRIES = (
         bounds={"alpha": DECAY, "beta": DECAY, "gamma": DECAY, "eta": (-10.0, 10.0),
                 "eps": NOT_NEGATIVE},
     ),
-    Entry(
-        name="bethune",
-        aliases=("forgetting",),
-        formula="loss ~ L_0 + A*D_f**beta/((1 + B*p)*N)**alpha",
-        variables={
-            "N": "parameters",
-            "D_f": "fine-tuning tokens",
-            "p": "share of pre-training data mixed into fine-tuning",
-        },
-        summary="Pre-training loss that is forgotten in fine-tuning, and saved by a little of the "
-        "old data.",
-        reference=Reference("Bethune et al.", 2025, "2502.06042"),
-        topics=("fine-tuning", "data mixture", "loss"),
-        traps="L_0 is the loss of one model before fine-tuning: fix it, or give it an index.",
-        bounds={"alpha": DECAY, "beta": DECAY, "B": NOT_NEGATIVE, "L_0": NOT_NEGATIVE,
-                "A": NOT_NEGATIVE},
-    ),
 )  # fmt: skip
