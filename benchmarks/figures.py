@@ -53,3 +53,16 @@ PARALLEL_STREAMS = {
     "stack-v2-python": parallel_streams(_STACK),
     "pile": parallel_streams(_PILE),
 }
+
+# Cherti et al. 2022: the three models trained on WIT; compute in GMAC times samples, accuracy on
+# ImageNet and recall at 5 of image retrieval, zero-shot. Typed in from
+# LAION-AI/scaling-laws-openclip, zeroshot_results.csv.
+CLIP_WIT = pd.DataFrame(
+    {
+        "model": ["ViT-B/32", "ViT-B/16", "ViT-L/14"],
+        "C": [9.472e10, 2.63296e11, 1.122944e12],
+        "imagenet": [0.63334, 0.68352, 0.7549],
+        "mscoco": [0.55845660, 0.58368653, 0.61083567],
+        "flickr30k": [0.83380002, 0.85540003, 0.87159997],
+    }
+)

@@ -10,13 +10,14 @@ from __future__ import annotations
 import sys
 import time
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 import scalinglaws as sl
-from benchmarks.reproduce import DATA
+from benchmarks.lines import DATA
 
 PAGE = Path(__file__).parent / "learning_curves.md"
 LAWS = ("m1", "m2", "m3", "m4", "bnsl")
@@ -30,15 +31,18 @@ def score(predicted: np.ndarray | float, actual: pd.Series) -> float:
     return float(np.sqrt(np.mean(np.log(predicted / actual.to_numpy()) ** 2)))
 
 
-def scores() -> pd.DataFrame:
-    """One row for each curve and law."""
+def scores(laws: Sequence[str] = LAWS, domain: str | None = None) -> pd.DataFrame:
+    """One row for each curve, of a domain or of all, and law."""
     rows = []
-    for name, curve in pd.read_csv(_FILE).groupby("series", sort=True):
+    curves = pd.read_csv(_FILE)
+    if domain is not None:
+        curves = curves[curves["domain"] == domain]
+    for name, curve in curves.groupby("series", sort=True):
         train, test = curve.query("split == 'train'"), curve.query("split == 'test'")
         about = {"curve": name, "domain": curve["domain"].iloc[0]}
         last = float(train["loss"].to_numpy()[train["D"].to_numpy().argmax()])
         rows.append({**about, "law": "last value", "score": score(last, test["loss"])})
-        for law in LAWS:
+        for law in laws:
             started = time.perf_counter()
             fit = sl.fit(train, law, objective="squared", units="trust")
             seconds = time.perf_counter() - started

@@ -7,11 +7,9 @@ in with their source. A line that misses its tolerance makes the exit status 1.
 from __future__ import annotations
 
 import math
-import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,42 +18,17 @@ from scipy import optimize
 
 import scalinglaws as sl
 from benchmarks.figures import FOUR_DIGIT_ADDITION, PARALLEL_STREAMS
+from benchmarks.lines import DATA, Line
+from benchmarks.reproduce_more import (
+    benchmark_ranking,
+    parabola_bias,
+    without_embeddings,
+    zero_shot_errors,
+)
 from scalinglaws.fitting.published import PublishedPrediction
 
 FOLDER = Path(__file__).parent
-DATA = Path(os.environ.get("SCALINGLAWS_DATA", FOLDER.parents[1] / "shared" / "data"))
 PAGE = FOLDER / "reproduction.md"
-
-
-@dataclass(frozen=True)
-class Line:
-    """One number: as published, ours, and how far apart they may be."""
-
-    what: str
-    published: float
-    ours: float
-    tolerance: float
-    relative: bool = True
-    note: str = ""
-    known: str = ""  # why it differs, where that is understood
-
-    @property
-    def gap(self) -> float:
-        """Relative or absolute difference."""
-        gap = abs(self.ours - self.published)
-        return gap / abs(self.published) if self.relative else gap
-
-    @property
-    def passed(self) -> bool:
-        """Within the tolerance."""
-        return self.gap <= self.tolerance
-
-    @property
-    def verdict(self) -> str:
-        """Passes, differs for a known reason, or fails."""
-        if self.passed:
-            return "pass"
-        return f"differs: {self.known}" if self.known else "**fail**"
 
 
 def epoch_runs() -> pd.DataFrame:
@@ -400,31 +373,32 @@ ROWS: dict[int, tuple[str, Callable[[], Iterator[Line]]]] = {
     5: ("the same: bootstrap standard errors", chinchilla_errors),
     6: ("the same: log-likelihoods", chinchilla_likelihood),
     7: ("compute-optimal sizes", frontier),
+    11: ("Czech et al. 2026: bias of parabolas", parabola_bias),
     12: ("Czech et al. 2026: noiseless IsoFLOP grids", noiseless_recovery),
+    13: ("Pearce and Song 2024: the frontier without embeddings", without_embeddings),
     14: ("Porian et al. 2024: exponents of the compute-optimal size", porian_exponents),
     15: ("Gadre et al. 2024: over-training and downstream error", gadre),
     16: ("Chen et al. 2025: parallel streams", parallel_streams),
     17: ("Caballero et al. 2022: four-digit addition, one break", four_digit_addition),
     21: ("Li et al. 2025 (Step Law): released grids", steplaw_grids),
+    24: ("Cherti et al. 2022: zero-shot errors of the models trained on WIT", zero_shot_errors),
     25: ("Muennighoff et al. 2023: formula", data_constrained),
     26: ("Muennighoff et al. 2023: refit on 182 runs", repetition_refit),
     27: ("Bhagia et al. 2024: OLMo ladder, step 1", olmo_ladder),
+    29: ("Alabdulmohsin et al. 2022: extrapolation of 36 learning curves", benchmark_ranking),
     31: ("formula checks", formulas),
 }
 UNREACHABLE = {
     8: "the digitised Llama 3 IsoFLOPs are not among the tables",
     9: "the 124 digitised Chinchilla points are not among the tables",
     10: "likewise",
-    11: "IsoFLOP parabolas are no law; they belong to planning",
-    13: "a frontier in parameters without embeddings; belongs to planning",
     18: "the 1,200 runs of the vocabulary study are not among the tables; the formula is checked",
     19: "the routed models' curves are not among the tables; the formula is checked",
     20: "the authors' 1,000 resamples are not among the tables; the formula is checked",
-    22: "the Multi-Power law, a sum over the whole schedule, is not in the catalogue",
+    22: "the loss curves are not among the tables; the law is checked against its sum over every "
+    "step",
     23: "the loss curves are not among the tables; the law and its features are tested",
-    24: "the CLIP results are not among the tables",
     28: "principal components are no law, and the benchmark scores are not among the tables",
-    29: "44 of the 92 curves are: see learning_curves.md",
     30: "the 404 runs of Farseer are not among the tables",
 }
 

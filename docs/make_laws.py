@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 FOLDER = Path(__file__).parent
 sys.path.insert(0, str(FOLDER.parent))  # coefficients and designs are those of the tests
 
+import scalinglaws as sl  # noqa: E402
 from scalinglaws.core.catalogue import GROUPS, Coefficients, Entry, Reference  # noqa: E402
 from scalinglaws.numerals import format_plain  # noqa: E402
 from scalinglaws.plotting.axes import log_axis  # noqa: E402
@@ -51,9 +52,12 @@ loss ~ E + (a*(D/N)**eta + b*(D/N)**-eta) / C**eta
 | the same, with a knee | `bnsl` | `bnsl-2` |
 | the same, from chance level on | `m4` | `scalerl` for rewards |
 | accuracy of a task, and the loss | `accuracy-sigmoid`, floor fixed | `accuracy-cloglog` |
+| accuracy of a task, and sizes and token counts | the two steps, by `sl.chain` | |
 | error over many tasks, and the loss | `gadre-error` | |
 | loss on two data sets | `loss-to-loss` | |
 | experts | `clark` (at one token count), `abnar` | `krajewski`, `ludziejewski` |
+| whole loss curves, and the learning rates | `tissue` | `multi-power-16` |
+| mixtures of a few domains | `ye` at one scale, `shukor` over several | `que` |
 | bits | `kumar` in training, `kumar-ptq` or `ouyang` after it | |
 | fine-tuning sets of several sizes | `lin` | `zhang` where the model varies too |
 | reward against compute of reinforcement learning | `scalerl` | |
@@ -72,6 +76,8 @@ named. The smallest design is that of a crossed grid without noise; real runs wa
 
 # The variable along the axis, where it is not D or the first.
 _ALONG = {"busbridge-student": "L_T"}
+# Shares that add up to one: the second follows from the first.
+_SHARES = {"ye": ("r_1", "r_2"), "shukor": ("h_1", "h_2")}
 
 
 def page() -> str:
@@ -101,6 +107,8 @@ def section(entry: Entry) -> str:
     ]
     lines += [f"* `{name}`: {meaning}" for name, meaning in entry.variables.items()]
     lines += [f"* `{name}`: {meaning}" for name, meaning in entry.parameters.items()]
+    if entry.ranges:
+        lines.append(f"* Ranges: {entry.ranges}.")
     lines += _smallest(entry)
     if entry.traps:
         lines.append(f"* Mind: {entry.traps}")
@@ -138,6 +146,9 @@ def _linked(reference: Reference) -> str:
 
 def draw(entry: Entry, ax: Axes) -> None:
     """The law along one variable, at a few levels of a second one."""
+    if entry.name in ("tissue", "multi-power"):
+        draw_schedules(entry, ax)
+        return
     table, values = ROWS[entry.name].table(), coefficients(entry.name)
     x = _ALONG.get(entry.name, "D" if "D" in entry.variables else next(iter(entry.variables)))
     # the law's own variable tells more than N, D or C
@@ -145,30 +156,46 @@ def draw(entry: Entry, ax: Axes) -> None:
     middle = {v: float(np.exp(np.log(np.maximum(table[v], 1e-12)).mean())) for v in others}
     linear = table[x].min() <= 0 or table[x].max() < 10 * table[x].min()
     span = (np.linspace if linear else np.geomspace)(table[x].min(), table[x].max(), 200)
-    by = others[0] if others else None
+    first, second = _SHARES.get(entry.name, ("", ""))
+    by = next((v for v in others if v != second), None)
     levels = (
         np.quantile(table[by].unique(), [0, 1 / 3, 2 / 3, 1], method="nearest") if by else [None]
     )
     lowest, highest = np.inf, -np.inf
     for place, level in enumerate(levels):
         at = {**middle, x: span, **({by: level} if by else {})}
-        if entry.name == "ye":
-            at["r_2"] = 1 - span
+        if second:
+            at[second] = 1 - at[first]
         if {"N", "D", "C"} <= set(at):
             at["C"] = 6 * at["N"] * at["D"]
         y = np.broadcast_to(entry.law.value(values, at), span.shape)
         lowest, highest = min(lowest, y.min()), max(highest, y.max())
         ax.plot(span, y, color=mpl.colormaps["viridis"](0.88 * place / max(1, len(levels) - 1)))
-        if entry.name == "ye":
-            break
     if not linear:
         log_axis(ax.xaxis, x, float(span[0]), float(span[-1]))
     if lowest > 0 and highest > 3 * lowest:
         log_axis(ax.yaxis, None, 0.93 * lowest, 1.07 * highest)
     ax.set_xlabel(x)
     ax.set_ylabel(entry.law.target or "performance")
-    if by and entry.name != "ye":
+    if by:
         ax.set_title(f"by {by}", fontsize=8)
+    ax.spines[["top", "right"]].set_visible(False)
+
+
+def draw_schedules(entry: Entry, ax: Axes) -> None:
+    """Whole curves of a learning rate that is constant, and that drops to a tenth."""
+    steps = np.arange(1, 4001)
+    values = coefficients(entry.name)
+    places = (4001, 1000, 2500)
+    for place, drop in enumerate(places):
+        shape = np.minimum(steps / 200, 1.0) if entry.name == "multi-power" else np.ones(len(steps))
+        rates = 3e-4 * np.where(steps < drop, shape, 0.1 * shape)
+        features = sl.schedule_features(rates, n_falls=2)
+        colour = mpl.colormaps["viridis"](0.88 * place / (len(places) - 1))
+        ax.plot(steps[300:], entry.law.value(values, features)[300:], color=colour)
+    ax.set_xlabel("step")
+    ax.set_ylabel("loss")
+    ax.set_title("learning rate kept, or cut to a tenth", fontsize=7)
     ax.spines[["top", "right"]].set_visible(False)
 
 

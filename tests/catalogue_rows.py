@@ -102,6 +102,22 @@ def _schedules() -> pd.DataFrame:
     return pd.concat(features, ignore_index=True)
 
 
+def _drops() -> pd.DataFrame:
+    """A warm-up and one drop, at several times and to several learning rates."""
+    steps = np.arange(1, 4001)
+    features = []
+    for place, low in ((800, 0.5), (1600, 0.1), (2400, 0.3), (3000, 0.03), (9999, 1.0)):
+        shape = np.minimum(steps / 200, 1.0) * np.where(steps < place, 1.0, low)
+        features.append(sl.schedule_features(3e-4 * shape, n_falls=2)[250::75])
+    return pd.concat(features, ignore_index=True).drop_duplicates(ignore_index=True)
+
+
+def _additive_mixtures() -> pd.DataFrame:
+    grids = np.meshgrid(N[::2], D[::2], [0.02, 0.1, 0.3, 0.5, 0.7, 0.9, 0.98], indexing="ij")
+    n, d, share = (g.ravel() for g in grids)
+    return pd.DataFrame({"N": n, "D": d, "h_1": share, "h_2": 1 - share})
+
+
 def _distilled() -> pd.DataFrame:
     grids = np.meshgrid(
         np.geomspace(1e8, 1e10, 5), np.geomspace(2e9, 5e11, 5), np.linspace(1.9, 2.9, 5),
@@ -216,6 +232,37 @@ ROWS: Mapping[str, Row] = {
                  {"A": 60.0, "alpha": 0.1, "beta": 0.08, "E": 0.6}),
     "lin": Row({"D": np.geomspace(200, 8e5, 20)},
                {"B": 300.0, "D_l": 80.0, "beta": 0.6, "E": 0.9}),
+    "multi-power": Row(
+        _drops,
+        # after the warm-up and long training, the floor with the rise's whole cost
+        checks=(
+            Check(
+                {"S1": 1e12, "fall_1": -3e-4, "since_1": 1e12, "lr_1": 3e-4, "fall_2": 0.0,
+                 "since_2": 0.0, "lr_2": 3e-4},
+                2.783, 1e-4, "luo-100m",
+            ),
+        ),
+    ),
+    "shukor": Row(
+        _additive_mixtures,
+        {"E": 1.2, "C_1": 1.0, "gamma_1": 0.3, "C_2": 0.6, "gamma_2": 0.5, "A": 480.0,
+         "alpha": 0.34, "B": 2000.0, "beta": 0.36},
+    ),
+    "ge": Row(
+        {"r": [0.02, 0.1, 0.3, 0.6, 0.9], "S": np.geomspace(1e3, 1e6, 8)},
+        {"A": 2.1, "alpha": 0.08, "B": 12.0, "beta": 0.45},
+    ),
+    "que": Row(
+        {"N": N[::2], "D": D[::2], "r": [0.001, 0.01, 0.05, 0.2, 0.4, 0.6, 0.8, 1.0]},
+        {"E": 1.3, "A": 480.0, "alpha": 0.34, "B": 2000.0, "eta": 0.2, "beta": 0.36, "C_r": 0.3,
+         "eps": 0.05, "gamma": 0.5},
+    ),
+    "kumar-parts": Row(
+        {"N": N[::2], "D": D[::2], "P_w": [3.0, 5, 8, 16], "P_a": [4.0, 6, 12],
+         "P_kv": [4.0, 6, 12]},
+        {"E": 2.7648, "A": 4299.0, "gamma_w": 2.6745, "gamma_a": 2.2102, "gamma_kv": 0.9578,
+         "alpha": 0.4965, "B": 18060.0, "beta": 0.4965},
+    ),
     "ye": Row(lambda: _mixtures(2), {"c": 1.9, "t_1": -1.4, "t_2": 0.4}),
     "clark": Row(
         {"N": np.geomspace(1e7, 2e9, 7), "n_exp": [1.0, 2, 4, 8, 16, 32, 64, 128, 256, 512]},
@@ -236,10 +283,14 @@ ROWS: Mapping[str, Row] = {
     "ludziejewski": Row(
         {"N": np.geomspace(1e8, 3e9, 5), "D": np.geomspace(1e9, 2e11, 5),
          "n_exp": [1.0, 2, 4, 8, 16, 32]},
-        {"c": 1.3637, "a": 35.91, "alpha": -0.1889, "delta": 0.2285, "gamma": -0.0098,
-         "E_start": 1.9, "E_max": 300.0, "b": 35.98, "beta": -0.1775, "omega": -0.5529,
-         "zeta": 0.0259},
         fixed=("E_start", "E_max"),
+        # the coefficients of the paper's table 4, for one and for eight experts
+        checks=tuple(
+            Check({"N": 1e9, "D": 2e10, "n_exp": n_exp}, 1.3637 + m * 1e9**mu + n * 2e10**nu, 5e-4)
+            for n_exp, m, mu, n, nu in (
+                (1, 30.3640, -0.1817, 53.9838, -0.1965), (8, 21.8330, -0.1676, 119.9126, -0.2338),
+            )
+        ),
     ),
     "frantar": Row(
         {"N": np.geomspace(1e6, 1e9, 5), "D": np.geomspace(1e9, 1e11, 5),

@@ -48,6 +48,7 @@ def test_rows_are_complete(entry: Entry) -> None:
     assert set(law.variables) == set(entry.variables)
     assert all(entry.variables.values())
     assert entry.topics
+    assert entry.traps.endswith(".")
     assert entry.summary.endswith(".")
     assert set(entry.parameters) <= set(law.parameter_names)
     assert 1980 < entry.reference.year < 2030
@@ -161,7 +162,9 @@ def test_a_smaller_design_is_not() -> None:
 
 
 def test_any_number_of_breaks_and_domains() -> None:
-    """bnsl-3 and ye-5; an absurd number is refused."""
+    """bnsl-3, ye-5 and the like; an absurd number is refused."""
+    assert sl.laws["shukor-3"].variables == ("h_1", "h_2", "h_3", "N", "D")
+    assert len(sl.laws["multi-power-16"].variables) == 49
     assert sl.laws["bnsl-3"].parameter_names[-3:] == ("d_3", "f_3", "c_3")
     assert sl.laws["ye-5"].variables == ("r_1", "r_2", "r_3", "r_4", "r_5")
     with pytest.raises(sl.FormulaError, match="No law is called 'bnsl-99'"):
@@ -264,6 +267,59 @@ def test_schedule_features_follow_their_definition() -> None:
     assert (sl.schedule_features(np.full(9, 0.1))["S2"] == 0).all()
 
 
+def _multi_power(rates: np.ndarray, values: dict[str, float]) -> np.ndarray:
+    """The sum over every change of the learning rate, as the paper has it."""
+    area = np.cumsum(rates)
+    loss = values["L_0"] + values["A"] / area ** values["alpha"]
+    for k in np.flatnonzero(np.diff(rates)) + 1:
+        since = area[k:] - area[k - 1]
+        bent = 1 + values["C_s"] * since / rates[k] ** values["gamma"]
+        change = rates[k] - rates[k - 1]
+        loss[k:] += values["B"] * change * (1 - bent ** -values["beta"])
+    return loss
+
+
+SCHEDULES = {
+    "warm-up, then three drops": lambda t: np.select(
+        [t < 500, t < 2000, t < 3000, t < 5000], [t / 500, 1.0, 0.6, 0.25], 0.1
+    ),
+    "cosine": lambda t: np.minimum(t / 300, 0.55 + 0.45 * np.cos(np.pi * t / 6000)),
+    "constant, then linear": lambda t: np.minimum(
+        t / 300, np.where(t < 4800, 1, (6600 - t) / 1800)
+    ),
+}
+
+
+@pytest.mark.parametrize(("name", "n_falls", "largest"), [
+    ("warm-up, then three drops", 9, 1.2e-3), ("warm-up, then three drops", 16, 4e-4),
+    ("cosine", 16, 1.2e-3), ("cosine", 64, 3.2e-4), ("constant, then linear", 32, 5e-4),
+])  # fmt: skip
+def test_groups_of_changes_stand_for_all_of_them(name: str, n_falls: int, largest: float) -> None:
+    """The Multi-Power law by groups against the sum over every step, in nats."""
+    values = dict(sl.published["multi-power/luo-400m"].values)
+    rates = 3e-4 * SCHEDULES[name](np.arange(1.0, 6001.0))
+    features = sl.schedule_features(rates, n_falls=n_falls)
+
+    found = sl.laws[f"multi-power-{n_falls}"].value(values, features)
+
+    after = slice(400, None)
+    np.testing.assert_allclose(found[after], _multi_power(rates, values)[after], atol=largest)
+
+
+def test_drops_are_exact_and_groups_may_be_empty() -> None:
+    """As many drops as groups, and fewer."""
+    values = dict(sl.published["multi-power/luo-400m"].values)
+    rates = np.repeat([3e-4, 2e-4, 5e-5, 0.0], 40)
+    for n_falls in (3, 5):
+        features = sl.schedule_features(rates, n_falls=n_falls)
+        found = sl.laws[f"multi-power-{n_falls}"].value(values, features)
+        np.testing.assert_allclose(found[:120], _multi_power(rates[:120], values), rtol=1e-13)
+        assert np.isfinite(found).all()
+    with pytest.raises(ValueError, match=r"changes its direction 1 times.*at least 2; got 1"):
+        sl.schedule_features([1.0, 2.0, 1.0], n_falls=1)
+    assert list(sl.schedule_features([1.0, 1.0])) == ["S1", "S2"]
+
+
 def test_schedules_that_are_none_are_refused() -> None:
     """Shape, sign, decay."""
     with pytest.raises(ValueError, match="one number for each step; got an array of shape"):
@@ -311,6 +367,8 @@ def test_about_tells_everything() -> None:
 
     assert "Kaplan et al. 2020, arXiv:2001.08361, eq. 1.3" in text
     assert "PF-days" in text
+    assert "ranges   C_c, alpha_C not negative" in text
+    assert "alpha, beta 0 to 10" in str(sl.laws.about("chinchilla"))
     assert "published as kaplan-compute/kaplan2020" in text
 
 

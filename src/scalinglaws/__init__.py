@@ -8,6 +8,7 @@ Converged: the optimum was reached, and different starting points agree on it.
 """
 
 from scalinglaws import datasets as datasets
+from scalinglaws import metrics as metrics
 from scalinglaws import planning as planning
 from scalinglaws.core.catalogue import Laws as Laws
 from scalinglaws.core.law import Law as Law
@@ -22,6 +23,8 @@ from scalinglaws.errors import IdentifiabilityWarning as IdentifiabilityWarning
 from scalinglaws.errors import LackOfFitWarning as LackOfFitWarning
 from scalinglaws.errors import ScalingLawError as ScalingLawError
 from scalinglaws.errors import ScalingLawWarning as ScalingLawWarning
+from scalinglaws.fitting.chain import Chain as Chain
+from scalinglaws.fitting.chain import chain as chain
 from scalinglaws.fitting.fit import fit as fit
 from scalinglaws.fitting.inference.prediction import Prediction as Prediction
 from scalinglaws.fitting.inference.status import Status as Status
@@ -51,6 +54,7 @@ __version__ = "0.1.0"
 laws = Laws()
 
 __all__ = [
+    "Chain",
     "ConvergenceWarning",
     "DataError",
     "DataWarning",
@@ -70,6 +74,7 @@ __all__ = [
     "ScalingLawWarning",
     "Status",
     "Transformer",
+    "chain",
     "compare_recipes",
     "datasets",
     "envelope",
@@ -80,6 +85,7 @@ __all__ = [
     "laws",
     "limited_data",
     "load",
+    "metrics",
     "near_optimal",
     "next_runs",
     "optimal",

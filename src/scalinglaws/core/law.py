@@ -34,7 +34,9 @@ if TYPE_CHECKING:
 
 # Names that are variables without being told: parameters, training tokens, training FLOPs.
 STANDARD_VARIABLES = ("N", "D", "C")
-_ARGUMENTS = ("formula", "variables", "name", "bounds", "levels", "description", "reference")
+_ARGUMENTS = (
+    "formula", "variables", "name", "bounds", "levels", "limits", "description", "reference",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,9 @@ class Law:
         indexed parameter stands for all its values; single ones have names such as ``E[c4]``.
     levels : mapping of str to sequence of str, optional
         The values of each column that is an index; `scalinglaws.fit` takes them from the table.
+    limits : (low, high), optional
+        What the performance can be at all, such as (0, 1) for an accuracy: runs outside are
+        refused, and no interval of a prediction leaves them.
     description, reference : str, optional
         What the law says in a sentence, and where it is from.
 
@@ -126,6 +131,7 @@ class Law:
     name: str | None = None
     bounds: Mapping[str, tuple[float, float]] = field(default_factory=dict, hash=False)
     levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
+    limits: tuple[float, float] | None = None
     description: str = ""
     reference: str = ""
 
@@ -137,6 +143,7 @@ class Law:
         name: str | None = None,
         bounds: Mapping[str, tuple[float, float]] | None = None,
         levels: Mapping[str, Sequence[str]] | None = None,
+        limits: tuple[float, float] | None = None,
         description: str = "",
         reference: str = "",
     ) -> None:
@@ -155,6 +162,7 @@ class Law:
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "bounds", dict(bounds or {}))
         object.__setattr__(self, "levels", {k: tuple(v) for k, v in (levels or {}).items()})
+        object.__setattr__(self, "limits", tuple(limits) if isinstance(limits, list) else limits)
         object.__setattr__(self, "description", description)
         object.__setattr__(self, "reference", reference)
         object.__setattr__(self, "_parsed", parsed)
@@ -179,6 +187,10 @@ class Law:
                 raise FormulaError(
                     f"`bounds` of {parameter!r} must be (low, high) with low < high; got {pair}."
                 )
+        if limits is not None:
+            low, high = limits if isinstance(limits, tuple | list) and len(limits) == 2 else (0, 0)
+            if not (is_number(low) and is_number(high) and low < high):
+                raise FormulaError(f"`limits` must be (low, high) with low < high; got {limits}.")
 
     @property
     def parsed(self) -> Formula:
@@ -467,6 +479,7 @@ class Law:
             "name": self.name,
             "bounds": {k: [_plain(v) for v in pair] for k, pair in self.bounds.items()},
             "levels": {column: list(levels) for column, levels in self.levels.items()},
+            "limits": None if self.limits is None else [_plain(v) for v in self.limits],
             "description": self.description,
             "reference": self.reference,
         }
@@ -474,12 +487,14 @@ class Law:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Law:
         """The inverse of `to_dict`."""
+        limits = values.get("limits")
         return cls(
             values["formula"],
             variables=values["variables"],
             name=values["name"],
             bounds={k: (float(a), float(b)) for k, (a, b) in values["bounds"].items()},
             levels=values.get("levels"),
+            limits=None if limits is None else (float(limits[0]), float(limits[1])),
             description=values["description"],
             reference=values["reference"],
         )

@@ -29,6 +29,29 @@ def ye(n_domains: int) -> Entry:
     )
 
 
+def shukor(n_domains: int) -> Entry:
+    """The additive mixing law for so many domains."""
+    domains = range(1, n_domains + 1)
+    worth = " + ".join(f"C_{k}*h_{k}**gamma_{k}" for k in domains)
+    return Entry(
+        name="shukor" if n_domains == 2 else f"shukor-{n_domains}",
+        aliases=("data-mixing-additive", "shukor-2") if n_domains == 2 else (),
+        formula=f"loss ~ E + 1/({worth}) + A/N**alpha + B/D**beta",
+        variables={
+            "N": "parameters",
+            "D": "training tokens",
+            **{f"h_{k}": f"share of domain {k} in the training data" for k in domains},
+        },
+        summary="What the mixture costs, added to what a finite model and finite data cost.",
+        reference=Reference("Shukor et al.", 2025, "2507.09404", "additive law"),
+        topics=("data mixture", "loss", "compute-optimal"),
+        traps="The best mixture is the same at every scale by assumption. Every share must be "
+        "above zero, and E is told from the mixture's cost only by mixtures that differ much.",
+        bounds={"alpha": DECAY, "beta": DECAY, "E": NOT_NEGATIVE, "A": NOT_NEGATIVE,
+                "B": NOT_NEGATIVE, **{f"gamma_{k}": DECAY for k in domains}},
+    )  # fmt: skip
+
+
 ENTRIES = (
     Entry(
         name="muennighoff",
@@ -122,4 +145,37 @@ ENTRIES = (
         bounds={"beta": DECAY, "D_l": NOT_NEGATIVE},
     ),
     ye(2),
+    shukor(2),
+    Entry(
+        name="ge",
+        aliases=("bimix",),
+        formula="loss ~ A/r**alpha * (B/S**beta + 1)",
+        variables={
+            "r": "share of the domain in the training data",
+            "S": "training steps, or tokens",
+        },
+        summary="Loss of one domain as a power of its share times one of training above a floor.",
+        reference=Reference("Ge et al.", 2024, "2405.14908", "in other letters"),
+        topics=("data mixture", "loss"),
+        traps="Only the domain's own share enters. In the paper the floor C stands in place of 1; "
+        "it can be absorbed in A.",
+        bounds={"alpha": DECAY, "beta": DECAY},
+    ),
+    Entry(
+        name="que",
+        aliases=("d-cpt", "continual-pre-training"),
+        formula="loss ~ E + A/N**alpha + B*r**eta/D**beta + C_r/(r + eps)**gamma",
+        variables={
+            "N": "parameters",
+            "D": "tokens of continued training",
+            "r": "share of the domain in the mixture",
+        },
+        summary="Continued pre-training on a mixture of a domain and general text.",
+        reference=Reference("Que et al.", 2024, "2406.01375"),
+        topics=("data mixture", "transfer", "loss"),
+        traps="eps is open without mixtures that have hardly any of the domain; C_r, eps and gamma "
+        "trade off.",
+        bounds={"alpha": DECAY, "beta": DECAY, "gamma": DECAY, "eta": (-10.0, 10.0),
+                "eps": NOT_NEGATIVE},
+    ),
 )  # fmt: skip

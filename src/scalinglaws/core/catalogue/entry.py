@@ -15,6 +15,7 @@ NOT_NEGATIVE = (0.0, float("inf"))
 NOT_POSITIVE = (-float("inf"), 0.0)
 DECAY = (0.0, 10.0)  # an exponent that makes its term fall
 _WIDTH = 88
+_INFINITE = float("inf")
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,7 @@ class Entry:
     traps : what goes wrong in practice, in a sentence or two
     parameters : meaning of parameters whose name does not say it
     bounds : ranges that do not follow from the roles
+    limits : what the performance can be at all, such as 0 to 1
     published : sets of coefficients
     """
 
@@ -107,6 +109,7 @@ class Entry:
     traps: str = ""
     parameters: Mapping[str, str] = field(default_factory=dict)
     bounds: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    limits: tuple[float, float] | None = None
     published: tuple[Coefficients, ...] = ()
     aliases: tuple[str, ...] = ()
 
@@ -118,9 +121,26 @@ class Entry:
             variables=tuple(self.variables),
             name=self.name,
             bounds=self.bounds,
+            limits=self.limits,
             description=self.summary,
             reference=str(self.reference),
         )
+
+    @property
+    def ranges(self) -> str:
+        """Where each parameter is sought, unless a fit says otherwise; empty if anywhere."""
+        by_range: dict[str, list[str]] = {}
+        for p in self.law.parameters:
+            if p.upper < _INFINITE and p.lower > -_INFINITE:
+                where = f"{format_plain(p.lower)} to {format_plain(p.upper)}"
+            elif p.lower > -_INFINITE:
+                where = "not negative" if p.lower == 0 else f"above {format_plain(p.lower)}"
+            elif p.upper < _INFINITE:
+                where = "not positive" if p.upper == 0 else f"below {format_plain(p.upper)}"
+            else:
+                continue
+            by_range.setdefault(where, []).append(p.name)
+        return "; ".join(f"{', '.join(names)} {where}" for where, names in by_range.items())
 
     def describe(self) -> Iterator[tuple[str, str]]:
         """What is known of the law, as pairs of a word and a sentence."""
@@ -131,6 +151,11 @@ class Entry:
             yield name, meaning
         for name, meaning in self.parameters.items():
             yield name, meaning
+        if self.ranges:
+            yield "ranges", self.ranges
+        if self.limits:
+            low, high = (format_plain(limit) for limit in self.limits)
+            yield "limits", f"the performance lies between {low} and {high}"
         if self.traps:
             yield "mind", self.traps
         if self.aliases:

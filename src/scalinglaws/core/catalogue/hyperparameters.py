@@ -123,6 +123,8 @@ ENTRIES = (
         summary="Tuned batch size for a size, at its compute-optimal number of tokens.",
         reference=_PORIAN,
         topics=_TOPIC_BATCH,
+        traps="Batches are counted in sequences, and were tuned on compute-optimal runs up to 220M "
+        "parameters.",
         published=(
             Coefficients(
                 "porian2024", {"a": 0.00037, "b": 0.703}, verified=_READ,

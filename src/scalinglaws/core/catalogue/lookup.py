@@ -13,6 +13,7 @@ from scalinglaws.core.catalogue import (
     learning_curves,
     metrics,
     powers,
+    schedules,
 )
 from scalinglaws.core.catalogue.entry import Entry
 from scalinglaws.core.law import STANDARD_VARIABLES, Law
@@ -27,12 +28,15 @@ FLEXIBLE: Mapping[str, Callable[[Iterable[str]], Entry]] = {
 _COUNTED: Mapping[str, tuple[int, Callable[[int], Entry]]] = {
     "bnsl": (powers.MOST_BREAKS, powers.bnsl),
     "ye": (data.MOST_DOMAINS, data.ye),
+    "shukor": (data.MOST_DOMAINS, data.shukor),
+    "multi-power": (schedules.MOST_FALLS, schedules.multi_power),
 }
 _FLEXIBLE_ROWS = tuple(make(STANDARD_VARIABLES) for make in FLEXIBLE.values())
 # Titles and rows, in the order in which the laws are listed.
 GROUPS: Mapping[str, tuple[Entry, ...]] = {
     "Powers, floors and breaks": (*_FLEXIBLE_ROWS, *powers.ENTRIES),
     "Loss of language models": language_models.ENTRIES,
+    "Loss curves under a schedule": schedules.ENTRIES,
     "Limited, borrowed and mixed data": data.ENTRIES,
     "Experts, sparsity and precision": architectures.ENTRIES,
     "Accuracy, error, reward and coverage": metrics.ENTRIES,

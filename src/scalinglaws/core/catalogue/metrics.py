@@ -19,6 +19,7 @@ ENTRIES = (
         traps="A ceiling above the best run is extrapolation; fix the floor at chance, and the "
         "ceiling at 1 where nothing else is known.",
         parameters={"L_0": "loss half-way", "k": "steepness", "floor": "chance level"},
+        limits=_UNIT,
         bounds={"floor": _UNIT, "ceiling": _UNIT, "k": NOT_NEGATIVE},
     ),
     Entry(
@@ -29,6 +30,7 @@ ENTRIES = (
         reference=Reference("Schaeffer et al.", 2023, "2304.15004"),
         topics=("downstream", "accuracy", "link"),
         traps="A sum over many tokens in one exponent: items of different length do not fit it.",
+        limits=_UNIT,
         bounds={"floor": _UNIT, "k": NOT_NEGATIVE},
     ),
     Entry(
@@ -40,6 +42,7 @@ ENTRIES = (
         topics=("downstream", "accuracy", "link"),
         traps="Like the logistic one where the runs stay in the middle.",
         parameters={"L_0": "loss at which 63 % of the way is gone", "floor": "chance level"},
+        limits=_UNIT,
         bounds={"floor": _UNIT, "ceiling": _UNIT, "k": NOT_NEGATIVE},
     ),
     Entry(
@@ -51,6 +54,7 @@ ENTRIES = (
         reference=Reference("Gadre et al.", 2024, "2403.08540", "eq. 5"),
         topics=("downstream", "error", "link"),
         traps="eps is what the curve tends to at high loss, not the error of chance.",
+        limits=_UNIT,
         bounds={"gamma": DECAY},
         published=tuple(
             Coefficients(
@@ -92,6 +96,7 @@ ENTRIES = (
         topics=("downstream", "accuracy", "observational", "link"),
         traps="Families have intercepts of their own, which are not causal.",
         parameters={"h": "ceiling"},
+        limits=_UNIT,
         bounds={"h": _UNIT, "b": NOT_NEGATIVE},
     ),
     Entry(
@@ -104,6 +109,7 @@ ENTRIES = (
         topics=("test time", "accuracy", "pass@k"),
         traps="A power law only where many problems are nearly unsolvable; use the unbiased "
         "estimate of pass@k.",
+        limits=_UNIT,
         bounds={"a": NOT_NEGATIVE, "b": DECAY},
     ),
     Entry(
@@ -117,6 +123,7 @@ ENTRIES = (
         traps="A and C_mid are confounded until C is a few times C_mid. Fix R_0 at the initial "
         "policy's pass rate, and leave the first steps out.",
         parameters={"A": "asymptotic pass rate", "C_mid": "compute half-way"},
+        limits=_UNIT,
         bounds={"A": _UNIT, "R_0": _UNIT, "B": DECAY},
     ),
     Entry(

@@ -134,6 +134,7 @@ ENTRIES = (
         summary="Power law that saturates: a floor at b * gamma**-c, reached in logarithms.",
         reference=_ALABDULMOHSIN,
         topics=("power law", "learning curve", "saturation"),
+        traps="Its floor is not a parameter: where the curve does not bend yet, gamma is open.",
         parameters={"gamma": "inverse of the D at which the law saturates"},
         bounds={"c": (-10.0, 0.0)},
     ),
@@ -186,6 +187,26 @@ ENTRIES = (
         topics=("power law", "loss", "multimodal"),
         traps="The exponent 0.7 of the optimal size in every modality is a result of the protocol.",
         bounds={"alpha": DECAY},
+        published=tuple(
+            Coefficients(
+                name,
+                {"L_inf": floor, "x_0": x_0, "alpha": alpha},
+                data=data,
+                counting="N without embeddings; loss in nats per token",
+                verified="read in the paper (table 1)",
+                note="Two digits.",
+            )
+            for name, data, floor, x_0, alpha in (
+                ("language", "language models of Brown et al. 2020", 0.0, 1.47e14, 0.070),
+                ("image-8x8", "images of 8x8 pixels", 3.12, 8.0e1, 0.24),
+                ("image-16x16", "images of 16x16 pixels", 2.64, 2.8e2, 0.22),
+                ("image-32x32", "images of 32x32 pixels", 2.20, 6.3e1, 0.13),
+                ("image-vq-16x16", "images in 16x16 codes", 3.99, 2.7e4, 0.13),
+                ("image-vq-32x32", "images in 32x32 codes", 3.07, 1.9e4, 0.14),
+                ("video", "video in 16x16x16 codes", 1.01, 3.7e4, 0.24),
+                ("math", "mathematical problems beyond those trained on", 0.28, 1.1e4, 0.16),
+            )
+        ),
     ),
     bnsl(1),
     Entry(

@@ -12,6 +12,7 @@ import pandas as pd
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.core.groups import codes_of
+from scalinglaws.core.law import Law
 from scalinglaws.core.roles import positive_variables
 from scalinglaws.errors import (
     ConvergenceWarning,
@@ -93,12 +94,19 @@ def predict(
     """See `Fit.predict`."""
     level = fit.confidence_level if confidence_level is None else confidence_level
     check_level(level)
+    found = at(fit, points(fit, data, variables), level)
+    return found.to_frame(data.index) if isinstance(data, pd.DataFrame) else found
+
+
+def points(
+    fit: FitRecord, data: pd.DataFrame | Mapping[str, Any] | None, variables: Mapping[str, Any]
+) -> dict[str, npt.NDArray[Any]]:
+    """Columns under the law's names, from a table, or from a mapping and keywords."""
     if isinstance(data, pd.DataFrame):
-        columns = _checked(fit, _columns_of(fit, data))
-        return at(fit, columns, level).to_frame(data.index)
+        return _checked(fit, _columns_of(fit, data))
     given = {**dict({} if data is None else data), **variables}
     columns = {name: _read(fit, name, value) for name, value in _named(fit, given).items()}
-    return at(fit, _checked(fit, columns), level)
+    return _checked(fit, columns)
 
 
 def at(fit: FitRecord, columns: Mapping[str, npt.NDArray[Any]], level: float) -> Prediction:
@@ -122,7 +130,7 @@ def at(fit: FitRecord, columns: Mapping[str, npt.NDArray[Any]], level: float) ->
         )
     half, half_run = _half_widths(fit, gradient, std_error, run_noise(fit, flat, estimate), level)
     beyond = times_beyond(fit, flat)
-    _warn_if_far(beyond)
+    warn_if_far(beyond)
 
     def shaped(values: npt.NDArray[Any]) -> Any:
         return values.reshape(shape) if shape else float(values[0])
@@ -166,8 +174,15 @@ def _around(
     fit: FitRecord, estimate: FloatArray, half: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     if fit.scale == "log":
-        return estimate * np.exp(-half), estimate * np.exp(half)
-    return estimate - half, estimate + half
+        low, high = estimate * np.exp(-half), estimate * np.exp(half)
+    else:
+        low, high = estimate - half, estimate + half
+    return within_limits(fit.law, low), within_limits(fit.law, high)
+
+
+def within_limits(law: Law, performance: FloatArray) -> FloatArray:
+    """The performance, not beyond what it can be at all."""
+    return performance if law.limits is None else np.clip(performance, *law.limits)
 
 
 def _working_gradient(
@@ -255,7 +270,8 @@ def _largest_product(columns: list[FloatArray]) -> float:
     )
 
 
-def _warn_if_far(beyond: FloatArray) -> None:
+def warn_if_far(beyond: FloatArray) -> None:
+    """Say that no interval knows whether the law holds there."""
     largest = float(beyond.max(initial=0.0))
     if largest > _FAR:
         warn(

@@ -302,8 +302,9 @@ class _Descent:
             ridge = self.damping[damped, None, None] * self._metric_of(damped)
             matrix[damped] += ridge * (keep[:, :, None] & keep[:, None, :])
         step, ok = bounded_step(matrix, gradient, blocked, point, task.lower, task.upper)
-        turned = gradient + 0.5 * np.matmul(hessian, step[:, :, None])[:, :, 0]
-        promised = -(turned * step).sum(axis=1)
+        with np.errstate(over="ignore", invalid="ignore"):  # such a step is refused
+            turned = gradient + 0.5 * np.matmul(hessian, step[:, :, None])[:, :, 0]
+            promised = -(turned * step).sum(axis=1)
         ok &= np.isfinite(promised) & (promised >= 0)
         if growing.any():
             step = np.where(growing, np.log1p(np.clip(step, *_GROWTH)), step)

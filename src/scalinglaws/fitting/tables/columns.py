@@ -40,7 +40,8 @@ _PERFORMANCE_ALIASES: tuple[tuple[str, ...], ...] = (
     ),
     ("bits_per_byte", "bpb", "val_bpb", "val/bpb", "eval/*/bpb"),
     ("perplexity", "ppl", "val_ppl", "eval_perplexity"),
-    ("performance", "error", "error_rate", "accuracy", "acc", "eval_accuracy", "bleu", "score"),
+    ("performance", "error", "error_rate", "accuracy", "acc", "eval_accuracy", "bleu", "score",
+     "win_rate", "pass_rate", "pass@1", "reward"),
 )  # fmt: skip
 # Text that stands for a missing value.
 _MISSING = ("", "-", "n/a", "na", "none", "null", "nat")

@@ -169,6 +169,7 @@ def read_table(
         weights is not None, repeats, labels, cluster, cluster_column, frame_kept,
     )  # fmt: skip
     _check_enough(table, frame)
+    _check_limits(table, law)
     if units == "check":
         _check_units(table, must_be_positive)
     _warn_repeats(table, frame_kept)
@@ -291,6 +292,21 @@ def _check_enough(table: RunTable, frame: pd.DataFrame) -> None:
     if table.n > 1 and spread <= 1e-12 * np.abs(table.y).max():
         raise DataError(
             f"{table.target!r} is {format_plain(table.y[0])} in every run: there is nothing to fit."
+        )
+
+
+def _check_limits(table: RunTable, law: Law) -> None:
+    """An accuracy in per cent is no accuracy."""
+    if law.limits is None:
+        return
+    low, high = law.limits
+    outside = places_where(table.n, lambda rows: (table.y[rows] < low) | (table.y[rows] > high))
+    if len(outside):
+        rows = [f"{table.index[int(k)]} ({format_plain(table.y[k])})" for k in outside]
+        raise DataError(
+            f"{table.target!r} lies outside {format_plain(low)} to {format_plain(high)}, which is "
+            f"all that the law {law.label!r} knows, in row{'s' if len(rows) > 1 else ''} "
+            f"{listed(rows)}. Divide per cent by 100; a law of your own has no such limits."
         )
 
 

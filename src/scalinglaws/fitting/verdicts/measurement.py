@@ -197,6 +197,9 @@ class Measurement:
             low = max(low, 0.0)
         else:
             low, high = self._interval(j, parameter.positive, float(self.found.theta[j]), error)
+        if self.problem.law.limits == (parameter.lower, parameter.upper):
+            # a level of the performance, such as a ceiling, is not where that cannot be
+            low, high = max(low, parameter.lower), min(high, parameter.upper)
         if self.spread.dof <= 0:
             return self._bare(j, "estimated")
         return Row(parameter.name, value, std_error, low, high, "estimated")

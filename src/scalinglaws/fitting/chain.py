@@ -1,0 +1,234 @@
+"""Fits in a row: size and data to loss, and loss to accuracy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from scalinglaws.arrays import FloatArray
+from scalinglaws.errors import IdentifiabilityWarning, warn
+from scalinglaws.fitting.inference.prediction import (
+    Prediction,
+    points,
+    times_beyond,
+    warn_if_far,
+    within_limits,
+)
+from scalinglaws.fitting.result import Fit
+from scalinglaws.options import check_level
+
+DEFAULT_RESAMPLES = 10_000
+_MOST_UNDEFINED = 1e-3  # of the draws
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Chain:
+    """Fits of which each is in the quantity that the one before predicts.
+
+    Returned by :func:`scalinglaws.chain`.
+
+    Attributes
+    ----------
+    fits : tuple of Fit
+        From the runs' own variables to the performance at the end.
+    """
+
+    fits: tuple[Fit, ...]
+
+    @property
+    def target(self) -> str:
+        """The performance at the end."""
+        return self.fits[-1].runs.target
+
+    def predict(
+        self,
+        data: pd.DataFrame | Mapping[str, Any] | None = None,
+        /,
+        *,
+        confidence_level: float | None = None,
+        n_resamples: int = DEFAULT_RESAMPLES,
+        rng: np.random.Generator | int | None = 0,
+        **variables: npt.ArrayLike | str,
+    ) -> Prediction | pd.DataFrame:
+        """Evaluate one law in the other, with the uncertainty of both.
+
+        Parameters
+        ----------
+        data, **variables
+            Columns for the variables of the first law, as in `Fit.predict`.
+        confidence_level : float, optional
+            Level of both intervals; that of the last fit by default.
+        n_resamples : int
+            Number of draws behind the intervals.
+        rng : Generator, int or None
+            Seed of the draws, or a generator.
+
+        Returns
+        -------
+        Prediction or DataFrame
+            As `Fit.predict`. ``times_beyond`` is the largest of how far beyond the first fit's runs
+            the point is, and how far beyond the next one's the quantity in between.
+
+        Raises
+        ------
+        FitError
+            If the runs do not determine the coefficients of a fit.
+        ValueError
+            If a variable is missing or unknown.
+
+        Warns
+        -----
+        ExtrapolationWarning
+            If the point is more than 100 times beyond the data.
+        IdentifiabilityWarning
+            If a law has no value at some draws of the quantity in between: there is no interval.
+
+        Notes
+        -----
+        Intervals are quantiles over draws of the coefficients of each fit, joint within a fit and
+        independent between them: given the losses, the scatter of accuracies around the second law
+        does not depend on that of losses around the first.
+
+        The interval of the curve has no noise of runs in it. That of a new run has the noise of
+        each step, normal: the second law was fitted to the loss that each run had, so that a run's
+        distance from the first law is carried through the second, and its distance from the second
+        is added. (Had the second law been fitted to the first one's values, the former would count
+        twice.)
+        """
+        level = self.fits[-1].confidence_level if confidence_level is None else confidence_level
+        check_level(level)
+        columns = points(self.fits[0], data, variables)
+        shape = np.broadcast_shapes(*map(np.shape, columns.values()))
+        flat = {name: np.broadcast_to(c, shape).ravel() for name, c in columns.items()}
+        estimate, beyond = self._estimate(flat)
+        warn_if_far(beyond)
+        curve, run = self._draws(flat, n_resamples, np.random.default_rng(rng))
+
+        def shaped(values: FloatArray) -> Any:
+            return values.reshape(shape) if shape else float(values[0])
+
+        ends = [shaped(end) for end in (*_interval(curve, level), *_interval(run, level))]
+        low, high, run_low, run_high = ends
+        found = Prediction(shaped(estimate), low, high, run_low, run_high, shaped(beyond), level)
+        return found.to_frame(data.index) if isinstance(data, pd.DataFrame) else found
+
+    def _estimate(self, columns: Mapping[str, npt.NDArray[Any]]) -> tuple[FloatArray, FloatArray]:
+        """The performance, and how far beyond the runs."""
+        first, *others = self.fits
+        beyond = times_beyond(first, columns)
+        value = np.broadcast_to(first.law.value(first.values, columns), beyond.shape)
+        for fit in others:
+            between = {fit.law.variables[0]: value}
+            beyond = np.maximum(beyond, times_beyond(fit, between))
+            value = fit.law.value(fit.values, between)
+        return value, beyond
+
+    def _draws(
+        self,
+        columns: Mapping[str, npt.NDArray[Any]],
+        n_resamples: int,
+        generator: np.random.Generator,
+    ) -> tuple[FloatArray, FloatArray]:
+        """The curve, and a new run, at every draw: arrays of shape (draws, points)."""
+        first, *others = self.fits
+        curve = _at_draws(first, first.draws(n_resamples, generator), columns)
+        curve = np.broadcast_to(curve, (n_resamples, len(next(iter(columns.values())))))
+        run = _with_noise(first, curve, generator)
+        for fit in others:
+            params, (variable,) = fit.draws(n_resamples, generator), fit.law.variables
+            curve = _at_draws(fit, params, {variable: curve})
+            run = _with_noise(fit, _at_draws(fit, params, {variable: run}), generator)
+        return curve, run
+
+    def __repr__(self) -> str:
+        steps = [f"{fit.runs.target} by {fit.law.label}" for fit in self.fits]
+        return f"<Chain: {', then '.join(steps)}>"
+
+
+def chain(first: Fit | Chain, second: Fit, *, through: str | None = None) -> Chain:
+    """Put a fit behind another: from size and data to a loss, and from the loss to an accuracy.
+
+    Parameters
+    ----------
+    first : Fit or Chain
+        Predicts the quantity in between, such as a loss.
+    second : Fit
+        A law in that quantity and no other.
+    through : str, optional
+        The second law's variable, where it was fitted to another column than the one that the
+        first fit predicts, and is the same quantity all the same.
+
+    Returns
+    -------
+    Chain
+        ``predict(N=..., D=...)`` gives the estimate with intervals of the curve and of a new run.
+
+    Raises
+    ------
+    ValueError
+        If the second law is not one in what the first one predicts.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import scalinglaws as sl
+    >>> runs = sl.datasets.ladder()
+    >>> runs = runs[runs["D"] > 1.5e6]
+    >>> noise = np.random.default_rng(0).normal(0, 0.002, len(runs))
+    >>> runs = runs.assign(error=0.9 - 2 * np.exp(-runs["loss"]) + noise)
+    >>> to_loss = sl.fit(runs, "kaplan")
+    >>> to_error = sl.fit(runs, "gadre-error", y="error", scale="level")
+    >>> found = sl.chain(to_loss, to_error).predict(N="100K", D="16M")
+    >>> found.run_low < found.curve_low < found.estimate < found.curve_high < found.run_high
+    True
+    """
+    before = first.fits if isinstance(first, Chain) else (first,)
+    target = before[-1].runs.target
+    variables, columns = second.law.variables, second.runs.columns
+    if len(variables) != 1 or second.law.groups:
+        raise ValueError(
+            "The second law must be in the quantity in between alone, with one value of each "
+            f"parameter; got {second.law.formula!r} in {', '.join(columns)}. Fit each group by "
+            "itself."
+        )
+    if columns[variables[0]] != target and through != variables[0]:
+        raise ValueError(
+            f"The first fit predicts {target!r}, and the second is in "
+            f"{columns[variables[0]]!r}. If these are the same quantity in the same unit, pass "
+            f"through={variables[0]!r}."
+        )
+    return Chain((*before, second))
+
+
+def _at_draws(
+    fit: Fit, params: pd.DataFrame, columns: Mapping[str, npt.NDArray[Any]]
+) -> FloatArray:
+    """The law at every draw; NaN where it has no value."""
+    by_draw = {name: params[name].to_numpy()[:, None] for name in fit.law.parameter_names}
+    return within_limits(fit.law, np.asarray(fit.law.value(by_draw, columns), dtype=np.float64))
+
+
+def _with_noise(fit: Fit, exact: FloatArray, generator: np.random.Generator) -> FloatArray:
+    noise = fit.noise * generator.standard_normal(exact.shape)
+    noisy = exact * np.exp(noise) if fit.scale == "log" else exact + noise
+    return within_limits(fit.law, noisy)
+
+
+def _interval(drawn: FloatArray, level: float) -> tuple[FloatArray, FloatArray]:
+    """Quantiles over the draws; missing where some draws have no value."""
+    undefined = np.isnan(drawn).mean(axis=0)
+    lost = undefined > _MOST_UNDEFINED
+    if lost.any():
+        warn(
+            f"The law has no value at {100 * undefined.max():.2g} % of the draws of the quantity "
+            f"in between: there is no interval at {int(lost.sum())} of {len(lost)} points.",
+            IdentifiabilityWarning,
+        )
+    tail = 0.5 * (1.0 - level)
+    low, high = np.nanquantile(np.where(lost, 0.0, drawn), [tail, 1.0 - tail], axis=0)
+    return np.where(lost, np.nan, low), np.where(lost, np.nan, high)
