@@ -1,6 +1,6 @@
 """python -m benchmarks: everything side by side, as Markdown.
 
-python -m benchmarks                          all subjects, about half an hour
+python -m benchmarks                          all subjects, about an hour
 python -m benchmarks --quick                  each in small, for a smoke test
 python -m benchmarks --only cold_fit --write  one subject, into benchmarks/results/
 python -m benchmarks --only global_minimum --seeds 0:500 --save part.csv
@@ -19,6 +19,7 @@ from benchmarks.harness import RESULTS, Options, header
 
 SUBJECTS = (
     "cold_fit", "bootstrap", "large", "typed_law", "nist", "global_minimum", "invariance",
+    "campaign",
 )  # fmt: skip
 
 

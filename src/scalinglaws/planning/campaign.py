@@ -22,6 +22,7 @@ from scalinglaws.planning.question import (
     Question,
     coefficients_of,
     log_gradient,
+    plausible,
     question_of,
 )
 from scalinglaws.planning.subject import (
@@ -39,6 +40,7 @@ _NOISE = 0.005  # of a run, relative, where nothing is known
 _DECADE = float(np.log(10.0))  # over which the law's own error changes
 _RATIOS = 5.0 * 2.0 ** np.arange(7)  # tokens for each parameter
 _SIZES = 24
+_TRUTHS = 16  # besides the estimate, for which the runs are chosen
 _SMALLEST = 1e-4  # of the allowance, as the cheapest candidate
 
 
@@ -204,15 +206,16 @@ def next_runs(
     table = _candidates(candidates, frontier, observed, ceiling, _shortest(shortest, observed))
     note = f"the coefficients are a guess ({sample.no_interval})" if sample.no_interval else ""
     spent = table["C"].to_numpy()
-    shown = _between(frontier, known, table, law_error)
     if rival is not None:
-        apart = _apart(sample, rival, table)
-        belief = Belief(shown, apart, 0.0, 0.0, run_noise**2)
+        apart = _apart(sample, rival, table)[None]
+        shown = _between(frontier, known, table, law_error)[None]
+        belief = Belief(shown, apart, np.zeros(1), 0.0, run_noise**2)
         chosen = choose(belief, spent, allowance, most_runs)
         return _of_laws(belief, chosen, table, sample, rival, observed, note)
     target = number("C", C)
     asked = question_of(frontier, known, target, question)
-    belief = _belief(shown, frontier, known, asked, table, run_noise, law_error)
+    truths = [known, *plausible(frontier, known, target, _TRUTHS)]
+    belief = _belief(frontier, truths, target, question, table, run_noise, law_error)
     chosen = choose(belief, spent, allowance, most_runs)
     return _of_number(belief, chosen, table, asked, target, sample.level, observed, note)
 
@@ -304,26 +307,36 @@ def _between(
 
 
 def _belief(
-    shown: FloatArray,
     frontier: Frontier,
-    known: Coefficients,
-    asked: Question,
+    truths: list[Coefficients],
+    target: float,
+    question: str,
     table: pd.DataFrame,
     noise: float,
     law_error: float,
 ) -> Belief:
-    """What the candidates would tell about a number."""
+    """What the candidates would tell about a number, linearised at each of the truths."""
     N, D = table["N"].to_numpy(), table["D"].to_numpy()
-    spread = log_gradient(frontier, known, N, D) @ known.covariance
     places = np.log(np.stack([N, D], axis=1))
     error = law_error**2
-    floor = error * float(asked.weights @ _alike(asked.points, asked.points) @ asked.weights)
-    return Belief(
-        shown,
-        spread @ asked.gradient + error * _alike(places, asked.points) @ asked.weights,
-        float(asked.gradient @ known.covariance @ asked.gradient) + floor,
-        floor, noise**2,
-    )  # fmt: skip
+    alike = error * _alike(places, places)
+    between, across, variance, floors = [], [], [], []
+    for known in truths:
+        with np.errstate(all="ignore"):
+            asked = question_of(frontier, known, target, question)
+            gradient = log_gradient(frontier, known, N, D)
+            spread = gradient @ known.covariance
+            left = error * (asked.weights @ _alike(asked.points, asked.points) @ asked.weights)
+            shared = error * _alike(places, asked.points) @ asked.weights
+            shown, told = spread @ gradient.T + alike, spread @ asked.gradient + shared
+            own = asked.gradient @ known.covariance @ asked.gradient + left
+        if between and not (np.isfinite(shown).all() and np.isfinite(told).all()):
+            continue  # a draw whose valley is flat, or that has no value at a candidate
+        between.append(shown)
+        across.append(told)
+        variance.append(float(own))
+        floors.append(float(left))
+    return Belief(np.stack(between), np.stack(across), np.array(variance), floors[0], noise**2)
 
 
 def _apart(sample: Sample, rival: LawWithValues, table: pd.DataFrame) -> FloatArray:
@@ -350,10 +363,11 @@ def _of_number(
     observed: dict[str, FloatArray],
     note: str,
 ) -> NextRuns:
-    after = [max(belief.after(chosen[: k + 1]), 0.0) for k in range(len(chosen))]
+    own = belief.estimate
+    after = [max(float(own.after(chosen[: k + 1])[0]), 0.0) for k in range(len(chosen))]
     runs = table.iloc[chosen].reset_index(drop=True).assign(sd_after=np.sqrt(after))
     z = float(ndtri(0.5 + 0.5 * level))
-    spread = np.sqrt([belief.variance, after[-1]])
+    spread = np.sqrt([own.variance[0], after[-1]])
     answer = pd.DataFrame(
         {
             "estimate": asked.estimate,
@@ -363,7 +377,7 @@ def _of_number(
         },
         index=pd.Index(["before", "after"], name="answer"),
     )
-    gained = table.assign(gain=belief.gains([]) / belief.variance)
+    gained = table.assign(gain=own.gains([])[0] / own.variance[0])
     return NextRuns(
         runs, answer, float(np.sqrt(belief.floor)), f"{asked.name} at {format_compute(target)}",
         level, note, gained, pd.DataFrame(observed),
@@ -379,12 +393,12 @@ def _of_laws(
     observed: dict[str, FloatArray],
     note: str,
 ) -> NextRuns:
-    apart = np.sqrt([-belief.after(chosen[: k + 1]) for k in range(len(chosen))])
+    apart = np.sqrt([-belief.after(chosen[: k + 1])[0] for k in range(len(chosen))])
     runs = table.iloc[chosen].reset_index(drop=True).assign(sigma_after=apart)
     answer = pd.DataFrame(
         {"sigma": [0.0, apart[-1]]}, index=pd.Index(["before", "after"], name="answer")
     )
-    alone = belief.gains([])
+    alone = belief.gains([])[0]
     return NextRuns(
         runs, answer, 0.0, f"{sample.law.label} or {rival.law.label}", sample.level, note,
         table.assign(gain=alone / max(float(alone.max()), 1e-300)), pd.DataFrame(observed),
