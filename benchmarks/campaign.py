@@ -154,6 +154,7 @@ def _outcome(
         "error_N": np.log(plan["N"] / best["N"]),
         "regret": reached / best["loss"] - 1,
         "spent": float(added["C"].sum()),
+        "clean": float(final.status.good),
     }
 
 
@@ -168,7 +169,8 @@ _SETTING = (
 )
 _READING = (
     "error: of the log loss predicted at the target's optimum. width: of its 95 % interval. "
-    "regret: how much worse than the best the model is that the fit would have one train."
+    "regret: how much worse than the best the model is that the fit would have one train. clean "
+    "verdict: how often the last fit found nothing against itself."
 )
 _RATIO = (
     "Ratios above one say that the chosen runs do better; in brackets 95 % of 2,000 resamples of "
@@ -228,6 +230,7 @@ def _summary(found: pd.DataFrame) -> list[dict[str, Any]]:
         for label, (column, sum_up, unit) in _MEASURES.items():
             row[label] = f"{unit * float(sum_up(own[column].to_numpy())):.3g}"
         row["covered %"] = f"{100 * own['covered'].mean():.0f}"
+        row["clean verdict %"] = f"{100 * own['clean'].mean():.0f}"
         row["FLOPs"] = f"{own['spent'].mean():.3g}"
         row["without an answer"] = int(own["error"].isna().sum())
         rows.append(row)
