@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,8 +11,9 @@ from scipy.special import ndtri
 from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import FitError
 from scalinglaws.fitting.tables import columns as col
-from scalinglaws.numerals import format_compute, format_count, format_plain, plural
+from scalinglaws.numerals import format_compute, format_count
 from scalinglaws.options import check_option, is_number
+from scalinglaws.planning.chosen_runs import NextRuns
 from scalinglaws.planning.cost import SIX, Cost, cost_of
 from scalinglaws.planning.design import Belief, choose
 from scalinglaws.planning.frontier import Frontier
@@ -40,66 +40,9 @@ _NOISE = 0.005  # of a run, relative, where nothing is known
 _DECADE = float(np.log(10.0))  # over which the law's own error changes
 _RATIOS = 5.0 * 2.0 ** np.arange(7)  # tokens for each parameter
 _SIZES = 24
+_MOSTLY = 0.5  # of a variance
 _TRUTHS = 16  # besides the estimate, for which the runs are chosen
 _SMALLEST = 1e-4  # of the allowance, as the cheapest candidate
-
-
-@dataclass(frozen=True, eq=False)
-class NextRuns:
-    """Runs to train, and what they buy; see :func:`scalinglaws.next_runs`.
-
-    Attributes
-    ----------
-    runs : DataFrame
-        One row for each run, the most telling first: ``N``, ``D``, ``C``, and ``sd_after``, the
-        standard deviation of the answer's logarithm once it and those above are trained (for the
-        question "law" ``sigma_after``, the standard deviations by which the laws will differ).
-        Rows that agree in N and D are repeats with another seed.
-    answer : DataFrame
-        Rows "before" and "after": ``estimate``, ``low``, ``high`` and ``sd`` of the answer; for
-        the question "law" ``sigma``.
-    floor : float
-        The part of ``sd`` that no run of these would take away if the law's own error is as large
-        as `model_error`.
-    question : str
-    confidence_level : float
-    note : str
-    """
-
-    runs: pd.DataFrame
-    answer: pd.DataFrame
-    floor: float
-    question: str
-    confidence_level: float
-    note: str
-    candidates: pd.DataFrame = field(repr=False)
-    observed: pd.DataFrame = field(repr=False)
-
-    def __repr__(self) -> str:
-        spent = (
-            f"after {plural(len(self.runs), 'run')} of "
-            f"{format_compute(float(self.runs['C'].sum()))} FLOPs in all"
-        )
-        writers = {"N": format_count, "D": format_count, "C": format_compute}
-        writers[self.runs.columns[-1]] = "{:.4f}".format
-        shown = self.runs.assign(**{name: self.runs[name].map(w) for name, w in writers.items()})
-        lines = [f"{self.sentence} {spent}", self.note, shown.to_string(index=False)]
-        return "\n".join(filter(None, lines))
-
-    @property
-    def sentence(self) -> str:
-        """What the runs buy, in words."""
-        if "sigma" in self.answer:
-            apart = float(self.answer["sigma"].iloc[-1])
-            return f"{self.question}: {apart:.1f} standard deviations apart"
-        before, after = self.answer.loc["before"], self.answer.loc["after"]
-
-        def span(row: Any) -> str:
-            write = format_count if self.question.startswith("N ") else format_plain
-            return f"{write(float(row['low']))} to {write(float(row['high']))}"
-
-        level = f"{100 * self.confidence_level:g} %"
-        return f"{self.question}: {level} interval {span(before)} now, {span(after)}"
 
 
 def next_runs(
@@ -174,9 +117,12 @@ def next_runs(
     a smooth error of the law (a Gaussian process over ln N and ln D), and the noise of runs. Runs
     are added one by one where the variance of the answer falls most, by itself and for each
     FLOP, whichever set ends better; then each is exchanged for others as long as that helps
-    (c-optimal design: Atkinson, Donev and Tobias 2007). With an error of the law, runs near the
-    target count for more, and many runs at one place for less. Two laws are told apart by the
-    distance between their predictions relative to what a refit and noise could make up for.
+    (c-optimal design: Atkinson, Donev and Tobias 2007). What is made small is the mean log variance
+    over the estimate and sixteen draws, each linearised where it is, so that the set is good for
+    the neighbours of the fitted law too; what is reported is that of the estimate. With an error
+    of the law, runs near the target count for more, and many runs at one place for less. Two laws
+    are told apart by the distance between their predictions relative to what a refit and noise
+    could make up for.
 
     Examples
     --------
@@ -320,7 +266,10 @@ def _belief(
     places = np.log(np.stack([N, D], axis=1))
     error = law_error**2
     alike = error * _alike(places, places)
-    between, across, variance, floors = [], [], [], []
+    between: list[FloatArray] = []
+    across: list[FloatArray] = []
+    variance: list[float] = []
+    floors: list[float] = []
     for known in truths:
         with np.errstate(all="ignore"):
             asked = question_of(frontier, known, target, question)
@@ -377,10 +326,16 @@ def _of_number(
         },
         index=pd.Index(["before", "after"], name="answer"),
     )
+    notes = [note] if note else []
+    if own.floor > _MOSTLY * after[-1]:
+        notes.append(
+            "most of the spread that is left is the error that the law itself may have "
+            "(`model_error`); only runs nearer to the target would narrow it"
+        )
     gained = table.assign(gain=own.gains([])[0] / own.variance[0])
     return NextRuns(
         runs, answer, float(np.sqrt(belief.floor)), f"{asked.name} at {format_compute(target)}",
-        level, note, gained, pd.DataFrame(observed),
+        level, "; ".join(notes), gained, pd.DataFrame(observed),
     )  # fmt: skip
 
 

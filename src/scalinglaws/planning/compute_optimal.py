@@ -13,6 +13,7 @@ from scalinglaws.errors import ExtrapolationWarning, FitError, warn
 from scalinglaws.numerals import format_count, format_plain
 from scalinglaws.planning.cost import SIX, Cost, cost_of
 from scalinglaws.planning.frontier import Frontier, Limits, Optimum
+from scalinglaws.planning.grouped import chosen_group
 from scalinglaws.planning.subject import (
     DEFAULT_RESAMPLES,
     LawWithValues,
@@ -67,7 +68,8 @@ def optimal(
     rng : Generator, int or None
         Seed of the draws.
     **variables
-        Values of the law's other variables, if it has any.
+        Values of the law's other variables, if it has any; and the group, ``data="c4"``, where
+        parameters have one value for each.
 
     Returns
     -------
@@ -109,6 +111,7 @@ def optimal(
     True
     """
     query, given = _query({"C": C, "N": N, "D": D, "loss": loss})
+    fit, variables = chosen_group(fit, variables)
     sample = sample_of(
         fit, confidence_level=confidence_level, n_resamples=n_resamples, rng=rng,
         variables=variables,
