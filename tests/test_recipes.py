@@ -105,7 +105,7 @@ def test_one_law_published_and_one_fitted() -> None:
     ("change", "options", "message"),
     [
         ({}, {"by": "kind"}, "No column 'kind', named by `by`"),
-        ({"recipe": "old"}, {}, "'recipe' has 1 values: old"),
+        ({"recipe": "old"}, {}, "'recipe' has one value: old"),
         ({}, {"baseline": "older"}, "`baseline` 'older' is no value of 'recipe': old and new"),
     ],
 )

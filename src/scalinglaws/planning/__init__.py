@@ -18,6 +18,7 @@ from scalinglaws.planning.grouped import OneGroup as OneGroup
 from scalinglaws.planning.grouped import one_group as one_group
 from scalinglaws.planning.judgement import regret as regret
 from scalinglaws.planning.ladder_cost import shape_cost as shape_cost
+from scalinglaws.planning.latent_attention import LatentAttention as LatentAttention
 from scalinglaws.planning.lifetime import served_for as served_for
 from scalinglaws.planning.lifetime import serving as serving
 from scalinglaws.planning.money import bill as bill
@@ -36,6 +37,7 @@ __all__ = [
     "Gain",
     "Gains",
     "IsoFLOP",
+    "LatentAttention",
     "NextRuns",
     "OneGroup",
     "Transformer",
