@@ -26,6 +26,8 @@ from scalinglaws.planning.grouped import OneGroup
 from scalinglaws.planning.pooling import DUMMY, fit_with_levels, pooling_tests
 from scalinglaws.planning.subject import DEFAULT_RESAMPLES, LawWithValues, Rng, numbers, sample_of
 
+SHARED = ("nothing", "exponents")
+
 
 def gain(
     baseline: LawWithValues,
@@ -204,7 +206,7 @@ def compare_recipes(
     >>> bool((found.table["gain"] > 1).all())
     True
     """
-    check_option("shared", shared, ("nothing", "exponents"))
+    check_option("shared", shared, SHARED)
     frame = col.as_frame(runs)
     col.require(frame, by, "`by`")
     values = list(pd.unique(frame[by].dropna()))
