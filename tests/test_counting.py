@@ -11,7 +11,7 @@ import scalinglaws as sl
 from scalinglaws.planning.ladder_cost import shape_cost
 from scalinglaws.planning.money import bill
 from scalinglaws.planning.shape import Transformer
-from tests.planning_cases import CHINCHILLA_LAW, EPOCH
+from tests.planning_cases import CHINCHILLA_LAW, EPOCH, HOFFMANN, Published
 
 
 def _gpt2(width: int, layers: int, heads: int) -> dict[str, Any]:
@@ -422,6 +422,24 @@ def test_what_is_counted_moves_the_exponent() -> None:
 
     assert both[0] == pytest.approx(0.5126, abs=1e-3)
     assert both[1] > 0.6
+
+
+@pytest.mark.parametrize("law", [EPOCH, HOFFMANN])
+def test_frontier_without_embeddings(law: Published) -> None:
+    """The local exponent of Pearce and Song 2024, arXiv:2406.12907, and its limit."""
+    omega = 47491.0  # of the Chinchilla models: N + omega N^(1/3) parameters in all
+    line = sl.Law("E + A/(N + omega*N**(1/3))**alpha + B/D**beta")
+    bridged = Published(line, {**law.values, "omega": omega})
+    alpha, beta = law.values["alpha"], law.values["beta"]
+    for size in (1e3, 1e6, 768e6, 1.58e9, 1e15):
+        near = sl.optimal(bridged, N=size * np.array([0.999, 1.001]))
+        found = np.log(1.001 / 0.999) / np.log(near["C"].iloc[1] / near["C"].iloc[0])
+        x = size ** (2 / 3)
+        inverse = 1 - (x + omega / 9) / (x + omega / 3) / beta
+        inverse += (alpha + 1) / beta * (x + omega / 3) / (x + omega)
+
+        assert found == pytest.approx(1 / inverse, rel=1e-5)
+    assert found == pytest.approx(beta / (alpha + beta), rel=1e-4)
 
 
 @pytest.mark.parametrize(
