@@ -58,7 +58,8 @@ def optimal(
     cost : number, callable or Fit
         What a run costs. A number k means k*N*D; 6 counts forward and backward passes. A function
         gets arrays N and D. A fit is of the cost itself, such as
-        ``sl.fit(runs, "C ~ k * N**p * D**r", y="C")``.
+        ``sl.fit(runs, "C ~ k * N**p * D**r", y="C")``; it is taken at its estimate, and intervals
+        are those of `fit` alone.
     limits : mapping of "N" or "D" to (low, high), optional
         What is possible, such as ``{"N": (0, "70B")}``; for `C` and `loss`.
     confidence_level : float, optional

@@ -32,6 +32,7 @@ from scalinglaws.planning.subject import (
 from scalinglaws.plotting.axes import (
     LABELS,
     add_legend,
+    add_legend_above,
     figure_of,
     log_axis,
     new_axes,
@@ -219,7 +220,7 @@ def plot_contours(
             handles.append(
                 Line2D([], [], color=_GREY, marker="o", markersize=4, linestyle="none", label="run")
             )
-        add_legend(ax, handles)
+        add_legend_above(ax, handles)
     return ax
 
 
