@@ -5,6 +5,7 @@ python -m benchmarks --quick                  each in small, for a smoke test
 python -m benchmarks --only cold_fit --write  one subject, into benchmarks/results/
 python -m benchmarks --only global_minimum --seeds 0:500 --save part.csv
 python -m benchmarks --only global_minimum --parts part.csv other.csv --write
+python -m benchmarks --only campaign --parts benchmarks/results/campaign.csv
 """
 
 from __future__ import annotations

@@ -8,7 +8,6 @@ once another law altogether. All strategies start from the same nine runs of eac
 
 from __future__ import annotations
 
-import time
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -37,7 +36,9 @@ NOISE, TARGET, ALLOWANCE, RUNS = 0.004, 1e22, 2e20, 12
 SHORTEST = 4e8  # tokens, as the grid has them
 FIRST_ROUND = 0.25  # of the allowance, where the runs are chosen twice
 REPETITIONS = 200
-OURS = "next_runs, loss"
+FOR_LOSS, FOR_SIZE = "next_runs, loss", "next_runs, N"
+# What each design was chosen for.
+ANSWERS = {FOR_LOSS: ("error", "width"), FOR_SIZE: ("error_N", "regret")}
 
 Train = Callable[[pd.DataFrame], pd.DataFrame]
 Strategy = Callable[[pd.DataFrame, sl.Fit, Train], pd.DataFrame]
@@ -112,9 +113,9 @@ STRATEGIES: dict[str, Strategy] = {
     "grid": grid,
     "IsoFLOP": isoflop,
     "random": random,
-    OURS: chosen("loss"),
+    FOR_LOSS: chosen("loss"),
     "next_runs, loss, two rounds": twice,
-    "next_runs, N": chosen("N"),
+    FOR_SIZE: chosen("N"),
 }
 
 
@@ -153,7 +154,7 @@ def _outcome(
         "covered": float(plan["loss_low"] < best["loss"] < plan["loss_high"]),
         "error_N": np.log(plan["N"] / best["N"]),
         "regret": reached / best["loss"] - 1,
-        "spent": float(added["C"].sum()),
+        "spent": float(added["C"].sum()) / ALLOWANCE,
         "clean": float(final.status.good),
     }
 
@@ -177,25 +178,36 @@ _RATIO = (
     "the repetitions, the same ones for both strategies."
 )
 
+_COMMAND = (
+    "Rehearsed with `python -m benchmarks --only campaign --write`, about a quarter of an hour on "
+    "one core; summed up anew with `--parts benchmarks/results/campaign.csv`."
+)
+
 
 def run(options: Options) -> Section:
-    """Every strategy under every truth."""
-    repetitions = options.count(REPETITIONS, 2)
+    """Every strategy under every truth; with `parts`, the outcomes of an earlier run."""
     section = Section("A campaign, rehearsed")
-    parts, begin = [], time.process_time()
+    found = pd.concat(map(pd.read_csv, options.parts)) if options.parts else _rehearsed(options)
+    for name, (formula, _) in TRUTHS.items():
+        own = found[found["truth"] == name]
+        section.table(f"### The truth is {name}\n\n`{formula}`", _summary(own))
+        for ours, columns in ANSWERS.items():
+            section.table(f"`{ours}` against the others, as ratios", _ratios(own, ours, columns))
+    section.data = found.round(9)
+    repetitions = found["seed"].nunique()
+    section.notes += [_SETTING.format(repetitions=repetitions), _READING, _RATIO, _COMMAND]
+    return section
+
+
+def _rehearsed(options: Options) -> pd.DataFrame:
+    parts = []
     for name, (formula, values) in TRUTHS.items():
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", sl.ScalingLawWarning)
-            rows = [r for k in range(repetitions) for r in campaign(Truth(formula, values), k)]
-        found = pd.DataFrame(rows).assign(truth=name)
-        parts.append(found)
-        section.table(f"### The truth is {name}\n\n{formula}", _summary(found))
-        section.table(f"`{OURS}` against the others, as ratios", _ratios(found))
-    section.data = pd.concat(parts, ignore_index=True)
-    minutes = (time.process_time() - begin) / 60
-    section.notes += [_SETTING.format(repetitions=repetitions), _READING, _RATIO]
-    section.notes.append(f"{minutes:.0f} minutes of processor time.")
-    return section
+            seeds = range(options.count(REPETITIONS, 2))
+            rows = [row for seed in seeds for row in campaign(Truth(formula, values), seed)]
+        parts.append(pd.DataFrame(rows).assign(truth=name))
+    return pd.concat(parts, ignore_index=True)
 
 
 def _rms(values: np.ndarray) -> np.ndarray:
@@ -231,26 +243,28 @@ def _summary(found: pd.DataFrame) -> list[dict[str, Any]]:
             row[label] = f"{unit * float(sum_up(own[column].to_numpy())):.3g}"
         row["covered %"] = f"{100 * own['covered'].mean():.0f}"
         row["clean verdict %"] = f"{100 * own['clean'].mean():.0f}"
-        row["FLOPs"] = f"{own['spent'].mean():.3g}"
+        row["allowance used %"] = f"{100 * own['spent'].mean():.0f}"
         row["without an answer"] = int(own["error"].isna().sum())
         rows.append(row)
     return rows
 
 
-def _ratios(found: pd.DataFrame) -> list[dict[str, Any]]:
+def _ratios(found: pd.DataFrame, ours: str, columns: tuple[str, ...]) -> list[dict[str, Any]]:
     """What others leave over what the chosen runs leave, on repetitions where both answer."""
     rng = np.random.default_rng(0)
     rows = []
     for name in STRATEGIES:
-        if name == OURS:
+        if name == ours:
             continue
         row: dict[str, Any] = {"against": name}
         for label, (column, sum_up, _) in _MEASURES.items():
-            table = found.pivot_table(column, "seed", "strategy", aggfunc="first")[[name, OURS]]
-            other, ours = table.dropna().to_numpy().T
-            drawn = rng.integers(0, len(ours), (2000, len(ours)))
-            rows_of = np.concatenate([np.arange(len(ours))[None], drawn])
-            row[label.rsplit(" ", 1)[0]] = _ratio(sum_up(other[rows_of]), sum_up(ours[rows_of]))
+            if column not in columns:
+                continue
+            table = found.pivot_table(column, "seed", "strategy", aggfunc="first")[[name, ours]]
+            theirs, own = table.dropna().to_numpy().T
+            drawn = rng.integers(0, len(own), (2000, len(own)))
+            rows_of = np.concatenate([np.arange(len(own))[None], drawn])
+            row[label.rsplit(" ", 1)[0]] = _ratio(sum_up(theirs[rows_of]), sum_up(own[rows_of]))
         rows.append(row)
     return rows
 

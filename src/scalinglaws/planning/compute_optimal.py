@@ -196,7 +196,7 @@ def _as_frame(found: Optimum, frontier: Frontier, query: str) -> pd.DataFrame:
     sample = frontier.sample
     nowhere = np.isnan(found.end) | ((found.end != 0) & (not frontier.limits))
     columns: dict[str, FloatArray] = {}
-    with np.errstate(invalid="ignore"):
+    with np.errstate(all="ignore"):
         quantities = {
             "C": found.C, "N": found.N, "D": found.D, "ratio": found.D / found.N,
             sample.target: found.performance,
