@@ -222,6 +222,22 @@ def test_a_first_ladder_from_a_guess() -> None:
     assert plan.answer.loc["after", "sd"] < 0.05
 
 
+def test_a_law_with_further_variables() -> None:
+    """They are held where the user says, also for the rival."""
+    law = sl.Law("E + A/N**alpha + B/(D*q)**beta", variables=["N", "D", "q"])
+    options = {"budget": 1e20, "C": 1e22, "most_runs": 3}
+    plan = sl.next_runs(Published(law, EPOCH.values), q=1.0, **options)
+
+    pd.testing.assert_frame_equal(plan.runs, sl.next_runs(EPOCH, **options).runs, rtol=1e-6)
+    with pytest.raises(ValueError, match="also has the variable q: say at which value to plan"):
+        sl.next_runs(Published(law, EPOCH.values), **options)
+    rival = Published(law, {**EPOCH.values, "E": 1.5})
+    apart = sl.next_runs(
+        Published(law, EPOCH.values), budget=1e20, question="law", rival=rival, q=2.0
+    )
+    assert apart.answer.loc["after", "sigma"] > 0
+
+
 def test_telling_two_laws_apart(fit: sl.Fit) -> None:
     """The promised distance is that of the residuals which a refit cannot make up for."""
     with warnings.catch_warnings(action="ignore", category=sl.ScalingLawWarning):

@@ -52,7 +52,10 @@ def test_every_plan_takes_the_group(fit: sl.Fit) -> None:
         frame = call(fit, data="web")
         pd.testing.assert_frame_equal(frame, call(web))
         assert (frame.filter(like="_low").iloc[0] <= frame.filter(like="_high").to_numpy()[0]).all()
-    plan = sl.next_runs(web, budget=1e21, C=1e22, most_runs=2)
+    plan = sl.next_runs(fit, budget=1e21, C=1e22, most_runs=2, data="web")
+    pd.testing.assert_frame_equal(
+        plan.runs, sl.next_runs(web, budget=1e21, C=1e22, most_runs=2).runs
+    )
     assert len(plan.observed) == 25
     assert plotting.plot_frontier(fit, data="web").get_xlabel().startswith("training compute")
     assert len(plotting.plot_contours(fit, data="web").collections) >= 2
@@ -79,5 +82,7 @@ def test_what_is_no_group(fit: sl.Fit) -> None:
         one_group(fit, seed=1)
     with pytest.raises(sl.DataError, match="has no parameters for single groups"):
         one_group(plain, data="web")
-    with pytest.raises(ValueError, match=r"give sl.planning.one_group\(fit, data=...\)"):
+    with pytest.raises(sl.DataError, match="Say which group is meant"):
         sl.next_runs(fit, budget=1e21, C=1e22)
+    with pytest.raises(ValueError, match=r"give sl.planning.one_group\(fit, data=...\)"):
+        sl.gain(fit, fit, C=1e22)

@@ -117,6 +117,16 @@ def test_tables_without_two_recipes(
         sl.compare_recipes(_two().assign(**change), **{"by": "recipe", **options})
 
 
+def test_laws_with_further_variables() -> None:
+    """They are held where the user says, in the law that has them."""
+    law = sl.Law("E + A/N**alpha + B/(D*q)**beta", variables=["N", "D", "q"])
+    found = sl.gain(EPOCH, Published(law, EPOCH.values), C=1e22, q=2.0)
+
+    assert found.table["gain"].iloc[0] == pytest.approx(2.0, rel=1e-9)
+    with pytest.raises(ValueError, match="Neither law has the variable 'U'"):
+        sl.gain(EPOCH, EPOCH, C=1e22, U=1e12)
+
+
 def test_three_recipes() -> None:
     """Each against the first, as two at a time; the baseline is fitted once."""
     third = make_runs(0.004, seed=7, beta=CHINCHILLA["beta"] * 1.1).assign(recipe="third")

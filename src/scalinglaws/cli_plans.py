@@ -24,7 +24,6 @@ from scalinglaws.planning import (
     limited_data,
     near_optimal,
     next_runs,
-    one_group,
     optimal,
     overtraining,
     regret,
@@ -203,12 +202,12 @@ def _add_next(verbs: Any) -> None:
 
 
 def _next(options: argparse.Namespace) -> int:
-    fitted, at = load(options.fit), placed(options)
+    fitted = load(options.fit)
     found = next_runs(
-        one_group(fitted, **at) if at else fitted, budget=options.allowance, C=options.budget,
+        fitted, budget=options.allowance, C=options.budget,
         question=options.question, rival=load(options.rival) if options.rival else None,
         most_runs=options.runs, largest=options.largest, shortest=options.shortest,
-        noise=options.noise, model_error=options.model_error, **common(options),
+        noise=options.noise, model_error=options.model_error, **common(options), **placed(options),
     )  # fmt: skip
     show(found.runs, options)
     say("\n" + "\n".join(filter(None, [repr(found).splitlines()[0], found.note])), options)

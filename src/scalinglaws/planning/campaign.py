@@ -17,6 +17,7 @@ from scalinglaws.planning.chosen_runs import NextRuns
 from scalinglaws.planning.cost import SIX, Cost, cost_of
 from scalinglaws.planning.design import Belief, choose
 from scalinglaws.planning.frontier import Frontier
+from scalinglaws.planning.grouped import chosen_group
 from scalinglaws.planning.question import (
     Coefficients,
     Question,
@@ -62,6 +63,7 @@ def next_runs(
     confidence_level: float | None = None,
     n_resamples: int = DEFAULT_RESAMPLES,
     rng: Rng = 0,
+    **variables: Any,
 ) -> NextRuns:
     """Choose the runs that make an answer surest for a given compute.
 
@@ -97,7 +99,7 @@ def next_runs(
     model_error : float, optional
         How far, relatively, the true performance may lie off the law, smoothly, with changes over
         a decade of N or D; as large as `noise` by default, 0 to trust the law.
-    confidence_level, n_resamples, rng
+    confidence_level, n_resamples, rng, **variables
         As in :func:`scalinglaws.optimal`.
 
     Returns
@@ -142,7 +144,11 @@ def next_runs(
             "and no `C`."
         )
     allowance = number("budget", budget)
-    sample = sample_of(fit, confidence_level=confidence_level, n_resamples=n_resamples, rng=rng)
+    fit, variables = chosen_group(fit, variables)
+    sample = sample_of(
+        fit, confidence_level=confidence_level, n_resamples=n_resamples, rng=rng,
+        variables=variables,
+    )  # fmt: skip
     frontier = Frontier(sample, cost_of(cost), {})
     run_noise = _relative("noise", noise, _noise_of(fit))
     law_error = _relative("model_error", model_error, run_noise)
@@ -153,7 +159,7 @@ def next_runs(
     note = f"the coefficients are a guess ({sample.no_interval})" if sample.no_interval else ""
     spent = table["C"].to_numpy()
     if rival is not None:
-        apart = _apart(sample, rival, table)[None]
+        apart = _apart(sample, rival, table, variables)[None]
         shown = _between(frontier, known, table, law_error)[None]
         belief = Belief(shown, apart, np.zeros(1), 0.0, run_noise**2)
         chosen = choose(belief, spent, allowance, most_runs)
@@ -288,12 +294,15 @@ def _belief(
     return Belief(np.stack(between), np.stack(across), np.array(variance), floors[0], noise**2)
 
 
-def _apart(sample: Sample, rival: LawWithValues, table: pd.DataFrame) -> FloatArray:
+def _apart(
+    sample: Sample, rival: LawWithValues, table: pd.DataFrame, variables: dict[str, Any]
+) -> FloatArray:
     """How far two laws lie apart at each candidate, in logarithms."""
-    other = sample_of(rival, confidence_level=None, n_resamples=0, rng=None)
+    own = {name: value for name, value in variables.items() if name in rival.law.variables}
+    other = sample_of(rival, confidence_level=None, n_resamples=0, rng=None, variables=own)
     columns = [table[v].to_numpy()[None, :] for v in ("N", "D", "C")]
-    own = sample.estimate.value(*columns)[0]
-    return np.asarray(np.log(other.value(*columns)[0]) - np.log(own))
+    here, there = (law.value(*columns)[0] for law in (sample.estimate, other))
+    return np.asarray(np.log(there) - np.log(here))
 
 
 def _alike(left: FloatArray, right: FloatArray) -> FloatArray:

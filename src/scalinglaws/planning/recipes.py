@@ -39,6 +39,7 @@ def gain(
     confidence_level: float | None = None,
     n_resamples: int = DEFAULT_RESAMPLES,
     rng: Rng = 0,
+    **variables: Any,
 ) -> Gain:
     """How much less compute a recipe needs to perform as another does.
 
@@ -54,6 +55,8 @@ def gain(
     confidence_level, n_resamples, rng
         Level of the intervals, the number of joint draws, and their seed. Two fits are drawn
         independently of each other, two groups of one fit together.
+    **variables
+        Values of the laws' other variables; a law that has no such variable does without.
 
     Returns
     -------
@@ -78,14 +81,18 @@ def gain(
     >>> print(sl.gain(fit, fit, C=[1e12, 1e13]).table["gain"].round(6).tolist())
     [1.0, 1.0]
     """
+    known = {*baseline.law.variables, *recipe.law.variables}
+    if unknown := [name for name in variables if name not in known]:
+        raise ValueError(f"Neither law has the variable {unknown[0]!r}.")
     generators = _generators(baseline, recipe, rng)
     budgets = np.sort(numbers("C", C))
     frontiers = []
     costs = (cost, cost if recipe_cost is None else recipe_cost)
     for law, own, generator in zip((baseline, recipe), costs, generators, strict=True):
         sample = sample_of(
-            law, confidence_level=confidence_level, n_resamples=n_resamples, rng=generator
-        )
+            law, confidence_level=confidence_level, n_resamples=n_resamples, rng=generator,
+            variables={k: v for k, v in variables.items() if k in law.law.variables},
+        )  # fmt: skip
         frontiers.append(Frontier(sample, cost_of(own), {}))
     first, second = frontiers
     return _gain(first, second, (baseline, recipe), budgets)
