@@ -1,10 +1,11 @@
 """python -m benchmarks: everything side by side, as Markdown.
 
-python -m benchmarks                          all subjects, about half an hour
+python -m benchmarks                          all subjects, about an hour
 python -m benchmarks --quick                  each in small, for a smoke test
 python -m benchmarks --only cold_fit --write  one subject, into benchmarks/results/
 python -m benchmarks --only global_minimum --seeds 0:500 --save part.csv
 python -m benchmarks --only global_minimum --parts part.csv other.csv --write
+python -m benchmarks --only campaign --parts benchmarks/results/campaign.csv
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from benchmarks.harness import RESULTS, Options, header
 SUBJECTS = (
     "cold_fit", "bootstrap", "large", "typed_law", "nist", "global_minimum", "invariance",
     "held_out",
+    "campaign",
 )  # fmt: skip
 
 

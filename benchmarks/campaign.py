@@ -1,23 +1,22 @@
 """A campaign rehearsed many times: what the chosen runs are worth against usual designs.
 
-    python benchmarks/campaign.py [repetitions] [truth ...]
-
 A first ladder of nine small runs is known. For the same further compute and the same number of
 runs each strategy adds its own; the law is fitted to everything, and asked for the loss and the
 best N at a target far beyond. Once the truth is the law that is fitted, once a neighbour of it,
-once another law altogether.
+once another law altogether. All strategies start from the same nine runs of each repetition.
 """
 
 from __future__ import annotations
 
-import sys
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 import scalinglaws as sl
+from benchmarks.harness import Options, Section
 
 TRUTHS = {
     "the fitted law": (
@@ -34,7 +33,15 @@ TRUTHS = {
     ),
 }
 NOISE, TARGET, ALLOWANCE, RUNS = 0.004, 1e22, 2e20, 12
-SHORTEST = 2.5e8  # tokens, where the grid has 4e8
+SHORTEST = 4e8  # tokens, as the grid has them
+FIRST_ROUND = 0.25  # of the allowance, where the runs are chosen twice
+REPETITIONS = 200
+FOR_LOSS, FOR_SIZE = "next_runs, loss", "next_runs, N"
+# What each design was chosen for.
+ANSWERS = {FOR_LOSS: ("error", "width"), FOR_SIZE: ("error_N", "regret")}
+
+Train = Callable[[pd.DataFrame], pd.DataFrame]
+Strategy = Callable[[pd.DataFrame, sl.Fit, Train], pd.DataFrame]
 
 
 class Truth:
@@ -42,6 +49,9 @@ class Truth:
 
     def __init__(self, formula: str, values: dict[str, float]) -> None:
         self.law, self.values = sl.Law(formula), values
+
+
+# --- designs ----------------------------------------------------------------------------------
 
 
 def first_ladder() -> pd.DataFrame:
@@ -57,96 +67,213 @@ def scaled(N: np.ndarray, ratio: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame({"N": N, "D": N * ratio})
 
 
-def grid(fit: sl.Fit, rng: np.random.Generator) -> pd.DataFrame:
+def grid(known: pd.DataFrame, fit: sl.Fit, train: Train) -> pd.DataFrame:
     """Four sizes at three ratios."""
     N, ratio = (g.ravel() for g in np.meshgrid(np.geomspace(1, 16, 4), [10.0, 20.0, 40.0]))
-    return scaled(N, ratio)
+    return train(scaled(N, ratio))
 
 
-def isoflop(fit: sl.Fit, rng: np.random.Generator) -> pd.DataFrame:
+def isoflop(known: pd.DataFrame, fit: sl.Fit, train: Train) -> pd.DataFrame:
     """Four sizes, four times either side of the best, on three budgets."""
     budgets = ALLOWANCE / RUNS * 3 * np.array([1 / 16, 1 / 4, 1.0]) / 1.3125
     best = sl.optimal(fit, C=budgets, n_resamples=0)["N"].to_numpy()
     N = (best[:, None] * np.geomspace(1 / 4, 4, 4)).ravel()
-    return pd.DataFrame({"N": N, "D": np.repeat(budgets, 4) / (6 * N)})
+    return train(pd.DataFrame({"N": N, "D": np.repeat(budgets, 4) / (6 * N)}))
 
 
-def random(fit: sl.Fit, rng: np.random.Generator) -> pd.DataFrame:
+def random(known: pd.DataFrame, fit: sl.Fit, train: Train) -> pd.DataFrame:
     """Sizes over a decade and a half, ratios from 5 to 320."""
-    return scaled(10 ** rng.uniform(0, 1.5, RUNS), 5 * 2 ** rng.uniform(0, 6, RUNS))
+    rng = np.random.default_rng(int(1e9 * known["loss"].sum()) % 2**32)
+    return train(scaled(10 ** rng.uniform(0, 1.5, RUNS), 5 * 2 ** rng.uniform(0, 6, RUNS)))
 
 
-def chosen(question: str) -> Callable[[sl.Fit, np.random.Generator], pd.DataFrame]:
+def chosen(question: str) -> Strategy:
     """The design of `next_runs` for a question."""
 
-    def design(fit: sl.Fit, rng: np.random.Generator) -> pd.DataFrame:
+    def design(known: pd.DataFrame, fit: sl.Fit, train: Train) -> pd.DataFrame:
         plan = sl.next_runs(
             fit, budget=ALLOWANCE, C=TARGET, question=question, most_runs=RUNS, shortest=SHORTEST
         )
-        return plan.runs[["N", "D"]]
+        return train(plan.runs[["N", "D"]])
 
     return design
 
 
-STRATEGIES = {
+def twice(known: pd.DataFrame, fit: sl.Fit, train: Train) -> pd.DataFrame:
+    """Half of the runs for a share of the allowance, then a new fit, then the others."""
+    options: dict[str, Any] = {"C": TARGET, "most_runs": RUNS // 2, "shortest": SHORTEST}
+    first = train(sl.next_runs(fit, budget=FIRST_ROUND * ALLOWANCE, **options).runs[["N", "D"]])
+    refit = sl.fit(pd.concat([known, first], ignore_index=True), "chinchilla")
+    left = ALLOWANCE - float(first["C"].sum())
+    second = train(sl.next_runs(refit, budget=left, **options).runs[["N", "D"]])
+    return pd.concat([first, second], ignore_index=True)
+
+
+STRATEGIES: dict[str, Strategy] = {
     "grid": grid,
     "IsoFLOP": isoflop,
     "random": random,
-    "next_runs, loss": chosen("loss"),
-    "next_runs, N": chosen("N"),
+    FOR_LOSS: chosen("loss"),
+    "next_runs, loss, two rounds": twice,
+    FOR_SIZE: chosen("N"),
 }
 
 
-def campaign(truth: Truth, strategy: str, seed: int) -> dict[str, float]:
-    """One campaign: errors of the answers, and the regret of following them."""
-    rng = np.random.default_rng(seed)
-    known = sl.simulate(truth, first_ladder(), NOISE, rng=rng)
-    fit = sl.fit(known, "chinchilla")
-    added = STRATEGIES[strategy](fit, rng)
-    runs = pd.concat([known, sl.simulate(truth, added, NOISE, rng=rng)], ignore_index=True)
-    final = sl.fit(runs, "chinchilla")
+# --- one campaign ---------------------------------------------------------------------------------
+
+
+def campaign(truth: Truth, seed: int) -> list[dict[str, Any]]:
+    """Every strategy after the same first ladder: errors of its answers, regret of following."""
+    known = sl.simulate(truth, first_ladder(), NOISE, rng=seed)
     best = sl.optimal(truth, C=TARGET).iloc[0]
-    plan = sl.optimal(final, C=TARGET, n_resamples=300, rng=seed).iloc[0]
+    fit = sl.fit(known, "chinchilla")
+    return [
+        {"seed": seed, "strategy": name, **_outcome(truth, best, known, fit, strategy, seed)}
+        for name, strategy in STRATEGIES.items()
+    ]
+
+
+def _outcome(
+    truth: Truth, best: Any, known: pd.DataFrame, fit: sl.Fit, strategy: Strategy, seed: int
+) -> dict[str, float]:
+    noise = np.random.default_rng([seed, 1])
+
+    def train(design: pd.DataFrame) -> pd.DataFrame:
+        return sl.simulate(truth, design, NOISE, rng=noise)
+
+    try:
+        added = strategy(known, fit, train)
+        final = sl.fit(pd.concat([known, added], ignore_index=True), "chinchilla")
+        plan = sl.optimal(final, C=TARGET, n_resamples=300, rng=seed).iloc[0]
+    except (sl.FitError, sl.DataError):
+        return {}
     reached = float(truth.law.value(truth.values, N=plan["N"], D=plan["D"]))
     return {
         "error": np.log(plan["loss"] / best["loss"]),
         "width": np.log(plan["loss_high"] / plan["loss_low"]),
-        "covered": plan["loss_low"] < best["loss"] < plan["loss_high"],
+        "covered": float(plan["loss_low"] < best["loss"] < plan["loss_high"]),
         "error_N": np.log(plan["N"] / best["N"]),
         "regret": reached / best["loss"] - 1,
-        "spent": float((6 * added["N"] * added["D"]).sum()),
+        "spent": float(added["C"].sum()) / ALLOWANCE,
+        "clean": float(final.status.good),
     }
 
 
-def main(repetitions: int, truths: list[str]) -> None:
-    """Every strategy under every truth, as a table."""
-    warnings.simplefilter("ignore", sl.ScalingLawWarning)
-    for name in truths or TRUTHS:
-        formula, values = TRUTHS[name]
-        rows = []
-        for strategy in STRATEGIES:
-            results, failed = [], 0
-            for seed in range(repetitions):
-                try:
-                    results.append(campaign(Truth(formula, values), strategy, seed))
-                except (sl.FitError, sl.DataError):
-                    failed += 1
-            frame = pd.DataFrame(results)
-            rows.append(
-                {
-                    "strategy": strategy,
-                    "error of loss, rms %": 100 * np.sqrt((frame["error"] ** 2).mean()),
-                    "median |error| %": 100 * frame["error"].abs().median(),
-                    "median width %": 100 * frame["width"].median(),
-                    "covered %": 100 * frame["covered"].mean(),
-                    "error of N, rms %": 100 * np.sqrt((frame["error_N"] ** 2).mean()),
-                    "mean regret, ppm": 1e6 * frame["regret"].mean(),
-                    "spent": frame["spent"].mean(),
-                    "failed": failed,
-                }
-            )
-        print(f"\nthe truth is {name}\n{pd.DataFrame(rows).round(3).to_string(index=False)}")
+# --- all of them --------------------------------------------------------------------------------
 
 
-if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 200, sys.argv[2:])
+_SETTING = (
+    "{repetitions} repetitions; nine runs known, "
+    f"{RUNS} to add for {ALLOWANCE:g} FLOPs in all, a target of {TARGET:g} FLOPs; a run's noise is "
+    f"{100 * NOISE:g} %; the law fitted is always chinchilla; no chosen run sees fewer tokens than "
+    f"the grid's shortest ({SHORTEST:g})."
+)
+_READING = (
+    "error: of the log loss predicted at the target's optimum. width: of its 95 % interval. "
+    "regret: how much worse than the best the model is that the fit would have one train. clean "
+    "verdict: how often the last fit found nothing against itself."
+)
+_RATIO = (
+    "Ratios above one say that the chosen runs do better; in brackets 95 % of 2,000 resamples of "
+    "the repetitions, the same ones for both strategies."
+)
+
+_COMMAND = (
+    "Rehearsed with `python -m benchmarks --only campaign --write`, about a quarter of an hour on "
+    "one core; summed up anew with `--parts benchmarks/results/campaign.csv`."
+)
+
+
+def run(options: Options) -> Section:
+    """Every strategy under every truth; with `parts`, the outcomes of an earlier run."""
+    section = Section("A campaign, rehearsed")
+    found = pd.concat(map(pd.read_csv, options.parts)) if options.parts else _rehearsed(options)
+    for name, (formula, _) in TRUTHS.items():
+        own = found[found["truth"] == name]
+        section.table(f"### The truth is {name}\n\n`{formula}`", _summary(own))
+        for ours, columns in ANSWERS.items():
+            section.table(f"`{ours}` against the others, as ratios", _ratios(own, ours, columns))
+    section.data = found.round(9)
+    repetitions = found["seed"].nunique()
+    section.notes += [_SETTING.format(repetitions=repetitions), _READING, _RATIO, _COMMAND]
+    return section
+
+
+def _rehearsed(options: Options) -> pd.DataFrame:
+    parts = []
+    for name, (formula, values) in TRUTHS.items():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", sl.ScalingLawWarning)
+            seeds = range(options.count(REPETITIONS, 2))
+            rows = [row for seed in seeds for row in campaign(Truth(formula, values), seed)]
+        parts.append(pd.DataFrame(rows).assign(truth=name))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _rms(values: np.ndarray) -> np.ndarray:
+    return np.asarray(np.sqrt(np.nanmean(values**2, axis=-1)))
+
+
+def _mean(values: np.ndarray) -> np.ndarray:
+    return np.asarray(np.nanmean(values, axis=-1))
+
+
+def _median(values: np.ndarray) -> np.ndarray:
+    return np.asarray(np.nanmedian(np.abs(values), axis=-1))
+
+
+# What is compared: column, the way it is summed up, and the factor of its unit.
+_MEASURES: dict[str, tuple[str, Callable[[np.ndarray], np.ndarray], float]] = {
+    "error of loss, rms %": ("error", _rms, 100.0),
+    "error of loss, median %": ("error", _median, 100.0),
+    "width, median %": ("width", _median, 100.0),
+    "error of N, rms %": ("error_N", _rms, 100.0),
+    "error of N, median %": ("error_N", _median, 100.0),
+    "regret, mean ppm": ("regret", _mean, 1e6),
+    "regret, median ppm": ("regret", _median, 1e6),
+}
+
+
+def _summary(found: pd.DataFrame) -> list[dict[str, Any]]:
+    rows = []
+    for name in STRATEGIES:
+        own = found[found["strategy"] == name]
+        row: dict[str, Any] = {"strategy": name}
+        for label, (column, sum_up, unit) in _MEASURES.items():
+            row[label] = f"{unit * float(sum_up(own[column].to_numpy())):.3g}"
+        row["covered %"] = f"{100 * own['covered'].mean():.0f}"
+        row["clean verdict %"] = f"{100 * own['clean'].mean():.0f}"
+        row["allowance used %"] = f"{100 * own['spent'].mean():.0f}"
+        row["without an answer"] = int(own["error"].isna().sum())
+        rows.append(row)
+    return rows
+
+
+def _ratios(found: pd.DataFrame, ours: str, columns: tuple[str, ...]) -> list[dict[str, Any]]:
+    """What others leave over what the chosen runs leave, on repetitions where both answer."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for name in STRATEGIES:
+        if name == ours:
+            continue
+        row: dict[str, Any] = {"against": name}
+        for label, (column, sum_up, _) in _MEASURES.items():
+            if column not in columns:
+                continue
+            table = found.pivot_table(column, "seed", "strategy", aggfunc="first")[[name, ours]]
+            theirs, own = table.dropna().to_numpy().T
+            drawn = rng.integers(0, len(own), (2000, len(own)))
+            rows_of = np.concatenate([np.arange(len(own))[None], drawn])
+            row[label.rsplit(" ", 1)[0]] = _ratio(sum_up(theirs[rows_of]), sum_up(own[rows_of]))
+        rows.append(row)
+    return rows
+
+
+def _ratio(other: np.ndarray, ours: np.ndarray) -> str:
+    """The first ratio, and where the middle 95 % of the others lie."""
+    if not np.isfinite(other[0]) and not np.isfinite(ours[0]):
+        return "both endless"
+    with np.errstate(invalid="ignore"):
+        ratio = other / ours
+    spread = np.nanquantile(ratio[1:], [0.025, 0.975], method="nearest")
+    return f"{ratio[0]:.2f} ({spread[0]:.2f} to {spread[1]:.2f})"

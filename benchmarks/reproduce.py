@@ -208,17 +208,25 @@ def gadre() -> Iterator[Line]:
             for key, value in zip(("eps", "k", "gamma"), values, strict=True):
                 yield Line(f"{name}, {column}: {key}", value, link.params[key], 1e-3)
         if series == "rpj":
-            yield from _gadre_predictions(own, fit)
+            link = sl.fit(
+                own[with_1b], "gadre-error", y="err_avg_17", scale="level", objective="squared"
+            )
+            yield from _gadre_predictions(own, fit, link)
 
 
-def _gadre_predictions(own: pd.DataFrame, fit: sl.Fit) -> Iterator[Line]:
-    for label, target, published in (
-        ("1.4B, M = 640", own.query("N > 1e9 and N < 2e9 and token_multiplier == 640"), 0.7103),
-        ("6.9B, M = 20", own.query("N > 5e9 and token_multiplier == 20"), 0.7320),
+def _gadre_predictions(own: pd.DataFrame, fit: sl.Fit, link: sl.Fit) -> Iterator[Line]:
+    for label, chosen, of_loss, of_tasks in (
+        ("1.4B, M = 640", "N > 1e9 and N < 2e9 and token_multiplier == 640", 0.7103, 3.6365),
+        ("6.9B, M = 20", "N > 5e9 and token_multiplier == 20", 0.7320, 0.0464),
     ):
-        found = fit.law.value(fit.values, target) / target["loss"].to_numpy()
-        error = 100 * abs(float(found[0]) - 1)
-        yield Line(f"redpajama: error of the loss of {label} [%]", published, error, 2e-3)
+        target = own.query(chosen)
+        loss = fit.law.value(fit.values, target)
+        tasks = link.law.value(link.values, loss=loss)
+        for what, found, column, published in (
+            ("loss", loss, "loss", of_loss), ("17-task error", tasks, "err_avg_17", of_tasks),
+        ):  # fmt: skip
+            error = 100 * abs(float(np.ravel(found)[0] / target[column].iloc[0]) - 1)
+            yield Line(f"redpajama: error of the {what} of {label} [%]", published, error, 2e-3)
 
 
 def parallel_streams() -> Iterator[Line]:

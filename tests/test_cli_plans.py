@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 import scalinglaws as sl
 from scalinglaws.cli import main
-from scalinglaws.cli_plans import markdown
+from scalinglaws.cli_tables import markdown
 from tests.conftest import make_runs
 from tests.planning_cases import EPOCH
+from tests.test_groups import LINE, make_groups
 from tests.test_isoflop import profiles
 from tests.test_recipes import _two
 
@@ -57,6 +60,8 @@ def test_plan(saved: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
         (["overtrain", "--budget", "1e22", "--smaller", "2"], "overhead"),
         (["serve", "--served", "1e12", "--loss", "2.3"], "saving"),
         (["repeat", "--budget", "1e22", "--unique", "1e10"], "epochs"),
+        (["judge", "--params", "7B", "--tokens", "1T"], "wasted"),
+        (["judge", "--params", "7B", "--tokens", "15T", "--served"], "served"),
         (["next", "--allowance", "1e20", "--budget", "1e22", "--runs", "1"], "after 1 run "),
     ],
 )
@@ -69,11 +74,17 @@ def test_verbs_of_a_saved_fit(
     assert main([verb, str(saved), *rest]) == 0
     assert expected in capsys.readouterr().out
     assert main([verb, str(saved), *rest, "--json"]) == 0
-    assert isinstance(json.loads(capsys.readouterr().out), list)
+    rows = json.loads(capsys.readouterr().out)
+    assert main([verb, str(saved), *rest, "--csv"]) == 0
+    table = pd.read_csv(io.StringIO(capsys.readouterr().out))
+    assert list(table) == list(rows[0])
+    numbers = table.select_dtypes("number").iloc[0].dropna()
+    for name, value in numbers.items():
+        assert rows[0][name] is None or value == pytest.approx(rows[0][name], rel=1e-9)
 
 
 def test_isoflop(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """From a table of runs; with the bias stated, and the envelope instead."""
+    """From a table of runs; with the bias stated, or the trend carried on."""
     table, picture = tmp_path / "runs.csv", tmp_path / "valleys.png"
     profiles(EPOCH, width=4, noise=0.002).to_csv(table, index=False)
 
@@ -84,6 +95,60 @@ def test_isoflop(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert picture.exists()
     assert main(["isoflop", str(table), "--json"]) == 0
     assert len(json.loads(capsys.readouterr().out)) == 5
+    assert main(["isoflop", str(table), "--budget", "1e23"]) == 0
+    assert "times_beyond" in capsys.readouterr().out
+
+
+def test_envelope_and_approaches(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The envelope by itself, and all three side by side."""
+    table, saved = tmp_path / "runs.csv", tmp_path / "fit.json"
+    runs = make_runs(noise=0.005)
+    runs.to_csv(table, index=False)
+    sl.fit(runs, "chinchilla").save(saved)
+
+    assert main(["envelope", str(table)]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("Envelope of training curves: ")
+    assert "| variable | exponent " in out
+    assert main(["approaches", str(table), str(saved), "--budget", "1e23", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["approach"] for row in rows] == ["envelope", "IsoFLOP", "law"]
+
+
+def test_one_group(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A fit with groups is planned for the one that --at names."""
+    saved = tmp_path / "fit.json"
+    fit = sl.fit(make_groups(0.004), LINE)
+    fit.save(saved)
+
+    assert main(["plan", str(saved), "--budget", "1e22", "--at", "data=web", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)[0]
+    assert found["N"] == pytest.approx(sl.optimal(fit, C=1e22, data="web")["N"].iloc[0])
+    assert main(["plan", str(saved), "--budget", "1e22"]) == 1
+    assert "Say which group is meant: data='c4'" in capsys.readouterr().err
+    assert main(["plan", str(saved), "--budget", "1e22", "--at", "web"]) == 1
+    assert "--at is written NAME=VALUE" in capsys.readouterr().err
+
+
+def test_simulate(saved: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A rehearsal's runs are a table that the other verbs read."""
+    design = tmp_path / "design.csv"
+    make_runs()[["N", "D"]].to_csv(design, index=False)
+    for law in (str(saved), "chinchilla/epoch2024"):
+        assert main(["simulate", law, str(design), "--noise", "0", "--csv"]) == 0
+        table = pd.read_csv(io.StringIO(capsys.readouterr().out))
+        np.testing.assert_allclose(table["loss"], make_runs()["loss"], rtol=0.02)
+
+
+def test_bill(capsys: pytest.CaptureFixture[str]) -> None:
+    """Hours and money; another device is given by its peak."""
+    known = ["bill", "5.76e23", "--device", "H100", "--utilisation", "0.4", "--price", "2"]
+    assert main(known) == 0
+    assert "| 5.76e23 | 404,449 | 808,898 |" in capsys.readouterr().out
+    assert main(["bill", "1e22", "--device", "2.25e15", "--utilisation", "0.4"]) == 0
+    assert "3,086" in capsys.readouterr().out
+    assert main(["bill", "1e22", "--device", "abacus", "--utilisation", "0.4"]) == 1
+    assert "or a number: the peak FLOP/s of another one; got 'abacus'" in capsys.readouterr().err
 
 
 def test_gain(saved: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -96,6 +161,12 @@ def test_gain(saved: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert main(["gain", str(table), "--by", "recipe", "--plot", str(picture)]) == 0
     assert "levels differ" in capsys.readouterr().out
     assert picture.exists()
+    three = pd.concat([_two(), make_runs(0.004, seed=7).assign(recipe="third")])
+    three.to_csv(table, index=False)
+    assert main(["gain", str(table), "--by", "recipe", "--budget", "1e20"]) == 0
+    out = capsys.readouterr().out
+    assert "Compute that recipes need beside old\nnew: " in out
+    assert "\nthird: " in out
     for wrong in ([str(saved)], [str(saved), str(saved), "--by", "x"]):
         assert main(["gain", *wrong]) == 1
     assert main(["gain", str(saved), str(saved)]) == 1
@@ -116,6 +187,18 @@ def test_count(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(capsys.readouterr().out)["N_no_emb"] == 85_056_000
 
 
+def test_which_law_holds(saved: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The runs that tell a fit from its rival."""
+    rival = tmp_path / "rival.json"
+    sl.fit(make_runs(noise=0.005, E=1.5), "chinchilla").save(rival)
+    asked = ["next", str(saved), "--allowance", "1e20", "--question", "law", "--runs", "2"]
+
+    assert main([*asked, "--rival", str(rival)]) == 0
+    assert "standard deviations apart after 2 runs" in capsys.readouterr().out
+    assert main(asked) == 1
+    assert '"law" needs `rival`' in capsys.readouterr().err
+
+
 def test_errors_have_a_status(saved: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """One, with the message of the verb behind it."""
     assert main(["plan", str(saved)]) == 1
@@ -133,5 +216,5 @@ def test_markdown_joins_intervals_and_leaves_out_empty_columns() -> None:
     assert markdown(frame).splitlines() == [
         "| N              | overhead |",
         "|----------------|----------|",
-        "| 7B (5B to 10B) | +26 %    |",
+        "| 7B (5B to 10B) | +25.9 %  |",
     ]

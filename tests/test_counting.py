@@ -11,7 +11,7 @@ import scalinglaws as sl
 from scalinglaws.planning.ladder_cost import shape_cost
 from scalinglaws.planning.money import bill
 from scalinglaws.planning.shape import Transformer
-from tests.planning_cases import CHINCHILLA_LAW, EPOCH
+from tests.planning_cases import CHINCHILLA_LAW, EPOCH, HOFFMANN, Published
 
 
 def _gpt2(width: int, layers: int, heads: int) -> dict[str, Any]:
@@ -29,7 +29,16 @@ def _llama(width: int, layers: int, heads: int, kv: int, ffn: int, vocab: int, *
     }  # fmt: skip
 
 
-# Exact counts that the released checkpoints have.
+def _deepseek(width: int, layers: int, heads: int, ffn: int, vocab: int, **more: Any) -> Any:
+    config = _llama(width, layers, heads, heads, ffn, vocab, model_type="deepseek_v2")
+    latent = {
+        "kv_lora_rank": 512, "qk_nope_head_dim": 128, "qk_rope_head_dim": 64, "v_head_dim": 128,
+    }  # fmt: skip
+    return {**config, **latent, **more}
+
+
+# Exact counts that the released checkpoints have; DeepSeek V3 without its module for the token
+# after the next.
 PUBLISHED = {
     "GPT-2": (_gpt2(768, 12, 12), 124_439_808),
     "GPT-2 medium": (_gpt2(1024, 24, 16), 354_823_168),
@@ -109,6 +118,77 @@ PUBLISHED = {
         _llama(1152, 26, 4, 1, 6912, 262144, model_type="gemma3_text", head_dim=256),
         999_885_952,
     ),
+    "OLMo 2 7B": (
+        _llama(4096, 32, 32, 32, 11008, 100352, model_type="olmo2"),
+        7_298_617_344,
+    ),
+    "OLMo 2 13B": (
+        _llama(5120, 40, 40, 40, 13824, 100352, model_type="olmo2"),
+        13_716_198_400,
+    ),
+    "OLMoE 1B-7B": (
+        _llama(
+            2048,
+            16,
+            16,
+            16,
+            1024,
+            50304,
+            model_type="olmoe",
+            num_experts=64,
+            num_experts_per_tok=8,
+        ),
+        6_919_161_856,
+    ),
+    "DeepSeek V2 Lite": (
+        _deepseek(
+            2048,
+            27,
+            16,
+            10944,
+            102400,
+            moe_intermediate_size=1408,
+            n_routed_experts=64,
+            num_experts_per_tok=6,
+            n_shared_experts=2,
+            first_k_dense_replace=1,
+            q_lora_rank=None,
+        ),
+        15_706_484_224,
+    ),
+    "DeepSeek V2": (
+        _deepseek(
+            5120,
+            60,
+            128,
+            12288,
+            102400,
+            moe_intermediate_size=1536,
+            n_routed_experts=160,
+            num_experts_per_tok=6,
+            n_shared_experts=2,
+            first_k_dense_replace=1,
+            q_lora_rank=1536,
+        ),
+        235_741_434_880,
+    ),
+    "DeepSeek V3": (
+        _deepseek(
+            7168,
+            61,
+            128,
+            18432,
+            129280,
+            model_type="deepseek_v3",
+            moe_intermediate_size=2048,
+            n_routed_experts=256,
+            num_experts_per_tok=8,
+            n_shared_experts=1,
+            first_k_dense_replace=3,
+            q_lora_rank=1536,
+        ),
+        671_026_419_200,
+    ),
     "Mistral 7B": (
         _llama(4096, 32, 32, 8, 14336, 32000, model_type="mistral", sliding_window=4096),
         7_241_732_096,
@@ -137,6 +217,32 @@ def test_active_parameters_of_experts() -> None:
     parts = shape.parameters()
     assert parts.loc["router", "total"] == 32 * 4096 * 8
     assert parts["total"].iloc[:-1].sum() == shape.N
+
+
+def test_latent_attention() -> None:
+    """DeepSeek V2, arXiv:2405.04434: 236B in all, 21B for a token; V3, arXiv:2412.19437: 37B."""
+    second, third = (
+        Transformer.from_config(PUBLISHED[name][0]) for name in ("DeepSeek V2", "DeepSeek V3")
+    )
+
+    assert round(second.N_active / 1e9) == 21
+    # the input embedding is looked up, and not counted among the 37B
+    assert round((third.N_active - 7168 * 129280) / 1e9) == 37
+    scores = third.flops(4096)["flops_per_token"]["palm"] - 6 * third.N_active
+    assert scores == 61 * 128 * (192 + 128) * 4096 * 6
+
+
+def test_dense_layers_among_experts() -> None:
+    """Named ones, and all but every second one."""
+    config = PUBLISHED["Qwen3 30B-A3B"][0]
+    every = Transformer.from_config(config)
+    named = Transformer.from_config({**config, "mlp_only_layers": [0, 5]})
+    second = Transformer.from_config({**config, "decoder_sparse_step": 2})
+    of_experts = 128 * 3 * 2048 * 768 + 2048 * 128
+
+    assert (named.dense_layers, second.dense_layers) == (2, 24)
+    assert 2 * (of_experts - 3 * 2048 * 6144) == every.N - named.N
+    assert 24 * (of_experts - 3 * 2048 * 6144) == every.N - second.N
 
 
 def test_the_text_part_of_a_larger_model() -> None:
@@ -204,6 +310,9 @@ def test_windows_bound_attention() -> None:
     assert shape.attended(8192) == 13 * 8192 + 13 * 4096
     assert shape.attended(1024) == 26 * 1024
     assert Transformer.from_config({**config, "sliding_window": None}).window is None
+    kinds = ["full_attention"] * 3 + ["sliding_attention"] * 23
+    listed = Transformer.from_config({**config, "layer_types": kinds}, context=8192)
+    assert listed.attended(8192) == 3 * 8192 + 23 * 4096
 
 
 @pytest.mark.parametrize(
@@ -211,7 +320,7 @@ def test_windows_bound_attention() -> None:
     [
         (
             {"model_type": "mamba"},
-            "is 'mamba'; parameters are counted for gemma, gemma2",
+            "is 'mamba'; parameters are counted for deepseek_v2, deepseek_v3, gemma",
         ),
         ({"model_type": "llama"}, "a llama model needs the key 'hidden_size'"),
         (
@@ -219,9 +328,10 @@ def test_windows_bound_attention() -> None:
             "say how long sequences are with `context`",
         ),
         (
-            {**PUBLISHED["Llama 3 8B"][0], "model_type": "qwen3_moe", "mlp_only_layers": [0]},
-            "Some layers of this configuration are dense",
+            {**PUBLISHED["DeepSeek V2"][0], "v_head_dim": None},
+            "a deepseek_v2 model needs the key 'v_head_dim'",
         ),
+        ({**PUBLISHED["DeepSeek V2"][0], "moe_layer_freq": 2}, "every so many layers"),
     ],
 )
 def test_configurations_that_are_not_counted(config: dict[str, Any], message: str) -> None:
@@ -236,6 +346,7 @@ def test_configurations_that_are_not_counted(config: dict[str, Any], message: st
         ({"layers": 0}, "`layers` must be a positive whole number; got 0"),
         ({"width": 100}, "`width` 100 is not a multiple of `heads` 8"),
         ({"kv_heads": 3}, "`heads` 8 is not a multiple of `kv_heads` 3"),
+        ({"dense_layers": 3}, r"`dense_layers` must be between 0 and `layers` \(2\); got 3"),
         ({"active_experts": 2}, r"between 1 and `experts` \(1\); got 2"),
     ],
 )
@@ -260,7 +371,7 @@ def test_hours_and_money() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"device": "H10"}, "`device` must be 'A100', 'H100' or 'H200'; got 'H10'"),
+        ({"device": "H10"}, "`device` must be 'A100', 'H100' and 'H200', or a number"),
         ({"utilisation": 40}, "at most 1; got 40"),
         ({"price": -1}, "`price` must be a positive number; got -1"),
         ({"flops": float("nan")}, "`flops` must be finite"),
@@ -311,6 +422,24 @@ def test_what_is_counted_moves_the_exponent() -> None:
 
     assert both[0] == pytest.approx(0.5126, abs=1e-3)
     assert both[1] > 0.6
+
+
+@pytest.mark.parametrize("law", [EPOCH, HOFFMANN])
+def test_frontier_without_embeddings(law: Published) -> None:
+    """The local exponent of Pearce and Song 2024, arXiv:2406.12907, and its limit."""
+    omega = 47491.0  # of the Chinchilla models: N + omega N^(1/3) parameters in all
+    line = sl.Law("E + A/(N + omega*N**(1/3))**alpha + B/D**beta")
+    bridged = Published(line, {**law.values, "omega": omega})
+    alpha, beta = law.values["alpha"], law.values["beta"]
+    for size in (1e3, 1e6, 768e6, 1.58e9, 1e15):
+        near = sl.optimal(bridged, N=size * np.array([0.999, 1.001]))
+        found = np.log(1.001 / 0.999) / np.log(near["C"].iloc[1] / near["C"].iloc[0])
+        x = size ** (2 / 3)
+        inverse = 1 - (x + omega / 9) / (x + omega / 3) / beta
+        inverse += (alpha + 1) / beta * (x + omega / 3) / (x + omega)
+
+        assert found == pytest.approx(1 / inverse, rel=1e-5)
+    assert found == pytest.approx(beta / (alpha + beta), rel=1e-4)
 
 
 @pytest.mark.parametrize(

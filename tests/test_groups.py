@@ -520,5 +520,5 @@ def test_a_plan_is_for_one_group() -> None:
     """And the message says how to get one."""
     runs = pd.concat([make_runs(noise=0.01, seed=k).assign(data=f"d{k}") for k in range(2)])
     fit = sl.fit(runs, "loss ~ E[data] + A/N**alpha + B/D**beta")
-    with pytest.raises(ValueError, match=r"for each value of 'data', and a plan is for one"):
+    with pytest.raises(ValueError, match="Say which group is meant: data='d0'"):
         sl.optimal(fit, C=1e22)

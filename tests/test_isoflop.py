@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 import scalinglaws as sl
-from tests.planning_cases import CHINCHILLA_LAW, EPOCH, Published, chinchilla
+from tests.planning_cases import CHINCHILLA_LAW, EPOCH, Known, Published, chinchilla
 
 BUDGETS = (1e17, 1e18, 1e19, 1e20, 1e21)
 
@@ -85,6 +85,35 @@ def test_bias_of_centres() -> None:
     np.testing.assert_allclose(
         found.bias.exponents["found"], found.exponents["exponent"], atol=1e-9
     )
+
+
+def test_a_bias_has_the_interval_of_its_law() -> None:
+    """Each draw of the law has a bias of its own; a law without draws has no interval."""
+    law = chinchilla(1.69, 406.4, 410.7, 0.34, 0.28)
+    runs = profiles(law, width=8)
+    table = pd.DataFrame({name: np.full(40, value) for name, value in law.values.items()})
+    table["alpha"] *= np.exp(0.02 * np.random.default_rng(0).standard_normal(40))
+    known = Known(law.law, law.values, table)
+    found = sl.isoflop(runs, truth=known, n_resamples=20, confidence_level=0.8).bias
+    plain = sl.isoflop(runs, truth=law, n_resamples=20).bias
+    assert found is not None
+    assert plain is not None
+
+    own = []
+    for row in table.to_dict("records"):
+        bias = sl.isoflop(runs, truth=Published(law.law, row), n_resamples=20).bias
+        assert bias is not None
+        own.append(1 + bias.at(1e24)["N_bias"].iloc[0])
+    ahead = found.at(1e24).iloc[0]
+    low, high = np.quantile(own, 0.1, method="lower"), np.quantile(own, 0.9, method="higher")
+    np.testing.assert_allclose(
+        ahead[["N_bias", "N_bias_low", "N_bias_high"]].astype(float),
+        [plain.at(1e24)["N_bias"].iloc[0], low - 1, high - 1],
+        rtol=1e-8,
+    )
+    assert f"({100 * found.optima['N_bias_low'].iloc[-1]:+.1f} to " in found.sentence
+    assert plain.optima["N_bias_low"].isna().all()
+    assert plain.exponents[["bias_low", "bias_high"]].isna().all(axis=None)
 
 
 def test_symmetric_profiles_are_found_exactly() -> None:

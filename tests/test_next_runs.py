@@ -170,15 +170,25 @@ def test_allowance_and_ceilings_are_kept(fit: sl.Fit) -> None:
 
 
 def test_better_than_a_plain_grid(fit: sl.Fit) -> None:
-    """The chosen runs promise more than as many of a grid for the same compute."""
+    """By the true law the chosen runs leave less variance than a grid of the same compute."""
     n = np.geomspace(1, 16, 4)
     N, ratio = (g.ravel() for g in np.meshgrid(n, [10.0, 20.0, 40.0]))
     N = N * np.sqrt(2e20 / (6 * (N * N * ratio).sum()))
     grid = pd.DataFrame({"N": N, "D": N * ratio})
-    promised = sl.next_runs(fit, budget=2e20, C=1e22, most_runs=12, shortest=N.min() * 10)
+    chosen = sl.next_runs(fit, budget=2e20, C=1e22, most_runs=12, shortest=N.min() * 10)
     alone = sl.next_runs(fit, budget=2e20, C=1e22, most_runs=12, candidates=grid, shortest=1e8)
+    scale = [EPOCH.values[n] if n in "AB" else 1.0 for n in CHINCHILLA_LAW.parameter_names]
 
-    assert promised.answer.loc["after", "sd"] < 0.9 * alone.answer.loc["after", "sd"]
+    def gradient(runs: pd.DataFrame) -> Any:
+        value = CHINCHILLA_LAW.value(EPOCH.values, runs)
+        return CHINCHILLA_LAW.gradient(EPOCH.values, runs) * scale / np.asarray(value)[:, None]
+
+    def left(runs: pd.DataFrame) -> float:
+        rows = gradient(pd.concat([_ladder(), runs[["N", "D"]]]))
+        target = gradient(sl.optimal(EPOCH, C=1e22))[0]
+        return float(target @ np.linalg.solve(rows.T @ rows, target))
+
+    assert left(chosen.runs) < 0.8 * left(grid)
     assert set(alone.runs["N"]) <= set(N)
 
 
@@ -210,6 +220,22 @@ def test_a_first_ladder_from_a_guess() -> None:
     assert len(plan.runs) == 10
     assert plan.answer.loc["before", "sd"] > 0.1
     assert plan.answer.loc["after", "sd"] < 0.05
+
+
+def test_a_law_with_further_variables() -> None:
+    """They are held where the user says, also for the rival."""
+    law = sl.Law("E + A/N**alpha + B/(D*q)**beta", variables=["N", "D", "q"])
+    options = {"budget": 1e20, "C": 1e22, "most_runs": 3}
+    plan = sl.next_runs(Published(law, EPOCH.values), q=1.0, **options)
+
+    pd.testing.assert_frame_equal(plan.runs, sl.next_runs(EPOCH, **options).runs, rtol=1e-6)
+    with pytest.raises(ValueError, match="also has the variable q: say at which value to plan"):
+        sl.next_runs(Published(law, EPOCH.values), **options)
+    rival = Published(law, {**EPOCH.values, "E": 1.5})
+    apart = sl.next_runs(
+        Published(law, EPOCH.values), budget=1e20, question="law", rival=rival, q=2.0
+    )
+    assert apart.answer.loc["after", "sigma"] > 0
 
 
 def test_telling_two_laws_apart(fit: sl.Fit) -> None:

@@ -105,7 +105,7 @@ def test_one_law_published_and_one_fitted() -> None:
     ("change", "options", "message"),
     [
         ({}, {"by": "kind"}, "No column 'kind', named by `by`"),
-        ({"recipe": "old"}, {}, "'recipe' has 1 values: old"),
+        ({"recipe": "old"}, {}, "'recipe' has one value: old"),
         ({}, {"baseline": "older"}, "`baseline` 'older' is no value of 'recipe': old and new"),
     ],
 )
@@ -115,6 +115,49 @@ def test_tables_without_two_recipes(
     """What is there instead."""
     with pytest.raises(sl.DataError, match=message):
         sl.compare_recipes(_two().assign(**change), **{"by": "recipe", **options})
+
+
+def test_laws_with_further_variables() -> None:
+    """They are held where the user says, in the law that has them."""
+    law = sl.Law("E + A/N**alpha + B/(D*q)**beta", variables=["N", "D", "q"])
+    found = sl.gain(EPOCH, Published(law, EPOCH.values), C=1e22, q=2.0)
+
+    assert found.table["gain"].iloc[0] == pytest.approx(2.0, rel=1e-9)
+    with pytest.raises(ValueError, match="Neither law has the variable 'U'"):
+        sl.gain(EPOCH, EPOCH, C=1e22, U=1e12)
+
+
+def test_three_recipes() -> None:
+    """Each against the first, as two at a time; the baseline is fitted once."""
+    third = make_runs(0.004, seed=7, beta=CHINCHILLA["beta"] * 1.1).assign(recipe="third")
+    two = _two(B=CHINCHILLA["B"] * 2.0 ** -CHINCHILLA["beta"])
+    found = sl.compare_recipes(pd.concat([two, third]), "recipe", C=[1e18, 1e22])
+    alone = sl.compare_recipes(two, "recipe", C=[1e18, 1e22])
+
+    assert isinstance(found, sl.planning.Gains)
+    assert isinstance(alone, sl.planning.Gain)
+    assert (list(found), found.baseline) == (["new", "third"], "old")
+    pd.testing.assert_frame_equal(found["new"].table, alone.table)
+    assert found.table["recipe"].tolist() == ["new", "new", "third", "third"]
+    assert found.tests["recipe"].tolist() == ["new"] * 3 + ["third"] * 3
+    assert found["third"].direction == "growing with compute"
+    assert found.growth.loc["third", "low"] > 0
+    assert repr(found).startswith("Compute that recipes need beside old\nnew: 1.9")
+
+
+def test_two_groups_of_one_fit_are_drawn_together() -> None:
+    """What they share cancels: the interval is far narrower than that of two fits."""
+    runs = _two(B=CHINCHILLA["B"] * 2.0 ** -CHINCHILLA["beta"])
+    fit = sl.fit(runs, "chinchilla", groups={"A": "recipe", "B": "recipe", "E": "recipe"})
+    old, new = (sl.planning.one_group(fit, recipe=name) for name in ("old", "new"))
+    together = sl.gain(old, new, C=1e22).table.iloc[0]
+    apart = sl.compare_recipes(runs, "recipe", C=1e22).table.iloc[0]
+    shared = sl.compare_recipes(runs, "recipe", C=1e22, shared="exponents").table.iloc[0]
+
+    width = [np.log(row["gain_high"] / row["gain_low"]) for row in (together, shared, apart)]
+    assert width[0] == pytest.approx(width[1], rel=0.1)
+    assert together["gain"] == pytest.approx(shared["gain"], rel=1e-5)
+    assert width[0] < 0.7 * width[2]
 
 
 def test_a_baseline_without_optimum() -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import scalinglaws
+from scalinglaws.cli_designs import add_designs
 from scalinglaws.cli_plans import add_plans
 from scalinglaws.errors import ScalingLawError, ScalingLawWarning
 from scalinglaws.fitting import storage
@@ -70,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_predict(verbs)
     _add_laws(verbs)
     add_plans(verbs)
+    add_designs(verbs)
     return parser
 
 

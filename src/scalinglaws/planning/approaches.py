@@ -55,8 +55,8 @@ def approaches(
     DataFrame
         Rows "envelope", "IsoFLOP" and "law": ``exponent`` of N in compute, over the range of the
         runs, and ``N`` at the budget, each with ``_low`` and ``_high``; ``exponent_bias`` and
-        ``N_bias`` (relative) that this design and approach imply; ``note``, why an approach has no
-        answer.
+        ``N_bias`` (relative) that this design and approach imply, with intervals too; ``note``, why
+        an approach has no answer.
 
     Notes
     -----
@@ -107,16 +107,19 @@ def _tried(analysis: Any, budget: float) -> dict[str, Any]:
     return {
         "exponent": exponent["exponent"], "exponent_low": exponent["low"],
         "exponent_high": exponent["high"],
-        "exponent_bias": np.nan if bias is None else bias.exponents.loc["N", "bias"],
+        **{f"exponent_{n}": np.nan if bias is None else bias.exponents.loc["N", n] for n in _ENDS},
         "N": ahead["N"], "N_low": ahead["N_low"], "N_high": ahead["N_high"],
-        "N_bias": np.nan if bias is None else bias.at(budget)["N_bias"].iloc[0],
+        **{f"N_{n}": np.nan if bias is None else bias.at(budget)[f"N_{n}"].iloc[0] for n in _ENDS},
         "note": found.no_bias,
     }  # fmt: skip
 
 
-_NUMBERS = (
-    "exponent", "exponent_low", "exponent_high", "exponent_bias", "N", "N_low", "N_high", "N_bias",
-)  # fmt: skip
+_ENDS = ("bias", "bias_low", "bias_high")
+_NUMBERS = tuple(
+    f"{name}{end}"
+    for name in ("exponent", "N")
+    for end in ("", "_low", "_high", *map("_{}".format, _ENDS))
+)
 
 
 def _of_law(
@@ -142,6 +145,7 @@ def _of_law(
         ).iloc[0]  # fmt: skip
     return {
         "exponent": exponent[0, 0], "exponent_low": low[0], "exponent_high": high[0],
-        "exponent_bias": 0.0, "N": plan["N"], "N_low": plan["N_low"], "N_high": plan["N_high"],
-        "N_bias": 0.0, "note": plan["note"],
+        **dict.fromkeys((f"exponent_{n}" for n in _ENDS), 0.0),
+        "N": plan["N"], "N_low": plan["N_low"], "N_high": plan["N_high"],
+        **dict.fromkeys((f"N_{n}" for n in _ENDS), 0.0), "note": plan["note"],
     }  # fmt: skip

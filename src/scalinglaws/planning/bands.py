@@ -14,6 +14,7 @@ from scalinglaws.options import is_number
 from scalinglaws.planning.compute_optimal import times_beyond
 from scalinglaws.planning.cost import SIX, Cost, cost_of
 from scalinglaws.planning.frontier import Frontier
+from scalinglaws.planning.grouped import chosen_group
 from scalinglaws.planning.search import root
 from scalinglaws.planning.subject import (
     DEFAULT_RESAMPLES,
@@ -82,6 +83,7 @@ def near_optimal(
     """
     if not is_number(within) or not 0 < within < 1:
         raise ValueError(f"`within` is a share such as 0.01, between 0 and 1; got {within!r}.")
+    fit, variables = chosen_group(fit, variables)
     budgets = numbers("C", C)[None, :]
     frontier = _frontier(fit, cost, confidence_level, n_resamples, rng, variables)
     sample = frontier.sample
@@ -160,6 +162,7 @@ def overtraining(
     >>> bool(abs(price["overhead"][0]) < 1e-9 and price["overhead"][1] > 0)
     True
     """
+    fit, variables = chosen_group(fit, variables)
     budget = np.full((1, 1), number("C", C))
     factors = numbers("smaller", smaller)
     frontier = _frontier(fit, cost, confidence_level, n_resamples, rng, variables)

@@ -17,9 +17,12 @@ from scalinglaws.numerals import format_compute
 from scalinglaws.planning.budgets import Budget, RunColumns
 from scalinglaws.planning.search import minimum
 from scalinglaws.planning.subject import LawWithValues, Sample, numbers, sample_of
-from scalinglaws.planning.trend import Trend, fit_trend
+from scalinglaws.planning.trend import Trend, fit_trend, interval
 
+# Ln N and ln D of the optima, (copies, budgets), from copies of the performances, (copies, runs).
 Estimate = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
+_SHOWN = 5e-4  # of an exponent, below which its interval is nothing to mind
+_DRAWS = 200  # of the law, for the intervals of a bias
 _ROOM = float(np.log(1e4))  # around the runs, in which a true optimum is looked for
 
 
@@ -37,16 +40,24 @@ class Bias:
     ----------
     optima : DataFrame
         For each budget ``N`` and ``D`` by the law, and ``N_bias`` and ``D_bias``: what the
-        analysis finds, relative to them, less one.
+        analysis finds, relative to them, less one; with ``_low`` and ``_high``.
     truth : str
         The law that is taken to be true.
     exponents : DataFrame
-        Rows N and D: ``true`` exponent through the law's own optima, ``found``, and ``bias``.
+        Rows N and D: ``true`` exponent through the law's own optima, ``found``, and ``bias`` with
+        ``bias_low`` and ``bias_high``.
+    confidence_level : float
+
+    Notes
+    -----
+    Intervals are those over joint draws of the law. They are missing where the law comes without
+    draws, and for an envelope, whose bias is an average over noise already.
     """
 
     optima: pd.DataFrame
     exponents: pd.DataFrame
     truth: str
+    confidence_level: float
     found: dict[str, Trend] = field(repr=False)
     true: dict[str, Trend] = field(repr=False)
 
@@ -55,19 +66,23 @@ class Bias:
         budgets = numbers("C", C)
         frame = pd.DataFrame({"C": budgets})
         for name in ("N", "D"):
-            off = self.found[name].at(np.log(budgets))[0] - self.true[name].at(np.log(budgets))[0]
-            frame[f"{name}_bias"] = np.expm1(off)
+            frame = frame.assign(
+                **_off(self.found, self.true, name, budgets, self.confidence_level)
+            )
         return frame
 
     @property
     def sentence(self) -> str:
         """The bias in words."""
-        last = self.optima.iloc[-1]
-        exponent = float(self.exponents["bias"].iloc[0])
+        last, own = self.optima.iloc[-1], self.exponents.loc["N"]
+        exponent, size = f"{own['bias']:+.4f}", f"{100 * last['N_bias']:+.1f} %"
+        if np.isfinite(own["bias_low"]):
+            shown = max(abs(own["bias_low"]), abs(own["bias_high"])) >= _SHOWN
+            exponent += f" ({own['bias_low']:+.4f} to {own['bias_high']:+.4f})" if shown else ""
+            size += f" ({100 * last['N_bias_low']:+.1f} to {100 * last['N_bias_high']:+.1f})"
         return (
-            f"bias of this design and method, if {self.truth} holds: exponent of N "
-            f"{exponent:+.4f}, N at {format_compute(last['C'])} "
-            f"{100 * last['N_bias']:+.1f} %"
+            f"bias of this design and method, if {self.truth} holds: exponent of N {exponent}, "
+            f"N at {format_compute(last['C'])} {size}"
         )
 
 
@@ -116,43 +131,70 @@ def bias_of(
     tokens: Sequence[np.poly1d],
     estimate: Estimate,
     precision: FloatArray | None,
+    confidence_level: float,
 ) -> Bias:
     """Make the analysis on exact performances of a law at the runs' own N, D and C."""
-    sample = sample_of(truth.law, confidence_level=None, n_resamples=0, rng=None)
-    exact = np.array(table.y)
+    sample = _drawn(truth.law, confidence_level)
+    exact = np.tile(table.y, (sample.n_rows, 1))
     for budget in budgets:
         own = budget.rows
         # at the budget itself, as the analysis moves its runs there
         D = table.D[own] * budget.C / table.C[own]
-        exact[own] = sample.value(table.N[None, own], D[None, :], np.full((1, 1), budget.C))[0]
+        exact[:, own] = sample.value(table.N[None, own], D[None, :], np.full((1, 1), budget.C))
     log_n, log_d = estimate(exact)
-    true_n = np.array(
+    true_n = np.stack(
         [
             _true_optimum(sample, table, budget, along)
             for budget, along in zip(budgets, tokens, strict=True)
-        ]
+        ],
+        axis=1,
     )
-    true_d = np.array([along(x) for along, x in zip(tokens, true_n, strict=True)])
+    true_d = np.stack([along(x) for along, x in zip(tokens, true_n.T, strict=True)], axis=1)
     log_c = np.log([budget.C for budget in budgets])
     usable = np.isfinite(log_n) & np.isfinite(true_n)
 
     def trend(values: FloatArray) -> Trend:
-        return fit_trend(log_c, np.where(usable, values, np.nan)[None, :], precision)
+        return fit_trend(log_c, np.where(usable, values, np.nan), precision, widened=False)
 
     found = {"N": trend(log_n), "D": trend(log_d)}
     true = {"N": trend(true_n), "D": trend(true_d)}
     optima = pd.DataFrame(
         {
-            "C": np.exp(log_c), "N": np.exp(true_n), "D": np.exp(true_d),
-            "N_bias": np.expm1(log_n - true_n), "D_bias": np.expm1(log_d - true_d),
+            "C": np.exp(log_c), "N": np.exp(true_n[0]), "D": np.exp(true_d[0]),
+            **_columns("N_bias", log_n - true_n, confidence_level),
+            **_columns("D_bias", log_d - true_d, confidence_level),
         },
         index=pd.Index([format_compute(b.C) for b in budgets], name="budget"),
     )  # fmt: skip
-    return Bias(optima, _exponents(found, true), truth.name, found, true)
+    exponents = _exponents(found, true, confidence_level)
+    return Bias(optima, exponents, truth.name, confidence_level, found, true)
+
+
+def _drawn(law: LawWithValues, level: float) -> Sample:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ScalingLawWarning)  # without draws there is no interval
+        return sample_of(law, confidence_level=level, n_resamples=_DRAWS, rng=0)
+
+
+def _columns(name: str, off: FloatArray, level: float) -> dict[str, FloatArray]:
+    """A relative error from a difference of logarithms, (copies, budgets), with its interval."""
+    low, high = interval(np.exp(off[1:]), level)
+    return {name: np.expm1(off[0]), f"{name}_low": low - 1.0, f"{name}_high": high - 1.0}
+
+
+def _off(
+    found: dict[str, Trend], true: dict[str, Trend], name: str, C: FloatArray, level: float
+) -> dict[str, FloatArray]:
+    at = np.log(C)
+    return _columns(f"{name}_bias", found[name].at(at) - true[name].at(at), level)
 
 
 def bias_of_trends(
-    truth: Truth, found: dict[str, Trend], true: dict[str, Trend], C: FloatArray
+    truth: Truth,
+    found: dict[str, Trend],
+    true: dict[str, Trend],
+    C: FloatArray,
+    confidence_level: float,
 ) -> Bias:
     """The same where the analysis has no optima of its own, but a trend."""
     budgets = pd.DataFrame({"C": C})
@@ -160,21 +202,30 @@ def bias_of_trends(
     for name in ("N", "D"):
         budgets[name] = np.exp(true[name].at(log_c)[0])
     for name in ("N", "D"):
-        budgets[f"{name}_bias"] = np.expm1(found[name].at(log_c)[0] - true[name].at(log_c)[0])
+        budgets = budgets.assign(**_off(found, true, name, C, confidence_level))
     budgets.index = pd.Index([format_compute(c) for c in C], name="budget")
-    return Bias(budgets, _exponents(found, true), truth.name, found, true)
+    exponents = _exponents(found, true, confidence_level)
+    return Bias(budgets, exponents, truth.name, confidence_level, found, true)
 
 
-def _exponents(found: dict[str, Trend], true: dict[str, Trend]) -> pd.DataFrame:
-    rows = {n: (true[n].exponent[0], found[n].exponent[0]) for n in ("N", "D")}
-    frame = pd.DataFrame.from_dict(rows, orient="index", columns=["true", "found"])
-    frame["bias"] = frame["found"] - frame["true"]
+def _exponents(found: dict[str, Trend], true: dict[str, Trend], level: float) -> pd.DataFrame:
+    rows = {}
+    for name in ("N", "D"):
+        off = found[name].exponent - true[name].exponent
+        low, high = interval(np.exp(off[1:, None]), level)  # of what is positive
+        rows[name] = {
+            "true": true[name].exponent[0], "found": found[name].exponent[0], "bias": off[0],
+            "bias_low": np.log(low[0]), "bias_high": np.log(high[0]),
+        }  # fmt: skip
+    frame = pd.DataFrame.from_dict(rows, orient="index")
     frame.index.name = "variable"
     return frame
 
 
-def _true_optimum(sample: Sample, table: RunColumns, budget: Budget, along: np.poly1d) -> float:
-    """Ln N of the law's own minimum on the budget's line of N and D."""
+def _true_optimum(
+    sample: Sample, table: RunColumns, budget: Budget, along: np.poly1d
+) -> FloatArray:
+    """Ln N of the law's own minimum on the budget's line of N and D, one for each draw."""
     x = np.log(table.N[budget.rows])
     slope_d = along.deriv()
     C = np.full((1, 1), budget.C)
@@ -186,6 +237,7 @@ def _true_optimum(sample: Sample, table: RunColumns, budget: Budget, along: np.p
         by_n, by_d, _ = sample.slopes(np.exp(u), np.exp(along(u)), C)
         return np.asarray(sample.sign * (by_n + by_d * slope_d(u)))
 
-    low, high = (np.array([[end]]) for end in (x.min() - _ROOM, x.max() + _ROOM))
+    ends = x.min() - _ROOM, x.max() + _ROOM
+    low, high = (np.full((sample.n_rows, 1), end) for end in ends)
     found, end = minimum(value, slope, low, high)
-    return float(found[0, 0]) if end[0, 0] == 0 else np.nan
+    return np.where(end == 0, found, np.nan)[:, 0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,16 +11,19 @@ from scipy.special import ndtri
 from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import FitError
 from scalinglaws.fitting.tables import columns as col
-from scalinglaws.numerals import format_compute, format_count, format_plain, plural
+from scalinglaws.numerals import format_compute, format_count
 from scalinglaws.options import check_option, is_number
+from scalinglaws.planning.chosen_runs import NextRuns
 from scalinglaws.planning.cost import SIX, Cost, cost_of
 from scalinglaws.planning.design import Belief, choose
 from scalinglaws.planning.frontier import Frontier
+from scalinglaws.planning.grouped import chosen_group
 from scalinglaws.planning.question import (
     Coefficients,
     Question,
     coefficients_of,
     log_gradient,
+    plausible,
     question_of,
 )
 from scalinglaws.planning.subject import (
@@ -39,65 +41,9 @@ _NOISE = 0.005  # of a run, relative, where nothing is known
 _DECADE = float(np.log(10.0))  # over which the law's own error changes
 _RATIOS = 5.0 * 2.0 ** np.arange(7)  # tokens for each parameter
 _SIZES = 24
+_MOSTLY = 0.5  # of a variance
+_TRUTHS = 16  # besides the estimate, for which the runs are chosen
 _SMALLEST = 1e-4  # of the allowance, as the cheapest candidate
-
-
-@dataclass(frozen=True, eq=False)
-class NextRuns:
-    """Runs to train, and what they buy; see :func:`scalinglaws.next_runs`.
-
-    Attributes
-    ----------
-    runs : DataFrame
-        One row for each run, the most telling first: ``N``, ``D``, ``C``, and ``sd_after``, the
-        standard deviation of the answer's logarithm once it and those above are trained (for the
-        question "law" ``sigma_after``, the standard deviations by which the laws will differ).
-        Rows that agree in N and D are repeats with another seed.
-    answer : DataFrame
-        Rows "before" and "after": ``estimate``, ``low``, ``high`` and ``sd`` of the answer; for
-        the question "law" ``sigma``.
-    floor : float
-        The part of ``sd`` that no run of these would take away if the law's own error is as large
-        as `model_error`.
-    question : str
-    confidence_level : float
-    note : str
-    """
-
-    runs: pd.DataFrame
-    answer: pd.DataFrame
-    floor: float
-    question: str
-    confidence_level: float
-    note: str
-    candidates: pd.DataFrame = field(repr=False)
-    observed: pd.DataFrame = field(repr=False)
-
-    def __repr__(self) -> str:
-        spent = (
-            f"after {plural(len(self.runs), 'run')} of "
-            f"{format_compute(float(self.runs['C'].sum()))} FLOPs in all"
-        )
-        writers = {"N": format_count, "D": format_count, "C": format_compute}
-        writers[self.runs.columns[-1]] = "{:.4f}".format
-        shown = self.runs.assign(**{name: self.runs[name].map(w) for name, w in writers.items()})
-        lines = [f"{self.sentence} {spent}", self.note, shown.to_string(index=False)]
-        return "\n".join(filter(None, lines))
-
-    @property
-    def sentence(self) -> str:
-        """What the runs buy, in words."""
-        if "sigma" in self.answer:
-            apart = float(self.answer["sigma"].iloc[-1])
-            return f"{self.question}: {apart:.1f} standard deviations apart"
-        before, after = self.answer.loc["before"], self.answer.loc["after"]
-
-        def span(row: Any) -> str:
-            write = format_count if self.question.startswith("N ") else format_plain
-            return f"{write(float(row['low']))} to {write(float(row['high']))}"
-
-        level = f"{100 * self.confidence_level:g} %"
-        return f"{self.question}: {level} interval {span(before)} now, {span(after)}"
 
 
 def next_runs(
@@ -117,6 +63,7 @@ def next_runs(
     confidence_level: float | None = None,
     n_resamples: int = DEFAULT_RESAMPLES,
     rng: Rng = 0,
+    **variables: Any,
 ) -> NextRuns:
     """Choose the runs that make an answer surest for a given compute.
 
@@ -152,7 +99,7 @@ def next_runs(
     model_error : float, optional
         How far, relatively, the true performance may lie off the law, smoothly, with changes over
         a decade of N or D; as large as `noise` by default, 0 to trust the law.
-    confidence_level, n_resamples, rng
+    confidence_level, n_resamples, rng, **variables
         As in :func:`scalinglaws.optimal`.
 
     Returns
@@ -172,9 +119,12 @@ def next_runs(
     a smooth error of the law (a Gaussian process over ln N and ln D), and the noise of runs. Runs
     are added one by one where the variance of the answer falls most, by itself and for each
     FLOP, whichever set ends better; then each is exchanged for others as long as that helps
-    (c-optimal design: Atkinson, Donev and Tobias 2007). With an error of the law, runs near the
-    target count for more, and many runs at one place for less. Two laws are told apart by the
-    distance between their predictions relative to what a refit and noise could make up for.
+    (c-optimal design: Atkinson, Donev and Tobias 2007). What is made small is the mean log variance
+    over the estimate and sixteen draws, each linearised where it is, so that the set is good for
+    the neighbours of the fitted law too; what is reported is that of the estimate. With an error
+    of the law, runs near the target count for more, and many runs at one place for less. Two laws
+    are told apart by the distance between their predictions relative to what a refit and noise
+    could make up for.
 
     Examples
     --------
@@ -194,7 +144,11 @@ def next_runs(
             "and no `C`."
         )
     allowance = number("budget", budget)
-    sample = sample_of(fit, confidence_level=confidence_level, n_resamples=n_resamples, rng=rng)
+    fit, variables = chosen_group(fit, variables)
+    sample = sample_of(
+        fit, confidence_level=confidence_level, n_resamples=n_resamples, rng=rng,
+        variables=variables,
+    )  # fmt: skip
     frontier = Frontier(sample, cost_of(cost), {})
     run_noise = _relative("noise", noise, _noise_of(fit))
     law_error = _relative("model_error", model_error, run_noise)
@@ -204,15 +158,16 @@ def next_runs(
     table = _candidates(candidates, frontier, observed, ceiling, _shortest(shortest, observed))
     note = f"the coefficients are a guess ({sample.no_interval})" if sample.no_interval else ""
     spent = table["C"].to_numpy()
-    shown = _between(frontier, known, table, law_error)
     if rival is not None:
-        apart = _apart(sample, rival, table)
-        belief = Belief(shown, apart, 0.0, 0.0, run_noise**2)
+        apart = _apart(sample, rival, table, variables)[None]
+        shown = _between(frontier, known, table, law_error)[None]
+        belief = Belief(shown, apart, np.zeros(1), 0.0, run_noise**2)
         chosen = choose(belief, spent, allowance, most_runs)
         return _of_laws(belief, chosen, table, sample, rival, observed, note)
     target = number("C", C)
     asked = question_of(frontier, known, target, question)
-    belief = _belief(shown, frontier, known, asked, table, run_noise, law_error)
+    truths = [known, *plausible(frontier, known, target, _TRUTHS)]
+    belief = _belief(frontier, truths, target, question, table, run_noise, law_error)
     chosen = choose(belief, spent, allowance, most_runs)
     return _of_number(belief, chosen, table, asked, target, sample.level, observed, note)
 
@@ -304,34 +259,50 @@ def _between(
 
 
 def _belief(
-    shown: FloatArray,
     frontier: Frontier,
-    known: Coefficients,
-    asked: Question,
+    truths: list[Coefficients],
+    target: float,
+    question: str,
     table: pd.DataFrame,
     noise: float,
     law_error: float,
 ) -> Belief:
-    """What the candidates would tell about a number."""
+    """What the candidates would tell about a number, linearised at each of the truths."""
     N, D = table["N"].to_numpy(), table["D"].to_numpy()
-    spread = log_gradient(frontier, known, N, D) @ known.covariance
     places = np.log(np.stack([N, D], axis=1))
     error = law_error**2
-    floor = error * float(asked.weights @ _alike(asked.points, asked.points) @ asked.weights)
-    return Belief(
-        shown,
-        spread @ asked.gradient + error * _alike(places, asked.points) @ asked.weights,
-        float(asked.gradient @ known.covariance @ asked.gradient) + floor,
-        floor, noise**2,
-    )  # fmt: skip
+    alike = error * _alike(places, places)
+    between: list[FloatArray] = []
+    across: list[FloatArray] = []
+    variance: list[float] = []
+    floors: list[float] = []
+    for known in truths:
+        with np.errstate(all="ignore"):
+            asked = question_of(frontier, known, target, question)
+            gradient = log_gradient(frontier, known, N, D)
+            spread = gradient @ known.covariance
+            left = error * (asked.weights @ _alike(asked.points, asked.points) @ asked.weights)
+            shared = error * _alike(places, asked.points) @ asked.weights
+            shown, told = spread @ gradient.T + alike, spread @ asked.gradient + shared
+            own = asked.gradient @ known.covariance @ asked.gradient + left
+        if between and not (np.isfinite(shown).all() and np.isfinite(told).all()):
+            continue  # a draw whose valley is flat, or that has no value at a candidate
+        between.append(shown)
+        across.append(told)
+        variance.append(float(own))
+        floors.append(float(left))
+    return Belief(np.stack(between), np.stack(across), np.array(variance), floors[0], noise**2)
 
 
-def _apart(sample: Sample, rival: LawWithValues, table: pd.DataFrame) -> FloatArray:
+def _apart(
+    sample: Sample, rival: LawWithValues, table: pd.DataFrame, variables: dict[str, Any]
+) -> FloatArray:
     """How far two laws lie apart at each candidate, in logarithms."""
-    other = sample_of(rival, confidence_level=None, n_resamples=0, rng=None)
+    own = {name: value for name, value in variables.items() if name in rival.law.variables}
+    other = sample_of(rival, confidence_level=None, n_resamples=0, rng=None, variables=own)
     columns = [table[v].to_numpy()[None, :] for v in ("N", "D", "C")]
-    own = sample.estimate.value(*columns)[0]
-    return np.asarray(np.log(other.value(*columns)[0]) - np.log(own))
+    here, there = (law.value(*columns)[0] for law in (sample.estimate, other))
+    return np.asarray(np.log(there) - np.log(here))
 
 
 def _alike(left: FloatArray, right: FloatArray) -> FloatArray:
@@ -350,10 +321,11 @@ def _of_number(
     observed: dict[str, FloatArray],
     note: str,
 ) -> NextRuns:
-    after = [max(belief.after(chosen[: k + 1]), 0.0) for k in range(len(chosen))]
+    own = belief.estimate
+    after = [max(float(own.after(chosen[: k + 1])[0]), 0.0) for k in range(len(chosen))]
     runs = table.iloc[chosen].reset_index(drop=True).assign(sd_after=np.sqrt(after))
     z = float(ndtri(0.5 + 0.5 * level))
-    spread = np.sqrt([belief.variance, after[-1]])
+    spread = np.sqrt([own.variance[0], after[-1]])
     answer = pd.DataFrame(
         {
             "estimate": asked.estimate,
@@ -363,10 +335,16 @@ def _of_number(
         },
         index=pd.Index(["before", "after"], name="answer"),
     )
-    gained = table.assign(gain=belief.gains([]) / belief.variance)
+    notes = [note] if note else []
+    if own.floor > _MOSTLY * after[-1]:
+        notes.append(
+            "most of the spread that is left is the error that the law itself may have "
+            "(`model_error`); only runs nearer to the target would narrow it"
+        )
+    gained = table.assign(gain=own.gains([])[0] / own.variance[0])
     return NextRuns(
         runs, answer, float(np.sqrt(belief.floor)), f"{asked.name} at {format_compute(target)}",
-        level, note, gained, pd.DataFrame(observed),
+        level, "; ".join(notes), gained, pd.DataFrame(observed),
     )  # fmt: skip
 
 
@@ -379,12 +357,12 @@ def _of_laws(
     observed: dict[str, FloatArray],
     note: str,
 ) -> NextRuns:
-    apart = np.sqrt([-belief.after(chosen[: k + 1]) for k in range(len(chosen))])
+    apart = np.sqrt([-belief.after(chosen[: k + 1])[0] for k in range(len(chosen))])
     runs = table.iloc[chosen].reset_index(drop=True).assign(sigma_after=apart)
     answer = pd.DataFrame(
         {"sigma": [0.0, apart[-1]]}, index=pd.Index(["before", "after"], name="answer")
     )
-    alone = belief.gains([])
+    alone = belief.gains([])[0]
     return NextRuns(
         runs, answer, 0.0, f"{sample.law.label} or {rival.law.label}", sample.level, note,
         table.assign(gain=alone / max(float(alone.max()), 1e-300)), pd.DataFrame(observed),

@@ -13,6 +13,7 @@ from scalinglaws.errors import ExtrapolationWarning, FitError, warn
 from scalinglaws.numerals import format_count, format_plain
 from scalinglaws.planning.cost import SIX, Cost, cost_of
 from scalinglaws.planning.frontier import Frontier, Limits, Optimum
+from scalinglaws.planning.grouped import chosen_group
 from scalinglaws.planning.subject import (
     DEFAULT_RESAMPLES,
     LawWithValues,
@@ -57,7 +58,8 @@ def optimal(
     cost : number, callable or Fit
         What a run costs. A number k means k*N*D; 6 counts forward and backward passes. A function
         gets arrays N and D. A fit is of the cost itself, such as
-        ``sl.fit(runs, "C ~ k * N**p * D**r", y="C")``.
+        ``sl.fit(runs, "C ~ k * N**p * D**r", y="C")``; it is taken at its estimate, and intervals
+        are those of `fit` alone.
     limits : mapping of "N" or "D" to (low, high), optional
         What is possible, such as ``{"N": (0, "70B")}``; for `C` and `loss`.
     confidence_level : float, optional
@@ -67,7 +69,8 @@ def optimal(
     rng : Generator, int or None
         Seed of the draws.
     **variables
-        Values of the law's other variables, if it has any.
+        Values of the law's other variables, if it has any; and the group, ``data="c4"``, where
+        parameters have one value for each.
 
     Returns
     -------
@@ -109,6 +112,7 @@ def optimal(
     True
     """
     query, given = _query({"C": C, "N": N, "D": D, "loss": loss})
+    fit, variables = chosen_group(fit, variables)
     sample = sample_of(
         fit, confidence_level=confidence_level, n_resamples=n_resamples, rng=rng,
         variables=variables,
@@ -192,7 +196,7 @@ def _as_frame(found: Optimum, frontier: Frontier, query: str) -> pd.DataFrame:
     sample = frontier.sample
     nowhere = np.isnan(found.end) | ((found.end != 0) & (not frontier.limits))
     columns: dict[str, FloatArray] = {}
-    with np.errstate(invalid="ignore"):
+    with np.errstate(all="ignore"):
         quantities = {
             "C": found.C, "N": found.N, "D": found.D, "ratio": found.D / found.N,
             sample.target: found.performance,

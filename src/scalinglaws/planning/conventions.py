@@ -35,8 +35,8 @@ class Shape(Protocol):
         """Weights of the layers' matrices that a token is multiplied by."""
 
     @property
-    def attention_width(self) -> int:
-        """Width of all heads together."""
+    def score_width(self) -> int:
+        """Width of all queries and of all values together."""
 
     def attended(self, context: int) -> int:
         """Positions that a token is compared with, over all layers."""
@@ -61,7 +61,7 @@ def as_frame(shape: Shape, context: int) -> pd.DataFrame:
     d, blocks = shape.width, shape.block_weights
     head = d * shape.vocabulary
     # a multiply and an add, forward once and backward twice, for scores and again for values
-    scores = 12 * shape.attention_width * shape.attended(context)
+    scores = 6 * shape.score_width * shape.attended(context)
     softmax = 9 * shape.heads * shape.attended(context)  # 3 operations a score, three passes
     counted = {
         "6N": (shape.N_active, 6 * shape.N_active),

@@ -36,7 +36,8 @@ class Envelope:
         ``C``, and the best ``N``, ``D`` and performance there, where smaller and larger models
         were trained with as much compute and are worse.
     exponents : DataFrame
-        Rows N and D: ``exponent`` of compute with ``low`` and ``high``, ``coefficient`` at C = 1.
+        Rows N and D: ``exponent`` of compute with ``low`` and ``high``, ``coefficient`` at
+        C = 1 with ``_low`` and ``_high``.
     bias : Bias or None
         What this very design and method would get wrong if the law of `truth` were true.
     noise : float
@@ -144,7 +145,9 @@ def envelope(
     trends = _trends(lines)
     exponents = exponent_table(trends, confidence_level)
     bias, no_bias = stated(
-        truth, table, lambda law: _bias(law, table, curves, lines[0], found_noise * steps)
+        truth,
+        table,
+        lambda law: _bias(law, table, curves, lines[0], found_noise * steps, confidence_level),
     )
     return Envelope(points, exponents, bias, found_noise, confidence_level, no_bias, table, trends)
 
@@ -265,6 +268,7 @@ def _bias(
     curves: _Curves,
     line: _Line,
     noise: FloatArray,
+    level: float,
 ) -> Bias:
     sample = sample_of(truth.law, confidence_level=None, n_resamples=0, rng=None)
     exact = np.log(sample.value(table.N[None], table.D[None], table.C[None])[0])
@@ -281,4 +285,4 @@ def _bias(
     best = Frontier(sample, cost_of_runs(table), {}).at_budget(np.exp(log_c)[None, :])
     true = {n: fit_trend(log_c, np.log(v), None) for n, v in (("N", best.N), ("D", best.D))}
     shown = np.geomspace(np.exp(log_c[0]), np.exp(log_c[-1]), _SHOWN)
-    return bias_of_trends(truth, found, true, shown)
+    return bias_of_trends(truth, found, true, shown, level)

@@ -7,6 +7,7 @@ from typing import Any
 
 from scalinglaws.errors import DataError
 from scalinglaws.numerals import listed
+from scalinglaws.planning.latent_attention import LatentAttention
 
 _BIASES = ("qkv_bias", "output_bias", "ffn_bias")
 _GPT = {"gated": False, "norm": "layer", **dict.fromkeys(_BIASES, True)}
@@ -20,6 +21,10 @@ _KINDS: Mapping[str, Mapping[str, Any]] = {
     "phi3": {},
     "mixtral": {},
     "qwen2": {"qkv_bias": True},
+    "olmo2": {"qk_norm": True, "qk_norm_over": "all"},
+    "olmoe": {"qk_norm": True, "qk_norm_over": "all"},
+    "deepseek_v2": {},
+    "deepseek_v3": {"router_bias": True},
     "qwen3": {"qk_norm": True},
     "qwen3_moe": {"qk_norm": True},
     "gemma": {"tied": True},
@@ -36,9 +41,16 @@ _KEYS: Mapping[str, tuple[str, ...]] = {
     "head_width": ("head_dim",),
     "ffn_width": ("intermediate_size", "n_inner"),
     "tied": ("tie_word_embeddings",),
-    "experts": ("num_local_experts", "num_experts"),
+    "experts": ("num_local_experts", "num_experts", "n_routed_experts"),
     "active_experts": ("num_experts_per_tok",),
     "expert_width": ("moe_intermediate_size",),
+}
+_LATENT = ("deepseek_v2", "deepseek_v3")
+_LATENT_KEYS: Mapping[str, str] = {
+    "kv_rank": "kv_lora_rank",
+    "key_width": "qk_nope_head_dim",
+    "rope_width": "qk_rope_head_dim",
+    "value_width": "v_head_dim",
 }
 _REQUIRED = ("width", "layers", "heads", "vocabulary")
 _LONGEST = ("max_position_embeddings", "n_positions")
@@ -76,11 +88,10 @@ def shape_of(config: Mapping[str, Any], context: int | None) -> dict[str, Any]:
     fields["context"] = longest if context is None else context
     if kind == "gpt2":
         fields["positions"] = longest or fields["context"]
-    if kind == "qwen3_moe" and _has_dense_layers(config):
-        raise DataError(
-            "Some layers of this configuration are dense and others have experts "
-            "(mlp_only_layers, decoder_sparse_step), which is not counted."
-        )
+    if kind in _LATENT:
+        fields |= _deepseek(config, fields)
+    if kind == "qwen3_moe":
+        fields["dense_layers"] = _dense_layers(config, fields["layers"])
     fields.update(_biases(config))
     return {**fields, **_window(kind, config, fields["layers"])}
 
@@ -95,8 +106,28 @@ def _biases(config: Mapping[str, Any]) -> dict[str, bool]:
     return found
 
 
-def _has_dense_layers(config: Mapping[str, Any]) -> bool:
-    return bool(config.get("mlp_only_layers")) or config.get("decoder_sparse_step", 1) != 1
+def _dense_layers(config: Mapping[str, Any], layers: int) -> int:
+    """Layers without experts: those that are named, and those between every so many."""
+    named, step = config.get("mlp_only_layers") or (), config.get("decoder_sparse_step", 1)
+    return sum(k in named or (k + 1) % step != 0 for k in range(layers))
+
+
+def _deepseek(config: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Latent attention, dense layers first, and experts that see every token."""
+    missing = [key for key in _LATENT_KEYS.values() if config.get(key) is None]
+    if missing:
+        raise DataError(
+            f"The configuration of a {config['model_type']} model needs the key {missing[0]!r}."
+        )
+    if config.get("moe_layer_freq", 1) != 1:
+        raise DataError("Experts in every so many layers (moe_layer_freq) are not counted.")
+    own = {name: config[key] for name, key in _LATENT_KEYS.items()}
+    return {
+        "latent": LatentAttention(**own, q_rank=config.get("q_lora_rank")),
+        "kv_heads": None,
+        "dense_layers": config.get("first_k_dense_replace", 0),
+        "shared_width": (config.get("n_shared_experts") or 0) * fields.get("expert_width", 0),
+    }
 
 
 def _window(kind: str, config: Mapping[str, Any], layers: int) -> dict[str, int]:
@@ -104,5 +135,8 @@ def _window(kind: str, config: Mapping[str, Any], layers: int) -> dict[str, int]
     window = config.get("sliding_window")
     if window is None or config.get("use_sliding_window") is False:
         return {}
+    kinds = config.get("layer_types")
+    if kinds:
+        return {"window": window, "full_attention_layers": list(kinds).count("full_attention")}
     every = {"gemma2": 2, "gemma3_text": config.get("sliding_window_pattern") or 6}.get(kind)
     return {"window": window, "full_attention_layers": layers // every if every else 0}

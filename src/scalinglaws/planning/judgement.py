@@ -10,6 +10,7 @@ import pandas as pd
 from scalinglaws.planning.compute_optimal import times_beyond
 from scalinglaws.planning.cost import SIX, Cost, cost_of
 from scalinglaws.planning.frontier import Frontier
+from scalinglaws.planning.grouped import chosen_group
 from scalinglaws.planning.subject import DEFAULT_RESAMPLES, LawWithValues, Rng, numbers, sample_of
 
 
@@ -53,6 +54,7 @@ def regret(
     [0.0, 0.0536]
     """
     size, data = np.broadcast_arrays(numbers("N", N), numbers("D", D))
+    fit, variables = chosen_group(fit, variables)
     sample = sample_of(
         fit, confidence_level=confidence_level, n_resamples=n_resamples, rng=rng,
         variables=variables,

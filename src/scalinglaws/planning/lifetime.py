@@ -15,6 +15,7 @@ from scalinglaws.options import is_number
 from scalinglaws.planning.compute_optimal import limits_of, times_beyond
 from scalinglaws.planning.cost import SIX, Cost, RunCost, cost_of
 from scalinglaws.planning.frontier import Frontier, Limits
+from scalinglaws.planning.grouped import chosen_group
 from scalinglaws.planning.search import minimum
 from scalinglaws.planning.subject import (
     DEFAULT_RESAMPLES,
@@ -103,6 +104,7 @@ def serving(
     if not is_number(price) or not 0 < price < np.inf:
         raise ValueError(f"`price` is a positive ratio; got {price!r}.")
     tokens = numbers("served", served)
+    fit, variables = chosen_group(fit, variables)
     sample = sample_of(
         fit, confidence_level=confidence_level, n_resamples=n_resamples, rng=rng,
         variables=variables,
@@ -116,7 +118,7 @@ def serving(
         else:
             N, D, end = life.best(number("budget", budget))
         _require(N, life.limits)
-        frame = _as_frame(life, N, D)
+        frame = _as_frame(life, N, D, given=None if loss is None else float(wanted[0, 0]))
     frame["times_beyond"] = times_beyond(fit, frontier, frame["training"].to_numpy())
     frame["note"] = _notes(life, N[0], D[0], end[0])
     return frame
@@ -163,6 +165,7 @@ def served_for(
     >>> bool(found["served"].iloc[0] > 0)
     True
     """
+    fit, variables = chosen_group(fit, variables)
     sample = sample_of(
         fit, confidence_level=confidence_level, n_resamples=n_resamples, rng=rng,
         variables=variables,
@@ -266,7 +269,7 @@ def _require(N: FloatArray, limits: Limits) -> None:
         )
 
 
-def _as_frame(life: _Life, N: FloatArray, D: FloatArray) -> pd.DataFrame:
+def _as_frame(life: _Life, N: FloatArray, D: FloatArray, given: float | None) -> pd.DataFrame:
     frontier = life.frontier
     sample = frontier.sample
     performance = frontier.value(N, D)
@@ -279,7 +282,10 @@ def _as_frame(life: _Life, N: FloatArray, D: FloatArray) -> pd.DataFrame:
         "serving": serving_, "total": training + serving_,
         "saving": 1.0 - (training + serving_) / other,
     }.items():  # fmt: skip
-        frame = frame.assign(**sample.columns(name, np.broadcast_to(values, N.shape)))
+        if name == sample.target and given is not None:
+            frame[name] = given
+        else:
+            frame = frame.assign(**sample.columns(name, np.broadcast_to(values, N.shape)))
     return frame
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from scalinglaws.options import check_option, is_number
+from scalinglaws.numerals import listed
+from scalinglaws.options import is_number
 
 # Dense BF16 FLOP/s from the makers' data sheets, without sparsity.
 PEAKS = {"A100": 312e12, "H100": 989e12, "H200": 989e12}
@@ -56,7 +57,11 @@ def bill(
     404000.0
     """
     if isinstance(device, str):
-        check_option("device", device, tuple(PEAKS))
+        if device not in PEAKS:
+            raise ValueError(
+                f"`device` must be {listed([repr(name) for name in PEAKS])}, or a number: the peak "
+                f"FLOP/s of another one; got {device!r}."
+            )
         peak = PEAKS[device]
     else:
         peak = device

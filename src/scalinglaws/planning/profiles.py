@@ -48,7 +48,8 @@ class IsoFLOP:
         One row for each budget: ``C``, ``runs``, ``sizes``, ``N``, ``D`` and the performance at
         the minimum with ``_low`` and ``_high``, and ``status``: "ok", or why it was refused.
     exponents : DataFrame
-        Rows N and D: ``exponent`` of compute with ``low`` and ``high``, ``coefficient`` at C = 1.
+        Rows N and D: ``exponent`` of compute with ``low`` and ``high``, ``coefficient`` at
+        C = 1 with ``_low`` and ``_high``.
     bias : Bias or None
         What this very design and method would get wrong if a law fitted to the runs were true.
     method : str
@@ -202,7 +203,9 @@ def isoflop(
     optima = _optima(table, groups, minima, confidence_level)
     fine = (optima["status"] == "ok").to_numpy()
     bias, no_bias = stated(
-        truth, table, lambda law: _bias(law, table, groups, fine, method, precision)
+        truth,
+        table,
+        lambda law: _bias(law, table, groups, fine, method, precision, confidence_level),
     )
     found = IsoFLOP(
         optima, exponent_table(trends, confidence_level), bias, method, found_noise,
@@ -330,17 +333,18 @@ def _bias(
     fine: BoolArray,
     method: str,
     precision: FloatArray | None,
+    level: float,
 ) -> Bias:
     """The same analysis of exact performances, on the budgets that have an optimum."""
     usable = tuple(group for group, is_fine in zip(groups, fine, strict=True) if is_fine)
 
     def estimate(performance: FloatArray) -> tuple[FloatArray, FloatArray]:
-        minima = _minima(table, usable, performance[None, :], method)
-        return minima.log_n[0], minima.log_d[0]
+        minima = _minima(table, usable, performance, method)
+        return minima.log_n, minima.log_d
 
     tokens = [tokens_along(table, group) for group in usable]
     own = None if precision is None else precision[fine]
-    return bias_of(truth, table, usable, tokens, estimate, own)
+    return bias_of(truth, table, usable, tokens, estimate, own, level)
 
 
 def _warn_refused(found: IsoFLOP) -> None:

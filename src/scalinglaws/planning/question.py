@@ -26,12 +26,13 @@ _ALONG = 0.05  # e-folds of N between the points at which the slope of an error 
 
 @dataclass(frozen=True)
 class Coefficients:
-    """Working values (positive ones as logarithms), and the covariance of their errors."""
+    """Working values (positive ones as logarithms), their covariance, and draws of them."""
 
     names: tuple[str, ...]
     logarithms: tuple[bool, ...]
     theta: FloatArray
     covariance: FloatArray
+    drawn: FloatArray
 
     def natural(self, theta: FloatArray) -> dict[str, FloatArray]:
         """Natural values of rows of working values, each of shape (rows, 1)."""
@@ -58,10 +59,13 @@ def coefficients_of(sample: Sample) -> Coefficients:
             GUESS[p.role] * (1.0 if log else max(abs(theta[j]), 0.1))
             for j, (p, log) in enumerate(zip(parameters, logarithms, strict=True))
         ]
-        return Coefficients(names, logarithms, theta, np.diag(np.square(spread)))
+        return Coefficients(
+            names, logarithms, theta, np.diag(np.square(spread)), np.empty((0, len(theta)))
+        )
     drawn = working[1:]
     drawn = drawn[np.isfinite(drawn).all(axis=1)]
-    return Coefficients(names, logarithms, theta, np.atleast_2d(np.cov(drawn, rowvar=False)))
+    covariance = np.atleast_2d(np.cov(drawn, rowvar=False))
+    return Coefficients(names, logarithms, theta, covariance, drawn)
 
 
 @dataclass(frozen=True)
@@ -122,6 +126,19 @@ def question_of(frontier: Frontier, known: Coefficients, budget: float, wanted: 
         frontier.sample.target, float(best.performance[0, 0]), gradient, centre[None, :],
         np.ones(1),
     )  # fmt: skip
+
+
+def plausible(
+    frontier: Frontier, known: Coefficients, budget: float, most: int
+) -> list[Coefficients]:
+    """Other values that the draws hold possible, of those that have an optimum at a budget."""
+    rows = len(known.drawn)
+    chosen = known.drawn[np.linspace(0, rows - 1, min(rows, 4 * most)).astype(int)]
+    if not rows:
+        return []
+    best = _with(frontier, known, chosen).at_budget(np.full((1, 1), budget))
+    fine = (best.end[:, 0] == 0) & np.isfinite(best.performance[:, 0])
+    return [replace(known, theta=theta) for theta in chosen[fine][:most]]
 
 
 def _slope_weights(

@@ -1,9 +1,9 @@
-"""Two recipes compared: how much less compute the second needs, and whether that grows."""
+"""Recipes compared: how much less compute one needs than another, and whether that grows."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -16,69 +16,17 @@ from scalinglaws.fitting.fit import fit as fit_law
 from scalinglaws.fitting.inference.status import Status
 from scalinglaws.fitting.result import Fit
 from scalinglaws.fitting.tables import columns as col
-from scalinglaws.numerals import format_compute, format_plain, listed
+from scalinglaws.numerals import listed
 from scalinglaws.options import check_option
 from scalinglaws.planning.compute_optimal import times_beyond
 from scalinglaws.planning.cost import SIX, Cost, cost_of
 from scalinglaws.planning.frontier import Frontier
+from scalinglaws.planning.gains import Gain, Gains
+from scalinglaws.planning.grouped import OneGroup
 from scalinglaws.planning.pooling import DUMMY, fit_with_levels, pooling_tests
 from scalinglaws.planning.subject import DEFAULT_RESAMPLES, LawWithValues, Rng, numbers, sample_of
 
-
-@dataclass(frozen=True, eq=False)
-class Gain:
-    """How much less compute a recipe needs than another; see :func:`scalinglaws.gain`.
-
-    Attributes
-    ----------
-    table : DataFrame
-        One row for each compute ``C`` of the first recipe: its best performance, the compute
-        ``C_recipe`` with which the second reaches the same, and ``gain``, C over that; each with
-        ``_low`` and ``_high``; ``times_beyond`` the runs of either, and ``note``.
-    growth : Series
-        ``exponent`` of the gain in compute between the first and last row, ``low``, ``high``.
-    tests : DataFrame or None
-        The pooled laws against the separate ones, where the runs were compared.
-    fits : mapping of str to Fit
-        What was fitted, where the runs were compared: "baseline" and "recipe", or "pooled".
-    confidence_level : float
-    """
-
-    table: pd.DataFrame
-    growth: pd.Series
-    tests: pd.DataFrame | None
-    confidence_level: float
-    fits: Mapping[str, Fit] = field(default_factory=dict, repr=False)
-
-    @property
-    def sentence(self) -> str:
-        """The answer in words."""
-        first, last = self.table.iloc[0], self.table.iloc[-1]
-
-        def at(row: pd.Series) -> str:
-            span = f"{format_plain(row['gain_low'], 3)} to {format_plain(row['gain_high'], 3)}"
-            return (
-                f"{format_plain(row['gain'], 3)} times less at {format_compute(row['C'])} ({span})"
-            )
-
-        if len(self.table) == 1:
-            return f"{at(first)}."
-        return f"{at(first)}, {at(last)}; the gain is {self.direction}."
-
-    @property
-    def direction(self) -> str:
-        """Whether the gain grows with compute, as far as the interval decides."""
-        if self.growth["low"] > 0:
-            return "growing with compute"
-        if self.growth["high"] < 0:
-            return "vanishing with compute" if (self.table["gain"] > 1).all() else "falling"
-        return "not known to grow or to vanish"
-
-    def __repr__(self) -> str:
-        lines = [f"Compute that the second recipe needs: {self.sentence}"]
-        if self.tests is not None:
-            lines += ["", self.tests.to_string()]
-        return "\n".join(lines)
+SHARED = ("nothing", "exponents")
 
 
 def gain(
@@ -91,20 +39,24 @@ def gain(
     confidence_level: float | None = None,
     n_resamples: int = DEFAULT_RESAMPLES,
     rng: Rng = 0,
+    **variables: Any,
 ) -> Gain:
     """How much less compute a recipe needs to perform as another does.
 
     Parameters
     ----------
-    baseline, recipe : Fit or published law
-        Fitted to separate runs; both of the same performance.
+    baseline, recipe : Fit, published law or OneGroup
+        Of the same performance: fitted to separate runs, or two groups of one fit
+        (:func:`scalinglaws.planning.one_group`).
     C : number or array
         Compute of the baseline, in increasing order.
     cost, recipe_cost : number, callable or Fit
         What a run costs, as in :func:`scalinglaws.optimal`; the same for both by default.
     confidence_level, n_resamples, rng
-        Level of the intervals, the number of joint draws, and their seed. The two fits are drawn
-        independently of each other.
+        Level of the intervals, the number of joint draws, and their seed. Two fits are drawn
+        independently of each other, two groups of one fit together.
+    **variables
+        Values of the laws' other variables; a law that has no such variable does without.
 
     Returns
     -------
@@ -129,16 +81,36 @@ def gain(
     >>> print(sl.gain(fit, fit, C=[1e12, 1e13]).table["gain"].round(6).tolist())
     [1.0, 1.0]
     """
-    generator = np.random.default_rng(rng)
+    known = {*baseline.law.variables, *recipe.law.variables}
+    if unknown := [name for name in variables if name not in known]:
+        raise ValueError(f"Neither law has the variable {unknown[0]!r}.")
+    generators = _generators(baseline, recipe, rng)
     budgets = np.sort(numbers("C", C))
     frontiers = []
-    for law, own in ((baseline, cost), (recipe, cost if recipe_cost is None else recipe_cost)):
+    costs = (cost, cost if recipe_cost is None else recipe_cost)
+    for law, own, generator in zip((baseline, recipe), costs, generators, strict=True):
         sample = sample_of(
-            law, confidence_level=confidence_level, n_resamples=n_resamples, rng=generator
-        )
+            law, confidence_level=confidence_level, n_resamples=n_resamples, rng=generator,
+            variables={k: v for k, v in variables.items() if k in law.law.variables},
+        )  # fmt: skip
         frontiers.append(Frontier(sample, cost_of(own), {}))
     first, second = frontiers
     return _gain(first, second, (baseline, recipe), budgets)
+
+
+def _generators(
+    baseline: LawWithValues, recipe: LawWithValues, rng: Rng
+) -> tuple[np.random.Generator, np.random.Generator]:
+    """The same draws for two groups of one fit, independent ones otherwise."""
+    generator = np.random.default_rng(rng)
+    if (
+        isinstance(baseline, OneGroup)
+        and isinstance(recipe, OneGroup)
+        and baseline.fit is recipe.fit
+    ):
+        seed = int(generator.integers(2**63))
+        return np.random.default_rng(seed), np.random.default_rng(seed)
+    return generator, generator
 
 
 def _gain(
@@ -188,14 +160,14 @@ def compare_recipes(
     confidence_level: float = 0.95,
     n_resamples: int = DEFAULT_RESAMPLES,
     rng: Rng = 0,
-) -> Gain:
-    """Compare two recipes whose runs are in one table.
+) -> Gain | Gains:
+    """Compare recipes whose runs are in one table.
 
     Parameters
     ----------
     runs : DataFrame
     by : str
-        The column that tells the recipes apart; it has two values.
+        The column that tells the recipes apart.
     law : str or Law
         As in :func:`scalinglaws.fit`.
     baseline : optional
@@ -214,6 +186,7 @@ def compare_recipes(
     Returns
     -------
     Gain
+        For two recipes; for more a :class:`Gains`, with one for each recipe against the first.
         With ``tests``: one law for both recipes ("one law"), shared exponents with coefficients of
         its own for each ("levels differ"), and separate laws; the number of parameters, residual
         sum of squares, AICc, and ``p_value`` of an F test against the next richer one.
@@ -221,7 +194,7 @@ def compare_recipes(
     Raises
     ------
     DataError
-        If `by` does not have two values, or one of them too few runs.
+        If `by` has one value only, or one of them too few runs.
 
     Notes
     -----
@@ -240,13 +213,13 @@ def compare_recipes(
     >>> bool((found.table["gain"] > 1).all())
     True
     """
-    check_option("shared", shared, ("nothing", "exponents"))
+    check_option("shared", shared, SHARED)
     frame = col.as_frame(runs)
     col.require(frame, by, "`by`")
     values = list(pd.unique(frame[by].dropna()))
-    if len(values) != 2:
+    if len(values) < 2:
         raise DataError(
-            f"Two recipes are compared, and {by!r} has {len(values)} values: "
+            f"Recipes are compared with one another, and {by!r} has one value: "
             f"{listed([str(v) for v in values])}."
         )
     first = values[0] if baseline is None else baseline
@@ -254,28 +227,41 @@ def compare_recipes(
         raise DataError(
             f"`baseline` {first!r} is no value of {by!r}: {listed(list(map(str, values)))}."
         )
-    second = next(value for value in values if value != first)
     options: dict[str, Any] = {"y": y, "columns": columns, "confidence_level": confidence_level}
-    own = {value: frame[frame[by] == value] for value in (first, second)}
-    both = frame[frame[by].isin(values)]
-    is_second = both[by] == second
-    tests = pooling_tests(both, is_second, law, options)
     asked: dict[str, Any] = {
-        "cost": cost,
-        "confidence_level": confidence_level,
-        "n_resamples": n_resamples,
-    }
-    if shared == "exponents":
+        "cost": cost, "confidence_level": confidence_level, "n_resamples": n_resamples, "rng": rng,
+    }  # fmt: skip
+    alone = fit_law(frame[frame[by] == first], law, **options) if shared == "nothing" else None
+    found = {}
+    for second in values:
+        if second != first:
+            pair = frame[frame[by].isin([first, second])]
+            found[str(second)] = _two_recipes(
+                pair, pair[by] == second, law, alone, C=C, options=options, asked=asked
+            )
+    return next(iter(found.values())) if len(found) == 1 else Gains(str(first), found)
+
+
+def _two_recipes(
+    both: pd.DataFrame,
+    is_second: pd.Series,
+    law: str | Law,
+    alone: Fit | None,
+    *,
+    C: Any,
+    options: dict[str, Any],
+    asked: dict[str, Any],
+) -> Gain:
+    """A table of two recipes; `alone` is the baseline's own law, where exponents are not shared."""
+    tests = pooling_tests(both, is_second, law, options)
+    cost = asked["cost"]
+    if alone is None:
         pooled = fit_with_levels(both, is_second, law, options)
         budgets = _budgets(pooled, cost) if C is None else np.sort(numbers("C", C))
-        found = _gain(*_pair(pooled, rng=rng, **asked), (pooled, pooled), budgets)
+        found = _gain(*_pair(pooled, **asked), (pooled, pooled), budgets)
         return replace(found, tests=tests, fits={"pooled": pooled})
-    fits = {
-        name: fit_law(own[value], law, **options)
-        for name, value in (("baseline", first), ("recipe", second))
-    }
-    budgets = _budgets(fits["baseline"], cost) if C is None else C
-    found = gain(fits["baseline"], fits["recipe"], C=budgets, rng=rng, **asked)
+    fits = {"baseline": alone, "recipe": fit_law(both[is_second], law, **options)}
+    found = gain(*fits.values(), C=_budgets(alone, cost) if C is None else C, **asked)
     return replace(found, tests=tests, fits=fits)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,15 +10,20 @@ import numpy.typing as npt
 import pandas as pd
 
 from scalinglaws.arrays import FloatArray
+from scalinglaws.errors import FitError
 from scalinglaws.planning.compute_optimal import times_beyond
 from scalinglaws.planning.cost import SIX, Cost, cost_of
 from scalinglaws.planning.frontier import Frontier
+from scalinglaws.planning.grouped import chosen_group
 from scalinglaws.planning.search import Function, minimum
-from scalinglaws.planning.subject import LawWithValues, Rng, numbers, sample_of
+from scalinglaws.planning.subject import LawWithValues, Rng, number, numbers, sample_of
 
 # Repetitions after which a repeated token, and an excess parameter, has lost 1 - 1/e of its worth:
 # Muennighoff et al. 2023, arXiv:2305.16264, from its released analysis.
 REPEATS, EXCESS = 15.387756, 5.309743
+UNIQUE = "U"  # different tokens, as a variable of a law
+_ENDLESS = 1e30  # different tokens, where data is not limited
+_EXACT = "the worth of repeats is a published one, taken to be exact"
 _ROOM = 9.0  # e-folds around the size for unlimited data
 _STEP = 1e-4
 
@@ -79,8 +84,8 @@ def limited_data(
     *,
     C: Any,
     unique: Any,
-    repeats: float = REPEATS,
-    excess: float = EXCESS,
+    repeats: float | None = None,
+    excess: float | None = None,
     cost: Cost = SIX,
     confidence_level: float | None = None,
     n_resamples: int = 200,
@@ -92,14 +97,16 @@ def limited_data(
     Parameters
     ----------
     fit : Fit or published law
-        A law of training on fresh data, with the variables N and D.
+        A law of training on fresh data, with the variables N and D; or one that was fitted to
+        repeated data as well and has the different tokens as its variable U, such as muennighoff.
     C : number or array
         Budgets.
     unique : number or array
         Different tokens there are; paired with `C` as arrays broadcast.
     repeats, excess : float
         How fast repeated tokens and excess parameters lose their worth; those of Muennighoff et
-        al. by default, which have no interval here.
+        al. by default. They were published without covariance: intervals take them to be exact,
+        and `note` says so. A law with the variable U brings its own, with their uncertainty.
     cost, confidence_level, n_resamples, rng, **variables
         As in :func:`scalinglaws.optimal`.
 
@@ -109,6 +116,13 @@ def limited_data(
         One row for each pair: ``C``, ``unique``, ``N``, ``D`` (tokens seen), ``epochs``, the
         performance, ``worth`` (the compute with which unlimited data would do as well, over C),
         each with ``_low`` and ``_high``; ``times_beyond`` and ``note``.
+
+    Raises
+    ------
+    FitError
+        If the law has no optimum at a budget.
+    ValueError
+        If a number is not positive, or `repeats` or `excess` are given for a law with U.
 
     Notes
     -----
@@ -127,17 +141,40 @@ def limited_data(
     True
     """
     budgets, tokens = np.broadcast_arrays(numbers("C", C), numbers("unique", unique))
+    fit, variables = chosen_group(fit, variables)
+    own = UNIQUE in fit.law.variables
+    if own and not (repeats is None and excess is None):
+        raise ValueError(
+            f"The law {fit.law.label!r} has the variable U and so its own worth of repeats; leave "
+            "out `repeats` and `excess`."
+        )
+    decays = {
+        name: number(name, default if given is None else given)
+        for name, given, default in (("repeats", repeats, REPEATS), ("excess", excess, EXCESS))
+    }
     sample = sample_of(
         fit, confidence_level=confidence_level, n_resamples=n_resamples, rng=rng,
-        variables=variables,
+        variables={**variables, UNIQUE: _ENDLESS} if own else variables,
     )  # fmt: skip
     frontier = Frontier(sample, cost_of(cost), {})
-    law = _Repeated(frontier, repeats, excess)
     with np.errstate(all="ignore"):
-        N = _best(law, budgets, tokens)
+        if own:
+            N = _best_of_own(frontier, budgets, tokens)
+        else:
+            law = _Repeated(frontier, **decays)
+            N = _best(law, budgets, tokens)
         D = frontier.cost.tokens(N, np.broadcast_to(budgets, N.shape))
-        performance = law.value(N, D, np.broadcast_to(tokens, N.shape))
+        performance = (
+            _performance_of_own(frontier, N, D, tokens)
+            if own
+            else law.value(N, D, np.broadcast_to(tokens, N.shape))
+        )
         worth = np.minimum(frontier.at_performance(performance).C / budgets, 1.0)
+    if np.isnan(N[0]).any():
+        raise FitError(
+            f"The law {fit.law.label!r} has no compute-optimal division on every budget that was "
+            "given."
+        )
     frame = pd.DataFrame({"C": budgets, "unique": tokens})
     epochs = np.maximum(D / tokens, 1.0)
     for name, values in {
@@ -145,8 +182,37 @@ def limited_data(
     }.items():  # fmt: skip
         frame = frame.assign(**sample.columns(name, values))
     frame["times_beyond"] = times_beyond(fit, frontier, budgets)
-    frame["note"] = "; ".join(sample.caveats)
+    exact = sample.n_rows > 1 and not own
+    frame["note"] = [
+        "; ".join([*([_EXACT] if exact and often else []), *sample.caveats])
+        for often in epochs[0] > 1
+    ]
     return frame
+
+
+def _best_of_own(frontier: Frontier, budgets: FloatArray, tokens: FloatArray) -> FloatArray:
+    """By a law that has the different tokens as a variable, one pair at a time."""
+    columns = []
+    for budget, unique in zip(budgets, tokens, strict=True):
+        best = _with_unique(frontier, unique).at_budget(np.full((1, 1), budget))
+        columns.append(np.where(best.end == 0, best.N, np.nan)[:, 0])
+    return np.stack(columns, axis=1)
+
+
+def _performance_of_own(
+    frontier: Frontier, N: FloatArray, D: FloatArray, tokens: FloatArray
+) -> FloatArray:
+    columns = [
+        _with_unique(frontier, unique).value(N[:, j : j + 1], D[:, j : j + 1])[:, 0]
+        for j, unique in enumerate(tokens)
+    ]
+    return np.stack(columns, axis=1)
+
+
+def _with_unique(frontier: Frontier, unique: float) -> Frontier:
+    sample = frontier.sample
+    extra = {**sample.extra, UNIQUE: float(unique)}
+    return Frontier(replace(sample, extra=extra), frontier.cost, {})
 
 
 def _best(law: _Repeated, budgets: FloatArray, tokens: FloatArray) -> FloatArray:

@@ -9,8 +9,10 @@ from typing import Any, Literal
 import pandas as pd
 
 from scalinglaws.planning import conventions, hugging_face
+from scalinglaws.planning.latent_attention import LatentAttention
 
 NormName = Literal["rms", "layer"]
+NormSpan = Literal["head", "all"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,13 +47,21 @@ class Transformer:
     norms_per_layer : int
         Norms over the residual stream in each layer; one more follows the last layer.
     qk_norm : bool
-        A norm over each head of queries and keys.
+        A norm over queries and one over keys.
+    qk_norm_over : {"head", "all"}
+        Whether its weights are those of one head, shared by all, or those of all heads.
     qkv_bias, output_bias, ffn_bias : bool
         Biases of the queries, keys and values, of the attention's output, of the feed-forward.
     experts, active_experts : int
         Experts in each feed-forward layer, and how many of them see a token; 1 is a dense model.
     expert_width, shared_width : int, optional
         Inner width of one expert (`ffn_width` by default), and of one that sees every token.
+    dense_layers : int
+        Layers that have one feed-forward of `ffn_width` where the others have experts.
+    router_bias : bool
+        One more number for each expert in the router.
+    latent : LatentAttention, optional
+        Widths of multi-head latent attention, in place of `kv_heads` and `head_width`.
     window, full_attention_layers : int, optional
         Width of sliding-window attention, and how many layers attend to everything all the same.
 
@@ -80,6 +90,7 @@ class Transformer:
     norm: NormName = "rms"
     norms_per_layer: int = 2
     qk_norm: bool = False
+    qk_norm_over: NormSpan = "head"
     qkv_bias: bool = False
     output_bias: bool = False
     ffn_bias: bool = False
@@ -87,6 +98,9 @@ class Transformer:
     active_experts: int = 1
     expert_width: int | None = None
     shared_width: int = 0
+    dense_layers: int = 0
+    router_bias: bool = False
+    latent: LatentAttention | None = None
     window: int | None = None
     full_attention_layers: int = 0
 
@@ -95,7 +109,7 @@ class Transformer:
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
                 raise ValueError(f"`{name}` must be a positive whole number; got {value!r}.")
-        if self.head_width is None and self.width % self.heads:
+        if self.latent is None and self.head_width is None and self.width % self.heads:
             raise ValueError(
                 f"`width` {self.width} is not a multiple of `heads` {self.heads}: "
                 "say how wide a head is with `head_width`."
@@ -108,6 +122,11 @@ class Transformer:
             raise ValueError(
                 f"`active_experts` must be between 1 and `experts` ({self.experts}); "
                 f"got {self.active_experts}."
+            )
+        if not 0 <= self.dense_layers <= self.layers:
+            raise ValueError(
+                f"`dense_layers` must be between 0 and `layers` ({self.layers}); "
+                f"got {self.dense_layers}."
             )
 
     @classmethod
@@ -151,41 +170,69 @@ class Transformer:
         return (self.kv_heads or self.heads) * (self.head_width or self.width // self.heads)
 
     @property
+    def score_width(self) -> int:
+        """Width of all queries and of all values together, which every position is met with."""
+        if self.latent is not None:
+            return self.latent.score_width(self.heads)
+        return 2 * self.attention_width
+
+    @property
+    def dense_width(self) -> int:
+        """Inner width of a feed-forward layer without experts."""
+        return self.ffn_width or 4 * self.width
+
+    @property
     def inner_width(self) -> int:
         """Inner width of one expert, or of the one feed-forward layer."""
-        return self.expert_width or self.ffn_width or 4 * self.width
+        return self.expert_width or self.dense_width
 
     @property
     def attention_weights(self) -> int:
         """Weights of one layer's attention matrices."""
+        if self.latent is not None:
+            return self.latent.weights(self.width, self.heads)
         return self.width * (2 * self.attention_width + 2 * self.kv_width)
 
     def ffn_weights(self, experts: int) -> int:
-        """Weights of the matrices of one feed-forward layer with so many experts."""
-        inner = experts * self.inner_width + self.shared_width
+        """Weights of the matrices of all feed-forward layers with so many experts each."""
+        inner = (self.layers - self.dense_layers) * (experts * self.inner_width + self.shared_width)
+        inner += self.dense_layers * self.dense_width
         return (3 if self.gated else 2) * self.width * inner
 
     @property
     def router_weights(self) -> int:
-        """Weights that choose the experts in one layer."""
-        return self.width * self.experts if self.experts > 1 else 0
+        """Weights that choose the experts in all layers."""
+        chosen = self.width * self.experts if self.experts > 1 else 0
+        return (self.layers - self.dense_layers) * chosen
 
     @property
     def block_weights(self) -> int:
         """Weights of all matrices that a token is multiplied by, embedding and head apart."""
-        layer = self.attention_weights + self.router_weights + self.ffn_weights(self.active_experts)
-        return self.layers * layer
+        attention = self.layers * self.attention_weights
+        return attention + self.router_weights + self.ffn_weights(self.active_experts)
 
-    def _biases(self, experts: int) -> tuple[int, int]:
-        attention = self.qkv_bias * (self.attention_width + 2 * self.kv_width)
-        attention += self.output_bias * self.width
-        inner = experts * self.inner_width + self.shared_width
-        ffn = (2 if self.gated else 1) * inner + (experts + bool(self.shared_width)) * self.width
-        return attention, self.ffn_bias * ffn
+    def _attention_biases(self) -> int:
+        asked = self.qkv_bias * (self.attention_width + 2 * self.kv_width)
+        return self.layers * (asked + self.output_bias * self.width)
+
+    def _ffn_biases(self, experts: int) -> int:
+        matrices = 2 if self.gated else 1
+        own = matrices * (experts * self.inner_width + self.shared_width)
+        own += (experts + bool(self.shared_width)) * self.width
+        dense = matrices * self.dense_width + self.width
+        every = (self.layers - self.dense_layers) * own + self.dense_layers * dense
+        return self.ffn_bias * every
 
     def _norms(self) -> int:
         vectors = 2 if self.norm == "layer" else 1
-        over_heads = 2 * (self.attention_width // self.heads) * self.qk_norm * self.layers
+        normed = (
+            self.attention_width + self.kv_width
+            if self.qk_norm_over == "all"
+            else 2 * (self.attention_width // self.heads)
+        )
+        over_heads = normed * self.qk_norm * self.layers
+        if self.latent is not None:
+            over_heads += self.latent.norms * self.layers
         return vectors * ((self.norms_per_layer * self.layers + 1) * self.width + over_heads)
 
     def parameters(self) -> pd.DataFrame:
@@ -203,16 +250,17 @@ class Transformer:
         >>> shape.parameters().loc["attention", "total"].item() == 2 * 4 * 64**2
         True
         """
-        attention = self.layers * (self.attention_weights + self._biases(1)[0])
+        attention = self.layers * self.attention_weights + self._attention_biases()
+        bias = (self.layers - self.dense_layers) * self.experts * self.router_bias
         rows = {
             "embedding": 2 * (self.vocabulary * self.width,),
             "positions": 2 * (self.positions * self.width,),
             "attention": 2 * (attention,),
             "feed-forward": tuple(
-                self.layers * (self.ffn_weights(n) + self._biases(n)[1])
+                self.ffn_weights(n) + self._ffn_biases(n)
                 for n in (self.experts, self.active_experts)
             ),
-            "router": 2 * (self.layers * self.router_weights,),
+            "router": 2 * (self.router_weights + bias,),
             "norms": 2 * (self._norms(),),
             "head": 2 * (0 if self.tied else self.vocabulary * self.width,),
         }

@@ -125,6 +125,8 @@ class Sample:
     def columns(self, name: str, values: FloatArray) -> dict[str, FloatArray]:
         """Estimate and interval as columns of a frame; `values` has shape (1 + draws, points)."""
         low, high = self.interval(values)
+        unknown = np.isnan(values[0])  # what has no estimate has no interval either
+        low, high = (np.where(unknown, np.nan, end) for end in (low, high))
         return {name: values[0], f"{name}_low": low, f"{name}_high": high}
 
 
@@ -150,8 +152,8 @@ def sample_of(
         columns = " and ".join(repr(column) for column in fit.law.group_columns)
         raise ValueError(
             f"The law {fit.law.formula!r} has parameters for each value of {columns}, and a plan "
-            "is for one of them. Fit each by itself, with sl.fit_each(runs, ..., by=...), and plan "
-            "with its fit."
+            "is for one of them: in place of the fit, give sl.planning.one_group(fit, "
+            f"{', '.join(f'{column}=...' for column in fit.law.group_columns)})."
         )
     law, extra = fit.law, _extra(fit.law, variables or {})
     level = getattr(fit, "confidence_level", 0.95) if confidence_level is None else confidence_level

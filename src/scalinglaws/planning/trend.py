@@ -47,8 +47,16 @@ def precision_of(copies: FloatArray) -> FloatArray | None:
     return weight if np.isfinite(weight).all() and (weight > 0).sum() > 1 else None
 
 
-def fit_trend(log_c: FloatArray, log_y: FloatArray, precision: FloatArray | None) -> Trend:
+def fit_trend(
+    log_c: FloatArray,
+    log_y: FloatArray,
+    precision: FloatArray | None,
+    *,
+    widened: bool = True,
+) -> Trend:
     """Weighted line through each row of `log_y`, shape (copies, budgets); gaps are left out.
+
+    Copies that are noisy are widened by the scatter of the optima; copies that are exact are not.
 
     Raises
     ------
@@ -76,10 +84,10 @@ def fit_trend(log_c: FloatArray, log_y: FloatArray, precision: FloatArray | None
     residual = y[0] - intercept[0] - exponent[0] * u
     dof = int((weight > 0).sum()) - 2
     scatter = 1.0
-    if precision is not None and dof > 0:
+    if widened and precision is not None and dof > 0:
         scatter = max(1.0, float(np.sqrt(weight @ residual**2 / dof)))
-    widened = [v[0] + scatter * (v - v[0]) for v in (intercept, exponent)]
-    return Trend(widened[0], widened[1], pivot, scatter)
+    wider = [v[0] + scatter * (v - v[0]) for v in (intercept, exponent)]
+    return Trend(wider[0], wider[1], pivot, scatter)
 
 
 def interval(copies: FloatArray, level: float) -> tuple[FloatArray, FloatArray]:
@@ -104,11 +112,14 @@ def exponent_table(trends: Mapping[str, Trend], level: float) -> pd.DataFrame:
     rows = {}
     for name, trend in trends.items():
         low, high = interval(trend.exponent[1:, None], level)
-        coefficient = np.exp(trend.intercept[0] - trend.exponent[0] * trend.pivot)
-        rows[name] = (trend.exponent[0], low[0], high[0], coefficient, trend.scatter)
-    frame = pd.DataFrame.from_dict(
-        rows, orient="index", columns=["exponent", "low", "high", "coefficient", "scatter"]
-    )
+        coefficient = np.exp(trend.intercept - trend.exponent * trend.pivot)
+        ends = interval(coefficient[1:, None], level)
+        rows[name] = {
+            "exponent": trend.exponent[0], "low": low[0], "high": high[0],
+            "coefficient": coefficient[0], "coefficient_low": ends[0][0],
+            "coefficient_high": ends[1][0], "scatter": trend.scatter,
+        }  # fmt: skip
+    frame = pd.DataFrame.from_dict(rows, orient="index")
     frame.index.name = "variable"
     return frame
 

@@ -125,6 +125,15 @@ def add_legend(ax: Axes, handles: list[Any]) -> None:
     )  # fmt: skip
 
 
+def add_legend_above(ax: Axes, handles: list[Any]) -> None:
+    """A legend in one line over the panel, where everything in it is drawn upon."""
+    ax.legend(
+        handles=handles, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=len(handles),
+        fontsize=5.5 if is_small(ax) else 8, handlelength=1.6, columnspacing=1.2,
+        borderaxespad=0.2, frameon=False,
+    )  # fmt: skip
+
+
 def padded(low: float, high: float, share: float = 0.04) -> tuple[float, float]:
     """The range with a margin, in logarithms where it is positive."""
     if low <= 0:

@@ -16,9 +16,10 @@ from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import ScalingLawWarning
 from scalinglaws.numerals import format_compute, format_plain
 from scalinglaws.options import check_option
-from scalinglaws.planning.campaign import NextRuns
+from scalinglaws.planning.chosen_runs import NextRuns
 from scalinglaws.planning.compute_optimal import optimal
 from scalinglaws.planning.cost import SIX, Cost, RunCost, cost_of
+from scalinglaws.planning.grouped import chosen_group
 from scalinglaws.planning.subject import (
     DEFAULT_RESAMPLES,
     LawWithValues,
@@ -31,6 +32,7 @@ from scalinglaws.planning.subject import (
 from scalinglaws.plotting.axes import (
     LABELS,
     add_legend,
+    add_legend_above,
     figure_of,
     log_axis,
     new_axes,
@@ -81,6 +83,7 @@ def plot_frontier(
     Axes
     """
     check_option("y", y, ("N", "D", "ratio", "loss"))
+    fit, variables = chosen_group(fit, variables)
     spent = cost_of(cost)
     runs, (low, high) = run_columns(fit), _span(fit, spent, C)
     largest = _largest(fit, spent)
@@ -179,6 +182,7 @@ def plot_contours(
     -------
     Axes
     """
+    fit, variables = chosen_group(fit, variables)
     spent, runs = cost_of(cost), run_columns(fit)
     spans = {"N": (1e7, 1e12), "D": (1e9, 1e14)}
     spans |= {v: padded(runs[v].min(), 10 * runs[v].max(), 0.06) for v in runs}
@@ -216,7 +220,7 @@ def plot_contours(
             handles.append(
                 Line2D([], [], color=_GREY, marker="o", markersize=4, linestyle="none", label="run")
             )
-        add_legend(ax, handles)
+        add_legend_above(ax, handles)
     return ax
 
 
@@ -304,8 +308,8 @@ def plot_next_runs(plan: NextRuns, *, ax: Axes | None = None, legend: bool = Tru
     ax = new_axes() if ax is None else ax
     table, runs, seen = plan.candidates, plan.runs, plan.observed
     shade = ax.scatter(
-        table["N"], table["D"], c=100 * table["gain"], cmap="Blues", vmin=0, vmax=100, s=16,
-        marker="s", linewidths=0, zorder=1.5,
+        table["N"], table["D"], c=100 * table["gain"], cmap="Blues", vmin=0,
+        vmax=100 * float(table["gain"].max()), s=16, marker="s", linewidths=0, zorder=1.5,
     )  # fmt: skip
     if len(seen):
         ax.scatter(

@@ -20,8 +20,9 @@ from scalinglaws.errors import ScalingLawWarning
 from scalinglaws.numerals import format_compute, format_plain
 from scalinglaws.planning.bands import overtraining
 from scalinglaws.planning.cost import SIX, Cost
+from scalinglaws.planning.gains import Gain, Gains
+from scalinglaws.planning.grouped import chosen_group
 from scalinglaws.planning.profiles import IsoFLOP
-from scalinglaws.planning.recipes import Gain
 from scalinglaws.planning.subject import DEFAULT_RESAMPLES, LawWithValues, Rng, number, target_of
 from scalinglaws.planning.valleys import parabola_coefficients
 from scalinglaws.plotting.axes import (
@@ -192,6 +193,7 @@ def plot_overtraining(
     -------
     Axes
     """
+    fit, variables = chosen_group(fit, variables)
     options: dict[str, Any] = {
         "C": C, "cost": cost, "confidence_level": confidence_level, "rng": rng, **variables,
     }  # fmt: skip
@@ -234,12 +236,13 @@ def plot_overtraining(
     return ax
 
 
-def plot_gain(found: Gain, *, ax: Axes | None = None, legend: bool = True) -> Axes:
+def plot_gain(found: Gain | Gains, *, ax: Axes | None = None, legend: bool = True) -> Axes:
     """Draw how many times less compute a recipe needs, against the compute of the other.
 
     Parameters
     ----------
-    found : Gain
+    found : Gain or Gains
+        Of one recipe, or of several against the same baseline.
     ax : Axes, optional
         Where to draw; by default a new figure.
     legend : bool
@@ -249,39 +252,54 @@ def plot_gain(found: Gain, *, ax: Axes | None = None, legend: bool = True) -> Ax
     Axes
     """
     ax = new_axes() if ax is None else ax
+    several = found if isinstance(found, Gains) else {"gain": found}
+    shades = mpl.colormaps["viridis"](np.linspace(0.1, 0.75, len(several)))
+    colours = shades if len(several) > 1 else [_INK]
+    handles: list[Any] = []
+    heights, across, beyond, banded = [np.ones(1)], [], False, False
+    for (name, own), colour in zip(several.items(), colours, strict=True):
+        C, seen, goes_beyond, has_band = _draw_gain(ax, own, colour)
+        across.append(C)
+        heights.append(seen)
+        beyond, banded = beyond or goes_beyond, banded or has_band
+        handles.append(
+            Line2D([], [], color=colour, linewidth=1.8, label=f"{name}, {own.direction}")
+        )
+    ax.axhline(1.0, color=_GREY, linewidth=0.9, zorder=1)
+    budgets, shown = np.concatenate(across), np.concatenate(heights)
+    log_axis(ax.xaxis, "C", *(padded(budgets.min(), budgets.max())))
+    log_axis(ax.yaxis, None, *padded(shown.min(), shown.max(), 0.08))
+    one = len(several) == 1
+    ax.set_xlabel(f"compute of {'the first recipe' if one else found.baseline} [FLOP]")  # type: ignore[union-attr]
+    ax.set_ylabel("times less with the second" if one else "times less")
+    quiet_frame(ax)
+    if legend:
+        tone = _INK if one else _GREY
+        if beyond:
+            handles.append(
+                Line2D([], [], color=tone, linewidth=1.8, linestyle=(0, (4, 2.5)),
+                       label="beyond the runs")
+            )  # fmt: skip
+        if banded:
+            level = next(iter(several.values())).confidence_level
+            label = f"{100 * level:g} % interval"
+            handles.append(Patch(color=tone, alpha=0.2, linewidth=0, label=label))
+        add_legend(ax, handles)
+    return ax
+
+
+def _draw_gain(ax: Axes, found: Gain, colour: Any) -> tuple[FloatArray, FloatArray, bool, bool]:
+    """One recipe; returns where it was drawn, and whether beyond the runs and with a band."""
     table = found.table
     C, gain = table["C"].to_numpy(), table["gain"].to_numpy()
     style: dict[str, Any] = {
-        "color": _INK,
-        "linewidth": 1.8,
-        "zorder": 3,
-        "marker": "o",
-        "markersize": 4,
-    }
+        "color": colour, "linewidth": 1.8, "zorder": 3, "marker": "o", "markersize": 4,
+    }  # fmt: skip
     inside = ~(table["times_beyond"].to_numpy() > 1)
     ax.plot(C, np.where(gain > 0, gain, np.nan), **{**style, "linestyle": (0, (4, 2.5))})
     ax.plot(C[inside], gain[inside], **style)
     ends = table["gain_low"].to_numpy(), table["gain_high"].to_numpy()
     shown = np.isfinite(ends[0]) & np.isfinite(ends[1]) & (ends[0] > 0)
-    ax.fill_between(C, *ends, where=shown, color=_INK, alpha=0.16, linewidth=0, zorder=2)
-    ax.axhline(1.0, color=_GREY, linewidth=0.9, zorder=1)
-    heights = np.concatenate([gain[gain > 0], ends[0][shown], ends[1][shown], [1.0]])
-    log_axis(ax.xaxis, "C", *(padded(C.min(), C.max())))
-    log_axis(ax.yaxis, None, *padded(heights.min(), heights.max(), 0.08))
-    ax.set_xlabel("compute of the first recipe [FLOP]")
-    ax.set_ylabel("times less with the second")
-    quiet_frame(ax)
-    if legend:
-        handles: list[Any] = [
-            Line2D([], [], color=_INK, linewidth=1.8, label=f"gain, {found.direction}")
-        ]
-        if not inside.all():
-            handles.append(
-                Line2D([], [], color=_INK, linewidth=1.8, linestyle=(0, (4, 2.5)),
-                       label="beyond the runs")
-            )  # fmt: skip
-        if shown.any():
-            label = f"{100 * found.confidence_level:g} % interval"
-            handles.append(Patch(color=_INK, alpha=0.2, linewidth=0, label=label))
-        add_legend(ax, handles)
-    return ax
+    ax.fill_between(C, *ends, where=shown, color=colour, alpha=0.16, linewidth=0, zorder=2)
+    heights = np.concatenate([gain[gain > 0], ends[0][shown], ends[1][shown]])
+    return C, heights, not inside.all(), bool(shown.any())

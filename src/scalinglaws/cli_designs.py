@@ -1,0 +1,253 @@
+"""The terminal's verbs about tables of runs, shapes of models, and money."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from scalinglaws.cli_tables import (
+    draw,
+    level_option,
+    markdown,
+    numbers_option,
+    plot_option,
+    say,
+    show,
+    verb,
+)
+from scalinglaws.fitting.published import published
+from scalinglaws.fitting.result import load
+from scalinglaws.numerals import parse_number
+from scalinglaws.planning import (
+    Envelope,
+    IsoFLOP,
+    Transformer,
+    approaches,
+    bill,
+    compare_recipes,
+    envelope,
+    gain,
+    isoflop,
+    simulate,
+)
+from scalinglaws.planning.money import PEAKS
+from scalinglaws.planning.recipes import SHARED
+from scalinglaws.planning.valleys import METHODS
+from scalinglaws.readers import read_runs
+
+
+def add_designs(verbs: Any) -> None:
+    """Add these verbs to the parser's."""
+    _add_isoflop(verbs)
+    _add_envelope(verbs)
+    _add_approaches(verbs)
+    _add_gain(verbs)
+    _add_simulate(verbs)
+    _add_count(verbs)
+    _add_bill(verbs)
+
+
+# --- from runs alone -------------------------------------------------------------------------
+
+
+def _runs_option(parser: Any) -> None:
+    parser.add_argument("runs", type=Path, help="a table, one row per run")
+    parser.add_argument("--y", help="the performance column (found by its usual names)")
+    level_option(parser)
+
+
+def _truth_option(parser: Any) -> None:
+    parser.add_argument(
+        "--truth", default="chinchilla", help="the law that the bias refers to (chinchilla)"
+    )
+
+
+def _profile_options(parser: Any) -> None:
+    numbers_option(parser, "--budgets", "the budgets (found in the table)")
+    parser.add_argument("--tolerance", type=float, default=0.05, help="how far C may be off (0.05)")
+    parser.add_argument("--method", choices=METHODS, default="parabola", help="(parabola)")
+
+
+def _profile(options: argparse.Namespace) -> dict[str, Any]:
+    return {
+        "budgets": options.budgets, "tolerance": options.tolerance, "method": options.method,
+    }  # fmt: skip
+
+
+def _add_isoflop(verbs: Any) -> None:
+    parser = verb(verbs, "isoflop", "the best size on each budget of a table of runs", _isoflop)
+    _runs_option(parser)
+    _profile_options(parser)
+    _truth_option(parser)
+    numbers_option(parser, "--budget", "other budgets, to which the trend is carried on")
+    plot_option(parser)
+
+
+def _isoflop(options: argparse.Namespace) -> int:
+    found = isoflop(
+        read_runs(options.runs), y=options.y, truth=options.truth,
+        confidence_level=options.confidence_level or 0.95, **_profile(options),
+    )  # fmt: skip
+    say(f"{found}\n", options)
+    _show_trend(found, found.optima, options)
+    if options.plot:
+        from scalinglaws.plotting import plot_isoflop
+
+        draw(lambda: plot_isoflop(found), options.plot)
+    return 0
+
+
+def _add_envelope(verbs: Any) -> None:
+    parser = verb(verbs, "envelope", "the best size along the envelope of curves", _envelope)
+    _runs_option(parser)
+    _truth_option(parser)
+    numbers_option(parser, "--budget", "other budgets, to which the trend is carried on")
+
+
+def _envelope(options: argparse.Namespace) -> int:
+    found = envelope(
+        read_runs(options.runs), y=options.y, truth=options.truth,
+        confidence_level=options.confidence_level or 0.95,
+    )  # fmt: skip
+    say(f"{found}\n", options)
+    _show_trend(found, found.exponents.reset_index(), options)
+    return 0
+
+
+def _show_trend(
+    found: IsoFLOP | Envelope, table: pd.DataFrame, options: argparse.Namespace
+) -> None:
+    show(table if options.budget is None else found.predict(options.budget), options)
+
+
+def _add_approaches(verbs: Any) -> None:
+    parser = verb(verbs, "approaches", "envelope, IsoFLOP and law side by side", _approaches)
+    _runs_option(parser)
+    parser.add_argument("fit", type=Path, help="a law fitted to these runs, as fit --save wrote it")
+    parser.add_argument("--budget", type=parse_number, required=True, help="what is asked about")
+    _profile_options(parser)
+
+
+def _approaches(options: argparse.Namespace) -> int:
+    frame = approaches(
+        read_runs(options.runs), load(options.fit), C=options.budget, y=options.y,
+        confidence_level=options.confidence_level or 0.95, **_profile(options),
+    )  # fmt: skip
+    show(frame, options, index=True)
+    return 0
+
+
+def _add_gain(verbs: Any) -> None:
+    parser = verb(verbs, "gain", "how much less compute another recipe needs", _gain)
+    parser.add_argument(
+        "files", type=Path, nargs="+", help="two saved fits, or one table of runs with --by"
+    )
+    numbers_option(parser, "--budget", "compute of the first recipe")
+    parser.add_argument("--by", help="the column that tells recipes apart")
+    parser.add_argument("--baseline", help="with --by: the first recipe (that of the first run)")
+    parser.add_argument("--law", default="chinchilla", help="with --by (chinchilla)")
+    parser.add_argument(
+        "--shared", choices=SHARED, default="nothing", help="with --by: between recipes (nothing)"
+    )
+    level_option(parser)
+    plot_option(parser)
+
+
+def _gain(options: argparse.Namespace) -> int:
+    files: Sequence[Path] = options.files
+    level = options.confidence_level
+    if options.by is not None and len(files) == 1:
+        found = compare_recipes(
+            read_runs(files[0]), options.by, options.law, C=options.budget,
+            baseline=options.baseline, shared=options.shared, confidence_level=level or 0.95,
+        )  # fmt: skip
+    elif options.by is None and len(files) == 2:
+        if options.budget is None:
+            raise ValueError("Two fits need --budget: the compute at which to compare them.")
+        found = gain(load(files[0]), load(files[1]), C=options.budget, confidence_level=level)
+    else:
+        raise ValueError("Give two saved fits, or one table of runs with --by.")
+    show(found.table, options)
+    say(f"\n{found}".partition("\n\n")[0], options)
+    if found.tests is not None:
+        say(f"\n{markdown(found.tests, index='recipe' not in found.tests)}", options)
+    if options.plot:
+        from scalinglaws.plotting import plot_gain
+
+        draw(lambda: plot_gain(found), options.plot)
+    return 0
+
+
+def _add_simulate(verbs: Any) -> None:
+    parser = verb(verbs, "simulate", "runs of a design, as a law would have them", _simulate)
+    parser.add_argument("law", help="a saved fit, or a published law such as chinchilla/epoch2024")
+    parser.add_argument("design", type=Path, help="a table with the law's variables")
+    parser.add_argument("--noise", type=float, default=0.005, help="of a run, relative (0.005)")
+    parser.add_argument("--seed", type=int, default=0, help="of the noise (0)")
+
+
+def _simulate(options: argparse.Namespace) -> int:
+    law = load(options.law) if Path(options.law).exists() else published[options.law]
+    frame = simulate(law, read_runs(options.design), options.noise, rng=options.seed)
+    show(frame, options)
+    return 0
+
+
+# --- shapes and money --------------------------------------------------------------------------
+
+
+def _add_count(verbs: Any) -> None:
+    parser = verb(verbs, "count", "parameters and FLOPs of a Hugging Face config.json", _count)
+    parser.add_argument("config", type=Path, help="config.json of a model")
+    parser.add_argument("--context", type=int, help="sequence length in training")
+
+
+def _count(options: argparse.Namespace) -> int:
+    config = json.loads(options.config.read_text(encoding="utf-8"))
+    shape = Transformer.from_config(config, context=options.context)
+    if options.json:
+        print(json.dumps({"N": shape.N, "N_active": shape.N_active, "N_no_emb": shape.N_no_emb}))
+        return 0
+    flops = shape.flops()
+    if options.csv:
+        show(flops, options, index=True)
+        return 0
+    parts = shape.parameters()
+    print(markdown(parts.map("{:,}".format), index=True))
+    print(f"\nwithout embeddings and head: {shape.N_no_emb:,}\n")
+    print(markdown(flops.round(4), index=True))
+    return 0
+
+
+def _add_bill(verbs: Any) -> None:
+    parser = verb(verbs, "bill", "accelerator hours and money for some compute", _bill)
+    numbers_option(parser, "flops", "FLOPs of each run, such as 5.76e23")
+    parser.add_argument(
+        "--device", required=True, help=f"{', '.join(PEAKS)}, or the peak FLOP/s of another one"
+    )
+    parser.add_argument("--utilisation", type=float, required=True, help="share of the peak (MFU)")
+    parser.add_argument("--price", type=float, help="money for an accelerator hour")
+    parser.add_argument("--power", type=float, help="watts of an accelerator")
+
+
+def _bill(options: argparse.Namespace) -> int:
+    device = options.device if options.device in PEAKS else _peak(options.device)
+    frame = bill(
+        options.flops, device=device, utilisation=options.utilisation, price=options.price,
+        power=options.power,
+    )  # fmt: skip
+    show(frame, options)
+    return 0
+
+
+def _peak(text: str) -> float | str:
+    """FLOP/s; anything else is left for the message that lists the devices."""
+    try:
+        return parse_number(text)
+    except ValueError:
+        return text

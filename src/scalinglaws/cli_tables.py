@@ -1,0 +1,181 @@
+"""What the terminal's verbs of planning share: their options, and tables to copy elsewhere."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from scalinglaws.errors import ScalingLawWarning
+from scalinglaws.numerals import (
+    format_compute,
+    format_count,
+    format_plain,
+    parse_number,
+)
+
+_COMPUTE = {"C", "C_recipe", "training", "serving", "total", "flops", "flops_per_token"}
+_COUNTS = {
+    "N", "D", "served", "unique", "smallest", "largest", "true N", "parameters", "active",
+}  # fmt: skip
+_PERCENT = {"overhead", "saving", "regret", "wasted", "N_bias", "D_bias"}
+_WHOLE = {"hours", "money", "kwh"}
+
+# --- tables ----------------------------------------------------------------------------------
+
+
+def markdown(frame: pd.DataFrame, *, index: bool = False) -> str:
+    """A frame as a Markdown table; estimates and their intervals share a cell.
+
+    Columns that are empty throughout are left out.
+    """
+    shown = frame.reset_index() if index else frame
+    cells: dict[str, list[str]] = {}
+    for name in shown.columns:
+        column = str(name)
+        if column.endswith(("_low", "_high")) and column.rsplit("_", 1)[0] in shown.columns:
+            continue
+        texts = [_cell(shown.iloc[row], column) for row in range(len(shown))]
+        if any(texts):
+            cells[column] = texts
+    widths = {name: max(len(name), *map(len, texts)) for name, texts in cells.items()}
+    head = "| " + " | ".join(name.ljust(widths[name]) for name in cells) + " |"
+    rule = "|" + "|".join("-" * (widths[name] + 2) for name in cells) + "|"
+    body = [
+        "| " + " | ".join(texts[row].ljust(widths[name]) for name, texts in cells.items()) + " |"
+        for row in range(len(shown))
+    ]
+    return "\n".join([head, rule, *body])
+
+
+def _cell(row: pd.Series, name: str) -> str:
+    text = _written(name, row[name])
+    low, high = row.get(f"{name}_low"), row.get(f"{name}_high")
+    if text and low is not None and pd.notna(low):
+        text += f" ({_written(name, low)} to {_written(name, high)})"
+    return text
+
+
+def _written(name: str, value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if pd.isna(value):
+        return ""
+    number = float(value)
+    if name in _WHOLE:
+        return f"{number:,.0f}" if number >= 100 else format_plain(number)
+    if name in _PERCENT:
+        sign = "-" if number < 0 else "+"
+        return f"{sign}{format_plain(100 * abs(number), 3)} %"
+    if name in _COMPUTE:
+        return format_compute(number)
+    return format_count(number) if name in _COUNTS else format_plain(number)
+
+
+def show(frame: pd.DataFrame, options: argparse.Namespace, *, index: bool = False) -> None:
+    """Print a table as Markdown, or with all digits as CSV or JSON."""
+    shown = frame.reset_index() if index else frame
+    if options.json:
+        text = shown.to_json(orient="records", double_precision=15)
+        print(json.dumps(json.loads(text), allow_nan=False))
+    elif options.csv:
+        print(shown.to_csv(index=False), end="")
+    else:
+        print(markdown(frame, index=index))
+
+
+def say(text: str, options: argparse.Namespace) -> None:
+    """Print a sentence beside a table that is for people."""
+    if not (options.json or options.csv):
+        print(text)
+
+
+def draw(make: Callable[[], Any], file: Path) -> None:
+    """Save the picture that a function draws."""
+    import matplotlib as mpl
+
+    from scalinglaws.plotting.axes import figure_of
+
+    mpl.use("Agg")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ScalingLawWarning)  # the table has said it
+        ax = make()
+    figure_of(ax).savefig(file, dpi=150)
+
+
+# --- options ---------------------------------------------------------------------------------
+
+
+def verb(verbs: Any, name: str, text: str, run: Callable[[argparse.Namespace], int]) -> Any:
+    """A parser for one verb, with the formats of its table."""
+    parser = verbs.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+    formats = parser.add_mutually_exclusive_group()
+    formats.add_argument("--csv", action="store_true", help="print CSV with all digits")
+    formats.add_argument("--json", action="store_true", help="print JSON with all digits")
+    parser.set_defaults(verb=run)
+    return parser
+
+
+def fit_option(parser: Any) -> None:
+    """A saved fit, what a run costs, and where in the law's other variables to plan."""
+    parser.add_argument("fit", type=Path, help="a file that fit --save wrote")
+    parser.add_argument(
+        "--cost", type=parse_number, default=6.0, metavar="K", help="a run costs K*N*D (6)"
+    )
+    level_option(parser)
+
+
+def place_option(parser: Any) -> None:
+    """Values of further variables, and groups."""
+    parser.add_argument(
+        "--at", nargs="+", default=[], metavar="NAME=VALUE",
+        help="values of the law's other variables, or the group, such as data=c4",
+    )  # fmt: skip
+
+
+def placed(options: argparse.Namespace) -> dict[str, Any]:
+    """What `place_option` was given.
+
+    Raises
+    ------
+    ValueError
+        If an item is not NAME=VALUE.
+    """
+    found: dict[str, Any] = {}
+    for item in options.at:
+        name, equals, value = item.partition("=")
+        if not (name and equals and value):
+            raise ValueError(f"--at is written NAME=VALUE, such as data=c4; got {item!r}.")
+        found[name] = value
+    return found
+
+
+def common(options: argparse.Namespace) -> dict[str, Any]:
+    """The options that every plan of a saved fit has."""
+    return {"cost": options.cost, "confidence_level": options.confidence_level}
+
+
+def level_option(parser: Any) -> None:
+    """The level of the intervals."""
+    parser.add_argument("--confidence-level", type=float, help="level of the intervals")
+
+
+def numbers_option(parser: Any, option: str, text: str, **more: Any) -> None:
+    """One number or several, written as people write them."""
+    parser.add_argument(option, nargs="+", type=parse_number, metavar="NUMBER", help=text, **more)
+
+
+def plot_option(parser: Any) -> None:
+    """A file for the picture."""
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw it (.png, .pdf, .svg)")
+
+
+def limits(options: argparse.Namespace) -> dict[str, tuple[float, float]] | None:
+    """Limits of N and D from --most-params and --most-tokens."""
+    most = {"N": options.most_params, "D": options.most_tokens}
+    return {name: (0.0, value) for name, value in most.items() if value is not None} or None

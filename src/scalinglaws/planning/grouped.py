@@ -1,0 +1,185 @@
+"""One group of a fit whose parameters have a value for each group of runs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from scalinglaws.core.groups import level_of, member
+from scalinglaws.core.law import Law
+from scalinglaws.errors import DataError
+from scalinglaws.fitting.inference.status import Status
+from scalinglaws.fitting.result import Fit
+from scalinglaws.fitting.tables.runs import RunTable
+from scalinglaws.numerals import listed
+from scalinglaws.planning.subject import LawWithValues, Rng
+
+
+@dataclass(frozen=True, eq=False)
+class OneGroup:
+    """What plans ask of a fit, for one group of its runs; see :func:`one_group`.
+
+    Attributes
+    ----------
+    fit : Fit
+        The fit of all groups.
+    labels : mapping of column to str
+        The group.
+    law : Law
+        The law without its index.
+    """
+
+    fit: Fit
+    labels: Mapping[str, str]
+    law: Law
+
+    @property
+    def values(self) -> dict[str, float]:
+        """A number for each parameter."""
+        return {name: self.fit.values[full] for name, full in self._full_names.items()}
+
+    @property
+    def runs(self) -> RunTable:
+        """The runs of the group."""
+        table = self.fit.runs
+        own = np.ones(table.n, dtype=bool)
+        for column, label in self.labels.items():
+            own &= np.asarray(table.labels[column] == label)
+        return replace(
+            table,
+            values={name: values[own] for name, values in table.values.items()},
+            y=table.y[own],
+            weights=table.weights[own],
+            index=table.index[own],
+            labels={},
+            repeats=np.zeros(0, dtype=np.intp),
+        )
+
+    @property
+    def status(self) -> Status:
+        """The verdict of the fit of all groups."""
+        return self.fit.status
+
+    @property
+    def confidence_level(self) -> float:
+        """That of the fit."""
+        return self.fit.confidence_level
+
+    @property
+    def noise(self) -> float:
+        """Noise of a run, shared by all groups."""
+        return self.fit.noise
+
+    @property
+    def scale(self) -> str:
+        """Whether noise is of the logarithm or of the level."""
+        return self.fit.scale
+
+    def draws(self, n_resamples: int = 1000, rng: Rng = None) -> pd.DataFrame:
+        """Joint draws; those of two groups of one fit, with one seed, belong together."""
+        every = self.fit.draws(n_resamples, rng=rng)
+        return pd.DataFrame({name: every[full] for name, full in self._full_names.items()})
+
+    @property
+    def _full_names(self) -> dict[str, str]:
+        groups = self.fit.law.groups
+        return {
+            name: member(name, self.labels[groups[name]]) if name in groups else name
+            for name in self.law.parameter_names
+        }
+
+
+def one_group(fit: Fit, **labels: Any) -> OneGroup:
+    """The law of one group of runs, for any plan.
+
+    Parameters
+    ----------
+    fit : Fit
+        A fit with parameters for each value of a column, as with ``groups={"E": "data"}``.
+    **labels
+        The group: a value for each such column, ``data="c4"``.
+
+    Returns
+    -------
+    OneGroup
+        To be given to any planning function in place of a fit. Its draws are those of the whole
+        fit, so that what groups share is shared in every comparison of two of them.
+
+    Raises
+    ------
+    DataError
+        If the fit has no groups, a column is missing, or a label is none of the fit's.
+
+    Examples
+    --------
+    >>> import pandas as pd, scalinglaws as sl
+    >>> runs = sl.datasets.ladder()
+    >>> runs = runs[runs["D"] > 1.5e6]
+    >>> code = runs.assign(data="code", loss=0.9 * runs["loss"])
+    >>> both = pd.concat([runs.assign(data="web"), code])
+    >>> line = "loss ~ s[data] * ((N_c/N)**(alpha_N/alpha_D) + D_c/D)**alpha_D"
+    >>> fit = sl.fit(both, line, fixed={"s[web]": 1.0})
+    >>> print(round(one_group(fit, data="code").values["s"], 3))
+    0.9
+    >>> bool(sl.optimal(fit, C=1e13, data="code")["loss"].iloc[0] < 1.2)
+    True
+    """
+    columns = fit.law.group_columns
+    if not columns:
+        raise DataError(f"The law {fit.law.formula!r} has no parameters for single groups.")
+    wrong = [name for name in labels if name not in columns]
+    if wrong or len(labels) < len(columns):
+        raise DataError(
+            f"Say which group is meant: {_example(fit)}"
+            f"{f'; {wrong[0]!r} is no column that tells groups apart' if wrong else ''}."
+        )
+    found = {}
+    for column in columns:
+        level = level_of(labels[column])
+        if level not in fit.law.levels[column]:
+            raise DataError(
+                f"{column} = {labels[column]!r} is no group of this law; the groups are "
+                f"{listed(list(fit.law.levels[column]), most=20)}."
+            )
+        found[column] = str(level)
+    return OneGroup(fit, found, _without_index(fit.law, found))
+
+
+def chosen_group(
+    fit: LawWithValues, variables: Mapping[str, Any]
+) -> tuple[LawWithValues, dict[str, Any]]:
+    """The fit of the group that is named among the variables, and the other variables.
+
+    Raises
+    ------
+    DataError
+        If the law has groups and none is named.
+    """
+    columns = fit.law.group_columns
+    if not columns or not isinstance(fit, Fit):
+        return fit, dict(variables)
+    labels = {name: value for name, value in variables.items() if name in columns}
+    others = {name: value for name, value in variables.items() if name not in columns}
+    return one_group(fit, **labels), others
+
+
+def _example(fit: Fit) -> str:
+    first = {column: fit.law.levels[column][0] for column in fit.law.group_columns}
+    return ", ".join(f"{column}={level!r}" for column, level in first.items())
+
+
+def _without_index(law: Law, labels: Mapping[str, str]) -> Law:
+    formula = law.formula
+    for column in labels:
+        formula = re.sub(rf"\[\s*{re.escape(column)}\s*\]", "", formula)
+    bounds = {}
+    for name, pair in law.bounds.items():
+        symbol, _, level = name.partition("[")
+        if not level or level.rstrip("]") in labels.values():
+            bounds[symbol] = pair
+    return Law(formula, variables=law.variables, bounds=bounds)
