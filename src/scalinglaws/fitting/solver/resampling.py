@@ -19,7 +19,7 @@ from scalinglaws.fitting.solver.problem import Problem
 _BATCH = 262_144
 # Promised decrease, relative to the objective, at which the expansion has done its work.
 _NEAR = 1e-3
-_NEAR_STEPS, _STEPS, _SAFE_STEPS, _LAST_STEPS = 12, 20, 20, 80
+_NEAR_STEPS, _STEPS, _SAFE_STEPS, _LAST_STEPS = 4, 20, 20, 80
 
 
 def resampled_weights(
