@@ -8,7 +8,7 @@ that is a product or a power of a sum needs no exponential at all.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from scalinglaws.core.algebra import ONE, ZERO, add, depends_on, multiply
@@ -20,6 +20,12 @@ _MINUS_ONE = Number(-1.0)
 def working_name(parameter: str) -> str:
     """Name under which the logarithm of a positive parameter stands; no user's name has a space."""
     return f"log {parameter}"
+
+
+def working_names(parameters: Sequence[str], positive: Sequence[bool]) -> list[str]:
+    """Names of the working parameters, in order; `positive` tells which are logarithms."""
+    pairs = zip(parameters, positive, strict=True)
+    return [working_name(name) if is_positive else name for name, is_positive in pairs]
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,12 +11,13 @@ from scalinglaws.arrays import FloatArray, IntArray
 from scalinglaws.core.expression import Expression, evaluate, names_in
 from scalinglaws.core.groups import codes_of
 from scalinglaws.core.law import Law
-from scalinglaws.core.logspace import LogSpace
-from scalinglaws.core.structure import LogAffineTerm, log_affine_terms
+from scalinglaws.core.logspace import LogSpace, working_names
+from scalinglaws.core.structure import LogAffineTerm, log_affine_terms, power_of_sum
 from scalinglaws.fitting.solver.general import GeneralBlock
 from scalinglaws.fitting.solver.grouped import GroupedBlock, Part
 from scalinglaws.fitting.solver.log_affine import LogAffineBlock
 from scalinglaws.fitting.solver.model import Block, Model, magnitude_of
+from scalinglaws.fitting.solver.power_of_sum import PowerOfSumBlock
 from scalinglaws.fitting.tables.blocks import is_large
 from scalinglaws.options import ScaleName
 
@@ -26,14 +27,22 @@ OTHER_DIVISION = 1e-4
 
 
 def bind(law: Law, columns: Mapping[str, Any], y: FloatArray, scale: ScaleName) -> Model:
-    """Bind a law to its columns; a sum of positive products gets the faster blocks."""
-    terms = log_affine_terms(law.parsed.expression, law.symbols)
+    """Bind a law to its columns; powers of sums of positive products get the faster blocks."""
+    law_as = power_of_sum(law.parsed.expression, law.symbols)
+    terms = log_affine_terms(law.parsed.expression, law.symbols) if law_as is None else law_as.terms
     if terms is None or not _roles_agree(law, terms):
         return bind_general(law, columns, y, scale)
+    lasting = not is_large(len(y))
 
-    def block(rows: Rows, _: IntArray) -> LogAffineBlock:
-        cut = _cut(law, columns, y, scale, rows)
-        return LogAffineBlock(terms, law.symbols, *cut, scale, lasting=not is_large(len(y)))
+    def block(rows: Rows, selected: IntArray) -> LogAffineBlock | PowerOfSumBlock:
+        own, target = _cut(law, columns, y, scale, rows)
+        if law_as is None:
+            return LogAffineBlock(terms, law.symbols, own, target, scale, lasting=lasting)
+        nothing = np.zeros(len(target))
+        total = LogAffineBlock(terms, law.symbols, own, nothing, "log", lasting=lasting)
+        positive = [law.parameters[k].positive for k in selected]
+        power = _log_space(law, positive).value(law_as.outer)
+        return PowerOfSumBlock(total, power, working_names(law.symbols, positive), target, scale)
 
     model = _model(block, law, columns, y, scale)
     with np.errstate(all="ignore"):
@@ -45,7 +54,11 @@ def bind(law: Law, columns: Mapping[str, Any], y: FloatArray, scale: ScaleName) 
 def _is_finite(block: Block) -> bool:
     if isinstance(block, GroupedBlock):
         return all(_is_finite(part.block) for part in block.parts)
-    return isinstance(block, LogAffineBlock) and block.is_finite
+    return isinstance(block, LogAffineBlock | PowerOfSumBlock) and block.is_finite
+
+
+def _log_space(law: Law, positive: Sequence[bool]) -> LogSpace:
+    return LogSpace(law.symbols, [s for s, p in zip(law.symbols, positive, strict=True) if p])
 
 
 def bind_general(law: Law, columns: Mapping[str, Any], y: FloatArray, scale: ScaleName) -> Model:
@@ -53,10 +66,10 @@ def bind_general(law: Law, columns: Mapping[str, Any], y: FloatArray, scale: Sca
 
     def block(rows: Rows, selected: IntArray) -> GeneralBlock:
         positive = [law.parameters[k].positive for k in selected]
-        space = LogSpace(law.symbols, [s for s, p in zip(law.symbols, positive, strict=True) if p])
+        space = _log_space(law, positive)
         rewrite = space.logarithm if scale == "log" else space.value
         return GeneralBlock(
-            rewrite(law.parsed.expression), law.symbols, positive,
+            rewrite(law.parsed.expression), working_names(law.symbols, positive),
             *_cut(law, columns, y, scale, rows),
         )  # fmt: skip
 

@@ -8,7 +8,6 @@ import numpy as np
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.core.expression import Apply, Expression, Name, Number, evaluate, names_in
-from scalinglaws.core.logspace import working_name
 from scalinglaws.core.tape import Tape, Trace
 from scalinglaws.fitting.solver.workspace import WORKSPACE
 
@@ -19,7 +18,7 @@ class GeneralBlock:
     Parameters
     ----------
     expression : the law, or its logarithm, in log space
-    names, positive : the parameters, in order, and which are worked on as logarithms
+    names : working names of the parameters, in order
     columns : variables on these rows
     target : observations on these rows, in the residuals' scale
     """
@@ -30,15 +29,11 @@ class GeneralBlock:
         self,
         expression: Expression,
         names: Sequence[str],
-        positive: Sequence[bool],
         columns: Mapping[str, FloatArray],
         target: FloatArray,
     ) -> None:
         self.n_parameters, self.n_rows = len(names), len(target)
-        self._names = [
-            working_name(name) if is_positive else name
-            for name, is_positive in zip(names, positive, strict=True)
-        ]
+        self._names = names
         self.target = target
         known: dict[str, FloatArray] = {}
         folded = self._fold(expression, columns, known)

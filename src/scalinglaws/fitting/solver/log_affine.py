@@ -102,6 +102,12 @@ class LogAffineBlock:
         return found
 
     @cached_property
+    def own_products(self) -> list[FloatArray]:
+        """Slopes of each term beside the products of two of them."""
+        products = [product for k, m, product in self.pairs if k == m]
+        return [np.hstack(pair) for pair in zip(self.term_slopes, products, strict=True)]
+
+    @cached_property
     def spread(self) -> FloatArray:
         """From the sums of all pairs, side by side, to a whole symmetric matrix, flattened."""
         p, rows = self.n_parameters, []
@@ -170,6 +176,15 @@ class LogAffinePoint:
                 found += part
         return found
 
+    def slope_sums(self, slope: FloatArray) -> FloatArray:
+        """Sums over the rows of ``slope * g``, shape (batch, parameters)."""
+        block = self._block
+        found = np.zeros((len(slope), block.n_parameters))
+        weighted = WORKSPACE.take("moment", *slope.shape)
+        for share, index, slopes in zip(self.shares, block.indices, block.term_slopes, strict=True):
+            found[:, index] += np.multiply(slope, share, out=weighted) @ slopes
+        return found
+
     def contract(
         self, slope: FloatArray, outer: FloatArray, *, curved: bool
     ) -> tuple[FloatArray, FloatArray]:
@@ -185,13 +200,13 @@ class LogAffinePoint:
         packed = []
         for k, m, products in block.pairs:
             if k == m:
-                np.multiply(slope, shares[k], out=first)
-                gradient[:, block.indices[k]] += first @ block.term_slopes[k]
+                index = block.indices[k]
+                own = np.multiply(slope, shares[k], out=first) @ block.own_products[k]
+                gradient[:, index] += own[:, : len(index)]
                 np.multiply(outer, shares[k], out=half)
-            np.multiply(half, shares[m], out=moment)
+            packed.append(np.multiply(half, shares[m], out=moment) @ products)
             if k == m and curved:
-                moment += first
-            packed.append(moment @ products)
+                packed[-1] += own[:, len(index) :]
         p = block.n_parameters
         hessian = np.concatenate(packed, axis=1) @ block.spread
         return gradient, hessian.reshape(len(slope), p, p)

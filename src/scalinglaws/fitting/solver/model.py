@@ -17,7 +17,7 @@ from typing import Protocol
 
 import numpy as np
 
-from scalinglaws.arrays import BoolArray, FloatArray
+from scalinglaws.arrays import BoolArray, FloatArray, IntArray
 from scalinglaws.fitting.solver.objective import Loss
 from scalinglaws.fitting.solver.penalty import Penalty
 from scalinglaws.fitting.solver.whitening import Whitening
@@ -209,6 +209,7 @@ class Model:
         loss: Loss,
         *,
         shifts: FloatArray | None = None,
+        chosen: IntArray | None = None,
         majorise: bool = False,
         residuals: FloatArray | None = None,
     ) -> Sums:
@@ -221,6 +222,8 @@ class Model:
         loss : Loss
         shifts : (batch, rows), optional
             Added to the observations of each row of the batch, in the residuals' scale.
+        chosen : (batch,), optional
+            Which of the weights and shifts belong to each row of the batch, in rising order.
         majorise : bool
             Give the Hessian of iteratively reweighted least squares instead of the true one: it is
             positive semidefinite, and its steps never go uphill.
@@ -234,8 +237,8 @@ class Model:
                 size = max(1, block.work_size // (rows.stop - rows.start))
                 for first in range(0, n_batch, size):
                     batch = slice(first, first + size)
-                    own = weights[batch, rows] if len(weights) > 1 else weights[:, rows]
-                    shift = None if shifts is None else shifts[batch, rows]
+                    own = _own(weights, chosen, batch)[:, rows]
+                    shift = None if shifts is None else _own(shifts, chosen, batch)[:, rows]
                     point = block.at(theta[batch])
                     if residuals is not None and first == 0:
                         residuals[rows] = point.residuals[0]
@@ -283,7 +286,9 @@ class Model:
         descent: FloatArray,
         weights: FloatArray,
         loss: Loss,
+        *,
         shifts: FloatArray | None = None,
+        chosen: IntArray | None = None,
     ) -> FloatArray:
         """Share of a step to take where the loss has kinks that its Hessian does not see.
 
@@ -295,6 +300,7 @@ class Model:
         theta, step : (batch, parameters)
         descent : (batch,)
             Derivative of the objective along the step, at its beginning.
+        weights, shifts, chosen : as for `sums`
 
         Returns
         -------
@@ -309,12 +315,24 @@ class Model:
             for first in range(0, len(theta), size):
                 batch = slice(first, first + size)
                 point = self._whole.at(theta[batch])
-                r = self._whitened(point.residuals, None if shifts is None else shifts[batch])
+                shift = None if shifts is None else _own(shifts, chosen, batch)
+                r = self._whitened(point.residuals, shift)
                 change = self._whitened(point.along(step[batch]), None)
-                own = weights[batch] if len(weights) > 1 else weights
+                own = _own(weights, chosen, batch)
                 derivative = partial(loss.slope_along, r, change, own)
                 share[batch] = _first_zero(derivative, descent[batch])
         return share
+
+
+def _own(array: FloatArray, chosen: IntArray | None, batch: slice) -> FloatArray:
+    """Weights or shifts of some rows of a batch: copied only where they are not side by side."""
+    if len(array) == 1:
+        return array
+    if chosen is None:
+        return array[batch]
+    places = chosen[batch]
+    first, last = int(places[0]), int(places[-1]) + 1
+    return array[first:last] if last - first == len(places) else array[places]
 
 
 def _first_zero(derivative: Callable[[FloatArray], FloatArray], at_zero: FloatArray) -> FloatArray:

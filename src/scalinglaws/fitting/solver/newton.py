@@ -174,8 +174,8 @@ class _Descent:
         n_batch, p = start.shape
         self.weights, self.shifts, self.free = weights, shifts, free
         self.theta = np.where(free, np.clip(start, task.lower, task.upper), start)
-        self.state = self._evaluate(self.theta)
         self.rows = np.arange(n_batch)
+        self.state = self._evaluate(self.theta)
         self.damping = np.full(n_batch, _FIRST_DAMPING if task.majorise else 0.0)
         self.metric = np.full((n_batch, p, p), np.nan)
         self.decrement = np.full(n_batch, np.inf)
@@ -317,8 +317,7 @@ class _Descent:
         if len(k):
             share[k] = self.task.model.shorten(
                 self.theta[k], step[k], np.einsum("bi,bi->b", self.state.gradient[k], step[k]),
-                self.weights[k] if len(self.weights) > 1 else self.weights,
-                self.task.loss, None if self.shifts is None else self.shifts[k],
+                self.weights, self.task.loss, shifts=self.shifts, chosen=self.rows[k],
             )  # fmt: skip
         return share
 
@@ -337,12 +336,9 @@ class _Descent:
     def _evaluate(
         self, theta: FloatArray, rows: IntArray | None = None, *, majorise: bool | None = None
     ) -> Sums:
-        def own(array: FloatArray) -> FloatArray:
-            return array if rows is None or len(array) == 1 else array[rows]
-
         return self.task.model.sums(
-            theta, own(self.weights), self.task.loss,
-            shifts=None if self.shifts is None else own(self.shifts),
+            theta, self.weights, self.task.loss, shifts=self.shifts,
+            chosen=self.rows if rows is None else self.rows[rows],
             majorise=self.task.majorise if majorise is None else majorise,
         )  # fmt: skip
 
@@ -365,10 +361,6 @@ class _Descent:
         for name in _OF_ROW:
             setattr(self, name, getattr(self, name)[stay])
         self.state = Sums(*(a[stay] for a in vars(self.state).values()))
-        if len(self.weights) > 1:
-            self.weights = self.weights[stay]
-        if self.shifts is not None:
-            self.shifts = self.shifts[stay]
 
 
 def _damping_metric(model: Model, majorised: FloatArray) -> FloatArray:

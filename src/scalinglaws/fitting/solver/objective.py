@@ -77,11 +77,11 @@ class Loss:
             slope *= 2.0
             np.multiply(weights, 2.0, out=outer)
             return value
-        psi = np.clip(r, -self.delta, self.delta, out=slope)
-        np.multiply(psi, -0.5, out=outer)
-        outer += r
-        outer *= psi
-        value = _weighted_sum(outer, weights)
+        psi = np.clip(r, -self.delta, self.delta, out=outer)
+        np.multiply(weights, psi, out=slope)
+        # psi (r - psi/2) is the loss inside and outside
+        value = np.einsum("bn,bn->b", slope, r)
+        value -= 0.5 * np.einsum("bn,bn->b", slope, psi)
         if majorise:
             np.abs(r, out=outer)
             np.maximum(outer, self.delta, out=outer)
@@ -89,7 +89,6 @@ class Loss:
             outer *= weights
         else:
             np.multiply(weights, psi == r, out=outer)
-        slope *= weights
         return value
 
     def slope_along(

@@ -18,8 +18,8 @@ from scalinglaws.fitting.solver.problem import Problem
 # Elements of the weights of one batch: 2 MB of float64.
 _BATCH = 262_144
 # Promised decrease, relative to the objective, at which the expansion has done its work.
-_NEAR = 1e-4
-_NEAR_STEPS, _STEPS, _SAFE_STEPS, _LAST_STEPS = 12, 20, 20, 80
+_NEAR = 1e-3
+_NEAR_STEPS, _STEPS, _SAFE_STEPS, _LAST_STEPS = 4, 20, 20, 80
 
 
 def resampled_weights(
@@ -31,9 +31,17 @@ def resampled_weights(
     -------
     (n_resamples, rows)
     """
-    used = weights > 0
-    n = int(used.sum())
-    return np.asarray(rng.multinomial(n, used / n, n_resamples) * weights)
+    used = np.flatnonzero(weights > 0)
+    n = len(used)
+    # drawn runs, counted: several times faster than one multinomial draw for each resample
+    drawn = rng.integers(n, size=(n_resamples, n))
+    drawn += n * np.arange(n_resamples)[:, None]
+    counts = np.bincount(drawn.ravel(), minlength=drawn.size).reshape(n_resamples, n)
+    if n == len(weights):
+        return np.asarray(counts * weights)
+    found = np.zeros((n_resamples, len(weights)))
+    found[:, used] = counts * weights[used]
+    return found
 
 
 class Refitter:
@@ -91,26 +99,24 @@ class Refitter:
     def _batch(
         self, n: int, weights: FloatArray, shifts: FloatArray | None, tolerance: float
     ) -> Solution:
-        every = np.arange(n)
         origin = np.repeat(self.theta[None, :], n, axis=0)
         near = self._descend(
-            self._around, origin, every, weights, shifts, tolerance=_NEAR, steps=_NEAR_STEPS
+            self._around, origin, weights, shifts, tolerance=_NEAR, steps=_NEAR_STEPS
         )
         start = np.where(np.isfinite(near.value)[:, None], near.theta, origin)
-        found = self._descend(
-            self.model, start, every, weights, shifts, tolerance=tolerance, steps=_STEPS
-        )
+        found = self._descend(self.model, start, weights, shifts, tolerance=tolerance, steps=_STEPS)
         above = found.value > self._at_origin(weights, shifts) * (1 + 1e-12)
         late = np.flatnonzero(~found.converged | above | ~np.isfinite(found.value))
         if len(late):
+            own = weights[late] if len(weights) > 1 else weights
+            shift = None if shifts is None else shifts[late]
             safe = self._descend(
-                self.model, origin[late], late, weights, shifts, tolerance=tolerance,
-                steps=_SAFE_STEPS, majorise=True,
+                self.model, origin[late], own, shift, tolerance=tolerance, steps=_SAFE_STEPS,
+                majorise=True,
             )  # fmt: skip
             last = self._descend(
-                self.model, safe.theta, late, weights, shifts, tolerance=tolerance,
-                steps=_LAST_STEPS,
-            )  # fmt: skip
+                self.model, safe.theta, own, shift, tolerance=tolerance, steps=_LAST_STEPS
+            )
             better = last.converged & ((last.value <= found.value[late]) | ~found.converged[late])
             found.put(late[better], last.take(better))
         return found
@@ -119,7 +125,6 @@ class Refitter:
         self,
         model: Model,
         start: FloatArray,
-        rows: np.ndarray,
         weights: FloatArray,
         shifts: FloatArray | None,
         *,
@@ -129,11 +134,10 @@ class Refitter:
     ) -> Solution:
         lower, upper = self._bounds
         return minimise(
-            model, self.loss, start,
-            weights[rows] if len(weights) > 1 else weights,
-            np.repeat(self.free[None, :], len(rows), axis=0), lower, upper,
-            amplitude=self._amplitude, shifts=None if shifts is None else shifts[rows],
-            majorise=majorise, tolerance=tolerance, max_iterations=steps,
+            model, self.loss, start, weights,
+            np.broadcast_to(self.free, start.shape), lower, upper,
+            amplitude=self._amplitude, shifts=shifts, majorise=majorise,
+            tolerance=tolerance, max_iterations=steps,
         )  # fmt: skip
 
     def _at_origin(self, weights: FloatArray, shifts: FloatArray | None) -> FloatArray:

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.linalg.lapack import dposv
 
 from scalinglaws.arrays import BoolArray, FloatArray
+
+# Systems up to which a call of LAPACK for each is cheaper than array operations on all of them.
+_FEW = 8
+# Pivot relative to the diagonal, below which a matrix is not positive definite.
+_LEAST_PIVOT = 1e-14
 
 
 def bounded_step(
@@ -50,9 +56,36 @@ def solve_positive_definite(
 ) -> tuple[FloatArray, BoolArray]:
     """Solve a batch of small systems by Cholesky; False where a matrix is not positive definite.
 
-    The loops run over the few parameters, the arrays over the batch. The right side is carried
-    along as one more row of the matrix, so that it is solved forward on the way. One is added to
-    the diagonal where `unit` says so.
+    One is added to the diagonal where `unit` says so.
+    """
+    solve = _solve_each if len(right) <= _FEW else _solve_together
+    return solve(matrix, right, unit)
+
+
+def _solve_each(
+    matrix: FloatArray, right: FloatArray, unit: BoolArray | None
+) -> tuple[FloatArray, BoolArray]:
+    """One system after the other, by LAPACK."""
+    a = matrix.copy()
+    diagonal = np.einsum("bii->bi", a)
+    if unit is not None:
+        diagonal += unit
+    x, ok = np.zeros_like(right), np.zeros(len(right), dtype=np.bool_)
+    least = _LEAST_PIVOT * np.abs(diagonal)
+    for b in range(len(right)):
+        triangle, solution, failed = dposv(a[b], right[b])
+        if not failed and np.all(triangle.diagonal() ** 2 > least[b]):
+            x[b], ok[b] = solution, True
+    return x, ok
+
+
+def _solve_together(
+    matrix: FloatArray, right: FloatArray, unit: BoolArray | None
+) -> tuple[FloatArray, BoolArray]:
+    """Many at once: the loops run over the few parameters, the arrays over the batch.
+
+    The right side is carried along as one more row of the matrix, so that it is solved forward on
+    the way.
     """
     n_batch, p = right.shape
     a = np.empty((p + 1, p, n_batch))  # each entry contiguous
@@ -60,7 +93,7 @@ def solve_positive_definite(
     a[p] = right.T
     if unit is not None:
         np.einsum("iib->ib", a[:p])[...] += unit.T
-    least = 1e-14 * np.abs(np.einsum("iib->ib", a[:p]))
+    least = _LEAST_PIVOT * np.abs(np.einsum("iib->ib", a[:p]))
     ok = np.ones(n_batch, dtype=np.bool_)
     inverse = np.empty((p, n_batch))
     for j in range(p):

@@ -17,6 +17,7 @@ import numpy.typing as npt
 FloatArray = npt.NDArray[np.float64]
 # Larger arrays are not kept.
 _MOST_KEPT = 1_000_000
+_LINE = 64  # bytes
 
 
 class Workspace(threading.local):
@@ -43,8 +44,15 @@ class Workspace(threading.local):
         key = self._room, name
         kept = self._kept.get(key)
         if kept is None or kept.size < size:
-            kept = self._kept[key] = np.empty(size)
+            kept = self._kept[key] = _aligned(size)
         return kept[:size].reshape(shape)
+
+
+def _aligned(size: int) -> FloatArray:
+    """An uninitialised array that begins a cache line, so that no vector load crosses two."""
+    room = np.empty(size + _LINE // 8)
+    first = -room.ctypes.data % _LINE // 8
+    return room[first : first + size]
 
 
 WORKSPACE = Workspace()
