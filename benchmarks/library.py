@@ -12,7 +12,8 @@ import numpy.typing as npt
 import pandas as pd
 
 import scalinglaws as sl
-from scalinglaws.fitting.inference.bootstrap import estimated, problem_of, shared_out
+from scalinglaws.fitting.inference.bootstrap import shared_out
+from scalinglaws.fitting.inference.recall import estimated, problem_of
 from scalinglaws.fitting.search.estimate import estimate
 from scalinglaws.fitting.solver.binding import bind
 from scalinglaws.fitting.solver.loglinear import why_not

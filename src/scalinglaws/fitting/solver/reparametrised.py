@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from scalinglaws.arrays import BoolArray, FloatArray
+from scalinglaws.arrays import BoolArray, FloatArray, IntArray
 from scalinglaws.fitting.solver.model import Model, Sums
 from scalinglaws.fitting.solver.objective import Loss
 
@@ -112,14 +112,16 @@ class Reparametrised(Model):
         loss: Loss,
         *,
         shifts: FloatArray | None = None,
+        chosen: IntArray | None = None,
         majorise: bool = False,
         residuals: FloatArray | None = None,
     ) -> Sums:
         """Objective and its derivatives in the coordinates; see `Model.sums`."""
         inside, exists = self.to_theta(theta)
         found = self.inner.sums(
-            inside, weights, loss, shifts=shifts, majorise=majorise, residuals=residuals
-        )
+            inside, weights, loss, shifts=shifts, chosen=chosen, majorise=majorise,
+            residuals=residuals,
+        )  # fmt: skip
         with np.errstate(all="ignore"):
             turn = self._derivatives(inside)
             hessian = found.hessian
@@ -142,10 +144,14 @@ class Reparametrised(Model):
         descent: FloatArray,
         weights: FloatArray,
         loss: Loss,
+        *,
         shifts: FloatArray | None = None,
+        chosen: IntArray | None = None,
     ) -> FloatArray:
         """Share of a step to take; see `Model.shorten`."""
         inside, _ = self.to_theta(theta)
         with np.errstate(all="ignore"):
             change = np.einsum("bij,bj->bi", self._derivatives(inside), step)
-        return self.inner.shorten(inside, np.nan_to_num(change), descent, weights, loss, shifts)
+        return self.inner.shorten(
+            inside, np.nan_to_num(change), descent, weights, loss, shifts=shifts, chosen=chosen
+        )
