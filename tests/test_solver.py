@@ -18,6 +18,7 @@ from scalinglaws.fitting.solver.newton import minimise
 from scalinglaws.fitting.solver.objective import Loss, robust_scale
 from scalinglaws.fitting.solver.penalty import Penalty
 from scalinglaws.fitting.solver.power_of_sum import PowerOfSumBlock
+from scalinglaws.fitting.solver.resampling import resampled_weights
 from scalinglaws.fitting.solver.steps import solve_positive_definite
 from scalinglaws.fitting.solver.whitening import Whitening
 from tests.conftest import make_runs
@@ -136,6 +137,37 @@ def test_each_row_of_a_batch_has_its_own_weights() -> None:
             jac=lambda t, root=root: root[:, None] * model.jacobian(t), xtol=1e-15, ftol=1e-15,
         )  # fmt: skip
         assert batch.value[k] <= 2 * other.cost * (1 + 1e-10)
+
+
+def test_resamples_are_counts_of_the_runs_with_weight() -> None:
+    """Every resample has as many runs as have weight; each run is drawn once on average."""
+    weights = np.array([2.0, 0.0, 1.0, 1.0, 0.5])
+    drawn = resampled_weights(weights, 20_000, np.random.default_rng(0))
+    counts = drawn[:, weights > 0] / weights[weights > 0]
+    assert (drawn[:, 1] == 0).all()
+    assert (counts == np.round(counts)).all()
+    assert (counts.sum(axis=1) == 4).all()
+    # of 20,000 binomial counts, n = 4 and p = 1/4: the mean is within five standard errors of 1
+    np.testing.assert_allclose(counts.mean(axis=0), 1.0, atol=5 * np.sqrt(0.75 / 20_000))
+    np.testing.assert_allclose(counts.var(axis=0), 0.75, rtol=0.05)
+
+
+@pytest.mark.parametrize("n_batch", [1, 7, 40])
+def test_few_systems_are_solved_as_many_are(n_batch: int) -> None:
+    """One by one and all together: solutions, blocked places and refusals."""
+    rng = np.random.default_rng(n_batch)
+    root = rng.standard_normal((n_batch, 5, 5))
+    matrices = root @ root.transpose(0, 2, 1) + np.eye(5)
+    matrices[0, 2] = matrices[0, :, 2] = 0.0
+    right, unit = rng.standard_normal((n_batch, 5)), np.zeros((n_batch, 5), dtype=bool)
+    right[0, 2], unit[0, 2] = 0.0, True
+    x, ok = solve_positive_definite(matrices, right, unit)
+    assert ok.all()
+    held = matrices + unit[:, :, None] * np.eye(5)
+    np.testing.assert_allclose(x, np.linalg.solve(held, right[..., None])[..., 0], rtol=1e-9)
+    _, ok = solve_positive_definite(matrices, right)
+    assert not ok[0]
+    assert ok[1:].all()
 
 
 def test_cholesky_solves_and_refuses() -> None:
