@@ -14,7 +14,7 @@ from benchmarks import held_out
 from benchmarks.coverage.__main__ import main
 from benchmarks.coverage.cells import FACTORS, N_CELLS, OPEN, Cell, cells, pairs
 from benchmarks.coverage.fitted import Task
-from benchmarks.coverage.methods import LEVELS, METHODS
+from benchmarks.coverage.methods import LEVELS, METHODS, USUAL
 from benchmarks.coverage.oracle import efficiency, oracle, whitened
 from benchmarks.coverage.study import judge, study
 from benchmarks.coverage.summary import rates
@@ -172,10 +172,10 @@ def test_the_command_prints_every_method_and_takes_up_where_it_stopped(
     save = tmp_path / "part.csv"
     assert main(["--cells", "5,12", "--tables", "2", "--save", str(save)]) == 0
     first = pd.read_csv(save)
-    assert set(first["method"]) == set(METHODS)
+    assert set(first["method"]) == set(USUAL)
     assert (first["tables"] == 2).all()
     page = capsys.readouterr().out
-    assert all(name in page for name in METHODS)
+    assert all(name in page for name in USUAL)
     assert main(["--cells", "5,12", "--tables", "2", "--save", str(save)]) == 0
     pd.testing.assert_frame_equal(pd.read_csv(save), first)
     assert main(["--parts", str(save)]) == 0
@@ -200,7 +200,7 @@ def test_the_numbers_do_not_depend_on_the_number_of_processes() -> None:
 def test_a_table_on_one_ratio_whose_threshold_and_lifts_took_turns_without_end() -> None:
     """Each second look seemed better, by rounding, and the search never ended."""
     index = cells().index(OPEN[0])
-    found = judge(index, range(122, 123), ["default"], 0)
+    found = judge(index, range(122, 123), ["auto"], 0)
     assert found.verdicts == ("NOT_IDENTIFIED",)
 
 

@@ -84,10 +84,10 @@ def test_many_blocks_and_one_say_the_same(
 ) -> None:
     """Values, errors, condition and verdicts, for every objective."""
     runs = _table(4000).assign(w=np.random.default_rng(1).uniform(0.1, 3.0, 4000))
-    one = sl.fit(runs, law, **options)  # type: ignore[arg-type]
+    one = sl.fit(runs, law, noise="equal", **options)  # type: ignore[arg-type]
     request.getfixturevalue("small_blocks")
 
-    many = sl.fit(runs, law, **options)  # type: ignore[arg-type]
+    many = sl.fit(runs, law, noise="equal", **options)  # type: ignore[arg-type]
 
     assert many.objective_value == pytest.approx(one.objective_value, rel=1e-12)
     np.testing.assert_allclose(many.params, one.params, rtol=1e-7)
@@ -112,8 +112,8 @@ def test_absolute_deviations_end_at_the_same_vertex(
     assert many.status.good
     assert many.objective_value == pytest.approx(one.objective_value, rel=1e-12)
     np.testing.assert_allclose(many.params, one.params, rtol=1e-7)
-    # a sandwich against 128 resamples; with 1,024 of them the weighted ones are still half as wide
-    np.testing.assert_allclose(many.table["std_error"], one.table["std_error"], rtol=1.0)
+    # a sandwich against 128 resamples
+    np.testing.assert_allclose(many.table["std_error"], one.table["std_error"], rtol=0.35)
 
 
 def test_one_ratio_of_tokens_to_parameters_is_seen(small_blocks: None) -> None:

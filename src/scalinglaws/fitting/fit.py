@@ -129,7 +129,7 @@ def fit(
         "by-size" fits how the variance of single runs depends on their compute, to repeated runs
         where there are enough and to the residuals otherwise, and weights runs by it. "auto" does
         so where no method, objective, threshold or weights are given and the runs show it clearly:
-        with at least 30 degrees of freedom and a slope of three standard errors.
+        with at least 30 degrees of freedom and a slope of 3.5 standard errors.
         ``fit.noise_law`` is it.
     clusters : str or None, default "auto"
         A column that tells which rows hang together: standard errors then count clusters, not rows.

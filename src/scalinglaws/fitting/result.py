@@ -278,8 +278,8 @@ class Fit(FitRecord):
 
         Notes
         -----
-        Multivariate Student t with the fit's covariance and n - p degrees of freedom, coefficients
-        as logarithms.
+        Multivariate Student t with the fit's covariance, coefficients as logarithms, and the mean
+        of the coefficients' degrees of freedom.
 
         Examples
         --------

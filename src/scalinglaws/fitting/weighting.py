@@ -23,6 +23,7 @@ from scalinglaws.fitting.solver.problem import Estimate, Problem
 from scalinglaws.fitting.tables.runs import RunTable
 
 NoiseName = Literal["auto", "equal", "by-size"]
+_ROUNDING = 1e-9  # residuals of runs without noise, relative to what rounding is relative to
 NOISES: tuple[NoiseName, ...] = ("auto", "equal", "by-size")
 
 
@@ -45,7 +46,11 @@ def noise_of(
     if dof < 2:
         raise DataError(f"noise='by-size' needs more runs: {table.n} for {len(kept)} coefficients.")
     residuals = model.residuals(found.theta[None, :])[0]
+    if np.abs(residuals).max() <= _ROUNDING * model.magnitude:
+        return EQUAL
     sizes = sizes_of(problem, table, residuals)
+    if not np.isfinite(sizes).all():  # a fitted performance of zero
+        return EQUAL
     loss = smooth_loss(problem.objective, found.delta, float(np.std(residuals)))
     leverage = influence(model, found.theta, problem.weights, kept, loss).leverage
     law = noise_law(*of_repeats(table.repeats, residuals, leverage, sizes))

@@ -123,7 +123,7 @@ def one_group(fit: Fit, **labels: Any) -> OneGroup:
     >>> code = runs.assign(data="code", loss=0.9 * runs["loss"])
     >>> both = pd.concat([runs.assign(data="web"), code])
     >>> line = "loss ~ s[data] * ((N_c/N)**(alpha_N/alpha_D) + D_c/D)**alpha_D"
-    >>> fit = sl.fit(both, line, fixed={"s[web]": 1.0})
+    >>> fit = sl.fit(both, line, fixed={"s[web]": 1.0}, noise="equal")
     >>> print(round(one_group(fit, data="code").values["s"], 3))
     0.9
     >>> bool(sl.optimal(fit, C=1e13, data="code")["loss"].iloc[0] < 1.2)

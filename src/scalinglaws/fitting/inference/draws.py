@@ -7,6 +7,7 @@ import pandas as pd
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import FitError
+from scalinglaws.fitting.inference.recall import recalled_influence
 from scalinglaws.fitting.inference.record import FitRecord
 from scalinglaws.fitting.inference.status import Status
 
@@ -26,12 +27,21 @@ def draw(fit: FitRecord, n_resamples: int, rng: np.random.Generator | int | None
     normal = generator.standard_normal((n_resamples, len(moving)))
     steps[:, moving] = normal @ _root(fit.covariance[np.ix_(moving, moving)]).T
     # one scale for a whole draw: a multivariate Student t, as in the table's intervals
-    steps *= np.sqrt(fit.dof / generator.chisquare(fit.dof, n_resamples))[:, None]
+    dof = _dof(fit)
+    steps *= np.sqrt(dof / generator.chisquare(dof, n_resamples))[:, None]
     columns = {
         p.name: _natural(float(fit.theta[j]), steps[:, j], p.positive, p.role == "offset")
         for j, p in enumerate(fit.law.parameters)
     }
     return pd.DataFrame(columns)
+
+
+def _dof(fit: FitRecord) -> float:
+    """Degrees of freedom of a coefficient, on average over all."""
+    found = recalled_influence(fit)
+    if found is None:
+        return float(fit.dof)
+    return float(np.mean(found.dof(np.eye(found.columns.shape[1]))))
 
 
 def _refuse(fit: FitRecord) -> None:

@@ -171,9 +171,13 @@ def huber_inflation(curvature: FloatArray, weights: FloatArray, n_estimated: int
         Second derivative of the loss at each residual: one or zero, or constant for squares.
     """
     total = float(weights.sum())
-    mean = float(weights @ curvature) / total
+    mean, square = float(weights @ curvature) / total, float(weights @ curvature**2) / total
+    return inflation(mean, square, int(np.count_nonzero(weights > 0)), n_estimated)
+
+
+def inflation(mean: float, square: float, n: int, n_estimated: int) -> float:
+    """Huber's factor, from the mean of the curvature and of its square over n runs."""
     if mean <= 0:
         return 1.0
-    variance = float(weights @ (curvature - mean) ** 2) / total
-    n = int(np.count_nonzero(weights > 0))
+    variance = max(square - mean * mean, 0.0)
     return (1.0 + n_estimated / n * variance / mean**2) ** 2

@@ -24,7 +24,7 @@ _STEPS = 50
 _MOST_LEVERAGE = 0.95
 # Standard errors of the slope beyond which the noise is said to depend on the size, and the degrees
 # of freedom without which the slope is too uncertain to weight by.
-CLEAR, LEAST_DOF = 3.0, 30
+CLEAR, LEAST_DOF = 3.5, 30
 # Log-variance over one standard deviation of the log-sizes, as expected before any run is seen.
 _PRIOR = 0.7
 _LEAST_REPEATS = 20  # degrees of freedom of repeated runs that measure the noise by themselves
@@ -62,7 +62,8 @@ def log_size(values: Mapping[str, FloatArray], fitted: FloatArray) -> FloatArray
     """Logarithm of the size of each run: C, or N*D, or whichever there is."""
     used = ["C"] if "C" in values else [v for v in ("N", "D") if v in values]
     if not used:
-        return np.asarray(np.log(np.abs(fitted)))
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.log(np.abs(fitted)))
     return np.asarray(sum(np.log(values[v]) for v in used))
 
 
@@ -98,7 +99,11 @@ def noise_law(
     # centred so that the weights 1/variance have a mean of one
     logs = -slope * sizes
     centre = float(np.log(np.mean(np.exp(logs - logs.max()))) + logs.max())
-    error = float(np.sqrt(np.linalg.inv(information)[1, 1])) / spread
+    # what the scores really scatter by, since heavy tails make the slope less certain
+    relative = np.minimum(squares * np.exp(-design @ line), _CUT) / _CUT_MEAN
+    uncut = np.where(relative < _CUT / _CUT_MEAN, relative, 0.0)
+    curvature = float(z * z @ uncut)
+    error = float(np.linalg.norm(z * (relative - 1.0))) / max(curvature, 1e-300) / spread
     return NoiseLaw(slope, error, -centre / slope if slope else 0.0)
 
 

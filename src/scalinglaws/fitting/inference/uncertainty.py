@@ -3,8 +3,7 @@
 The covariance is a sandwich around the exact Hessian of the objective, so that noise need not be
 the same everywhere and the loss need not be a likelihood: HC2 for independent runs, CR2 where
 checkpoints of one run hang together, each with the degrees of freedom of its own (`influence`).
-Tables of many blocks of rows have HC3 (MacKinnon and White 1985, J. Econometrics 29), which is the
-same there. Where the loss has too few runs in its quadratic part for a Hessian to mean anything, as
+Tables of many blocks of rows have the same, summed block by block. Where the loss has too few runs in its quadratic part for a Hessian to mean anything, as
 with absolute deviations, runs are resampled instead; where these are too few even for that, noise
 is taken to be equal and normal.
 """
@@ -17,7 +16,7 @@ import numpy as np
 from scipy.special import ndtri, stdtrit
 
 from scalinglaws.arrays import FloatArray, IntArray
-from scalinglaws.fitting.inference.influence import Influence, huber_inflation
+from scalinglaws.fitting.inference.influence import Influence, huber_inflation, inflation
 from scalinglaws.fitting.solver.model import Model
 from scalinglaws.fitting.solver.objective import Loss
 from scalinglaws.fitting.solver.resampling import Refitter, resampled_weights
@@ -26,7 +25,7 @@ from scalinglaws.fitting.tables.blocks import row_blocks, summed
 
 ROBUST = "HC2 sandwich, Student t"
 CLUSTERED = "CR2 sandwich, Student t"
-STREAMED = "HC3 sandwich, Student t"
+STREAMED = "HC2 sandwich, normal quantiles"
 BOOTSTRAP = "case bootstrap, Student t"
 EQUAL_NOISE = "equal noise, Student t"
 # Asymptotic variance of a median relative to a mean, for normal noise.
@@ -144,7 +143,7 @@ def streamed_covariance(
     columns: FloatArray,
     hessian: FloatArray | None = None,
 ) -> FloatArray:
-    """HC3 sandwich of the kept parameters, block by block; zero rows for the others.
+    """HC2 sandwich of the kept parameters, block by block; zero rows for the others.
 
     Parameters
     ----------
@@ -158,15 +157,20 @@ def streamed_covariance(
     if bread is None:
         bread = _expected_bread(model, theta, weights, loss, root)
     meat: FloatArray = np.zeros((len(kept), len(kept)))
+    inside = np.zeros(2)
     for rows, residuals, jacobian in model.expansion(theta):
         own = jacobian if len(kept) == jacobian.shape[1] else jacobian[:, kept]
         w = weights[rows]
         spanned = own @ root
         hat = w * np.einsum("ij,ij->i", spanned, spanned)
-        psi = loss.derivatives(residuals)[0] / (1.0 - np.minimum(hat, _MOST_LEVERAGE))
+        psi, curvature = loss.derivatives(residuals)
+        inside += w @ curvature, w @ (curvature * curvature)
+        psi = psi / np.sqrt(1.0 - np.minimum(hat, _MOST_LEVERAGE))
         half = (own * (w * psi)[:, None]) @ bread
         meat = meat + half.T @ half
-    return spread_out(meat, kept, model.n_parameters)
+    n = int(np.count_nonzero(weights > 0))
+    mean, square = inside / weights.sum()
+    return spread_out(inflation(mean, square, n, len(kept)) * meat, kept, model.n_parameters)
 
 
 def _expected_bread(
