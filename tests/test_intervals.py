@@ -296,7 +296,7 @@ def test_replicates_do_not_depend_on_the_workers() -> None:
 # --- noise that depends on the size ------------------------------------------------------------
 
 
-def unequal(slope: float = -0.3, seed: int = 0) -> pd.DataFrame:
+def unequal(slope: float = -0.3, seed: int = 1) -> pd.DataFrame:
     """Noise with a standard deviation that falls as compute to a power."""
     runs = ladder(n_sizes=10, n_budgets=8)
     rng = np.random.default_rng(seed)

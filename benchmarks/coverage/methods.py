@@ -203,7 +203,4 @@ METHODS: dict[str, Method] = {
     "residuals sd t": partial(_resampled, by_residuals, spread_t),
 }
 # Those of the committed page; the others were left behind, or take long.
-USUAL = (
-    "auto", "sandwich", "equal noise Huber", "cluster sandwich", "cases percentile",
-    "clusters percentile", "residuals percentile",
-)  # fmt: skip
+USUAL = ("auto", "sandwich", "equal noise Huber", "cases percentile", "clusters percentile")
