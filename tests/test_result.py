@@ -134,7 +134,7 @@ def test_scalars_arrays_and_frames_keep_their_shape(fit: sl.Fit) -> None:
     assert isinstance(table, pd.DataFrame)
     assert list(table.index) == ["a", "b"]
     assert list(table.columns) == [
-        "estimate", "curve_low", "curve_high", "run_low", "run_high", "times_beyond",
+        "estimate", "curve_low", "curve_high", "run_low", "run_high", "times_beyond", "leverage",
     ]  # fmt: skip
     np.testing.assert_allclose(array.estimate, scalar.estimate)
     assert table.loc["a", "curve_low"] == scalar.curve_low

@@ -89,7 +89,8 @@ class Fit(FitRecord):
             A DataFrame with the input's index for a DataFrame; else a `Prediction`, whose fields
             have the shape of the input: ``estimate``; ``curve_low`` and ``curve_high``, the
             interval of the curve; ``run_low`` and ``run_high``, the interval of one new run,
-            which adds the runs' own noise; ``times_beyond``, how far beyond the largest fitted run.
+            which adds the runs' own noise; ``times_beyond``, how far beyond the largest fitted run;
+            ``leverage``, the variance of the curve relative to that of a run.
 
         Raises
         ------

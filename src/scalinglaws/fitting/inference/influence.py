@@ -121,6 +121,13 @@ class Influence:
         """HC2 or CR2 covariance of the parameters."""
         return np.asarray(self.inflation * (self.unit_scores.T @ self.unit_scores))
 
+    def leverage_of(self, gradient: FloatArray) -> FloatArray:
+        """G' (J'WJ)^-1 g of the gradient of a prediction; shape (functions,)."""
+        size = np.maximum(np.linalg.norm(self.columns, axis=0), 1e-300)
+        triangle = np.asarray(np.linalg.qr(self.columns / size, mode="r"))
+        turned = np.linalg.solve(triangle.T, (gradient / size).T)
+        return np.asarray(np.einsum("kf,kf->f", turned, turned))
+
     def dof(self, gradient: FloatArray) -> FloatArray:
         """Degrees of freedom of the variance of each function of the parameters.
 

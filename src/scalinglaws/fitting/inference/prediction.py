@@ -43,6 +43,9 @@ class Prediction:
     curve_low, curve_high : interval of the curve, from the uncertainty of the coefficients
     run_low, run_high : interval of one new run, which adds the noise of single runs
     times_beyond : compute (or the variable, where there is one) relative to the largest fitted run
+    leverage : variance of the curve relative to that of a run, if all runs have the same noise: a
+        run of one counts for nothing but this point, and far from the runs it grows without end;
+        NaN where the covariance is not made of the runs' own influence
     confidence_level : level of both intervals
     """
 
@@ -53,11 +56,14 @@ class Prediction:
     run_high: Any
     times_beyond: Any
     confidence_level: float
+    leverage: Any = np.nan
 
     def to_frame(self, index: pd.Index | None = None) -> pd.DataFrame:
         """One row for each point."""
         names = [f.name for f in fields(self) if f.name != "confidence_level"]
-        return pd.DataFrame({n: np.ravel(getattr(self, n)) for n in names}, index=index)
+        shape = np.shape(self.estimate)
+        columns = {n: np.ravel(np.broadcast_to(getattr(self, n), shape)) for n in names}
+        return pd.DataFrame(columns, index=index)
 
     def __str__(self) -> str:
         if np.ndim(self.estimate):
@@ -73,6 +79,8 @@ class Prediction:
                 f"{level} of the curve     {span(self.curve_low, self.curve_high)}",
                 f"{level} of a new run     {span(self.run_low, self.run_high)}",
                 f"beyond the data       {self.beyond}",
+                f"leverage              {format_plain(self.leverage, 2)}",
+                "the law itself        taken to be true: no interval knows whether it bends",
             ]
         )
 
@@ -128,7 +136,12 @@ def at(fit: FitRecord, columns: Mapping[str, npt.NDArray[Any]], level: float) ->
             f"({' '.join(fit.facts) or 'see fit.identified'})",
             IdentifiabilityWarning,
         )
-    half, half_run = _half_widths(fit, gradient, std_error, run_noise(fit, flat, estimate), level)
+    found = recalled_influence(fit)
+    own = gradient[:, estimated(fit)]
+    dof = np.full(len(own), float(fit.dof)) if found is None else found.dof(own)
+    leverage = np.full(len(own), np.nan) if found is None else found.leverage_of(own)
+    noise = run_noise(fit, flat, estimate)
+    half, half_run = _half_widths(fit, std_error, noise, dof, level)
     beyond = times_beyond(fit, flat)
     warn_if_far(beyond)
 
@@ -139,18 +152,14 @@ def at(fit: FitRecord, columns: Mapping[str, npt.NDArray[Any]], level: float) ->
     run_low, run_high = _around(fit, estimate, half_run)
     return Prediction(
         shaped(estimate), shaped(low), shaped(high), shaped(run_low), shaped(run_high),
-        shaped(beyond), level,
+        shaped(beyond), level, shaped(np.where(lost, np.inf, leverage)),
     )  # fmt: skip
 
 
 def _half_widths(
-    fit: FitRecord, gradient: FloatArray, std_error: FloatArray, noise: FloatArray, level: float
+    fit: FitRecord, std_error: FloatArray, noise: FloatArray, dof: FloatArray, level: float
 ) -> tuple[FloatArray, FloatArray]:
     """Half-widths of the intervals of the curve and of a new run."""
-    found = recalled_influence(fit)
-    dof = np.full(len(gradient), float(fit.dof))
-    if found is not None:
-        dof = found.dof(gradient[:, estimated(fit)])
     curve, run = std_error**2, noise**2
     with np.errstate(divide="ignore", invalid="ignore"):
         both = (curve + run) ** 2 / (curve**2 / dof + run**2 / fit.dof)

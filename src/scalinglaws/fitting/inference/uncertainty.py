@@ -3,9 +3,9 @@
 The covariance is a sandwich around the exact Hessian of the objective, so that noise need not be
 the same everywhere and the loss need not be a likelihood: HC2 for independent runs, CR2 where
 checkpoints of one run hang together, each with the degrees of freedom of its own (`influence`).
-Tables of many blocks of rows have the same, summed block by block. Where the loss has too few runs in its quadratic part for a Hessian to mean anything, as
-with absolute deviations, runs are resampled instead; where these are too few even for that, noise
-is taken to be equal and normal.
+Tables of many blocks of rows have the same, summed block by block. Where the loss has too few runs
+in its quadratic part for a Hessian to mean anything, as with absolute deviations, runs are
+resampled instead; where these are too few even for that, noise is taken to be equal and normal.
 """
 
 from __future__ import annotations

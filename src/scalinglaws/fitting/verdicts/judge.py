@@ -9,7 +9,7 @@ from scalinglaws.core.expression import names_in
 from scalinglaws.core.law import Parameter
 from scalinglaws.fitting.inference.record import Row
 from scalinglaws.fitting.inference.status import Status, Verdict
-from scalinglaws.fitting.solver.objective import robust_scale
+from scalinglaws.fitting.solver.objective import is_constant, robust_scale
 from scalinglaws.fitting.tables.blocks import places_where, spread_rows
 from scalinglaws.fitting.tables.runs import listed_rows
 from scalinglaws.fitting.verdicts.identifiability import combination_label
@@ -171,9 +171,13 @@ def _misfit(m: Measurement) -> str | None:
 
 def _outliers(m: Measurement) -> str | None:
     """Runs so far off that even a robust loss may follow them, where they sit at the edge."""
-    scale = robust_scale(m.residuals, m.problem.weights, len(m.kept))
+    residuals, weights = m.residuals, m.problem.weights
+    if not is_constant(weights):  # each in units of its own noise
+        residuals = residuals * np.sqrt(weights / weights.mean())
+        weights = (weights > 0).astype(np.float64)
+    scale = robust_scale(residuals, weights, len(m.kept))
     scale = max(scale, _ROUNDING * m.model.magnitude)
-    far = places_where(m.table.n, lambda rows: np.abs(m.residuals[rows]) > _FAR_OFF * scale)
+    far = places_where(m.table.n, lambda rows: np.abs(residuals[rows]) > _FAR_OFF * scale)
     if not len(far) or len(far) > _MOST_FAR * m.table.n or m.spread.dof <= 0:
         return None
     rows = listed_rows(m.table.index, far)
