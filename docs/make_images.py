@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 import scalinglaws as sl
-from scalinglaws.plotting import plot_contours, plot_isoflop, plot_next_runs
+from scalinglaws.plotting import plot_contours, plot_corner, plot_isoflop, plot_next_runs
 from scalinglaws.plotting.axes import figure_of
 
 FOLDER = Path(__file__).parent / "images"
@@ -42,6 +42,10 @@ def main() -> None:
     with warnings.catch_warnings(action="ignore", category=sl.LackOfFitWarning):
         first = sl.fit(runs, "chinchilla")
     figure_of(first.plot_residuals("D")).savefig(FOLDER / "residuals.png", dpi=130)
+    figure_of(fit.plot_profile("alpha_N")).savefig(FOLDER / "profile.png", dpi=130)
+    draws = fit.bootstrap(4000, method="wild", rng=0)
+    corner = plot_corner(draws, estimate=fit.params)
+    figure_of(corner[0, 0]).savefig(FOLDER / "corner.png", dpi=110)
 
 
 if __name__ == "__main__":
