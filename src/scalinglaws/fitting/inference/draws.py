@@ -33,7 +33,9 @@ def draw(fit: FitRecord, n_resamples: int, rng: np.random.Generator | int | None
         p.name: _natural(float(fit.theta[j]), steps[:, j], p.positive, p.role == "offset")
         for j, p in enumerate(fit.law.parameters)
     }
-    return pd.DataFrame(columns)
+    drawn = pd.DataFrame(columns)
+    drawn.attrs["method"] = f"drawn from {fit.interval_method}"
+    return drawn
 
 
 def _dof(fit: FitRecord) -> float:
