@@ -269,7 +269,7 @@ def checkpoints(correlation: float = 0.95, seed: int = 0) -> pd.DataFrame:
 def test_checkpoints_of_a_run_are_not_independent() -> None:
     """The run is found by itself; the exponent of N is then far less certain."""
     runs = checkpoints()
-    fit = sl.fit(runs, "power")
+    fit = sl.fit(runs, "power", noise="equal")
     naive = sl.fit(runs, "power", clusters=None)
 
     assert fit.interval_method == "CR2 sandwich, Student t"
@@ -283,6 +283,35 @@ def test_checkpoints_of_a_run_are_not_independent() -> None:
     assert drawn["b"].std() == pytest.approx(fit.table.loc["b", "std_error"], rel=0.25)
     wild = fit.bootstrap(4000, method="wild", rng=0)
     assert wild["b"].std() == pytest.approx(fit.table.loc["b", "std_error"], rel=0.05)
+
+
+def test_neighbouring_checkpoints_are_told_apart() -> None:
+    """Generalised least squares with the length that was found, by dense matrices."""
+    rng = np.random.default_rng(2)
+    runs = checkpoints()
+    x, length = np.log(runs["D"].to_numpy()), 1.5
+    same = runs["run"].to_numpy()[:, None] == runs["run"].to_numpy()[None, :]
+    truth = same * np.exp(-np.abs(x[:, None] - x[None, :]) / length)
+    runs["loss"] = 20 * runs["N"] ** -0.05 * runs["D"] ** -0.07
+    runs["loss"] *= np.exp(0.01 * np.linalg.cholesky(truth) @ rng.standard_normal(len(runs)))
+    fit = sl.fit(runs, "power")
+
+    found = fit.correlation
+    assert found.variable == "D"
+    assert np.log(found.length / length) == pytest.approx(0.0, abs=0.8)
+    columns, y = design(runs)
+    inverse = np.linalg.inv(same * np.exp(-np.abs(x[:, None] - x[None, :]) / found.length))
+    gls = np.linalg.solve(columns.T @ inverse @ columns, columns.T @ inverse @ y)
+    np.testing.assert_allclose(fit.params[["b", "c"]], gls[1:], rtol=1e-7)
+    assert "residuals of one are alike over a factor of" in fit.summary()
+    # nothing is done where something else was asked for, or runs have no order
+    assert not sl.fit(runs, "power", noise="equal").correlation.variable
+    assert not sl.fit(runs, "power", method="log-linear").correlation.variable
+
+
+def test_independent_checkpoints_stay_so() -> None:
+    """Rows of one run with noise of their own are not whitened."""
+    assert not sl.fit(checkpoints(correlation=0.0), "power").correlation.variable
 
 
 def test_replicates_do_not_depend_on_the_workers() -> None:

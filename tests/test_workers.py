@@ -117,10 +117,10 @@ def test_published_bootstrap(data: Path) -> None:
     assert share.std() == pytest.approx(0.018, rel=0.1)
     assert deviation["A"] == pytest.approx(124.5, rel=0.2)
     assert deviation["B"] == pytest.approx(1293, rel=0.2)
-    # the chance errors of an end of two such studies differ by 1.5e-3 or less
+    # by chance, an end of two such studies differs by 1.5e-3, one standard deviation
     published = {"alpha": (0.317, 0.373), "beta": (0.331, 0.415), "E": (1.769, 1.871)}
     for name, ends in published.items():
-        np.testing.assert_allclose(draws[name].quantile([0.025, 0.975]), ends, atol=3e-3)
+        np.testing.assert_allclose(draws[name].quantile([0.025, 0.975]), ends, atol=4e-3)
 
 
 @pytest.mark.parametrize("n_resamples", [0, -1, 2.5, True])

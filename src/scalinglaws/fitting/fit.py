@@ -28,6 +28,7 @@ from scalinglaws.fitting.arguments import (
     choose_objective,
     resolve_law,
 )
+from scalinglaws.fitting.inference.correlation import INDEPENDENT
 from scalinglaws.fitting.inference.record import Evidence
 from scalinglaws.fitting.inference.status import Status, most_serious
 from scalinglaws.fitting.result import Fit
@@ -43,7 +44,7 @@ from scalinglaws.fitting.tables.runs import RunTable, read_table
 from scalinglaws.fitting.verdicts.assess import Assessment, assess
 from scalinglaws.fitting.verdicts.identifiability import Aliasing, aliasing
 from scalinglaws.fitting.verdicts.measurement import Measurement
-from scalinglaws.fitting.weighting import NOISES, NoiseName, noise_of, weighted
+from scalinglaws.fitting.weighting import NOISES, NoiseName, noise_of, weighted, whitened
 from scalinglaws.options import ScaleName, check_option
 
 _WARNING_OF: Mapping[Status, type[ScalingLawWarning]] = {
@@ -134,7 +135,9 @@ def fit(
     clusters : str or None, default "auto"
         A column that tells which rows hang together: standard errors then count clusters, not rows.
         "auto" takes a column such as "run" or "run_id" where a run has several checkpoints; None
-        takes all rows as independent.
+        takes all rows as independent. Where neither a method, an objective nor weights are given
+        and the residuals of neighbouring checkpoints are clearly alike, they are made independent
+        before the loss is taken; ``fit.correlation`` says how.
     missing : {"raise", "drop"}
         What to do with runs that have missing, infinite or non-positive values.
     units : {"check", "trust"}
@@ -215,6 +218,9 @@ def _fit_problem(
         residuals = model.residuals(found.theta[None, :])[0]
         problem, table = weighted(problem, table, noise_law, residuals)
         found = _minimise(problem, model, aliases, method)
+    correlation = INDEPENDENT
+    if noise == "auto" and len(table.clusters):
+        problem, model, found, correlation = whitened(problem, model, table, found)
     assessment = assess(
         Measurement(problem, model, table, found, aliases, method, confidence_level)
     )
@@ -246,6 +252,7 @@ def _fit_problem(
         null_space=assessment.null_space,
         alternatives=found.alternatives,
         noise_law=noise_law,
+        correlation=correlation,
     )  # fmt: skip
     _warn_of(assessment)
     return result

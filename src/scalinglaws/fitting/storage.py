@@ -15,6 +15,7 @@ import pandas as pd
 from scalinglaws.arrays import FloatArray
 from scalinglaws.core.law import Law
 from scalinglaws.errors import FileFormatError
+from scalinglaws.fitting.inference.correlation import Correlation
 from scalinglaws.fitting.inference.noise import NoiseLaw
 from scalinglaws.fitting.inference.record import Evidence, FitRecord, Row
 from scalinglaws.fitting.inference.status import Status, Verdict
@@ -82,6 +83,7 @@ def to_dict(fit: FitRecord) -> dict[str, Any]:
         "null_space": [_list(row) for row in fit.null_space],
         "alternatives": [_list(row) for row in fit.alternatives],
         "noise_law": {k: _plain(v) for k, v in asdict(fit.noise_law).items()},
+        "correlation": asdict(fit.correlation),
         "runs": {
             "columns": dict(runs.columns),
             "target": runs.target,
@@ -151,6 +153,7 @@ def from_dict(values: Mapping[str, Any]) -> dict[str, Any]:
         covariance=np.array([_array(r) for r in values["covariance"]]).reshape(p, p),
         null_space=np.array([_array(r) for r in values["null_space"]]).reshape(p, -1),
         alternatives=np.array([_array(r) for r in values["alternatives"]]).reshape(-1, p),
+        correlation=Correlation(**values.get("correlation", {})),
         noise_law=NoiseLaw(**{k: _number(v) for k, v in values.get("noise_law", {}).items()}),
         **plain,
     )  # fmt: skip

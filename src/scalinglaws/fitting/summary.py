@@ -85,7 +85,12 @@ def _lines(fit: FitRecord) -> list[tuple[str, str]]:
         lines.insert(4, ("noise", _noise_line(fit)))
     if fit.runs.cluster_column:
         n_clusters = len(np.unique(fit.runs.clusters))
-        lines.insert(4, ("clusters", f"{n_clusters} of {fit.runs.cluster_column!r}"))
+        alike = ""
+        if fit.correlation.variable:
+            factor = format_plain(float(np.exp(fit.correlation.length)), 2)
+            alike = f"; residuals of one are alike over a factor of {factor} in "
+            alike += fit.correlation.variable
+        lines.insert(4, ("clusters", f"{n_clusters} of {fit.runs.cluster_column!r}{alike}"))
     if fit.fixed:
         held = [f"{name} = {format_plain(v, 6)}" for name, v in fit.fixed.items()]
         lines.insert(3, ("fixed", ", ".join(held)))

@@ -1,4 +1,4 @@
-"""Weights that follow from noise which depends on the size of a run."""
+"""What follows from noise that is not the same and independent in every row."""
 
 from __future__ import annotations
 
@@ -8,6 +8,12 @@ from typing import Literal
 import numpy as np
 
 from scalinglaws.errors import DataError
+from scalinglaws.fitting.inference.correlation import (
+    INDEPENDENT,
+    Correlation,
+    correlation_of,
+    whitening_of,
+)
 from scalinglaws.fitting.inference.noise import (
     EQUAL,
     LEAST_DOF,
@@ -17,12 +23,16 @@ from scalinglaws.fitting.inference.noise import (
     of_repeats,
 )
 from scalinglaws.fitting.inference.uncertainty import influence
+from scalinglaws.fitting.search.polish import smallest_curvature
+from scalinglaws.fitting.solver.binding import bind_problem
 from scalinglaws.fitting.solver.model import Model
-from scalinglaws.fitting.solver.objective import smooth_loss
-from scalinglaws.fitting.solver.problem import Estimate, Problem
+from scalinglaws.fitting.solver.newton import minimise
+from scalinglaws.fitting.solver.objective import HUBER_FACTOR, robust_scale, smooth_loss
+from scalinglaws.fitting.solver.problem import Estimate, Minimum, Problem
 from scalinglaws.fitting.tables.runs import RunTable
 
 NoiseName = Literal["auto", "equal", "by-size"]
+_MOST_ROUNDS, _SAME_DELTA = 50, 1e-12
 _ROUNDING = 1e-9  # residuals of runs without noise, relative to what rounding is relative to
 NOISES: tuple[NoiseName, ...] = ("auto", "equal", "by-size")
 
@@ -69,3 +79,47 @@ def weighted(
     """The same with each run weighted by its precision."""
     weights = 1.0 / law.variance(sizes_of(problem, table, residuals))
     return replace(problem, weights=weights), replace(table, weights=weights)
+
+
+def whitened(
+    problem: Problem, model: Model, table: RunTable, found: Estimate
+) -> tuple[Problem, Model, Estimate, Correlation]:
+    """The minimum next to one of independent rows, with neighbouring checkpoints told apart.
+
+    Everything stays as it was where neighbours are not alike or no minimum is reached.
+    """
+    same = problem, model, found, INDEPENDENT
+    if not (found.converged and model.is_one_block) or problem.objective == "absolute":
+        return same
+    if len(found.alternatives) or not found.free.any():
+        return same
+    correlation = correlation_of(table, model.residuals(found.theta[None, :])[0])
+    if not correlation.variable:
+        return same
+    own = replace(problem, whitening=whitening_of(table, correlation))
+    white = bind_problem(own)
+    theta, delta, solution = found.theta, found.delta, None
+    for _ in range(_MOST_ROUNDS):
+        loss = smooth_loss(own.objective, delta, 0.0)
+        solution = minimise(
+            white, loss, theta[None, :], own.weights[None, :], found.free[None, :], *own.bounds(),
+            amplitude=own.amplitudes,
+        )  # fmt: skip
+        theta = solution.theta[0]
+        if delta is None or problem.delta is not None:
+            break
+        residuals = white.residuals(theta[None, :])[0]
+        last, n_free = delta, int(found.free.sum())
+        delta = HUBER_FACTOR * robust_scale(residuals, own.weights, n_free)
+        if abs(delta / last - 1.0) < _SAME_DELTA:
+            break
+    if solution is None or not solution.converged[0]:
+        return same
+    hessian = white.sums(theta[None, :], own.weights[None, :], loss).hessian[0]
+    value = float(solution.value[0])
+    estimate = replace(
+        found, theta=theta, value=value, delta=delta, decrement=float(solution.decrement[0]),
+        curvature=smallest_curvature(hessian, found.free), n_starts=1, n_agreeing=1, n_minima=1,
+        minima=(Minimum(theta, value, hessian),),
+    )  # fmt: skip
+    return own, white, estimate, correlation

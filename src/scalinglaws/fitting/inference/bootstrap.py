@@ -12,7 +12,7 @@ from scalinglaws.errors import ConvergenceWarning, FitError, warn
 from scalinglaws.fitting.inference.recall import estimated, linearised, problem_of
 from scalinglaws.fitting.inference.record import FitRecord
 from scalinglaws.fitting.inference.resamples import KINDS, NAMES, Kind, Resampler
-from scalinglaws.fitting.solver.binding import bind
+from scalinglaws.fitting.solver.binding import bind_problem
 from scalinglaws.fitting.solver.model import to_natural
 from scalinglaws.fitting.solver.objective import smooth_loss
 from scalinglaws.fitting.solver.problem import Problem
@@ -159,7 +159,7 @@ def shared_out(
 def _refit(task: _Task) -> tuple[FloatArray, BoolArray, FloatArray]:
     """Working parameters of the refits, whether each arrived, and what a further step promises."""
     problem = task.problem
-    model = bind(problem.law, problem.columns, problem.y, problem.scale)
+    model = bind_problem(problem)
     loss = smooth_loss(problem.objective, problem.delta, task.noise)
     refitter = Refitter(problem, model, loss, task.theta, task.free)
     found = refitter.refit(*task.resampler.replicates(task.n_resamples, task.rng))

@@ -30,7 +30,7 @@ from scalinglaws.fitting.inference.quantity import Quantity
 from scalinglaws.fitting.inference.recall import estimated, problem_of
 from scalinglaws.fitting.inference.record import FitRecord
 from scalinglaws.fitting.inference.status import Status
-from scalinglaws.fitting.solver.binding import bind
+from scalinglaws.fitting.solver.binding import bind_problem
 from scalinglaws.fitting.solver.model import Model
 from scalinglaws.fitting.solver.newton import Solution, minimise
 from scalinglaws.fitting.solver.objective import Loss, smooth_loss
@@ -166,7 +166,7 @@ class Profiler:
         if fit.status is Status.NOT_CONVERGED:
             raise FitError("The fit did not converge: it has no minimum to profile.")
         problem = problem_of(fit)
-        model = bind(problem.law, problem.columns, problem.y, problem.scale)
+        model = bind_problem(problem)
         loss = smooth_loss(problem.objective, problem.delta, fit.noise)
         at_bound = np.array([row.status.startswith("at its bound") for row in fit.rows])
         free, theta = estimated(fit) | at_bound, fit.theta

@@ -7,11 +7,12 @@ from dataclasses import replace
 import numpy as np
 
 from scalinglaws.arrays import BoolArray, FloatArray, IntArray
+from scalinglaws.fitting.inference.correlation import whitening_of
 from scalinglaws.fitting.inference.influence import Influence
 from scalinglaws.fitting.inference.noise import log_size, noise_law
 from scalinglaws.fitting.inference.record import FitRecord
 from scalinglaws.fitting.inference.uncertainty import CLUSTERED, ROBUST, influence
-from scalinglaws.fitting.solver.binding import bind
+from scalinglaws.fitting.solver.binding import bind_problem
 from scalinglaws.fitting.solver.model import Model
 from scalinglaws.fitting.solver.objective import Loss, smooth_loss
 from scalinglaws.fitting.solver.problem import Problem
@@ -24,8 +25,9 @@ def problem_of(fit: FitRecord) -> Problem:
     """What was fitted, from the record of it."""
     runs = fit.runs
     return Problem(
-        fit.law, runs.inputs, runs.y, runs.weights, fit.scale, fit.objective, fit.delta, fit.fixed
-    )
+        fit.law, runs.inputs, runs.y, runs.weights, fit.scale, fit.objective, fit.delta, fit.fixed,
+        whitening=whitening_of(runs, fit.correlation),
+    )  # fmt: skip
 
 
 def estimated(fit: FitRecord) -> BoolArray:
@@ -36,7 +38,7 @@ def estimated(fit: FitRecord) -> BoolArray:
 def linearised(fit: FitRecord) -> Influence:
     """What each run does to the estimate."""
     problem = problem_of(fit)
-    model = bind(problem.law, problem.columns, problem.y, problem.scale)
+    model = bind_problem(problem)
     loss = smooth_loss(fit.objective, fit.delta, fit.noise)
     return influence_of(problem, model, fit.runs, fit.theta, np.flatnonzero(estimated(fit)), loss)
 
@@ -84,7 +86,7 @@ def influence_of(
     fitted = problem.y * np.exp(residuals) if problem.scale == "log" else problem.y + residuals
     sizes = log_size(table.values, fitted)
     used = (problem.weights > 0) & np.isfinite(sizes)
-    if used.sum() <= len(kept):
+    if used.sum() <= len(kept) or model.whitening is not None:
         return plain
     weighted = residuals[used] * np.sqrt(problem.weights[used])
     found = noise_law(weighted, plain.leverage[used], sizes[used], shrunk=True)

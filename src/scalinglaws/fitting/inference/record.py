@@ -11,6 +11,7 @@ import pandas as pd
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.core.law import Law
+from scalinglaws.fitting.inference.correlation import INDEPENDENT, Correlation
 from scalinglaws.fitting.inference.noise import EQUAL, NoiseLaw
 from scalinglaws.fitting.inference.status import Status, Verdict, most_serious
 from scalinglaws.fitting.solver.model import to_natural
@@ -88,6 +89,7 @@ class FitRecord:
     null_space: FloatArray = field(repr=False)
     alternatives: FloatArray = field(repr=False)
     noise_law: NoiseLaw = EQUAL
+    correlation: Correlation = INDEPENDENT
 
     # --- coefficients ----------------------------------------------------------------------
 

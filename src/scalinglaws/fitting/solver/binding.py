@@ -18,6 +18,7 @@ from scalinglaws.fitting.solver.grouped import GroupedBlock, Part
 from scalinglaws.fitting.solver.log_affine import LogAffineBlock
 from scalinglaws.fitting.solver.model import Block, Model, magnitude_of
 from scalinglaws.fitting.solver.power_of_sum import PowerOfSumBlock
+from scalinglaws.fitting.solver.problem import Problem
 from scalinglaws.fitting.tables.blocks import is_large
 from scalinglaws.options import ScaleName
 
@@ -49,6 +50,13 @@ def bind(law: Law, columns: Mapping[str, Any], y: FloatArray, scale: ScaleName) 
         # every base is positive in these runs
         is_finite = all(_is_finite(part) for _, part in model.blocks())
     return model if is_finite else bind_general(law, columns, y, scale)
+
+
+def bind_problem(problem: Problem) -> Model:
+    """Bind a problem's law to its table, with neighbouring residuals made independent."""
+    model = bind(problem.law, problem.columns, problem.y, problem.scale)
+    model.whitening = problem.whitening
+    return model
 
 
 def _is_finite(block: Block) -> bool:

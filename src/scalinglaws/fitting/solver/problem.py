@@ -9,6 +9,7 @@ import numpy as np
 
 from scalinglaws.arrays import BoolArray, FloatArray
 from scalinglaws.core.law import Law
+from scalinglaws.fitting.solver.whitening import Whitening
 from scalinglaws.options import ObjectiveName, ScaleName
 
 # Logarithms of coefficients stay where exp neither over- nor underflows.
@@ -28,6 +29,7 @@ class Problem:
     delta: float | None  # None: taken from the residuals' own scale
     fixed: Mapping[str, float]  # natural values
     start: Mapping[str, float] | None = None
+    whitening: Whitening | None = None
 
     @property
     def positive(self) -> BoolArray:
