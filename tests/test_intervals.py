@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -409,6 +410,109 @@ def test_messages() -> None:
         fit.intervals({"x": lambda p: np.ones(3)})
     with pytest.raises(TypeError, match="'x' must be an expression or a function; got 3"):
         fit.intervals({"x": 3})  # type: ignore[dict-item]
+
+
+@pytest.mark.parametrize(
+    ("asked", "error", "message"),
+    [
+        (5, TypeError, "`quantities` must be a name.*got 5"),
+        ([], ValueError, "`quantities` is empty"),
+        ("a/0", ValueError, r"'a/0' is -?inf at the fitted coefficients.*divided by zero"),
+        ("log(-a**2)", ValueError, "is nan at the fitted coefficients"),
+        ({"s": lambda p: "text"}, ValueError, "'s' must return one number.*returned 'text'"),
+        ({"s": lambda p: None}, ValueError, "'s' must return one number.*returned 'None'"),
+        ({"s": lambda p: p["q"]}, ValueError, "'s' failed with KeyError: 'q'.*a mapping from"),
+        ({"s": lambda p: float(p["a"])}, ValueError, "'s' failed with TypeError"),
+    ],
+)
+def test_what_is_asked_for_must_have_a_number(
+    asked: Any, error: type[Exception], message: str
+) -> None:
+    """Neither NaN nor a message of NumPy's."""
+    fit = sl.fit(power_runs(), "power")
+    with pytest.raises(error, match=message):
+        fit.intervals(asked)
+
+
+def test_constants_and_discrete_functions() -> None:
+    """A number that does not move has an interval without width."""
+    fit = sl.fit(power_runs(), "power")
+    asked = {"two": "2", "one": lambda p: 1.0, "none": lambda p: p["a"].astype(int)}
+    table = fit.intervals(asked)  # type: ignore[arg-type]
+    assert (table["low"] == table["estimate"]).all()
+    assert (table["high"] == table["estimate"]).all()
+    assert (table["std_error"] == 0).all()
+
+
+def test_an_end_that_is_not_found_is_told() -> None:
+    """A quantity that has no value on the way to an end."""
+    fit = sl.fit(power_runs(), "power")
+    low = float(fit.intervals("a")["low"].iloc[0])
+    estimate = float(fit.params["a"])
+    asked = f"log(a - ({(low + 3 * estimate) / 4!r}))"
+    with pytest.warns(sl.ConvergenceWarning, match="No end was found for log"):
+        table = fit.intervals(asked, method="cases", n_resamples=200)
+    assert table["low"].isna().all()
+
+
+def test_too_few_resamples_for_percentiles() -> None:
+    """The share of draws outside must be one draw at least."""
+    fit = sl.fit(power_runs(), "power")
+    with pytest.raises(ValueError, match=r"Percentiles at 95 % need 40 resamples.*n_resamples=39"):
+        fit.intervals(method="cases", n_resamples=39)
+    table = fit.intervals(method="cases", n_resamples=np.int64(40))  # type: ignore[arg-type]
+    assert (table["low"] < table["high"]).all()
+    for wrong in (-1, 2.5, True):
+        with pytest.raises(ValueError, match="`n_resamples` must be a positive whole number"):
+            fit.draws(wrong)  # type: ignore[arg-type]
+
+
+def test_columns_that_cannot_name_clusters() -> None:
+    """Empty cells, lists, two columns of one name, measurements."""
+    runs = checkpoints()
+    name = sl.fit(runs, "power").runs.cluster_column
+    holes = runs.assign(**{name: runs[name].astype(object).where(np.arange(len(runs)) != 3)})
+    with pytest.warns(sl.DataWarning, match=rf"'{name}' would tell.*empty in 1 of"):
+        assert sl.fit(holes, "power").runs.cluster_column == ""
+    assert sl.fit(holes, "power", clusters=None).runs.cluster_column == ""
+    with pytest.raises(sl.DataError, match=rf"'{name}' names the clusters, and is empty in 1 rows"):
+        sl.fit(holes, "power", clusters=name)
+    lists = runs.assign(**{name: [[1]] * len(runs)})
+    assert sl.fit(lists, "power").runs.cluster_column == ""
+    with pytest.raises(sl.DataError, match="cannot name clusters"):
+        sl.fit(lists, "power", clusters=name)
+    twice = pd.concat([runs, runs[[name]]], axis=1)
+    with pytest.raises(sl.DataError, match=f"There are 2 columns '{name}'"):
+        sl.fit(twice, "power", clusters=name)
+    measured = runs.drop(columns=name).assign(curve=np.repeat([0.1, 0.2], len(runs))[::2])
+    assert sl.fit(measured, "power").runs.cluster_column == ""
+
+
+def test_weights_and_noise_by_size_contradict() -> None:
+    """A run of no weight must not get one."""
+    with pytest.raises(ValueError, match="noise='by-size' makes the weights itself"):
+        sl.fit(power_runs().assign(w=1.0), "power", weights="w", noise="by-size")
+
+
+def test_one_cluster_with_weight_is_too_few() -> None:
+    """Its scores sum to zero: the standard error would be rounding."""
+    runs = checkpoints()
+    runs = runs.assign(w=(runs["run"] == "r3") * 1.0)
+    with pytest.raises(sl.DataError, match="Only one cluster of 'run' has weight"):
+        sl.fit(runs, "loss ~ A/D**alpha", weights="w", clusters="run")
+
+
+def test_the_profile_of_an_expression() -> None:
+    """The same ends as the interval by profile has."""
+    fit = sl.fit(power_runs(), "power")
+    found = fit.profile("a + 1", n_points=5)
+    expected = fit.intervals("a + 1", method="profile").iloc[0]
+    np.testing.assert_allclose(
+        [found.attrs["low"], found.attrs["high"]], [expected["low"], expected["high"]], rtol=1e-8
+    )
+    with pytest.raises(TypeError, match="`quantity` must be a parameter or an expression"):
+        fit.profile(5)  # type: ignore[arg-type]
+    assert fit.plot_profile("a + 1", n_points=5).get_xlabel() == "$a + 1$"
 
 
 def test_a_saved_fit_has_the_same_intervals(tmp_path: Path) -> None:

@@ -62,7 +62,15 @@ def test_above_chance() -> None:
         (lambda: metrics.binomial_std_error(63.2, 100), "`accuracy` must be a share.*got 63.2"),
         (lambda: metrics.binomial_std_error(0.5, 0.5), "`n_questions` must be at least 1"),
         (lambda: metrics.binomial_weights(0.5, 10, scale="logs"), "`scale` must be"),
-        (lambda: metrics.binomial_weights(0.5, 10, run_std_error=-1), "`run_std_error` must not"),
+        (
+            lambda: metrics.binomial_weights(0.5, 10, run_std_error=-1),
+            "`run_std_error` must be 0 or",
+        ),
+        (
+            lambda: metrics.binomial_weights(0.5, 10, run_std_error="a"),  # type: ignore[arg-type]
+            "`run_std_error` must be a number",
+        ),
+        (lambda: metrics.above_chance(0.5, 0.25, np.nan), "`ceiling` must be finite"),
         (lambda: metrics.binomial_weights(0, 10, scale="log"), "`accuracy` must be positive"),
         (lambda: metrics.pass_at_k(4, 5, 1), "`n_correct` must be at most n_samples; got 5"),
         (lambda: metrics.pass_at_k(4, 1, 5), "`k` must be from 1 to n_samples; got 5"),

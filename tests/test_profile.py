@@ -446,6 +446,8 @@ def test_what_a_corner_refuses(fit: sl.Fit) -> None:
         plot_corner(draws.iloc[:3])
     with pytest.raises(ValueError, match="it has no logarithm"):
         plot_corner(draws - draws.mean(), ["A"], log=["A"])
+    with pytest.raises(ValueError, match="`log` names gamma; drawn are A"):
+        plot_corner(draws, ["A"], log=["gamma"])
 
 
 def test_the_chinchilla_runs(epoch: pd.DataFrame) -> None:

@@ -111,6 +111,7 @@ def above_chance(accuracy: npt.ArrayLike, chance: npt.ArrayLike, ceiling: float 
     0.5
     """
     low = _finite("chance", chance)
+    ceiling = float(_finite("ceiling", ceiling))
     _refuse(low >= ceiling, "chance", f"below the ceiling of {ceiling:g}", low)
     return (_finite("accuracy", accuracy) - low) / (ceiling - low)
 
@@ -198,9 +199,9 @@ def binomial_weights(
     [1.0, 2.68]
     """
     check_option("scale", scale, SCALES)
-    if not run_std_error >= 0:
-        raise ValueError(f"`run_std_error` must not be negative; got {run_std_error!r}.")
-    precision = 1 / (binomial_std_error(accuracy, n_questions) ** 2 + run_std_error**2)
+    between = _finite("run_std_error", run_std_error)
+    _refuse(between < 0, "run_std_error", "0 or more", between)
+    precision = 1 / (binomial_std_error(accuracy, n_questions) ** 2 + between**2)
     if scale == "level":
         return precision
     share = _positive("accuracy", accuracy)
@@ -256,7 +257,12 @@ def pass_at_k(n_samples: npt.ArrayLike, n_correct: npt.ArrayLike, k: npt.ArrayLi
 
 
 def _finite(name: str, values: npt.ArrayLike) -> FloatArray:
-    array = np.asarray(values, dtype=np.float64)
+    try:
+        array = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"`{name}` must be a number or an array of some; got {values!r}."
+        ) from None
     _refuse(~np.isfinite(array), name, "finite", array)
     return array
 

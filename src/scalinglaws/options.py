@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
-from numbers import Real
+from numbers import Integral, Real
 from typing import Literal
 
 ObjectiveName = Literal["squared", "huber", "absolute"]
@@ -28,6 +28,20 @@ def check_level(level: object) -> None:
     """
     if not is_number(level) or not 0 < float(level) < 1:  # type: ignore[arg-type]
         raise ValueError(f"`confidence_level` must be between 0 and 1; got {level!r}.")
+
+
+def check_count(name: str, value: object, least: int = 1) -> None:
+    """Refuse what is not a whole number, or too small; NumPy's whole numbers are some.
+
+    Raises
+    ------
+    ValueError
+        If `value` is none, or below `least`.
+    """
+    if is_number(value) and isinstance(value, Integral) and int(value) >= least:
+        return
+    what = "a positive whole number" if least == 1 else f"a whole number, {least} or more"
+    raise ValueError(f"`{name}` must be {what}; got {value!r}.")
 
 
 def check_option(name: str, value: str, choices: Sequence[str]) -> None:

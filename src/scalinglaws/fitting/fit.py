@@ -178,6 +178,10 @@ def fit(
     """
     check_options(method, objective, delta, scale, missing, units, confidence_level)
     check_option("noise", noise, NOISES)
+    if noise == "by-size" and weights is not None:
+        raise ValueError(
+            "noise='by-size' makes the weights itself, which contradicts `weights`: leave one out."
+        )
     frame = col.as_frame(runs)
     if columns is not None and not isinstance(columns, Mapping):
         raise TypeError(f"`columns` must map variables to column names; got {columns!r}.")

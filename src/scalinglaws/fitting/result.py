@@ -306,7 +306,7 @@ class Fit(FitRecord):
         Parameters
         ----------
         quantity : str or Quantity
-            A parameter, or a smooth function of several.
+            A parameter, or an expression of several, such as ``"beta/(alpha + beta)"``.
         n_points : int, default 41
             Values at which the law is fitted again, the estimate among them.
         confidence_level : float, optional

@@ -117,7 +117,7 @@ def _chosen(draws: pd.DataFrame, params: Sequence[str] | None) -> list[str]:
         values = draws.to_numpy(dtype=np.float64)
         names = [str(n) for n, v in zip(draws.columns, values.T, strict=True) if np.ptp(v) > 0]
     else:
-        names = list(params)
+        names = [params] if isinstance(params, str) else list(params)
         missing = [name for name in names if name not in draws]
         if missing:
             raise ValueError(
@@ -137,6 +137,11 @@ def _logarithmic(
 ) -> npt.NDArray[np.bool_]:
     positive = table.min(axis=0) > 0
     if log is not None:
+        unknown = [name for name in log if name not in names]
+        if unknown:
+            raise ValueError(
+                f"`log` names {listed(unknown)}; drawn are {listed(list(names), most=20)}."
+            )
         wrong = [n for n, p in zip(names, positive, strict=True) if n in log and not p]
         if wrong:
             raise ValueError(f"{listed(wrong)} is not positive in every draw: it has no logarithm.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +13,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter
 
-from scalinglaws.core.latex import name_to_latex
+from scalinglaws.core.formula import parse
+from scalinglaws.core.latex import name_to_latex, to_latex
+from scalinglaws.errors import FormulaError
 from scalinglaws.numerals import format_plain
 from scalinglaws.options import check_option
 from scalinglaws.plotting.axes import add_legend, is_small, log_axis, new_axes, quiet_frame
@@ -97,10 +100,20 @@ def _finish(ax: Axes, profile: pd.DataFrame, kind: str, x: np.ndarray) -> None:
     else:
         ax.set_ylim(-_HEADROOM * root, _HEADROOM * root)
         ax.set_ylabel("signed root of the deviance")
-    ax.set_xlabel(f"${name_to_latex(about['quantity'])}$")
+    ax.set_xlabel(_label(about["quantity"]))
     quiet_frame(ax)
     if is_small(ax):
         ax.yaxis.label.set_fontsize(7)
+
+
+def _label(quantity: str) -> str:
+    """A parameter or an expression as maths; a name of one's own as it is."""
+    if re.fullmatch(r"\w+(\[.*\])?", quantity):
+        return f"${name_to_latex(quantity)}$"
+    try:
+        return f"${to_latex(parse(quantity).expression)}$"
+    except FormulaError:
+        return quantity.replace("$", r"\$")
 
 
 def _handles(profile: pd.DataFrame) -> list[Any]:

@@ -17,7 +17,7 @@ from scalinglaws.fitting.solver.model import to_natural
 from scalinglaws.fitting.solver.objective import smooth_loss
 from scalinglaws.fitting.solver.problem import Problem
 from scalinglaws.fitting.solver.resampling import Refitter
-from scalinglaws.options import check_option
+from scalinglaws.options import check_count, check_option
 from scalinglaws.workers import Workers, map_tasks
 
 # Resamples of one task: the draws must not depend on how many tasks run at once.
@@ -100,8 +100,7 @@ def resample(
     FitError, ValueError
         If there is nothing to resample.
     """
-    if isinstance(n_resamples, bool) or not isinstance(n_resamples, int) or n_resamples < 1:
-        raise ValueError(f"`n_resamples` must be a positive whole number; got {n_resamples!r}.")
+    check_count("n_resamples", n_resamples)
     check_option("method", kind, KINDS)
     if kind == "clusters" and not len(fit.runs.clusters):
         raise ValueError(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from numpy.exceptions import ComplexWarning
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.core.expression import Expression, evaluate, names_in
@@ -42,6 +44,11 @@ def quantities_of(fit: FitRecord, asked: Asked | None) -> list[Quantity]:
         return [parameter_quantity(fit, str(name)) for name in names]
     if isinstance(asked, str):
         asked = [asked]
+    if not isinstance(asked, Iterable):
+        raise TypeError(
+            "`quantities` must be a name, an expression, several of these, or a mapping from names "
+            f"of your choice to expressions or functions; got {asked!r}."
+        )
     if not isinstance(asked, Mapping):
         wrong = [item for item in asked if not isinstance(item, str)]
         if wrong:
@@ -50,6 +57,10 @@ def quantities_of(fit: FitRecord, asked: Asked | None) -> list[Quantity]:
                 "your choice to a function of the parameters."
             )
         asked = {item: item for item in asked}
+    if not asked:
+        raise ValueError(
+            "`quantities` is empty: name some, or leave it out for an interval of every parameter."
+        )
     return [_quantity(fit, name, what) for name, what in asked.items()]
 
 
@@ -78,7 +89,8 @@ class _Typed:
 
     def value(self, params: Mapping[str, FloatArray]) -> npt.NDArray[Any]:
         with np.errstate(all="ignore"):
-            return np.asarray(evaluate(self.expression, params))
+            found = np.asarray(evaluate(self.expression, params))
+        return np.broadcast_to(found, next(iter(params.values())).shape)
 
     def slopes(self, params: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
         """Derivatives in the logarithm of every parameter's natural value, times one."""
@@ -98,9 +110,22 @@ class _Called:
     function: Function
 
     def value(self, params: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[Any]:
-        with np.errstate(all="ignore"):
-            found = np.asarray(self.function(params))
         shape = next(iter(params.values())).shape
+        try:
+            with np.errstate(all="ignore"):
+                found = np.asarray(self.function(params))
+        except Exception as error:
+            raise ValueError(
+                f"The function {self.name!r} failed with {type(error).__name__}: {error}. It is "
+                f"given a mapping from {', '.join(params)} to arrays, here of shape {shape}, and "
+                "must return as many numbers."
+            ) from error
+        if found.dtype.kind not in "iufcb":
+            raise ValueError(
+                f"The function {self.name!r} must return one number for each set of parameters; "
+                f"it returned {str(found)[:80]!r}."
+            )
+        found = found.astype(np.float64) if found.dtype.kind != "c" else found
         try:
             return np.broadcast_to(found, shape)
         except ValueError:
@@ -112,7 +137,9 @@ class _Called:
     def slopes(self, params: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
         """Derivatives by a complex step; by differences for functions that are only real."""
         try:
-            return {name: self._complex(params, name) for name in params}
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", ComplexWarning)
+                return {name: self._complex(params, name) for name in params}
         except (TypeError, ValueError):
             return {name: self._difference(params, name) for name in params}
 
@@ -135,7 +162,8 @@ class _Called:
         def at(k: int) -> npt.NDArray[Any]:
             return self.value({**params, name: params[name] + k * step})
 
-        return np.asarray((8.0 * (at(1) - at(-1)) - (at(2) - at(-2))) / (12.0 * step))
+        with np.errstate(all="ignore"):
+            return np.asarray((8.0 * (at(1) - at(-1)) - (at(2) - at(-2))) / (12.0 * step))
 
 
 def _in_working(fit: FitRecord, name: str, source: _Typed | _Called) -> Quantity:
@@ -146,6 +174,13 @@ def _in_working(fit: FitRecord, name: str, source: _Typed | _Called) -> Quantity
     def params_of(theta: FloatArray) -> dict[str, FloatArray]:
         return dict(zip(names, to_natural(theta, positive).T, strict=True))
 
+    here = source.value(params_of(fit.theta[None, :]))
+    if not np.isfinite(here[0]) or np.iscomplexobj(here):
+        raise ValueError(
+            f"{name!r} is {here[0]} at the fitted coefficients: an interval needs a finite real "
+            "number. Is something divided by zero, is a logarithm or root taken of a negative "
+            "number, or is it so large that its logarithm should be asked for?"
+        )
     is_log = _stays_positive(fit, lambda theta: source.value(params_of(theta)))
 
     def value(theta: FloatArray) -> FloatArray:

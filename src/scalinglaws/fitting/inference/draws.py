@@ -10,12 +10,14 @@ from scalinglaws.errors import FitError
 from scalinglaws.fitting.inference.recall import recalled_influence
 from scalinglaws.fitting.inference.record import FitRecord
 from scalinglaws.fitting.inference.status import Status
+from scalinglaws.options import check_count
 
 _ROUNDING = 1e-14  # of a correlation
 
 
 def draw(fit: FitRecord, n_resamples: int, rng: np.random.Generator | int | None) -> pd.DataFrame:
     """See `Fit.draws`."""
+    check_count("n_resamples", n_resamples)
     _refuse(fit)
     generator = np.random.default_rng(rng)
     size = (n_resamples, len(fit.theta))

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from scalinglaws.arrays import FloatArray
-from scalinglaws.errors import FitError
+from scalinglaws.errors import ConvergenceWarning, FitError, warn
 from scalinglaws.fitting.inference.bootstrap import Resampled, resample
 from scalinglaws.fitting.inference.derived import Asked, quantities_of
 from scalinglaws.fitting.inference.profile import profile_interval
@@ -20,7 +20,8 @@ from scalinglaws.fitting.inference.record import FitRecord
 from scalinglaws.fitting.inference.resamples import KINDS
 from scalinglaws.fitting.inference.status import Status
 from scalinglaws.fitting.inference.uncertainty import t_quantile
-from scalinglaws.options import check_level, check_option
+from scalinglaws.numerals import listed
+from scalinglaws.options import check_count, check_level, check_option
 from scalinglaws.workers import Workers
 
 IntervalMethod = Literal[
@@ -52,13 +53,33 @@ def intervals(
     if clusters is not None:
         fit = clustered(fit, clusters)
     if method in KINDS:
+        needed = int(np.ceil(2.0 / (1.0 - level) - 1e-6))
+        check_count("n_resamples", n_resamples)
+        if n_resamples < needed:
+            raise ValueError(
+                f"Percentiles at {100 * level:g} % need {needed} resamples or more; got "
+                f"n_resamples={n_resamples}."
+            )
         drawn = resample(fit, n_resamples, method, rng, workers)
         table = _from_draws(fit, quantities, drawn, level)
     else:
         chosen = "sandwich" if method == "auto" else method
         table = _FROM_CURVATURE[chosen](fit, quantities, level)
     table.attrs["confidence_level"] = level
+    _warn_of_missing_ends(table)
     return table
+
+
+def _warn_of_missing_ends(table: pd.DataFrame) -> None:
+    """An end that is not known is said to be so."""
+    unknown = table.index[table[["low", "high"]].isna().any(axis=1)]
+    if len(unknown):
+        warn(
+            f"No end was found for {listed([str(name) for name in unknown])} (NaN): on the way "
+            "there it has no value or no minimum, or runs into the bound of a parameter. Ask for "
+            'an interval of the parameters, or take method="sandwich".',
+            ConvergenceWarning,
+        )
 
 
 def _refuse(fit: FitRecord) -> None:
@@ -181,12 +202,16 @@ def _from_draws(
     ends = np.array([np.quantile(v, tails, method="inverted_cdf") for v in values])
     ends[at.open] = -np.inf, np.inf
     with np.errstate(invalid="ignore"):
-        errors = np.array([float(np.std(v[np.isfinite(v)], ddof=1)) for v in values])
+        errors = np.array([_spread(v[np.isfinite(v)]) for v in values])
     errors = np.where(at.open, np.nan, errors)
     dof = np.full(len(values), float(fit.dof))
     table = _frame(quantities, at.centre, errors, ends, dof, f"{drawn.method}, percentiles")
     table.attrs |= {"n_resamples": len(drawn.converged), "n_failed": drawn.n_failed}
     return table
+
+
+def _spread(values: FloatArray) -> float:
+    return float(np.std(values, ddof=1)) if len(values) > 1 else np.nan
 
 
 def _frame(

@@ -7,6 +7,7 @@ import pandas as pd
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import ConvergenceWarning, FitError, warn
+from scalinglaws.fitting.inference.derived import quantities_of
 from scalinglaws.fitting.inference.profile import Ends
 from scalinglaws.fitting.inference.profiler import Held, Profiler
 from scalinglaws.fitting.inference.quantity import Quantity, parameter_quantity
@@ -14,7 +15,7 @@ from scalinglaws.fitting.inference.record import FitRecord
 from scalinglaws.fitting.inference.uncertainty import t_quantile
 from scalinglaws.fitting.solver.model import to_natural
 from scalinglaws.fitting.solver.reparametrised import Reparametrised
-from scalinglaws.options import check_level
+from scalinglaws.options import check_count, check_level
 
 METHODS = {
     "squared": "profile, Student t",
@@ -39,13 +40,10 @@ def profile(
     scale: float = 1.0,
 ) -> pd.DataFrame:
     """See `Fit.profile`."""
-    if isinstance(n_points, bool) or not isinstance(n_points, int) or n_points < _FEWEST_POINTS:
-        raise ValueError(
-            f"`n_points` must be a whole number, {_FEWEST_POINTS} or more; got {n_points!r}."
-        )
+    check_count("n_points", n_points, _FEWEST_POINTS)
     level = fit.confidence_level if confidence_level is None else confidence_level
     check_level(level)
-    asked = parameter_quantity(fit, quantity) if isinstance(quantity, str) else quantity
+    asked = quantity if isinstance(quantity, Quantity) else _one_quantity(fit, quantity)
     if asked.name in fit.fixed:
         raise ValueError(f"{asked.name} was held fixed in this fit: it has no profile.")
     profiler = Profiler.of(fit)
@@ -84,6 +82,14 @@ def profile(
             ConvergenceWarning,
         )
     return table
+
+
+def _one_quantity(fit: FitRecord, asked: str) -> Quantity:
+    if not isinstance(asked, str):
+        raise TypeError(f"`quantity` must be a parameter or an expression of some; got {asked!r}.")
+    if asked.isidentifier():
+        return parameter_quantity(fit, asked)
+    return quantities_of(fit, asked)[0]
 
 
 def _grid(ends: Ends, n_points: int, limit: float) -> FloatArray:

@@ -17,7 +17,7 @@ from scalinglaws.fitting.solver.model import Model
 from scalinglaws.fitting.solver.objective import Loss, smooth_loss
 from scalinglaws.fitting.solver.problem import Problem
 from scalinglaws.fitting.tables import columns as col
-from scalinglaws.fitting.tables.clusters import cluster_codes
+from scalinglaws.fitting.tables.clusters import check_weighted, cluster_codes
 from scalinglaws.fitting.tables.runs import RunTable
 
 
@@ -65,6 +65,7 @@ def clustered(fit: FitRecord, column: str) -> FitRecord:
             f"clusters={column!r}."
         )
     codes = cluster_codes(source, col.require(source, column, "`clusters`"))
+    check_weighted(column, codes, fit.runs.weights)
     runs = replace(fit.runs, clusters=codes, cluster_column=column)
     smooth = fit.interval_method in (ROBUST, CLUSTERED)
     method = CLUSTERED if smooth else fit.interval_method

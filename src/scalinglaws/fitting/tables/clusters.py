@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 
 import numpy as np
 import pandas as pd
 
 from scalinglaws.arrays import FloatArray, IntArray
-from scalinglaws.errors import DataError
+from scalinglaws.errors import DataError, DataWarning, warn
 from scalinglaws.fitting.tables import columns as col
 
 # Usual names of the column that names a run.
@@ -39,15 +39,27 @@ def find_clusters(
     independent = "", np.zeros(0, dtype=np.intp)
     if column is None:
         return independent
-    if column != "auto":
+    if not isinstance(column, str) or column != "auto":
         return column, cluster_codes(frame, col.require(frame, column, "`clusters`"))
     for name in (name for name in _RUN_ALIASES if name in frame.columns):
-        codes = pd.factorize(frame[name])[0]
-        n_clusters = int(codes.max(initial=-1)) + 1
-        if codes.min(initial=0) < 0 or not 2 <= n_clusters < len(codes):
+        if not _may_name_runs(frame[name]):
             continue
-        if any(_vary_within(codes, column) for column in values.values()):
+        codes = pd.factorize(frame[name])[0]
+        named = codes >= 0
+        n_clusters = int(codes.max(initial=-1)) + 1
+        if not 2 <= n_clusters < int(named.sum()):
+            continue
+        if not any(_vary_within(codes[named], column[named]) for column in values.values()):
+            continue
+        if named.all():
             return name, np.asarray(codes, dtype=np.intp)
+        warn(
+            f"Column {name!r} would tell which rows are of one run, but is empty in "
+            f"{int((~named).sum())} of {len(codes)} rows, such as row "
+            f"{frame.index[~named][0]!r}: all rows are taken as independent, and intervals may be "
+            "too narrow. Fill it, or pass clusters=None.",
+            DataWarning,
+        )
     return independent
 
 
@@ -59,10 +71,21 @@ def cluster_codes(frame: pd.DataFrame, name: str) -> IntArray:
     DataError
         If a row has none, or all rows are one cluster.
     """
-    codes, labels = pd.factorize(frame[name])
-    if (codes < 0).any():
+    column = frame[name]
+    if not isinstance(column, pd.Series):
+        raise DataError(f"There are {column.shape[1]} columns {name!r}: rename all but one.")
+    try:
+        codes, labels = pd.factorize(column)
+    except TypeError:
         raise DataError(
-            f"Column {name!r} names the clusters, and {int((codes < 0).sum())} rows have none."
+            f"Column {name!r} cannot name clusters: it has values such as {column.iloc[0]!r}, "
+            "where text or numbers are needed."
+        ) from None
+    empty = codes < 0
+    if empty.any():
+        raise DataError(
+            f"Column {name!r} names the clusters, and is empty in {int(empty.sum())} rows, such as "
+            f"row {frame.index[empty][0]!r}. Fill it, leave these rows out, or pass clusters=None."
         )
     if len(labels) < 2:
         raise DataError(
@@ -70,6 +93,31 @@ def cluster_codes(frame: pd.DataFrame, name: str) -> IntArray:
             "clusters differ. Name a column with several values, or pass clusters=None."
         )
     return np.asarray(codes, dtype=np.intp)
+
+
+def check_weighted(name: str, codes: IntArray, weights: FloatArray) -> None:
+    """Refuse rows with weight that are all of one cluster.
+
+    Raises
+    ------
+    DataError
+        If they are.
+    """
+    if len(codes) and len(np.unique(codes[weights > 0])) < 2:
+        raise DataError(
+            f"Only one cluster of {name!r} has weight: it says nothing about how clusters differ. "
+            "Give weight to others, or pass clusters=None."
+        )
+
+
+def _may_name_runs(column: pd.Series | pd.DataFrame) -> bool:
+    """Whether values could be names or numbers of runs; measurements are not."""
+    if not isinstance(column, pd.Series):
+        return False
+    if pd.api.types.is_float_dtype(column):  # whole numbers become floats where some are missing
+        known = column.dropna()
+        return bool((known == known.round()).all())
+    return all(isinstance(value, Hashable) for value in column)
 
 
 def _vary_within(codes: IntArray, column: FloatArray) -> bool:
