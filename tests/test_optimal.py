@@ -89,6 +89,8 @@ def test_closed_form_against_search(
         closed = sl.optimal(fit, C=10.0**log_c).iloc[0]
     if not 10 < closed["N"] < 1e18 or not 10 < closed["D"] < 1e28:
         return
+    if "E" in law.parameter_names and closed["loss"] - 1.5 < 1e-9:
+        return  # what is left above the floor is rounding: there is no valley to see
     searched = sl.optimal(fit, C=10.0**log_c, cost=six_n_d).iloc[0]
     numbers = ["C", "N", "D", "loss"]
 

@@ -280,7 +280,7 @@ class Fit(FitRecord):
         Notes
         -----
         Multivariate Student t with the fit's covariance, coefficients as logarithms, and the mean
-        of the coefficients' degrees of freedom.
+        of the exponents' degrees of freedom.
 
         Examples
         --------

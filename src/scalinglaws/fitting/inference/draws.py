@@ -7,7 +7,7 @@ import pandas as pd
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import FitError
-from scalinglaws.fitting.inference.recall import recalled_influence
+from scalinglaws.fitting.inference.recall import estimated, recalled_influence
 from scalinglaws.fitting.inference.record import FitRecord
 from scalinglaws.fitting.inference.status import Status
 from scalinglaws.options import check_count
@@ -41,11 +41,14 @@ def draw(fit: FitRecord, n_resamples: int, rng: np.random.Generator | int | None
 
 
 def _dof(fit: FitRecord) -> float:
-    """Degrees of freedom of a coefficient, on average over all."""
+    """Degrees of freedom of a parameter, on average over those that units do not change."""
     found = recalled_influence(fit)
     if found is None:
         return float(fit.dof)
-    return float(np.mean(found.dof(np.eye(found.columns.shape[1]))))
+    each = found.dof(np.eye(found.columns.shape[1]))
+    kept = np.flatnonzero(estimated(fit))
+    free_of_units = np.array([not fit.law.parameters[j].is_amplitude for j in kept])
+    return float(np.mean(each[free_of_units] if free_of_units.any() else each))
 
 
 def _refuse(fit: FitRecord) -> None:
