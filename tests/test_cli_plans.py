@@ -218,3 +218,19 @@ def test_markdown_joins_intervals_and_leaves_out_empty_columns() -> None:
         "|----------------|----------|",
         "| 7B (5B to 10B) | +25.9 %  |",
     ]
+
+
+def test_a_published_law_is_planned_by_its_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where no file has that name; a name of neither is an error that says so."""
+    name, picture = "chinchilla/epoch2024", tmp_path / "plan.png"
+    assert main(["plan", name, "--budget", "5.76e23", "--plot", str(picture)]) == 0
+    out = capsys.readouterr().out
+    assert "72.2B" in out
+    assert "no interval: this law comes without runs" in out
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert main(["gain", name, "chinchilla/hoffmann2022", "--budget", "1e23", "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)) == 1
+    assert main(["plan", "chinchilla/nobody", "--budget", "1e23"]) != 0
+    assert "no published law of that name" in capsys.readouterr().err

@@ -374,3 +374,23 @@ def test_units_do_not_matter(cost: Any) -> None:
             for fit, b in zip(fits, (1e22, 1e1), strict=True)
         ]
     np.testing.assert_allclose(chosen[1], chosen[0], rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "elasticity"), [("epoch2024", 0.737), ("hoffmann2022-tex", 0.762)]
+)
+def test_elasticity_of_substitution(name: str, elasticity: float) -> None:
+    """Besiroglu et al. 2024: of N for D along a contour at the optimum, from exact derivatives."""
+    known = sl.published[f"chinchilla/{name}"]
+    best = sl.optimal(known, C=5.76e23).iloc[0]
+
+    def log_slope(N: float, D: float) -> float:
+        """ln of the marginal rate of substitution, -dD/dN at equal loss."""
+        slopes = known.law.variable_gradient(known.values, N=N, D=D)
+        by = dict(zip(known.law.variables, np.ravel(slopes), strict=True))
+        return float(np.log(by["N"] / by["D"]))
+
+    # along a contour at the optimum N and D trade off one for one in logarithms
+    step, N, D = 1e-4, best["N"], best["D"]
+    up, down = (log_slope(N * np.exp(s), D * np.exp(-s)) for s in (step, -step))
+    assert -4 * step / (up - down) == pytest.approx(elasticity, abs=6e-4)

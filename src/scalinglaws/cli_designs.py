@@ -11,7 +11,9 @@ from typing import Any
 import pandas as pd
 
 from scalinglaws.cli_tables import (
+    LAW_HELP,
     draw,
+    law_from,
     level_option,
     markdown,
     numbers_option,
@@ -20,8 +22,6 @@ from scalinglaws.cli_tables import (
     show,
     verb,
 )
-from scalinglaws.fitting.published import published
-from scalinglaws.fitting.result import load
 from scalinglaws.numerals import parse_number
 from scalinglaws.planning import (
     Envelope,
@@ -135,7 +135,7 @@ def _add_approaches(verbs: Any) -> None:
 
 def _approaches(options: argparse.Namespace) -> int:
     frame = approaches(
-        read_runs(options.runs), load(options.fit), C=options.budget, y=options.y,
+        read_runs(options.runs), law_from(options.fit), C=options.budget, y=options.y,
         confidence_level=options.confidence_level or 0.95, **_profile(options),
     )  # fmt: skip
     show(frame, options, index=True)
@@ -169,7 +169,9 @@ def _gain(options: argparse.Namespace) -> int:
     elif options.by is None and len(files) == 2:
         if options.budget is None:
             raise ValueError("Two fits need --budget: the compute at which to compare them.")
-        found = gain(load(files[0]), load(files[1]), C=options.budget, confidence_level=level)
+        found = gain(
+            law_from(files[0]), law_from(files[1]), C=options.budget, confidence_level=level
+        )
     else:
         raise ValueError("Give two saved fits, or one table of runs with --by.")
     show(found.table, options)
@@ -185,14 +187,14 @@ def _gain(options: argparse.Namespace) -> int:
 
 def _add_simulate(verbs: Any) -> None:
     parser = verb(verbs, "simulate", "runs of a design, as a law would have them", _simulate)
-    parser.add_argument("law", help="a saved fit, or a published law such as chinchilla/epoch2024")
+    parser.add_argument("law", type=Path, help=LAW_HELP)
     parser.add_argument("design", type=Path, help="a table with the law's variables")
     parser.add_argument("--noise", type=float, default=0.005, help="of a run, relative (0.005)")
     parser.add_argument("--seed", type=int, default=0, help="of the noise (0)")
 
 
 def _simulate(options: argparse.Namespace) -> int:
-    law = load(options.law) if Path(options.law).exists() else published[options.law]
+    law = law_from(options.law)
     frame = simulate(law, read_runs(options.design), options.noise, rng=options.seed)
     show(frame, options)
     return 0

@@ -9,6 +9,7 @@ from scalinglaws.cli_tables import (
     common,
     draw,
     fit_option,
+    law_from,
     limits,
     numbers_option,
     place_option,
@@ -18,7 +19,6 @@ from scalinglaws.cli_tables import (
     show,
     verb,
 )
-from scalinglaws.fitting.result import load
 from scalinglaws.numerals import parse_number
 from scalinglaws.planning import (
     limited_data,
@@ -65,7 +65,7 @@ def _add_plan(verbs: Any) -> None:
 
 
 def _plan(options: argparse.Namespace) -> int:
-    fitted, at = load(options.fit), placed(options)
+    fitted, at = law_from(options.fit), placed(options)
     if options.within is not None:
         if options.budget is None:
             raise ValueError("--within goes with --budget.")
@@ -101,7 +101,7 @@ def _add_judge(verbs: Any) -> None:
 
 
 def _judge(options: argparse.Namespace) -> int:
-    fitted, at = load(options.fit), placed(options)
+    fitted, at = law_from(options.fit), placed(options)
     if not options.served:
         show(regret(fitted, N=options.params, D=options.tokens, **common(options), **at), options)
         return 0
@@ -123,7 +123,7 @@ def _add_overtrain(verbs: Any) -> None:
 
 
 def _overtrain(options: argparse.Namespace) -> int:
-    fitted, at = load(options.fit), placed(options)
+    fitted, at = law_from(options.fit), placed(options)
     smaller = options.smaller or _SMALLER
     frame = overtraining(fitted, C=options.budget, smaller=smaller, **common(options), **at)
     show(frame, options)
@@ -156,7 +156,7 @@ def _add_serve(verbs: Any) -> None:
 
 def _serve(options: argparse.Namespace) -> int:
     frame = serving(
-        load(options.fit), served=options.served, loss=options.loss, budget=options.budget,
+        law_from(options.fit), served=options.served, loss=options.loss, budget=options.budget,
         price=options.price, serving_cost=options.serving_cost, limits=limits(options),
         **common(options), **placed(options),
     )  # fmt: skip
@@ -174,7 +174,7 @@ def _add_repeat(verbs: Any) -> None:
 
 def _repeat(options: argparse.Namespace) -> int:
     frame = limited_data(
-        load(options.fit), C=options.budget, unique=options.unique, **common(options),
+        law_from(options.fit), C=options.budget, unique=options.unique, **common(options),
         **placed(options),
     )  # fmt: skip
     show(frame, options)
@@ -202,10 +202,10 @@ def _add_next(verbs: Any) -> None:
 
 
 def _next(options: argparse.Namespace) -> int:
-    fitted = load(options.fit)
+    fitted = law_from(options.fit)
     found = next_runs(
         fitted, budget=options.allowance, C=options.budget,
-        question=options.question, rival=load(options.rival) if options.rival else None,
+        question=options.question, rival=law_from(options.rival) if options.rival else None,
         most_runs=options.runs, largest=options.largest, shortest=options.shortest,
         noise=options.noise, model_error=options.model_error, **common(options), **placed(options),
     )  # fmt: skip

@@ -12,6 +12,8 @@ from typing import Any
 import pandas as pd
 
 from scalinglaws.errors import ScalingLawWarning
+from scalinglaws.fitting.published import Published, published
+from scalinglaws.fitting.result import Fit, load
 from scalinglaws.numerals import (
     format_compute,
     format_count,
@@ -19,12 +21,27 @@ from scalinglaws.numerals import (
     parse_number,
 )
 
+LAW_HELP = "a file that fit --save wrote, or a published law such as chinchilla/epoch2024"
 _COMPUTE = {"C", "C_recipe", "training", "serving", "total", "flops", "flops_per_token"}
 _COUNTS = {
     "N", "D", "served", "unique", "smallest", "largest", "true N", "parameters", "active",
 }  # fmt: skip
 _PERCENT = {"overhead", "saving", "regret", "wasted", "N_bias", "D_bias"}
 _WHOLE = {"hours", "money", "kwh"}
+
+
+def law_from(name: Path | str) -> Fit | Published:
+    """A saved fit, or a published law where no file has that name."""
+    key = Path(name).as_posix()
+    if Path(name).exists():
+        return load(name)
+    if key not in published:
+        raise FileNotFoundError(
+            f"There is no file {key!r}, and no published law of that name; `scalinglaws laws` "
+            "lists the laws, and `scalinglaws laws NAME` what was published of one."
+        )
+    return published[key]
+
 
 # --- tables ----------------------------------------------------------------------------------
 
@@ -123,7 +140,7 @@ def verb(verbs: Any, name: str, text: str, run: Callable[[argparse.Namespace], i
 
 def fit_option(parser: Any) -> None:
     """A saved fit, what a run costs, and where in the law's other variables to plan."""
-    parser.add_argument("fit", type=Path, help="a file that fit --save wrote")
+    parser.add_argument("fit", type=Path, help=LAW_HELP)
     parser.add_argument(
         "--cost", type=parse_number, default=6.0, metavar="K", help="a run costs K*N*D (6)"
     )
