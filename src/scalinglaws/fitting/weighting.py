@@ -18,10 +18,10 @@ from scalinglaws.fitting.inference.noise import (
     EQUAL,
     LEAST_DOF,
     NoiseLaw,
-    log_size,
     noise_law,
     of_repeats,
 )
+from scalinglaws.fitting.inference.recall import sizes_of
 from scalinglaws.fitting.inference.uncertainty import influence
 from scalinglaws.fitting.search.polish import smallest_curvature
 from scalinglaws.fitting.solver.binding import bind_problem
@@ -65,12 +65,6 @@ def noise_of(
     leverage = influence(model, found.theta, problem.weights, kept, loss).leverage
     law = noise_law(*of_repeats(table.repeats, residuals, leverage, sizes))
     return law if noise == "by-size" or law.is_clear else EQUAL
-
-
-def sizes_of(problem: Problem, table: RunTable, residuals: np.ndarray) -> np.ndarray:
-    """Logarithm of the size of each run; residuals are law minus observation."""
-    fitted = problem.y * np.exp(residuals) if problem.scale == "log" else problem.y + residuals
-    return log_size(table.values, fitted)
 
 
 def weighted(

@@ -84,12 +84,17 @@ def influence_of(
     clusters = table.clusters if len(table.clusters) else None
     plain = influence(model, theta, problem.weights, kept, loss, clusters=clusters)
     residuals = model.residuals(theta[None, :])[0]
-    fitted = problem.y * np.exp(residuals) if problem.scale == "log" else problem.y + residuals
-    sizes = log_size(table.values, fitted)
+    sizes = sizes_of(problem, table, residuals)
     used = (problem.weights > 0) & np.isfinite(sizes)
     if used.sum() <= len(kept) or model.whitening is not None:
         return plain
     weighted = residuals[used] * np.sqrt(problem.weights[used])
     found = noise_law(weighted, plain.leverage[used], sizes[used], shrunk=True)
     noise = np.where(np.isfinite(sizes), found.variance(sizes), 1.0)
-    return Influence(plain.columns, plain.scores, plain.bread, plain.inflation, noise, clusters)
+    return replace(plain, noise=noise)
+
+
+def sizes_of(problem: Problem, table: RunTable, residuals: FloatArray) -> FloatArray:
+    """Logarithm of the size of each run; residuals are law minus observation."""
+    fitted = problem.y * np.exp(residuals) if problem.scale == "log" else problem.y + residuals
+    return log_size(table.values, fitted)
