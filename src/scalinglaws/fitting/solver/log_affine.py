@@ -32,6 +32,8 @@ class LogAffineBlock:
     """
 
     work_size = 24_576  # ten such arrays are 2 MB
+    # elements up to which few calls count for more than little arithmetic
+    few = 4_096
 
     def __init__(
         self,
@@ -81,10 +83,21 @@ class LogAffineBlock:
     def logs(self, theta: FloatArray) -> FloatArray:
         """Logarithms of the terms, relative to the observations if these are logarithms."""
         found = WORKSPACE.take("shares", self.n_terms, len(theta), self.n_rows)
-        one = np.ones((len(theta), 1))
-        for k, index in enumerate(self.indices):
-            np.matmul(np.concatenate([theta[:, index], one], axis=1), self.forms[k], out=found[k])
+        with_one = np.ones((len(theta), self.n_parameters + 1))
+        with_one[:, :-1] = theta
+        for k, index in enumerate(self.with_constant):
+            np.matmul(with_one[:, index], self.forms[k], out=found[k])
         return found
+
+    @cached_property
+    def with_constant(self) -> list[IntArray]:
+        """Parameters of each term, and the place behind the last one, where a one stands."""
+        return [np.append(index, self.n_parameters) for index in self.indices]
+
+    @cached_property
+    def slots(self) -> Slots:
+        """Every parameter of every term."""
+        return Slots(self)
 
     @cached_property
     def pairs(self) -> list[tuple[int, int, FloatArray]]:
@@ -124,6 +137,39 @@ class LogAffineBlock:
                 row[b, a] += 1.0 if k != m or a != b else 0.0
                 rows.append(row.ravel())
         return np.array(rows).reshape(len(rows), p * p)
+
+
+class Slots:
+    """Sums over the rows of a small batch, in as few array operations as there can be.
+
+    A slot is a parameter of a term; one that several terms share has several.
+    """
+
+    def __init__(self, block: LogAffineBlock) -> None:
+        sizes = [len(index) for index in block.indices]
+        self._term = np.repeat(np.arange(block.n_terms), sizes)
+        self._slopes = np.concatenate([slopes.T for slopes in block.term_slopes])
+        self._same_term = self._term[:, None] == self._term
+        self._to_parameter = np.zeros((len(self._term), block.n_parameters))
+        self._to_parameter[np.arange(len(self._term)), np.concatenate(block.indices)] = 1.0
+
+    def contract(
+        self, shares: FloatArray, slope: FloatArray, outer: FloatArray, *, curved: bool
+    ) -> tuple[FloatArray, FloatArray]:
+        """As `LogAffinePoint.contract`, from the shares of the terms."""
+        derivatives = shares[self._term]
+        derivatives *= self._slopes[:, None, :]
+        rows = derivatives.transpose(1, 0, 2)  # (batch, slots, rows)
+        gradient = np.matmul(rows, slope[:, :, None])[:, :, 0]
+        weighted = derivatives * outer
+        hessian = np.matmul(weighted.transpose(1, 0, 2), rows.transpose(0, 2, 1))
+        if curved:
+            np.multiply(derivatives, slope, out=weighted)
+            own = np.matmul(weighted.transpose(1, 0, 2), self._slopes.T)
+            own *= self._same_term
+            hessian += own
+        to = self._to_parameter
+        return gradient @ to, to.T @ hessian @ to
 
 
 class LogAffinePoint:
@@ -193,6 +239,8 @@ class LogAffinePoint:
             outer -= slope
         if not block.lasting:
             return self._contract_once(slope, outer, curved=curved)
+        if slope.size <= block.few:
+            return block.slots.contract(shares, slope, outer, curved=curved)
         gradient = np.zeros((len(slope), block.n_parameters))
         first = WORKSPACE.take("first", *slope.shape)
         half = WORKSPACE.take("half", *slope.shape)

@@ -7,8 +7,8 @@ from scipy.linalg.lapack import dposv
 
 from scalinglaws.arrays import BoolArray, FloatArray
 
-# Systems up to which a call of LAPACK for each is cheaper than array operations on all of them.
-_FEW = 8
+# Systems up to which calls of LAPACK are cheaper than array operations on all of them.
+_FEW = 24
 # Pivot relative to the diagonal, below which a matrix is not positive definite.
 _LEAST_PIVOT = 1e-14
 
@@ -58,22 +58,35 @@ def solve_positive_definite(
 
     One is added to the diagonal where `unit` says so.
     """
-    solve = _solve_each if len(right) <= _FEW else _solve_together
+    solve = _solve_few if len(right) <= _FEW else _solve_together
     return solve(matrix, right, unit)
 
 
-def _solve_each(
+def _solve_few(
     matrix: FloatArray, right: FloatArray, unit: BoolArray | None
 ) -> tuple[FloatArray, BoolArray]:
-    """One system after the other, by LAPACK."""
+    """By LAPACK: all in one call if all of them can be solved."""
     a = matrix.copy()
     diagonal = np.einsum("bii->bi", a)
     if unit is not None:
         diagonal += unit
-    x, ok = np.zeros_like(right), np.zeros(len(right), dtype=np.bool_)
     least = _LEAST_PIVOT * np.abs(diagonal)
+    try:
+        pivots = np.einsum("bii->bi", np.linalg.cholesky(a)) ** 2
+        if (pivots > least).all():
+            return np.linalg.solve(a, right[:, :, None])[:, :, 0], np.ones(len(right), np.bool_)
+    except np.linalg.LinAlgError:
+        pass
+    return _solve_each(a, right, least)
+
+
+def _solve_each(
+    matrix: FloatArray, right: FloatArray, least: FloatArray
+) -> tuple[FloatArray, BoolArray]:
+    """One system after the other, some of which have no solution."""
+    x, ok = np.zeros_like(right), np.zeros(len(right), dtype=np.bool_)
     for b in range(len(right)):
-        triangle, solution, failed = dposv(a[b], right[b])
+        triangle, solution, failed = dposv(matrix[b], right[b])
         if not failed and np.all(triangle.diagonal() ** 2 > least[b]):
             x[b], ok[b] = solution, True
     return x, ok
