@@ -74,7 +74,8 @@ def _solve_few(
     try:
         pivots = np.einsum("bii->bi", np.linalg.cholesky(a)) ** 2
         if (pivots > least).all():
-            return np.linalg.solve(a, right[:, :, None])[:, :, 0], np.ones(len(right), np.bool_)
+            x = np.asarray(np.linalg.solve(a, right[:, :, None])[:, :, 0], dtype=np.float64)
+            return x, np.ones(len(right), dtype=np.bool_)
     except np.linalg.LinAlgError:
         pass
     return _solve_each(a, right, least)
