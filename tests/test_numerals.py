@@ -55,3 +55,9 @@ def test_other_formats() -> None:
     assert plural(1200, "run") == "1,200 runs"
     assert listed(["a", "b", "c"]) == "a, b and c"
     assert listed([str(k) for k in range(12)]).endswith("and 4 more")
+
+
+def test_end_of_an_interval_near_zero() -> None:
+    """Is not rounded away: on which side of zero it lies matters."""
+    assert format_to(-0.0032, 0.19) == "-0.003"
+    assert format_to(0.0, 0.19) == "0"

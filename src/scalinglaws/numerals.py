@@ -110,7 +110,8 @@ def format_to(value: float, error: float) -> str:
     digits = max(2, math.floor(math.log10(abs(value))) - place + 1) if value else 2
     rounded = float(f"{value:.{min(digits, 12)}g}")
     if 1e-4 <= abs(rounded) < 1e6:
-        return f"{rounded:.{min(max(0, -place), 12)}f}"
+        text = f"{rounded:.{min(max(0, -place), 12)}f}"
+        return text if float(text) else format_plain(value, 1)  # the end of an interval near zero
     return format_plain(value, min(digits, 12))
 
 
