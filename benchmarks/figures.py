@@ -54,6 +54,28 @@ PARALLEL_STREAMS = {
     "pile": parallel_streams(_PILE),
 }
 
+# Cherti et al. 2022, from LAION-AI/scaling-laws-openclip, zeroshot_results.csv: of the 29 models
+# trained on LAION those on the lower envelope of an error, in the columns of CLIP_WIT
+CLIP_LAION = pd.DataFrame(
+    [
+        ("ViT-B/32, 400M, 3B", 1.80855445e10, 0.57120, 0.56285489, 0.8050),
+        ("ViT-B/32, 2B, 3B", 1.89440983e10, 0.57358, 0.57013196, 0.8216),
+        ("ViT-B/16, 400M, 3B", 5.02729258e10, 0.62684, 0.60851657, 0.8584),
+        ("ViT-B/16, 2B, 3B", 5.26594732e10, 0.61822, 0.61083567, 0.8512),
+        ("ViT-B/32, 2B, 13B", 9.62e10, 0.62526, 0.61663336, 0.8536),
+        ("ViT-B/32, 400M, 13B", 9.77984e10, 0.63228, 0.61899239, 0.8520),
+        ("ViT-L/14, 400M, 3B", 2.14411462e11, 0.69306, 0.65629750, 0.8914),
+        ("ViT-L/14, 2B, 3B", 2.24589965e11, 0.68928, 0.66205519, 0.8982),
+        ("ViT-B/16, 2B, 13B", 2.68122271e11, 0.68134, 0.66109556, 0.8990),
+        ("ViT-B/16, 2B, 34B", 7.03820959e11, 0.70222, 0.67728907, 0.9032),
+        ("ViT-L/14, 2B, 13B", 1.122944e12, 0.73096, 0.69156337, 0.9172),
+        ("ViT-L/14, 2B, 34B", 2.80736e12, 0.75202, 0.71079570, 0.9292),
+        ("ViT-g/14, 2B, 13B", 3.54939666e12, 0.76664, 0.72399038, 0.9348),
+        ("ViT-H/14, 2B, 34B", 6.63150887e12, 0.77972, 0.73430628, 0.9410),
+    ],
+    columns=["model", "C", "imagenet", "mscoco", "flickr30k"],
+)
+
 # Cherti et al. 2022: the three models trained on WIT; compute in GMAC times samples, accuracy on
 # ImageNet and recall at 5 of image retrieval, zero-shot. Typed in from
 # LAION-AI/scaling-laws-openclip, zeroshot_results.csv.

@@ -115,8 +115,11 @@ def section(entry: Entry) -> str:
     if entry.aliases:
         lines.append("* Also called " + ", ".join(f"`{a}`" for a in entry.aliases) + ".")
     if entry.published:
-        lines += ["", "| published as | coefficients | what was fitted | checked |"]
-        lines += ["|---|---|---|---|"]
+        lines += [
+            "",
+            "| published as | coefficients | data | method | counting | checked |",
+            "|---|---|---|---|---|---|",
+        ]
         lines += [_published_row(entry, c) for c in entry.published]
     return "\n".join([*lines, "", '<br clear="right">', ""])
 
@@ -133,9 +136,11 @@ def _smallest(entry: Entry) -> list[str]:
 def _published_row(entry: Entry, c: Coefficients) -> str:
     values = ", ".join(f"{k} = {format_plain(v, 7)}" for k, v in c.values.items())
     source = "" if c.reference is None else f"{_linked(c.reference)}: "
-    about = "; ".join(text for text in (c.data, c.method, c.counting) if text)
     note = f". {c.note}" if c.note else ""
-    return f"| `{entry.name}/{c.name}` | {values} | {source}{about}{note} | {c.verified} |"
+    return (
+        f"| `{entry.name}/{c.name}` | {values} | {source}{c.data} | {c.method} | {c.counting} "
+        f"| {c.verified}{note} |"
+    )
 
 
 def _linked(reference: Reference) -> str:

@@ -65,6 +65,10 @@ def test_published_sets_are_complete_and_inside_the_bounds(
     for parameter in entry.law.parameters:
         assert parameter.lower <= c.values[parameter.name] <= parameter.upper, parameter.name
     assert c.verified
+    # where the source is silent, or there is nothing to count, a set says so
+    assert all(text.strip() == text != "" for text in (c.data, c.method, c.counting))
+    shown = dict(c.describe())
+    assert {"data", "method", "counting", "verified"} <= set(shown)
 
 
 # --- values, derivatives, recovery ------------------------------------------------------------

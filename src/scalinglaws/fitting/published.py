@@ -159,7 +159,8 @@ class PublishedSets(Mapping[str, Published]):
     def table(self) -> pd.DataFrame:
         """One row for each set."""
         rows = [
-            {"name": name, "data": c.data, "counting": c.counting, "verified": c.verified,
+            {"name": name, "data": c.data, "method": c.method, "counting": c.counting,
+             "verified": c.verified,
              "reference": str(c.reference or row.reference)}
             for name, (row, c) in self._sets.items()
         ]  # fmt: skip

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from scalinglaws.core.catalogue.entry import DECAY, NOT_NEGATIVE, Coefficients, Entry, Reference
+from scalinglaws.core.catalogue.entry import (
+    DECAY,
+    NOT_NEGATIVE,
+    NOT_STATED,
+    Coefficients,
+    Entry,
+    Reference,
+)
 
 _READ = "read in the paper, second hand"
 _INF = float("inf")
@@ -29,6 +36,8 @@ ENTRIES = (
                 name,
                 {"d": d, "a": a, "b": b, "c": c, "E_start": start, "E_max": most},
                 data="routed language models at 130B tokens",
+                method=NOT_STATED,
+                counting="N parameters of the dense model: those that a token sees",
                 verified=_READ,
             )
             for name, a, b, c, d, start, most in (
@@ -57,7 +66,9 @@ ENTRIES = (
                 "krajewski2024",
                 {"c": 0.47, "g": 2.1, "gamma": 0.58, "a": 18.1, "alpha": 0.115, "b": 30.8,
                  "beta": 0.147},
-                method="Huber loss of log residuals, delta 0.1, with weight decay",
+                data="mixtures of experts at an expansion of 64",
+                method="Huber loss of log residuals, delta 0.1, BFGS, with weight decay 5e-4",
+                counting="N parameters, experts included",
                 verified=_READ,
             ),
         ),
@@ -85,7 +96,9 @@ ENTRIES = (
                 "abnar2025",
                 {"e": 0.94, "a": 16612.50, "alpha": 0.5962, "b": 5455.67, "beta": 0.3954,
                  "c": 0.4598, "lambda_": -0.1666, "d": 17.26, "delta": 0.1603, "gamma": 0.1595},
+                data="mixtures of experts of several sparsities, those of 0.98 kept out",
                 method="Huber loss of log residuals, delta 1e-3",
+                counting="N parameters, inactive experts included",
                 verified=_READ + "; the same ten numbers appear in an independent code file",
             ),
         ),
@@ -210,6 +223,8 @@ ENTRIES = (
                 "gptq-pythia",
                 {"k": 0.017, "beta": 0.5251, "alpha": 0.2261, "gamma": 5.4967},
                 data="Pythia models quantised by GPTQ",
+                method=NOT_STATED,
+                counting=NOT_STATED,
                 verified="read in the paper",
             ),
         ),
@@ -232,6 +247,8 @@ ENTRIES = (
                 name,
                 {"k": k, "gamma_D": by_d, "gamma_G": by_g, "gamma_N": by_n},
                 data=f"quantisation-aware training with {data}",
+                method=NOT_STATED,
+                counting=NOT_STATED,
                 verified="read in the paper (table 1)",
             )
             for name, data, k, by_n, by_d, by_g in (

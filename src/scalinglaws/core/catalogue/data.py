@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from math import exp
 
-from scalinglaws.core.catalogue.entry import DECAY, NOT_NEGATIVE, Coefficients, Entry, Reference
+from scalinglaws.core.catalogue.entry import (
+    DECAY,
+    NOT_NEGATIVE,
+    NOT_STATED,
+    Coefficients,
+    Entry,
+    Reference,
+)
 
 _READ = "read in the paper, second hand"
 _HERNANDEZ = Reference("Hernandez et al.", 2021, "2102.01293")
+_CHARACTERS = "D_F and D_T in characters, N without embeddings"
 MOST_DOMAINS = 9
 
 
@@ -82,6 +90,7 @@ ENTRIES = (
                  "alpha": 0.3526596, "R_N": 5.309743, "R_D": 15.387756},
                 data="54 single-epoch runs, then 182 runs with repeats, on C4",
                 method="two steps, Huber loss of log residuals, delta 1e-3",
+                counting="N as the authors' notebook rounds it, D tokens with repeats, U without",
                 verified="read in the authors' notebook (log A 6.255414, log B 7.3049974, log E "
                 "0.6254804)",
                 note="Many losses of the released table lie about 8 % above it.",
@@ -100,11 +109,12 @@ ENTRIES = (
         published=(
             Coefficients(
                 "text-to-python", {"k": 1.9e4, "alpha": 0.18, "beta": 0.38}, verified=_READ,
-                data="text to Python",
+                data="text to Python", method=NOT_STATED, counting=_CHARACTERS,
             ),
             Coefficients(
                 "text-and-code-to-python", {"k": 2.1e5, "alpha": 0.096, "beta": 0.38},
                 verified=_READ, data="half text, half code other than Python, to Python",
+                method=NOT_STATED, counting=_CHARACTERS,
             ),
         ),
     ),

@@ -15,6 +15,9 @@ NOT_NEGATIVE = (0.0, float("inf"))
 NOT_POSITIVE = (-float("inf"), 0.0)
 DECAY = (0.0, 10.0)  # an exponent that makes its term fall
 _WIDTH = 88
+# What a set says where its source is silent, or where there is nothing to count.
+NOT_STATED = "not stated where the numbers were read"
+NOT_COUNTED = "none: the law has no size, data or compute in it"
 _INFINITE = float("inf")
 
 
@@ -52,7 +55,7 @@ class Coefficients:
     values : a number for each parameter, in the units of the law's variables
     reference : None where it is that of the law
     data, method : what was fitted, and how
-    counting : what N, D and C count in this set, where it matters
+    counting : what N, D, C and the like count in this set
     verified : how the numbers were checked; sets that were not are not in the catalogue
     note : what to mind, such as digits lost to rounding
     """
@@ -60,9 +63,9 @@ class Coefficients:
     name: str
     values: Mapping[str, float]
     verified: str
-    data: str = ""
-    method: str = ""
-    counting: str = ""
+    data: str
+    method: str
+    counting: str
     note: str = ""
     reference: Reference | None = None
 

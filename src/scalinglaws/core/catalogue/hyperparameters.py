@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scalinglaws.core.catalogue.entry import Coefficients, Entry, Reference
+from scalinglaws.core.catalogue.entry import NOT_STATED, Coefficients, Entry, Reference
 
 _DEEPSEEK = Reference("DeepSeek-AI", 2024, "2401.02954")
 _STEP = Reference("Li et al.", 2025, "2503.04715")
@@ -10,6 +10,12 @@ _PORIAN = Reference("Porian et al.", 2024, "2406.19146")
 _READ = "read in the paper, second hand"
 _COUNT_M = "training compute [FLOP], M D with M = 72 n_layer d^2 + 12 n_layer d l_seq"
 _N_BODY = "parameters without embeddings"
+_NEAR = "models within 0.25 % of the best loss of their budget"
+_GRIDS = "grids of learning rate and batch size, at many sizes and numbers of tokens"
+_GRID_METHOD = "log-linear least squares on runs within 0.25 % of each grid's minimum"
+_SWEEPS = "sweeps of learning rate and batch size of models up to 220M parameters"
+_SWEEP_METHOD = "power law through the best of each size"
+_N_LINEAR = "N with the output head, without the embedding"
 _TOPIC_LR = ("hyper-parameter", "learning rate", "power law")
 _TOPIC_BATCH = ("hyper-parameter", "batch size", "power law")
 
@@ -24,7 +30,10 @@ ENTRIES = (
         traps="Near-optimal means within 0.25 % of the best loss. Some tables misprint the factor "
         "as 0.3188.",
         published=(
-            Coefficients("deepseek2024", {"a": 0.3118, "b": -0.1250}, verified=_READ),
+            Coefficients(
+                "deepseek2024", {"a": 0.3118, "b": -0.1250}, verified=_READ,
+                data=_NEAR, method=NOT_STATED, counting="C = M D",
+            ),
         ),
     ),
     Entry(
@@ -38,7 +47,7 @@ ENTRIES = (
         published=(
             Coefficients(
                 "deepseek2024", {"a": 0.2920, "b": 0.3271}, verified=_READ,
-                counting="batch in tokens",
+                data=_NEAR, method=NOT_STATED, counting="batch in tokens, C = M D",
             ),
         ),
     ),
@@ -51,7 +60,10 @@ ENTRIES = (
         topics=("compute-optimal", "power law"),
         traps="The model scale M counts FLOP per token, not parameters.",
         published=(
-            Coefficients("deepseek2024", {"a": 5.8316, "b": 0.4757}, verified=_READ),
+            Coefficients(
+                "deepseek2024", {"a": 5.8316, "b": 0.4757}, verified=_READ,
+                data=NOT_STATED, method=NOT_STATED, counting="D tokens, C = M D",
+            ),
         ),
     ),
     Entry(
@@ -66,6 +78,9 @@ ENTRIES = (
         published=(
             Coefficients(
                 "llama3", {"A": 0.299, "alpha": 0.537}, verified=_READ,
+                data="IsoFLOP profiles of 6e18 to 1e22 FLOP",
+                method="power law through the minima of parabolas in the logarithm of tokens",
+                counting="D tokens, C in FLOP",
                 note="Digits of the figure; the text rounds to 0.29 and 0.53.",
             ),
         ),
@@ -82,7 +97,8 @@ ENTRIES = (
         published=(
             Coefficients(
                 "steplaw2025", {"a": 1.79, "b": -0.713, "c": 0.307},
-                method="log-linear least squares on runs within 0.25 % of each grid's minimum",
+                data=_GRIDS, counting="N without embeddings, D tokens",
+                method=_GRID_METHOD,
                 verified="read in the authors' repository; means of its 1000 resamples are 1.797, "
                 "-0.7129, 0.3075",
             ),
@@ -98,7 +114,8 @@ ENTRIES = (
         traps="The minima are shallow: a factor of two is often below 0.1 % of the loss.",
         published=(
             Coefficients(
-                "steplaw2025", {"a": 0.58, "b": 0.571}, counting="batch in tokens",
+                "steplaw2025", {"a": 0.58, "b": 0.571},
+                data=_GRIDS, method=_GRID_METHOD, counting="batch and D in tokens",
                 verified="read in the authors' repository; means of its 1000 resamples are 0.5807, "
                 "0.5709",
             ),
@@ -113,7 +130,10 @@ ENTRIES = (
         topics=_TOPIC_LR,
         traps="beta_2 of the optimiser was 0.99 up to 220M parameters.",
         published=(
-            Coefficients("porian2024", {"a": 3.7, "b": -0.36}, verified=_READ),
+            Coefficients(
+                "porian2024", {"a": 3.7, "b": -0.36}, verified=_READ,
+                data=_SWEEPS, method=_SWEEP_METHOD, counting=_N_LINEAR,
+            ),
         ),
     ),
     Entry(
@@ -128,7 +148,8 @@ ENTRIES = (
         published=(
             Coefficients(
                 "porian2024", {"a": 0.00037, "b": 0.703}, verified=_READ,
-                counting="batch in sequences of 2048 tokens",
+                data=_SWEEPS, method=_SWEEP_METHOD,
+                counting=f"batch in sequences of 2048 tokens; {_N_LINEAR}",
             ),
         ),
     ),

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from math import exp
 
-from scalinglaws.core.catalogue.entry import DECAY, NOT_NEGATIVE, Coefficients, Entry, Reference
+from scalinglaws.core.catalogue.entry import (
+    DECAY,
+    NOT_NEGATIVE,
+    NOT_STATED,
+    Coefficients,
+    Entry,
+    Reference,
+)
 
 _N = "parameters"
 _N_TOTAL = "parameters, embeddings included"
@@ -68,6 +75,8 @@ _CHINCHILLA_SETS = (
         {"E": 1.45, "A": 33.66, "alpha": 0.18, "B": 138.9, "beta": 0.24},
         reference=Reference("Sardana et al.", 2024, "2401.00448"),
         data="runs up to 10,000 tokens per parameter",
+        method=NOT_STATED,
+        counting=NOT_STATED,
         verified=_READ,
         note="With fewer tokens per parameter the same form gave alpha .08, beta .13: the "
         "exponents are local. Two digits only.",
@@ -78,6 +87,7 @@ _CHINCHILLA_SETS = (
         reference=Reference("Chen et al.", 2025, "2505.14302", "table 1"),
         data="runs without quantisation, beside those with it",
         method="exponents tied",
+        counting=NOT_STATED,
         verified="read in the paper",
     ),
     Coefficients(
@@ -131,7 +141,8 @@ ENTRIES = (
             Coefficients(
                 "kaplan2020",
                 {"N_c": 6.4e13, "alpha_N": 0.076, "alpha_D": 0.103, "D_c": 1.8e13},
-                data="WebText2",
+                data="WebText2, stopped early under dropout",
+                method=NOT_STATED,
                 counting="N without embeddings, D tokens of the set (not tokens seen)",
                 verified=_READ,
             ),
@@ -149,7 +160,7 @@ ENTRIES = (
         published=(
             Coefficients(
                 "kaplan2020", {"N_c": 8.8e13, "alpha_N": 0.076}, data="WebText2", verified=_READ,
-                counting="N without embeddings",
+                method=NOT_STATED, counting="N without embeddings",
             ),
         ),
     ),
@@ -165,6 +176,7 @@ ENTRIES = (
         published=(
             Coefficients(
                 "kaplan2020", {"D_c": 5.4e13, "alpha_D": 0.095}, data="WebText2", verified=_READ,
+                method=NOT_STATED, counting="D tokens of the set (not tokens seen)",
             ),
         ),
     ),
@@ -180,7 +192,8 @@ ENTRIES = (
         published=(
             Coefficients(
                 "kaplan2020", {"C_c": 3.1e8 * PF_DAY, "alpha_C": 0.050}, data="WebText2",
-                verified=_READ, counting="C_min, non-embedding; 3.1e8 PF-days in the paper",
+                method=NOT_STATED, verified=_READ,
+                counting="C_min, non-embedding; 3.1e8 PF-days in the paper",
             ),
         ),
     ),
@@ -207,7 +220,7 @@ ENTRIES = (
         published=(
             Coefficients(
                 "kaplan2020", {"B_star": 2e8, "alpha_B": 0.21}, data="WebText2", verified=_READ,
-                counting="batch in tokens",
+                method=NOT_STATED, counting="batch in tokens",
             ),
         ),
     ),
@@ -289,7 +302,10 @@ ENTRIES = (
                 {"E": 5.5327846803337435, "A_1": 1.8313851559554126, "A_2": 0.19584238398665638,
                  "B": 2.1241123120064955, "alpha_1": 0.44660634152009615,
                  "alpha_2": 0.6707374679896795},
-                method="Huber loss of the level, delta 1e-3",
+                data="1,054 of the authors' 1,200 checkpoints: those above 2.18e17 FLOP",
+                method="Huber loss of the level, delta 1e-3, L-BFGS-B",
+                counting="N_nv without the vocabulary's matrices; D from characters, by a "
+                "conversion of the authors' script",
                 verified="read in the authors' repository; a refit reaches the same objective",
                 note="The term of the vocabulary is weakly determined.",
             ),
@@ -340,6 +356,7 @@ ENTRIES = (
                 {"E": 1.220, "A": 3355.0, "alpha": 0.408, "B": 18186.0, "beta": 0.431,
                  "gamma": 0.452},
                 data="models trained without a teacher",
+                method=NOT_STATED,
                 counting="N without embeddings",
                 verified="read second hand, in two sources that agree",
                 note="Amplitudes and exponents trade off: three digits are few.",

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from scalinglaws.core.catalogue.entry import DECAY, NOT_NEGATIVE, Coefficients, Entry, Reference
+from scalinglaws.core.catalogue.entry import (
+    DECAY,
+    NOT_COUNTED,
+    NOT_NEGATIVE,
+    NOT_STATED,
+    Coefficients,
+    Entry,
+    Reference,
+)
 
 _LOSS = "loss, or bits per byte, on the task or in training"
 _UNIT = (0.0, 1.0)
@@ -62,6 +70,7 @@ ENTRIES = (
                 {"eps": eps, "k": k, "gamma": gamma},
                 data=f"models up to 1.4B parameters, {label}",
                 method="least squares of the error",
+                counting=NOT_COUNTED,
                 verified="recomputed with the authors' code",
             )
             for name, label, eps, k, gamma in (
@@ -138,6 +147,7 @@ ENTRIES = (
         published=(
             Coefficients(
                 "hex", {"a": 29.0, "b": 0.004, "c": 1.2}, data="Hex",
+                method=NOT_STATED, counting=NOT_STATED,
                 verified="read in the paper, second hand",
             ),
         ),

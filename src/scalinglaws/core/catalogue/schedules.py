@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from scalinglaws.core.catalogue.entry import DECAY, NOT_NEGATIVE, Coefficients, Entry, Reference
+from scalinglaws.core.catalogue.entry import (
+    DECAY,
+    NOT_NEGATIVE,
+    NOT_STATED,
+    Coefficients,
+    Entry,
+    Reference,
+)
 
 _LUO = Reference("Luo et al.", 2025, "2503.12811")
 MOST_FALLS = 64
@@ -40,6 +47,7 @@ _MULTI_POWER_SETS = tuple(
         name,
         {"L_0": floor, "A": a, "alpha": alpha, "B": b, "C_s": c, "beta": beta, "gamma": gamma},
         data=f"loss curves of a {size} model (cosine, constant, and constant then cosine)",
+        method=NOT_STATED,
         counting="learning rates as such, one step each, warm-up included",
         verified="read in the authors' repository; evaluated on their curves, they give the "
         "printed errors",
