@@ -76,13 +76,29 @@ def chinchilla_all_runs() -> Iterator[Line]:
 
 
 def chinchilla_errors() -> Iterator[Line]:
-    """Standard errors of the stated objective."""
+    """Standard errors of the stated objective, and the intervals of 4,000 resamples."""
     fit = sl.fit(epoch_runs().query("outlier == 0"), "chinchilla", objective="huber", delta=1e-3)
     published = {"E": 0.0257, "A": 124.5, "alpha": 0.0154, "B": 1293.0, "beta": 0.0206}
     for name, value in published.items():
         known = "ours is that of log B times B, without the long tail" if name == "B" else ""
         error = float(fit.table["std_error"].to_dict()[name])
         yield Line(f"std error of {name}", value, error, 0.15, known=known)
+    spread = float(fit.bootstrap(4000, rng=0)["B"].std())
+    yield Line("standard deviation of B over 4,000 resamples", 1293.0, spread, 0.15)
+    found = fit.intervals(method="cases", n_resamples=4000)
+    for name, (published, widths) in _NOTEBOOK.items():
+        for end, value in zip(("low", "high"), published, strict=True):
+            yield Line(f"{end} end of {name}, 95 %", value, float(found.loc[name, end]), *widths)
+
+
+# Ends as printed, and 0.15 of a standard error of each: absolute, or relative for A and B.
+_NOTEBOOK = {
+    "E": ((1.769, 1.871), (0.0039, False)),
+    "A": ((285.2, 743.6), (0.039, True)),
+    "alpha": ((0.317, 0.373), (0.0023, False)),
+    "B": ((1042.0, 5810.0), (0.063, True)),
+    "beta": ((0.331, 0.415), (0.0031, False)),
+}
 
 
 def chinchilla_likelihood() -> Iterator[Line]:
@@ -163,7 +179,7 @@ def noiseless_recovery() -> Iterator[Line]:
 
 
 def porian_exponents() -> Iterator[Line]:
-    """N_opt ~ C^a from the released optima, plain and weighted by the inverse variance."""
+    """N_opt ~ C^a from the released optima, then from the curves by `isoflop`."""
     optima = pd.read_csv(DATA / "porian" / "porian_optima.csv").dropna(subset=["N_opt"])
     published = pd.read_csv(DATA / "porian" / "porian_published_fits.csv")
     for kind in ("basic", "weighted"):
@@ -180,6 +196,41 @@ def porian_exponents() -> Iterator[Line]:
             f"{kind}: largest difference of {len(gaps)} exponents", 0.0, gaps[worst], 0.002, False,
             f"in {worst}",
         )  # fmt: skip
+    runs = pd.read_csv(DATA / "porian" / "porian_isoflop.csv")
+    for name, series in _PORIAN_STEPS.items():
+        own = runs[runs["series"] == series]
+        for kind, tolerance in (("basic", 0.005), ("weighted", 0.015)):
+            weighted = kind == "weighted"
+            found = sl.isoflop(own, method="akima", weighted=weighted, truth=None)
+            target = published.query("series == @series and fit == @kind")["n_exponent"].item()
+            yield Line(
+                f"from the curves, {kind}: {name}", target,
+                float(found.exponents.loc["N", "exponent"]), tolerance, False,
+            )  # fmt: skip
+    for kind, tolerance, known in (("basic", 0.005, ""), ("weighted", 0.015, _PORIAN_WEIGHTS)):
+        gaps = {}
+        for series, own in runs.groupby("series"):
+            weighted = kind == "weighted"
+            found = sl.isoflop(own, method="akima", weighted=weighted, truth=None)
+            target = published.query("series == @series and fit == @kind")["n_exponent"].item()
+            gaps[series] = abs(float(found.exponents.loc["N", "exponent"]) - target)
+        worst = max(gaps, key=lambda key: gaps[key])
+        yield Line(
+            f"from the curves, {kind}: largest difference of {len(gaps)} exponents", 0.0,
+            gaps[worst], tolerance, False, f"in {worst}", known,
+        )  # fmt: skip
+
+
+_PORIAN_WEIGHTS = (
+    "other weights: theirs are of a noise that falls with the loss, with a floor; ours of one noise"
+)
+_PORIAN_STEPS = {
+    "as Kaplan et al.": "rw_base_warmup-long_decay-kaplan_N-kaplan_train",
+    "head counted": "rw_base_warmup-long_decay-kaplan_N-standard_val",
+    "short warm-up": "rw_base_warmup-short_decay-kaplan_N-standard_val",
+    "matched decay": "rw_base_warmup-short_decay-chinchilla_N-standard_val",
+    "tuned optimiser": "rw_tuned_warmup-short_decay-const_N-standard_val",
+}
 
 
 _GADRE = {
