@@ -52,6 +52,35 @@ def chinchilla_huber() -> Iterator[Line]:
     yield Line("objective", 1.0182740178e-3, fit.objective_value, 1e-8)
     values = dict(zip(_SURFACE, (1.817218, 477.83, 0.347310, 2143.42, 0.367172), strict=True))
     yield from five(fit, values, {"A": 1e-3, "B": 1e-3, "else": 1e-5})
+    yield from _thresholds()
+
+
+def _thresholds() -> Iterator[Line]:
+    """Other thresholds, and all runs: each number to its last digit, the exponent a among them."""
+    runs = epoch_runs()
+    for (outliers, delta), printed in _THRESHOLDS.items():
+        own = runs if outliers else runs.query("outlier == 0")
+        fit = sl.fit(own, "chinchilla", objective="huber", delta=delta)
+        found = {**fit.values, "a": fit.values["beta"] / (fit.values["alpha"] + fit.values["beta"])}
+        units = [
+            abs(found[name] - float(text)) * 10.0 ** len(text.partition(".")[2])
+            for name, text in zip((*_SURFACE, "a"), printed.split(), strict=False)
+        ]
+        what = f"{'all 245 runs, ' if outliers else ''}delta {delta:g}"
+        yield Line(f"{what}: units of the last digit", 0.0, max(units), 0.5, False, printed)
+
+
+# E, A, alpha, B, beta and the exponent a; a threshold of 1e-7 is that of absolute deviations.
+_THRESHOLDS = {
+    (False, 1e-1): "1.86455 593.32 .36025 4875.64 .40588 .5298",
+    (False, 1e-2): "1.83808 538.75 .35442 2905.60 .38154 .5184",
+    (False, 3e-3): "1.82092 493.30 .34925 2212.83 .36864 .5135",
+    (False, 1e-3): "1.81722 477.83 .34731 2143.42 .36717 .5139",
+    (False, 1e-4): "1.81582 478.69 .34741 2065.41 .36538 .5126",
+    (False, 1e-7): "1.81686 482.00 .34781 2085.39 .36585 .5126",
+    (True, 1e-3): "1.89134 495.73 .34931 12845.6 .45305",
+    (True, 1e-7): "1.8854 463.3 .34536 12530 .45189",
+}
 
 
 def chinchilla_absolute() -> Iterator[Line]:
@@ -427,7 +456,7 @@ def formulas() -> Iterator[Line]:
 
 
 ROWS: dict[int, tuple[str, Callable[[], Iterator[Line]]]] = {
-    1: ("Besiroglu et al. 2024: 240 Chinchilla runs, Huber 1e-3", chinchilla_huber),
+    1: ("Besiroglu et al. 2024: 240 Chinchilla runs, Huber 1e-3, and others", chinchilla_huber),
     2: ("the same: as printed, least absolute deviations", chinchilla_absolute),
     3: ("the same: least squares of log residuals", chinchilla_squares),
     4: ("the same: all 245 runs, Huber 1e-3", chinchilla_all_runs),
