@@ -50,8 +50,8 @@ class Bias:
 
     Notes
     -----
-    Intervals are those over joint draws of the law. They are missing where the law comes without
-    draws, and for an envelope, whose bias is an average over noise already.
+    Intervals are those over joint draws of the law, and missing where it comes without draws. The
+    bias of an envelope is a mean over noise, and so is that of each draw.
     """
 
     optima: pd.DataFrame
@@ -134,7 +134,7 @@ def bias_of(
     confidence_level: float,
 ) -> Bias:
     """Make the analysis on exact performances of a law at the runs' own N, D and C."""
-    sample = _drawn(truth.law, confidence_level)
+    sample = drawn(truth.law, confidence_level, _DRAWS)
     exact = np.tile(table.y, (sample.n_rows, 1))
     for budget in budgets:
         own = budget.rows
@@ -170,10 +170,11 @@ def bias_of(
     return Bias(optima, exponents, truth.name, confidence_level, found, true)
 
 
-def _drawn(law: LawWithValues, level: float) -> Sample:
+def drawn(law: LawWithValues, level: float, n_draws: int) -> Sample:
+    """A law with draws; it is a yardstick, not an answer, and warns of nothing."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ScalingLawWarning)  # without draws there is no interval
-        return sample_of(law, confidence_level=level, n_resamples=_DRAWS, rng=0)
+        return sample_of(law, confidence_level=level, n_resamples=n_draws, rng=0)
 
 
 def _columns(name: str, off: FloatArray, level: float) -> dict[str, FloatArray]:
