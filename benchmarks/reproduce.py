@@ -52,6 +52,35 @@ def chinchilla_huber() -> Iterator[Line]:
     yield Line("objective", 1.0182740178e-3, fit.objective_value, 1e-8)
     values = dict(zip(_SURFACE, (1.817218, 477.83, 0.347310, 2143.42, 0.367172), strict=True))
     yield from five(fit, values, {"A": 1e-3, "B": 1e-3, "else": 1e-5})
+    yield from _thresholds()
+
+
+def _thresholds() -> Iterator[Line]:
+    """Other thresholds, and all runs: each number to its last digit, the exponent a among them."""
+    runs = epoch_runs()
+    for (outliers, delta), printed in _THRESHOLDS.items():
+        own = runs if outliers else runs.query("outlier == 0")
+        fit = sl.fit(own, "chinchilla", objective="huber", delta=delta)
+        found = {**fit.values, "a": fit.values["beta"] / (fit.values["alpha"] + fit.values["beta"])}
+        units = [
+            abs(found[name] - float(text)) * 10.0 ** len(text.partition(".")[2])
+            for name, text in zip((*_SURFACE, "a"), printed.split(), strict=False)
+        ]
+        what = f"{'all 245 runs, ' if outliers else ''}delta {delta:g}"
+        yield Line(f"{what}: units of the last digit", 0.0, max(units), 0.5, False, printed)
+
+
+# E, A, alpha, B, beta and the exponent a; a threshold of 1e-7 is that of absolute deviations.
+_THRESHOLDS = {
+    (False, 1e-1): "1.86455 593.32 .36025 4875.64 .40588 .5298",
+    (False, 1e-2): "1.83808 538.75 .35442 2905.60 .38154 .5184",
+    (False, 3e-3): "1.82092 493.30 .34925 2212.83 .36864 .5135",
+    (False, 1e-3): "1.81722 477.83 .34731 2143.42 .36717 .5139",
+    (False, 1e-4): "1.81582 478.69 .34741 2065.41 .36538 .5126",
+    (False, 1e-7): "1.81686 482.00 .34781 2085.39 .36585 .5126",
+    (True, 1e-3): "1.89134 495.73 .34931 12845.6 .45305",
+    (True, 1e-7): "1.8854 463.3 .34536 12530 .45189",
+}
 
 
 def chinchilla_absolute() -> Iterator[Line]:
@@ -76,13 +105,27 @@ def chinchilla_all_runs() -> Iterator[Line]:
 
 
 def chinchilla_errors() -> Iterator[Line]:
-    """Standard deviations of 4,000 refits to runs drawn with replacement."""
+    """Standard deviations and 95 % intervals of 4,000 refits to runs drawn with replacement."""
     fit = sl.fit(epoch_runs().query("outlier == 0"), "chinchilla", objective="huber", delta=1e-3)
     draws = fit.bootstrap(4000, rng=0)
     draws["a"] = draws["beta"] / (draws["alpha"] + draws["beta"])
     published = {"E": 0.0257, "A": 124.5, "alpha": 0.0154, "B": 1293.0, "beta": 0.0206, "a": 0.018}
     for name, value in published.items():
         yield Line(f"std error of {name}", value, float(draws[name].std()), 0.15)
+    found = fit.intervals(method="cases", n_resamples=4000)
+    for name, (published, widths) in _NOTEBOOK.items():
+        for end, value in zip(("low", "high"), published, strict=True):
+            yield Line(f"{end} end of {name}, 95 %", value, float(found.loc[name, end]), *widths)
+
+
+# Ends as printed, and 0.15 of a standard error of each: absolute, or relative for A and B.
+_NOTEBOOK = {
+    "E": ((1.769, 1.871), (0.0039, False)),
+    "A": ((285.2, 743.6), (0.039, True)),
+    "alpha": ((0.317, 0.373), (0.0023, False)),
+    "B": ((1042.0, 5810.0), (0.063, True)),
+    "beta": ((0.331, 0.415), (0.0031, False)),
+}
 
 
 def chinchilla_likelihood() -> Iterator[Line]:
@@ -197,7 +240,7 @@ def noiseless_recovery() -> Iterator[Line]:
 
 
 def porian_exponents() -> Iterator[Line]:
-    """N_opt ~ C^a from the released optima, plain and weighted by the inverse variance."""
+    """N_opt ~ C^a from the released optima, then from the curves by `isoflop`."""
     optima = pd.read_csv(DATA / "porian" / "porian_optima.csv").dropna(subset=["N_opt"])
     published = pd.read_csv(DATA / "porian" / "porian_published_fits.csv")
     for kind in ("basic", "weighted"):
@@ -214,6 +257,41 @@ def porian_exponents() -> Iterator[Line]:
             f"{kind}: largest difference of {len(gaps)} exponents", 0.0, gaps[worst], 0.002, False,
             f"in {worst}",
         )  # fmt: skip
+    runs = pd.read_csv(DATA / "porian" / "porian_isoflop.csv")
+    for name, series in _PORIAN_STEPS.items():
+        own = runs[runs["series"] == series]
+        for kind, tolerance in (("basic", 0.005), ("weighted", 0.015)):
+            weighted = kind == "weighted"
+            found = sl.isoflop(own, method="akima", weighted=weighted, truth=None)
+            target = published.query("series == @series and fit == @kind")["n_exponent"].item()
+            yield Line(
+                f"from the curves, {kind}: {name}", target,
+                float(found.exponents.loc["N", "exponent"]), tolerance, False,
+            )  # fmt: skip
+    for kind, tolerance, known in (("basic", 0.005, ""), ("weighted", 0.015, _PORIAN_WEIGHTS)):
+        gaps = {}
+        for series, own in runs.groupby("series"):
+            weighted = kind == "weighted"
+            found = sl.isoflop(own, method="akima", weighted=weighted, truth=None)
+            target = published.query("series == @series and fit == @kind")["n_exponent"].item()
+            gaps[series] = abs(float(found.exponents.loc["N", "exponent"]) - target)
+        worst = max(gaps, key=lambda key: gaps[key])
+        yield Line(
+            f"from the curves, {kind}: largest difference of {len(gaps)} exponents", 0.0,
+            gaps[worst], tolerance, False, f"in {worst}", known,
+        )  # fmt: skip
+
+
+_PORIAN_WEIGHTS = (
+    "other weights: theirs are of a noise that falls with the loss, with a floor; ours of one noise"
+)
+_PORIAN_STEPS = {
+    "as Kaplan et al.": "rw_base_warmup-long_decay-kaplan_N-kaplan_train",
+    "head counted": "rw_base_warmup-long_decay-kaplan_N-standard_val",
+    "short warm-up": "rw_base_warmup-short_decay-kaplan_N-standard_val",
+    "matched decay": "rw_base_warmup-short_decay-chinchilla_N-standard_val",
+    "tuned optimiser": "rw_tuned_warmup-short_decay-const_N-standard_val",
+}
 
 
 _GADRE = {
@@ -449,7 +527,7 @@ def formulas() -> Iterator[Line]:
 
 
 ROWS: dict[int, tuple[str, Callable[[], Iterator[Line]]]] = {
-    1: ("Besiroglu et al. 2024: 240 Chinchilla runs, Huber 1e-3", chinchilla_huber),
+    1: ("Besiroglu et al. 2024: 240 Chinchilla runs, Huber 1e-3, and others", chinchilla_huber),
     2: ("the same: as printed, least absolute deviations", chinchilla_absolute),
     3: ("the same: least squares of log residuals", chinchilla_squares),
     4: ("the same: all 245 runs, Huber 1e-3", chinchilla_all_runs),

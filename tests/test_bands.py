@@ -21,25 +21,22 @@ COSTS = pytest.mark.parametrize("cost", [6, six_n_d], ids=["closed", "searched"]
 @pytest.mark.parametrize(
     ("law", "k", "tokens", "overhead", "k_min"),
     [
-        (EPOCH, 0.5, 2.519, 25.9, 0.146),
-        (EPOCH, 0.3, 8.71, 161, 0.146),
-        (HOFFMANN, 0.5, None, 21.0, 0.099),
-        (HOFFMANN, 0.3, None, 107.5, 0.099),
+        (EPOCH, 0.5, "2.519", "25.9", "0.146"),
+        (EPOCH, 0.3, "8.71", "161", "0.146"),
+        (HOFFMANN, 0.5, "2.420", "21.0", "0.099"),
+        (HOFFMANN, 0.3, "6.918", "107.5", "0.099"),
     ],
 )
 def test_prices_of_smaller_models(
-    law: Published, k: float, tokens: float | None, overhead: float, k_min: float, cost: Any
+    law: Published, k: float, tokens: str, overhead: str, k_min: str, cost: Any
 ) -> None:
-    """The closed form D [1 - (k^-alpha - 1) beta/alpha]^(-1/beta), at any budget."""
+    """The closed form D [1 - (k^-alpha - 1) beta/alpha]^(-1/beta), at any budget, to each digit."""
     for budget in (1e20, 1e24):
         price = overtraining(law, C=budget, smaller=1 / k, cost=cost).iloc[0]
 
-        if tokens:
-            assert price["times_tokens"] == pytest.approx(tokens, rel=1.2e-3)
-        assert 100 * price["overhead"] == pytest.approx(
-            overhead, abs=0.5 if overhead > 150 else 0.06
-        )
-        assert 1 / price["limit"] == pytest.approx(k_min, abs=5e-4)
+        found = (price["times_tokens"], 100 * price["overhead"], 1 / price["limit"])
+        for value, printed in zip(found, (tokens, overhead, k_min), strict=True):
+            assert f"{value:.{len(printed.partition('.')[2])}f}" == printed
 
 
 def test_beyond_the_limit() -> None:

@@ -313,6 +313,49 @@ def test_envelope_of_exact_curves() -> None:
     assert ahead["N"] == pytest.approx(sl.optimal(EPOCH, C=1e24)["N"].iloc[0], rel=0.05)
 
 
+def test_the_bias_of_an_envelope_has_the_interval_of_its_law() -> None:
+    """Each draw has a bias of its own, over the same noise."""
+    runs = _grid(EPOCH)
+    table = pd.DataFrame({name: np.full(30, value) for name, value in EPOCH.values.items()})
+    table["alpha"] *= np.exp(0.02 * np.random.default_rng(0).standard_normal(30))
+    options: dict[str, Any] = {"noise": 0.003, "n_resamples": 10, "confidence_level": 0.8}
+    known = sl.envelope(runs, truth=Known(EPOCH.law, EPOCH.values, table), **options).bias
+    plain = sl.envelope(runs, truth=EPOCH, **options).bias
+    assert known is not None
+    assert plain is not None
+
+    own = []
+    for row in table.to_dict("records"):
+        bias = sl.envelope(runs, truth=Published(EPOCH.law, row), **options).bias
+        assert bias is not None
+        own.append([bias.exponents.loc["N", "bias"], bias.at(1e24)["D_bias"].iloc[0]])
+    low, high = (
+        np.quantile(own, q, axis=0, method=method)  # type: ignore[call-overload]
+        for q, method in ((0.1, "lower"), (0.9, "higher"))
+    )
+    exponent, ahead = known.exponents.loc["N"], known.at(1e24).iloc[0]
+    np.testing.assert_allclose(exponent[["bias_low", "bias_high"]], [low[0], high[0]], rtol=1e-6)
+    np.testing.assert_allclose(ahead[["D_bias_low", "D_bias_high"]], [low[1], high[1]], rtol=1e-6)
+    assert exponent["bias"] == pytest.approx(plain.exponents.loc["N", "bias"], rel=1e-12)
+    assert np.isnan(plain.exponents.loc["N", "bias_low"])
+
+
+def test_points_of_an_envelope_have_intervals() -> None:
+    """At nine of ten budgets or more the 95 % intervals hold the best of the law's own curves."""
+    design = _grid(EPOCH)
+    noisy = sl.simulate(EPOCH, design[["N", "D"]], 0.002, rng=3)
+    points = sl.envelope(noisy, noise=0.002, truth=None, rng=1).points
+    best = sl.optimal(EPOCH, C=points["C"].to_numpy())
+
+    for name in ("N", "D"):
+        step = 1.3  # between neighbouring sizes
+        held = (points[f"{name}_low"] / step <= best[name]) & (
+            best[name] <= points[f"{name}_high"] * step
+        )
+        assert held.mean() > 0.9
+    assert (points["loss_low"] < points["loss_high"]).all()
+
+
 @pytest.mark.parametrize(
     ("table", "options", "message"),
     [

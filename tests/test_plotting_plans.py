@@ -73,8 +73,8 @@ def test_contours_are_the_law(fit: sl.Fit) -> None:
         if len(corners) > 3:
             values = fit.law.value(fit.values, N=corners[:, 0], D=corners[:, 1])
             np.testing.assert_allclose(values, level, rtol=5e-3)
-    assert {"compute-optimal", "budget", "loss", "run"} == set(_texts(ax))
-    assert any(t.get_text() == "1e20" for t in ax.texts)
+    assert _texts(ax) == ["compute-optimal", "beyond the runs", "budget C", "equal loss", "run"]
+    assert any(t.get_text() == "1e20 FLOP" for t in ax.texts)
 
 
 def test_valleys_and_their_minima() -> None:
@@ -105,6 +105,9 @@ def test_price_of_smaller_models(fit: sl.Fit) -> None:
     price = sl.overtraining(fit, C=1e22, smaller=x, n_resamples=0)
     np.testing.assert_allclose(y, 1 + price["overhead"], rtol=1e-9)
     assert any(t.startswith("limit, ") for t in _texts(ax))
+    inside = (price["times_beyond"] <= 1).to_numpy()
+    np.testing.assert_array_equal(ax.lines[1].get_xdata(), x[inside])
+    assert ("beyond the runs" in _texts(ax)) == (not inside.all())
 
 
 def test_gain_of_a_recipe() -> None:

@@ -40,18 +40,18 @@ class Bias:
     ----------
     optima : DataFrame
         For each budget ``N`` and ``D`` by the law, and ``N_bias`` and ``D_bias``: what the
-        analysis finds, relative to them, less one; with ``_low`` and ``_high``.
+        analysis finds, relative to them, less one; each with ``_low`` and ``_high``.
     truth : str
         The law that is taken to be true.
     exponents : DataFrame
-        Rows N and D: ``true`` exponent through the law's own optima, ``found``, and ``bias`` with
-        ``bias_low`` and ``bias_high``.
+        Rows N and D: ``true`` exponent through the law's own optima, ``found``, and ``bias``, each
+        with ``_low`` and ``_high``.
     confidence_level : float
 
     Notes
     -----
-    Intervals are those over joint draws of the law. They are missing where the law comes without
-    draws, and for an envelope, whose bias is an average over noise already.
+    Intervals are those over joint draws of the law, and missing where it comes without draws. The
+    bias of an envelope is a mean over noise, and so is that of each draw.
     """
 
     optima: pd.DataFrame
@@ -134,7 +134,7 @@ def bias_of(
     confidence_level: float,
 ) -> Bias:
     """Make the analysis on exact performances of a law at the runs' own N, D and C."""
-    sample = _drawn(truth.law, confidence_level)
+    sample = drawn(truth.law, confidence_level, _DRAWS)
     exact = np.tile(table.y, (sample.n_rows, 1))
     for budget in budgets:
         own = budget.rows
@@ -160,9 +160,10 @@ def bias_of(
     true = {"N": trend(true_n), "D": trend(true_d)}
     optima = pd.DataFrame(
         {
-            "C": np.exp(log_c), "N": np.exp(true_n[0]), "D": np.exp(true_d[0]),
-            **_columns("N_bias", log_n - true_n, confidence_level),
-            **_columns("D_bias", log_d - true_d, confidence_level),
+            "C": np.exp(log_c),
+            **_columns("N", true_n, confidence_level), **_columns("D", true_d, confidence_level),
+            **_columns("N_bias", log_n - true_n, confidence_level, less=1.0),
+            **_columns("D_bias", log_d - true_d, confidence_level, less=1.0),
         },
         index=pd.Index([format_compute(b.C) for b in budgets], name="budget"),
     )  # fmt: skip
@@ -170,23 +171,27 @@ def bias_of(
     return Bias(optima, exponents, truth.name, confidence_level, found, true)
 
 
-def _drawn(law: LawWithValues, level: float) -> Sample:
+def drawn(law: LawWithValues, level: float, n_draws: int) -> Sample:
+    """A law with draws; it is a yardstick, not an answer, and warns of nothing."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ScalingLawWarning)  # without draws there is no interval
-        return sample_of(law, confidence_level=level, n_resamples=_DRAWS, rng=0)
+        return sample_of(law, confidence_level=level, n_resamples=n_draws, rng=0)
 
 
-def _columns(name: str, off: FloatArray, level: float) -> dict[str, FloatArray]:
-    """A relative error from a difference of logarithms, (copies, budgets), with its interval."""
-    low, high = interval(np.exp(off[1:]), level)
-    return {name: np.expm1(off[0]), f"{name}_low": low - 1.0, f"{name}_high": high - 1.0}
+def _columns(
+    name: str, logarithms: FloatArray, level: float, *, less: float = 0.0
+) -> dict[str, FloatArray]:
+    """A positive number from its logarithm, (copies, budgets), with its interval."""
+    values = np.exp(logarithms)
+    low, high = interval(values[1:], level)
+    return {name: values[0] - less, f"{name}_low": low - less, f"{name}_high": high - less}
 
 
 def _off(
     found: dict[str, Trend], true: dict[str, Trend], name: str, C: FloatArray, level: float
 ) -> dict[str, FloatArray]:
     at = np.log(C)
-    return _columns(f"{name}_bias", found[name].at(at) - true[name].at(at), level)
+    return _columns(f"{name}_bias", found[name].at(at) - true[name].at(at), level, less=1.0)
 
 
 def bias_of_trends(
@@ -200,7 +205,7 @@ def bias_of_trends(
     budgets = pd.DataFrame({"C": C})
     log_c = np.log(C)
     for name in ("N", "D"):
-        budgets[name] = np.exp(true[name].at(log_c)[0])
+        budgets = budgets.assign(**_columns(name, true[name].at(log_c), confidence_level))
     for name in ("N", "D"):
         budgets = budgets.assign(**_off(found, true, name, C, confidence_level))
     budgets.index = pd.Index([format_compute(c) for c in C], name="budget")
@@ -209,14 +214,17 @@ def bias_of_trends(
 
 
 def _exponents(found: dict[str, Trend], true: dict[str, Trend], level: float) -> pd.DataFrame:
-    rows = {}
+    rows: dict[str, dict[str, float]] = {}
     for name in ("N", "D"):
-        off = found[name].exponent - true[name].exponent
-        low, high = interval(np.exp(off[1:, None]), level)  # of what is positive
-        rows[name] = {
-            "true": true[name].exponent[0], "found": found[name].exponent[0], "bias": off[0],
-            "bias_low": np.log(low[0]), "bias_high": np.log(high[0]),
-        }  # fmt: skip
+        true_, found_ = true[name].exponent, found[name].exponent
+        rows[name] = {}
+        for column, values in (("true", true_), ("found", found_), ("bias", found_ - true_)):
+            low, high = interval(np.exp(values[1:, None]), level)  # of what is positive
+            with np.errstate(divide="ignore"):
+                ends = np.log([low[0], high[0]])
+            rows[name] |= {
+                column: values[0], f"{column}_low": ends[0], f"{column}_high": ends[1],
+            }  # fmt: skip
     frame = pd.DataFrame.from_dict(rows, orient="index")
     frame.index.name = "variable"
     return frame

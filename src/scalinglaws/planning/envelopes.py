@@ -10,20 +10,20 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from scalinglaws.arrays import BoolArray, FloatArray, IntArray
+from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import DataError
 from scalinglaws.numerals import plural
 from scalinglaws.options import check_level
-from scalinglaws.planning.bias import Bias, Truth, bias_of_trends, stated
+from scalinglaws.planning.bias import Bias, Truth, bias_of_trends, drawn, stated
 from scalinglaws.planning.budgets import RunColumns, cost_of_runs, read_columns
 from scalinglaws.planning.frontier import Frontier
-from scalinglaws.planning.subject import LawWithValues, Rng, numbers, sample_of
-from scalinglaws.planning.trend import Trend, carried_on, exponent_table, fit_trend
+from scalinglaws.planning.subject import LawWithValues, Rng, numbers
+from scalinglaws.planning.training_curves import Curves, Lowest
+from scalinglaws.planning.trend import Trend, carried_on, exponent_table, fit_trend, interval
 
-_POINTS = 1500  # compute budgets, as Hoffmann et al. take
-_SAME_SIZE = 0.01  # sizes nearer than this are one
-_FEWEST_SIZES = 4
 _SHOWN = 5  # budgets at which the bias is written down
+_ALONG = 100  # budgets through whose true optima a trend is laid
+_DRAWS, _COPIES = 100, 10  # of the law, and of the noise on each, for the interval of a bias
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,8 +33,8 @@ class Envelope:
     Attributes
     ----------
     points : DataFrame
-        ``C``, and the best ``N``, ``D`` and performance there, where smaller and larger models
-        were trained with as much compute and are worse.
+        ``C``, and the best ``N``, ``D`` and performance there, each with ``_low`` and ``_high``,
+        where smaller and larger models were trained with as much compute and are worse.
     exponents : DataFrame
         Rows N and D: ``exponent`` of compute with ``low`` and ``high``, ``coefficient`` at
         C = 1 with ``_low`` and ``_high``.
@@ -135,119 +135,61 @@ def envelope(
     """
     check_level(confidence_level)
     table = read_columns(runs, y, columns)
-    curves = _Curves.of(table)
+    curves = Curves.of(table)
     found_noise = _noise(table) if noise is None else noise
     generator = np.random.default_rng(rng)
-    steps = generator.standard_normal((n_resamples, len(table.y)))
-    copies = np.concatenate([np.log(table.y)[None], np.log(table.y) + found_noise * steps])
-    lines = [curves.lowest(copy) for copy in copies]
-    points = _points(table, lines[0], curves)
-    trends = _trends(lines)
+    steps = found_noise * generator.standard_normal((n_resamples, len(table.y)))
+    copies = np.log(table.y) + np.concatenate([np.zeros((1, len(table.y))), steps])
+    line = curves.lowest(copies)
+    points = _points(table, line, curves, confidence_level)
+    trends = _trends(line, curves)
     exponents = exponent_table(trends, confidence_level)
     bias, no_bias = stated(
         truth,
         table,
-        lambda law: _bias(law, table, curves, lines[0], found_noise * steps, confidence_level),
+        lambda law: _bias(law, table, curves, points["C"].to_numpy(), steps, confidence_level),
     )
     return Envelope(points, exponents, bias, found_noise, confidence_level, no_bias, table, trends)
 
 
-@dataclass(frozen=True)
-class _Line:
-    """Best size at each budget: ln C, ln N, ln D, ln y and whether it is bracketed."""
-
-    log_c: FloatArray
-    log_n: FloatArray
-    log_d: FloatArray
-    log_y: FloatArray
-    bracketed: BoolArray
-
-
-@dataclass(frozen=True)
-class _Curves:
-    """One curve for each size, as the places of its runs in the order of compute."""
-
-    log_c: FloatArray
-    log_d: FloatArray
-    sizes: FloatArray
-    rows: tuple[IntArray, ...]
-    grid: FloatArray
-
-    @classmethod
-    def of(cls, table: RunColumns) -> _Curves:
-        order = np.argsort(table.N)
-        gaps = np.diff(np.log(table.N[order])) > _SAME_SIZE
-        groups = np.split(order, np.flatnonzero(gaps) + 1)
-        log_c = np.log(table.C)
-        rows = tuple(
-            own[np.argsort(log_c[own])] for own in groups if np.ptp(log_c[own]) > _SAME_SIZE
-        )
-        if len(rows) < _FEWEST_SIZES:
-            raise DataError(
-                f"{plural(len(rows), 'size')} of {len(groups)} were trained at two lengths or "
-                f"more, and an envelope needs at least {_FEWEST_SIZES}: each size's curve is "
-                "interpolated between its own runs."
-            )
-        sizes = np.array([float(np.log(table.N[own]).mean()) for own in rows])
-        every = np.concatenate(rows)
-        grid = np.linspace(log_c[every].min(), log_c[every].max(), _POINTS)
-        return cls(log_c, np.log(table.D), sizes, rows, grid)
-
-    def lowest(self, log_y: FloatArray) -> _Line:
-        """The lower envelope of one copy of the performances."""
-        heights = np.stack([self._along(own, log_y) for own in self.rows])
-        tokens = np.stack([self._along(own, self.log_d) for own in self.rows])
-        best = heights.argmin(axis=0)
-        there = np.isfinite(heights)
-        columns = np.arange(len(self.grid))
-        first, last = there.argmax(axis=0), len(there) - 1 - there[::-1].argmax(axis=0)
-        return _Line(
-            self.grid, self.sizes[best], tokens[best, columns], heights[best, columns],
-            (best > first) & (best < last),
-        )  # fmt: skip
-
-    def _along(self, own: IntArray, values: FloatArray) -> FloatArray:
-        """Values between a size's own runs; infinite where it was not trained so."""
-        x, place = np.unique(np.round(self.log_c[own], 9), return_inverse=True)
-        lowest = np.full(len(x), np.inf)
-        np.minimum.at(lowest, place, values[own])  # of runs that cost the same, the best
-        return np.asarray(np.interp(self.grid, x, lowest, left=np.inf, right=np.inf))
-
-
-def _points(table: RunColumns, line: _Line, curves: _Curves) -> pd.DataFrame:
-    kept = line.bracketed
-    if np.ptp(line.log_n[kept]) == 0 if kept.any() else True:
+def _points(table: RunColumns, line: Lowest, curves: Curves, level: float) -> pd.DataFrame:
+    kept = line.bracketed[0]
+    if np.ptp(line.log_n[0, kept]) == 0 if kept.any() else True:
         raise DataError(
             "No two sizes are best at some compute with smaller and larger models above them: the "
             f"{plural(len(curves.sizes), 'size')} do not bracket an envelope."
         )
-    return pd.DataFrame(
-        {
-            "C": np.exp(line.log_c[kept]), "N": np.exp(line.log_n[kept]),
-            "D": np.exp(line.log_d[kept]), table.target: np.exp(line.log_y[kept]),
-        }
-    )  # fmt: skip
+    frame = pd.DataFrame({"C": np.exp(curves.log_c[kept])})
+    # a copy may be lowest at the smallest or largest size: how low is known, but not where
+    bracketed = line.bracketed[:, kept]
+    for name, values, known in (
+        ("N", line.log_n, bracketed), ("D", line.log_d, bracketed), (table.target, line.log_y, True)
+    ):  # fmt: skip
+        own = np.where(known, np.exp(values[:, kept]), np.nan)
+        low, high = interval(own[1:], level)
+        frame = frame.assign(**{name: own[0], f"{name}_low": low, f"{name}_high": high})
+    return frame
 
 
-def _trends(lines: list[_Line]) -> dict[str, Trend]:
-    def rows(values: list[FloatArray]) -> FloatArray:
-        kept = [np.where(line.bracketed, v, np.nan) for line, v in zip(lines, values, strict=True)]
-        return np.stack(kept)
-
-    log_c = lines[0].log_c
-    used = np.any([line.bracketed for line in lines], axis=0)
-    found = {}
-    for name, values in (("N", [x.log_n for x in lines]), ("D", [x.log_d for x in lines])):
-        found[name] = _lines_through(log_c[used], rows(values)[:, used])
-    return found
+def _trends(line: Lowest, curves: Curves) -> dict[str, Trend]:
+    return {
+        name: _through(curves.log_c, np.where(line.bracketed, values, np.nan))
+        for name, values in (("N", line.log_n), ("D", line.log_d))
+    }
 
 
-def _lines_through(log_c: FloatArray, log_y: FloatArray) -> Trend:
-    """Like `fit_trend`, but each copy keeps the budgets of its own."""
-    each = [fit_trend(log_c, row[None, :], None) for row in log_y if np.isfinite(row).sum() > 1]
-    pivot = each[0].pivot
-    intercepts = [t.intercept[0] + t.exponent[0] * (pivot - t.pivot) for t in each]
-    return Trend(np.array(intercepts), np.array([t.exponent[0] for t in each]), pivot, 1.0)
+def _through(log_c: FloatArray, log_y: FloatArray) -> Trend:
+    """A line through each row, over the budgets of its own; the first row's mean is the pivot."""
+    used = np.isfinite(log_y)
+    pivot = float(log_c[used[0]].mean())
+    u = np.where(used, log_c - pivot, 0.0)
+    y = np.where(used, log_y, 0.0)
+    n, s1, s2 = used.sum(axis=1), u.sum(axis=1), (u * u).sum(axis=1)
+    t0, t1 = y.sum(axis=1), (u * y).sum(axis=1)
+    with np.errstate(all="ignore"):  # a copy with fewer than two budgets has no line
+        exponent = np.where(n > 1, (n * t1 - s1 * t0) / (n * s2 - s1**2), np.nan)
+        intercept = (t0 - exponent * s1) / n
+    return Trend(intercept, exponent, pivot, 1.0)
 
 
 def _noise(table: RunColumns) -> float:
@@ -265,24 +207,40 @@ def _noise(table: RunColumns) -> float:
 def _bias(
     truth: Truth,
     table: RunColumns,
-    curves: _Curves,
-    line: _Line,
+    curves: Curves,
+    C: FloatArray,
     noise: FloatArray,
     level: float,
 ) -> Bias:
-    sample = sample_of(truth.law, confidence_level=None, n_resamples=0, rng=None)
-    exact = np.log(sample.value(table.N[None], table.D[None], table.C[None])[0])
-    every = noise if len(noise) else np.zeros((1, len(exact)))
-    noisy = _trends([curves.lowest(exact + step) for step in every])
+    """The envelope of the law's own performances with noise, on average, for each of its draws."""
+    sample = drawn(truth.law, level, _DRAWS)
+    exact = np.log(sample.value(table.N[None], table.D[None], table.C[None]))
+    every = noise if len(noise) else np.zeros((1, len(table.y)))
+    few = every[:_COPIES]
+    some = C[:: max(1, len(C) // _ALONG)]
+    best = Frontier(sample, cost_of_runs(table), {}).at_budget(some[None, :])
+    true = {n: fit_trend(np.log(some), np.log(v), None) for n, v in (("N", best.N), ("D", best.D))}
+    noisy = _trends(curves.lowest(exact[0] + every), curves)
+    drawn_noisy = _trends(curves.lowest((exact[:, None] + few).reshape(-1, len(table.y))), curves)
     found = {
-        name: replace(
-            trend, intercept=trend.intercept.mean(keepdims=True),
-            exponent=trend.exponent.mean(keepdims=True),
-        )
-        for name, trend in noisy.items()
-    }  # fmt: skip
-    log_c = line.log_c[line.bracketed]
-    best = Frontier(sample, cost_of_runs(table), {}).at_budget(np.exp(log_c)[None, :])
-    true = {n: fit_trend(log_c, np.log(v), None) for n, v in (("N", best.N), ("D", best.D))}
-    shown = np.geomspace(np.exp(log_c[0]), np.exp(log_c[-1]), _SHOWN)
+        name: _averaged(noisy[name], drawn_noisy[name], sample.n_rows, len(few)) for name in noisy
+    }
+    shown = np.geomspace(C[0], C[-1], _SHOWN)
     return bias_of_trends(truth, found, true, shown, level)
+
+
+def _averaged(noisy: Trend, drawn: Trend, n_rows: int, n_copies: int) -> Trend:
+    """Means over the noise: of the law over all copies, of its draws relative to it over a few.
+
+    Since the few copies are the same ones for each draw, their mean's own noise cancels.
+    """
+
+    def mean(values: FloatArray, all_of_them: FloatArray) -> FloatArray:
+        few = np.nanmean(values.reshape(n_rows, n_copies), axis=1)
+        return np.asarray(np.nanmean(all_of_them) + few - few[0])
+
+    shift = drawn.exponent * (noisy.pivot - drawn.pivot)
+    return replace(
+        noisy, intercept=mean(drawn.intercept + shift, noisy.intercept),
+        exponent=mean(drawn.exponent, noisy.exponent),
+    )  # fmt: skip

@@ -9,6 +9,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import Colormap, ListedColormap
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
@@ -42,6 +43,8 @@ from scalinglaws.plotting.axes import (
 
 _POINTS = 80
 _DASHED = (0, (4, 2.5))
+_BUDGET = (0, (5, 3))  # dashes of a line of equal compute
+_MARGIN = 0.035  # of an axis, kept free of what is written beside it
 _INK = "#31688e"  # of viridis, as the curves of fits
 _STAR = "#d1495b"
 _GREY = "0.35"
@@ -213,10 +216,16 @@ def plot_contours(
     if legend:
         handles: list[Any] = [
             Line2D([], [], color=_STAR, linewidth=1.8, label="compute-optimal"),
-            Line2D([], [], color="0.6", linewidth=0.8, linestyle=(0, (5, 3)), label="budget"),
-            Line2D([], [], color=_shades(3)[1], linewidth=1.0, label=sample.target),
+            Line2D([], [], color="0.6", linewidth=0.8, linestyle=_BUDGET, label="budget C"),
+            Line2D([], [], color=_shades(3)[1], linewidth=1.0, label=f"equal {sample.target}"),
         ]
         if runs:
+            handles.insert(
+                1,
+                Line2D(
+                    [], [], color=_STAR, linewidth=1.8, linestyle=_DASHED, label="beyond the runs"
+                ),
+            )
             handles.append(
                 Line2D([], [], color=_GREY, marker="o", markersize=4, linestyle="none", label="run")
             )
@@ -254,12 +263,14 @@ def _draw_budgets(
         seen = (spans["D"][0] <= D) & (spans["D"][1] >= D)
         if seen.sum() < 12:
             continue
-        ax.plot(N[seen], D[seen], color="0.6", linewidth=0.8, linestyle=(0, (5, 3)), zorder=1.5)
-        # beside the axis where the line comes in, out of the way of what is drawn
-        place = int(np.flatnonzero(seen)[0])
+        ax.plot(N[seen], D[seen], color="0.6", linewidth=0.8, linestyle=_BUDGET, zorder=1.5)
+        # beside the axis where the line comes in, above it and below the frame's upper edge
+        below = seen & (spans["D"][1] * (spans["D"][0] / spans["D"][1]) ** _MARGIN > D)
+        place = int(np.flatnonzero(below)[0])
         ax.annotate(
-            format_compute(float(budget)), (N[place], D[place]), fontsize=7, color="0.45",
-            xytext=(4, -2), textcoords="offset points", ha="left", va="top",
+            f"{format_compute(float(budget))} FLOP", (N[place], D[place]), fontsize=7, color="0.4",
+            xytext=(3, 1), textcoords="offset points", ha="left", va="bottom",
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8, "alpha": 0.8}, zorder=2.5,
         )  # fmt: skip
 
 
@@ -308,7 +319,7 @@ def plot_next_runs(plan: NextRuns, *, ax: Axes | None = None, legend: bool = Tru
     ax = new_axes() if ax is None else ax
     table, runs, seen = plan.candidates, plan.runs, plan.observed
     shade = ax.scatter(
-        table["N"], table["D"], c=100 * table["gain"], cmap="Blues", vmin=0,
+        table["N"], table["D"], c=100 * table["gain"], cmap=_blues(), vmin=0,
         vmax=100 * float(table["gain"].max()), s=16, marker="s", linewidths=0, zorder=1.5,
     )  # fmt: skip
     if len(seen):
@@ -341,8 +352,10 @@ def plot_next_runs(plan: NextRuns, *, ax: Axes | None = None, legend: bool = Tru
     if legend:
         handles: list[Any] = [
             Line2D([], [], color=_STAR, marker="*", markersize=10, linestyle="none",
-                   label=f"next runs, {format_compute(float(runs['C'].sum()), 2)} FLOPs:\n"
+                   label=f"next runs, {format_compute(float(runs['C'].sum()), 2)} FLOP in all:\n"
                          f"{_bought(plan)}"),
+            Line2D([], [], color=_blues()(0.6), marker="s", markersize=4, linestyle="none",
+                   label="candidate"),
         ]  # fmt: skip
         if len(seen):
             handles.append(
@@ -357,7 +370,12 @@ def _bought(plan: NextRuns) -> str:
     if "sigma" in plan.answer:
         return f"laws {plan.answer['sigma'].iloc[-1]:.1f} standard deviations apart"
     before, after = plan.answer["sd"]
-    return f"{plan.question} to {100 * after:.2g} %, now {100 * before:.2g} %"
+    return f"sd of {plan.question}: {100 * before:.2g} % now, {100 * after:.2g} % after"
+
+
+def _blues() -> Colormap:
+    """Blues that can be seen on white paper."""
+    return ListedColormap(mpl.colormaps["Blues"](np.linspace(0.22, 1.0, 256)))
 
 
 # --- shared ----------------------------------------------------------------------------------

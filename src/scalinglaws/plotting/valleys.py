@@ -36,6 +36,8 @@ from scalinglaws.plotting.axes import (
 )
 
 _INK, _GREY = "#31688e", "0.35"
+_DASHED = (0, (4, 2.5))
+_FEW = 12  # budgets, each of which is marked where a gain is drawn
 _DEAREST = 10.0  # times the compute, as far as the price of smaller models is drawn
 
 
@@ -123,7 +125,7 @@ def _draw_trend(ax: Axes, found: IsoFLOP) -> None:
     """The minima joined, in the order of compute."""
     fine = found.optima[found.optima["status"] == "ok"]
     ax.plot(
-        fine["N"], fine[found.runs.target], color=_GREY, linewidth=0.8, linestyle=(0, (4, 2.5)),
+        fine["N"], fine[found.runs.target], color=_GREY, linewidth=0.8, linestyle=_DASHED,
         zorder=1.8,
     )  # fmt: skip
 
@@ -205,7 +207,9 @@ def plot_overtraining(
         price = overtraining(fit, smaller=along, n_resamples=n_resamples, **options)
     ax = new_axes() if ax is None else ax
     times = 1.0 + price["overhead"].to_numpy()
-    ax.plot(along, times, color=_INK, linewidth=1.8, zorder=3)
+    beyond = price["times_beyond"].to_numpy() > 1
+    ax.plot(along, times, color=_INK, linewidth=1.8, linestyle=_DASHED, zorder=3)
+    ax.plot(along[~beyond], times[~beyond], color=_INK, linewidth=1.8, zorder=3)
     banded = bool(price["overhead_low"].notna().any())
     if banded:
         ends = (1.0 + price[f"overhead_{end}"].to_numpy() for end in ("low", "high"))
@@ -222,7 +226,7 @@ def plot_overtraining(
     if legend:
         handles: list[Any] = [
             Line2D([], [], color=_INK, linewidth=1.8,
-                   label=f"as good as the best of {format_compute(number('C', C))}"),
+                   label=f"as good as the best of {format_compute(number('C', C))} FLOP"),
             Line2D([], [], color=_GREY, linewidth=0.8, linestyle=(0, (1, 2)),
                    label=f"limit, {format_plain(float(limit['limit']), 3)} times"),
         ]  # fmt: skip
@@ -232,6 +236,11 @@ def plot_overtraining(
             handles.insert(
                 1, Patch(color=_INK, alpha=0.2, linewidth=0, label=f"{share:g} % interval")
             )
+        if beyond.any():
+            handles.insert(
+                1, Line2D([], [], color=_INK, linewidth=1.8, linestyle=_DASHED,
+                          label="beyond the runs")
+            )  # fmt: skip
         add_legend(ax, handles)
     return ax
 
@@ -271,13 +280,13 @@ def plot_gain(found: Gain | Gains, *, ax: Axes | None = None, legend: bool = Tru
     log_axis(ax.yaxis, None, *padded(shown.min(), shown.max(), 0.08))
     one = len(several) == 1
     ax.set_xlabel(f"compute of {'the first recipe' if one else found.baseline} [FLOP]")  # type: ignore[union-attr]
-    ax.set_ylabel("times less with the second" if one else "times less")
+    ax.set_ylabel(f"times less compute{' with the second' if one else ''}")
     quiet_frame(ax)
     if legend:
         tone = _INK if one else _GREY
         if beyond:
             handles.append(
-                Line2D([], [], color=tone, linewidth=1.8, linestyle=(0, (4, 2.5)),
+                Line2D([], [], color=tone, linewidth=1.8, linestyle=_DASHED,
                        label="beyond the runs")
             )  # fmt: skip
         if banded:
@@ -293,10 +302,11 @@ def _draw_gain(ax: Axes, found: Gain, colour: Any) -> tuple[FloatArray, FloatArr
     table = found.table
     C, gain = table["C"].to_numpy(), table["gain"].to_numpy()
     style: dict[str, Any] = {
-        "color": colour, "linewidth": 1.8, "zorder": 3, "marker": "o", "markersize": 4,
+        "color": colour, "linewidth": 1.8, "zorder": 3, "markersize": 4,
+        "marker": "o" if len(C) <= _FEW else "none",
     }  # fmt: skip
     inside = ~(table["times_beyond"].to_numpy() > 1)
-    ax.plot(C, np.where(gain > 0, gain, np.nan), **{**style, "linestyle": (0, (4, 2.5))})
+    ax.plot(C, np.where(gain > 0, gain, np.nan), **{**style, "linestyle": _DASHED})
     ax.plot(C[inside], gain[inside], **style)
     ends = table["gain_low"].to_numpy(), table["gain_high"].to_numpy()
     shown = np.isfinite(ends[0]) & np.isfinite(ends[1]) & (ends[0] > 0)
