@@ -39,7 +39,8 @@ def estimate(problem: Problem, model: Model) -> Estimate:
     FitError
         If no start has a finite objective.
     """
-    shares = independent_groups(problem)
+    # what is known beside the table may join the groups
+    shares = independent_groups(problem) if model.penalty is None else []
     return _of_each_group(problem, model, shares) if shares else _of_whole(problem, model)
 
 
@@ -64,7 +65,9 @@ def _of_each_group(problem: Problem, model: Model, shares: Sequence[Share]) -> E
 
 def _of_whole(problem: Problem, model: Model) -> Estimate:
     found = None
-    if problem.objective != "absolute" and can_be_exhaustive(problem):
+    # with a prior the other minima are wanted as well
+    is_free = problem.objective != "absolute" and model.penalty is None
+    if is_free and can_be_exhaustive(problem):
         quick = _starts(problem, 0)
         if len(quick.theta):
             found = _search(problem, model, quick, QUICK)

@@ -347,7 +347,7 @@ class Polisher:
             n_starts=n_starts,
             n_agreeing=n_starts if perfect else int((same_kind & (value <= limit)).sum()),
             n_minima=len(minima),
-            decrement=float(self.solution.decrement[winner]),
+            decrement=float(self.solution.decrement[winner]) + 0.0,  # -0.0 is zero
             curvature=smallest_curvature(minima[0].hessian, self.free[winner]),
             minima=minima,
             rivals=self._rivals(winner),
