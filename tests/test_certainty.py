@@ -88,10 +88,19 @@ def test_periods_are_found_without_a_start() -> None:
 
 
 @pytest.mark.parametrize("objective", ["squared", "huber", "absolute"])
-@pytest.mark.parametrize("law", ["power", "chinchilla", "kaplan", "E + A*exp(-k*log(N))",
-                                 "E + A*N**-alpha + B*D**-beta", "E[kind] + A/N**alpha"])  # fmt: skip
+@pytest.mark.parametrize(
+    "law",
+    [
+        "power",
+        "chinchilla",
+        "kaplan",
+        "E + A*exp(-k*log(N))",
+        "E + A*N**-alpha + B*D**-beta",
+        "E[kind] + A/N**alpha",
+    ],
+)
 def test_the_evidence_is_that_of_the_point(law: str, objective: Any) -> None:
-    """Decrement and smallest curvature against the objective's own derivatives; counts in order."""
+    """Decrement and smallest curvature against the objective's own derivatives."""
     runs = make_runs(noise=0.01)
     runs["kind"] = np.resize(["a", "b"], len(runs))
     fit = _fit(runs, law, objective)

@@ -50,8 +50,8 @@ def follow_valley(
             amplitude=problem.amplitudes, max_iterations=steps,
         )  # fmt: skip
 
-    names = problem.law.parameter_names
-    exponents = np.isin(names, problem.law.separation.searched) & free
+    symbols = [p.symbol for p in problem.law.parameters]
+    exponents = np.isin(symbols, problem.law.separation.searched) & free
     value, quiet = np.inf, 0
     for _ in range(_MOST_ROUNDS):
         trials, pivot = _trials(problem, model, loss, theta, free)
@@ -59,7 +59,7 @@ def follow_valley(
             break
         held = exponents
         if not 0 < exponents.sum() <= _MOST_HELD or (exponents == free).all():
-            held = np.arange(len(names)) == pivot
+            held = np.arange(len(symbols)) == pivot
         ends = np.where(free, np.clip(trials, lower, upper), trials)
         if (free & ~held).any():
             ends = solved(ends, free & ~held, _STEPS_OF_COEFFICIENTS).theta
