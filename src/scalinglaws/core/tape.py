@@ -15,11 +15,22 @@ from typing import Any
 import numpy as np
 
 from scalinglaws.arrays import FloatArray
-from scalinglaws.core.expression import UNARY, Expression, Name, Number, first_wins, power
+from scalinglaws.core.expression import (
+    UNARY,
+    Apply,
+    Expression,
+    Name,
+    Number,
+    first_wins,
+    power,
+)
 from scalinglaws.core.functions import FUNCTIONS_OF_SEVERAL, Pair
 
 # Rows share a value of shape (batch, 1); a known column has shape (rows,).
 Value = Any
+# The logarithm of a sum of exponentials is one step: the sum by itself may underflow, or its square
+_LOG_SUM = "log of a sum of exponentials"
+_RESULT = -1  # in a pair of arguments, the step's own value
 
 
 @dataclass(frozen=True)
@@ -54,7 +65,7 @@ class Tape:
         self, expression: Expression, parameters: Sequence[str], known: Mapping[str, Value]
     ) -> None:
         self._place = {name: j for j, name in enumerate(parameters)}
-        self._known = known
+        self._known = dict(known)
         self.steps: list[Step] = []
         self._leaves: list[Value | None] = []
         self._seen: dict[Expression, int] = {}
@@ -71,13 +82,39 @@ class Tape:
             step = Step("known", (), ()) if j is None else Step("parameter", (), (j,))
             leaf = self._known[expression.name] if j is None else None
         else:
-            arguments = tuple(self._append(argument) for argument in expression.arguments)
+            exponents = self._exponents_of_sum(expression)
+            taken, function = expression.arguments, expression.function
+            if exponents:
+                taken, function = exponents, _LOG_SUM
+            arguments = tuple(self._append(argument) for argument in taken)
             below = sorted({j for a in arguments for j in self.steps[a].parameters})
-            step = Step(expression.function, arguments, tuple(below))
+            step = Step(function, arguments, tuple(below))
         self.steps.append(step)
         self._leaves.append(leaf)
         self._seen[expression] = len(self.steps) - 1
         return len(self.steps) - 1
+
+    def _exponents_of_sum(self, expression: Expression) -> tuple[Expression, ...]:
+        """u, v + log(c), ... of ``log(exp(u) + c*exp(v) + ...)``; empty for anything else."""
+        match expression:
+            case Apply("log", (Apply("+") as inside,)):
+                terms = _added(inside)
+            case _:
+                return ()
+        exponents = [self._exponent(term) for term in terms]
+        return () if None in exponents else tuple(e for e in exponents if e is not None)
+
+    def _exponent(self, term: Expression) -> Expression | None:
+        """Logarithm of a term, if it is an exponential or such a number of times one."""
+        match term:
+            case Apply("exp", (u,)):
+                return u
+            case Apply("*", (Name(name), Apply("exp", (u,)))) if name in self._known:
+                if np.all(np.asarray(self._known[name]) > 0):
+                    logarithm = f"log {name}"
+                    self._known[logarithm] = np.log(self._known[name])
+                    return Apply("+", (Name(logarithm), u))
+        return None
 
     def run(self, theta: FloatArray) -> Trace:
         """Values and first derivatives at a batch of parameter vectors."""
@@ -146,7 +183,7 @@ class Trace:
                 # the same for every row: so is everything below it
                 above = above.sum(axis=1, keepdims=True)
             if local.second:
-                self._add(total, step, local.second, above)
+                self._add(total, place, local.second, above)
             for a, slope in zip(step.arguments, local.first, strict=True):
                 if not self.steps[a].arguments or not self.steps[a].parameters:
                     continue
@@ -157,12 +194,12 @@ class Trace:
         return total
 
     def _add(
-        self, total: FloatArray, step: Step, second: Mapping[Pair, Value], above: Value
+        self, total: FloatArray, place: int, second: Mapping[Pair, Value], above: Value
     ) -> None:
         """Add ``w * f_ab * (grad a)(grad b)'`` of one step."""
+        arguments = self.steps[place].arguments
         for (a, b), bend in second.items():
-            left = self.gradients[step.arguments[a]]
-            right = self.gradients[step.arguments[b]]
+            left, right = (self.gradients[place if k == _RESULT else arguments[k]] for k in (a, b))
             if not left or not right:
                 continue
             bent = above if isinstance(bend, float) and bend == 1.0 else above * bend
@@ -175,6 +212,14 @@ class Trace:
                     total[:, i, j] += sums
                     if a != b or i != j:
                         total[:, j, i] += sums
+
+
+def _added(expression: Expression) -> list[Expression]:
+    """Terms of a sum."""
+    match expression:
+        case Apply("+", (left, right)):
+            return _added(left) + _added(right)
+    return [expression]
 
 
 def _sum(u: Value, v: Value) -> Value:
@@ -224,6 +269,8 @@ def _local(function: str, values: Sequence[Value]) -> Local:
             return Local(np.log(u), (inverse,), {(0, 0): -inverse * inverse})
         case (("min" | "max"), _):
             return _local_choice(function, values)
+        case name, _ if name == _LOG_SUM:
+            return _local_log_sum(values)
         case name, _ if name in FUNCTIONS_OF_SEVERAL:
             found = FUNCTIONS_OF_SEVERAL[name].partials(*(np.asarray(v) * 1.0 for v in values))
             return Local(found.value, found.first, found.second)
@@ -244,6 +291,19 @@ def _local_power(u: Value, c: Value) -> Local:
     return Local(
         power(u, c), (c * power(u, c - 1.0), 0.0), {(0, 0): c * (c - 1.0) * power(u, c - 2.0)}
     )
+
+
+def _local_log_sum(values: Sequence[Value]) -> Local:
+    """Relative to the largest; with p the shares, f_ab is ``p_a (a = b) - p_a p_b``."""
+    largest = values[0]
+    for value in values[1:]:
+        largest = np.maximum(largest, value)
+    largest = np.where(np.isfinite(largest), largest, 0.0)
+    shares = [np.exp(value - largest) for value in values]
+    total = sum(shares[1:], start=shares[0])
+    shares = [share / total for share in shares]
+    second: dict[Pair, Value] = {(k, k): share for k, share in enumerate(shares)}
+    return Local(largest + np.log(total), shares, second | {(_RESULT, _RESULT): -1.0})
 
 
 def _local_choice(which: str, values: Sequence[Value]) -> Local:

@@ -34,10 +34,12 @@ from scalinglaws.fitting.inference.status import Status, most_serious
 from scalinglaws.fitting.result import Fit
 from scalinglaws.fitting.search.estimate import estimate
 from scalinglaws.fitting.search.large import estimate_large
+from scalinglaws.fitting.search.polish import smallest_curvature
 from scalinglaws.fitting.solver import loglinear
 from scalinglaws.fitting.solver.binding import bind
 from scalinglaws.fitting.solver.model import Model
-from scalinglaws.fitting.solver.problem import Estimate, Problem
+from scalinglaws.fitting.solver.objective import Loss
+from scalinglaws.fitting.solver.problem import Estimate, Minimum, Problem
 from scalinglaws.fitting.tables import columns as col
 from scalinglaws.fitting.tables.blocks import spread_rows
 from scalinglaws.fitting.tables.runs import RunTable, read_table
@@ -56,6 +58,7 @@ _WARNING_OF: Mapping[Status, type[ScalingLawWarning]] = {
     Status.NOT_IDENTIFIED: IdentifiabilityWarning,
     Status.WEAKLY_IDENTIFIED: IdentifiabilityWarning,
 }
+_ROUNDING = 1e-15  # of residuals, relative to their magnitude
 
 
 def fit(
@@ -305,12 +308,17 @@ def _closed_form(problem: Problem, model: Model, aliases: Aliasing) -> Estimate:
     theta = loglinear.solve(model, problem.weights, start, kept)
     free = np.zeros(len(start), dtype=np.bool_)
     free[kept] = True
-    value = sum(
-        float(problem.weights[rows] @ (residuals * residuals))
-        for rows, residuals, _ in model.expansion(theta)
-    )
-    none = np.zeros((0, len(theta)))
-    return Estimate(theta, free, value, None, True, 1, 1, 1, 0.0, none)
+    here = model.sums(theta[None], problem.weights[None], Loss("squared"))
+    value, gradient, hessian = float(here.value[0]), here.gradient[0, kept], here.hessian[0]
+    step = np.linalg.lstsq(hessian[np.ix_(kept, kept)], gradient, rcond=None)[0]
+    rounding = problem.weights.sum() * (_ROUNDING * model.magnitude) ** 2 + 1e-300
+    return Estimate(
+        theta, free, value, None, True, 1, 1, 1,
+        decrement=abs(0.5 * float(gradient @ step)) / (value + rounding),
+        alternatives=np.zeros((0, len(theta))),
+        curvature=smallest_curvature(hessian, free),
+        minima=(Minimum(theta, value, hessian),),
+    )  # fmt: skip
 
 
 def _versions() -> dict[str, str]:

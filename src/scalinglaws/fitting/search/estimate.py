@@ -39,7 +39,8 @@ def estimate(problem: Problem, model: Model) -> Estimate:
     FitError
         If no start has a finite objective.
     """
-    shares = independent_groups(problem)
+    # what is known beside the table may join the groups
+    shares = independent_groups(problem) if model.penalty is None else []
     return _of_each_group(problem, model, shares) if shares else _of_whole(problem, model)
 
 
@@ -64,7 +65,9 @@ def _of_each_group(problem: Problem, model: Model, shares: Sequence[Share]) -> E
 
 def _of_whole(problem: Problem, model: Model) -> Estimate:
     found = None
-    if problem.objective != "absolute" and can_be_exhaustive(problem):
+    # with a prior the other minima are wanted as well
+    is_free = problem.objective != "absolute" and model.penalty is None
+    if is_free and can_be_exhaustive(problem):
         quick = _starts(problem, 0)
         if len(quick.theta):
             found = _search(problem, model, quick, QUICK)
@@ -79,9 +82,14 @@ def _of_whole(problem: Problem, model: Model) -> Estimate:
             "runs; pass `start` with a value for each parameter, or `bounds`."
         )
     found = _search(problem, model, starts, THOROUGH)
-    if found.n_starts >= _ENOUGH and found.n_agreeing < 2:
+    if found.n_starts >= _ENOUGH and _is_disputed(problem, found):
         return _search(problem, model, _with(found, _starts(problem, 2)), THOROUGH)
     return found
+
+
+def _is_disputed(problem: Problem, found: Estimate) -> bool:
+    """Whether more starts may find a lower minimum: one in several, where no grid covers them."""
+    return found.n_agreeing < 2 or (found.n_minima > 1 and not can_be_exhaustive(problem))
 
 
 def _with(found: Estimate, starts: Candidates) -> Candidates:

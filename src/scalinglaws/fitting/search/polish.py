@@ -13,6 +13,7 @@ from scalinglaws.errors import FitError
 from scalinglaws.fitting.search.lifting import lifted_starts, without_vanished
 from scalinglaws.fitting.search.neighbours import neighbouring_starts
 from scalinglaws.fitting.search.starts import Candidates
+from scalinglaws.fitting.search.valley import follow_valley
 from scalinglaws.fitting.solver.absolute import to_vertex
 from scalinglaws.fitting.solver.active_set import Vertex, descend
 from scalinglaws.fitting.solver.binding import OTHER_DIVISION, same_everywhere, term_shares
@@ -29,9 +30,10 @@ _MOST_LIFTS = 3
 # Of threshold and second look in turn: by rounding alone each can seem to improve on the other.
 _MOST_ROUNDS = 10
 _LAST_STEPS = 300
-_PATIENT_STEPS = 2000
-# A winner that further steps promise more than this is followed on.
-_SETTLED = 1e-12
+# A winner that further steps promise more than this, or with a smaller curvature than this, is
+# followed on; so is a row that has not arrived and is so little above it, in so many rows.
+_SETTLED, _FLAT = 1e-12, 1e-7
+_MAY_YET_WIN, _MOST_VALLEYS = 1e-3, 3
 # A row this many times above the best is given up after the safe steps, and one this much above
 # it after the Newton steps.
 _HOPELESS, _LATE = 10.0, 1.01
@@ -136,16 +138,56 @@ class Polisher:
             last = self._minimise(loss, self.solution.theta, steps=_LAST_STEPS, rows=late)
             self.solution.put(late, last)
 
-    def persist(self) -> None:
-        """Follow the winner down a long curved valley, if that is where it is."""
-        winner = self._winner()
-        if self.solution.converged[winner] and self.solution.decrement[winner] <= _SETTLED:
-            return
-        row = np.array([winner])
-        last = self._minimise(
-            self.loss, self.solution.theta, steps=_PATIENT_STEPS, rows=row, patient=True
-        )
-        self.solution.put(row, last)
+    def settle(self) -> bool:
+        """Follow what may be lowest to the end of its valley; True if the winner is lower."""
+        improved = False
+        for _ in range(_MOST_LIFTS if self.pace.enough is None and not self.is_absolute else 0):
+            if not self._persist():
+                break
+            improved = True
+            if not self.lift():
+                break
+        return improved
+
+    def _persist(self) -> bool:
+        """Down a long curved valley, if the winner lies in one, or a row that may yet win."""
+        before = self.solution.value[self._winner()]
+        for row in self._in_valleys():
+            one, free = np.array([row]), self.free[row]
+            last = self._minimise(
+                self.loss, self.solution.theta, steps=_LAST_STEPS, rows=one, patient=True
+            )
+            if last.value[0] < self.solution.value[row]:
+                self.solution.put(one, last)
+            end = follow_valley(self.problem, self.model, self.loss, self.solution.theta[row], free)
+            if end.value[0] <= self.solution.value[row]:
+                self.solution.put(one, end)
+        after = self.solution.value[self._winner()]
+        return bool(after < before * (1 - SAME_MINIMUM) - self._rounding())
+
+    def _in_valleys(self) -> list[int]:
+        """The winner if it is doubtful, and the lowest row that has not arrived, of each kind."""
+        winner, found = self._winner(), self.solution
+        settled = found.converged & (found.decrement <= _SETTLED)
+        rows = []
+        if not settled[winner] or self._is_flat(winner):
+            rows.append(winner)
+        limit = found.value[winner] * (1 + _MAY_YET_WIN) + self._rounding()
+        late = np.flatnonzero(~settled & (found.value <= limit))
+        kinds = {self.free[row].tobytes() for row in rows}
+        for row in late[np.argsort(found.value[late], kind="stable")]:
+            kind = self.free[row].tobytes()
+            if kind not in kinds and len(rows) < _MOST_VALLEYS:
+                kinds.add(kind)
+                rows.append(int(row))
+        return rows
+
+    def _is_flat(self, row: int) -> bool:
+        """Whether some direction is next to undetermined there, or the point is a saddle."""
+        theta = self.solution.theta[[row]]
+        hessian = self.model.sums(theta, self.weights, self.loss).hessian[0]
+        inside = (theta[0] > self.lower) & (theta[0] < self.upper)
+        return smallest_curvature(hessian, self.free[row] & inside) < _FLAT
 
     def _keep_within(self, factor: float) -> None:
         limit = np.nanmin(self.solution.value) * factor + self._rounding()
@@ -199,7 +241,7 @@ class Polisher:
         self.least_squares()
         delta = self._fixed_point(HUBER_FACTOR * self.residual_scale())
         for _ in range(_MOST_ROUNDS):
-            if not self.lift():
+            if not self.lift() and not self.settle():
                 break
             delta = self._fixed_point(HUBER_FACTOR * self.residual_scale())
         return delta
@@ -285,8 +327,7 @@ class Polisher:
 
     def best(self, delta: float | None) -> Estimate:
         """The winner, and how many starts agree with it."""
-        if self.pace.enough is None and not self.is_absolute:
-            self.persist()
+        self.settle()
         winner = self._winner()
         value = self.solution.value
         same_kind = (self.free == self.free[winner]).all(axis=1)
@@ -306,7 +347,7 @@ class Polisher:
             n_starts=n_starts,
             n_agreeing=n_starts if perfect else int((same_kind & (value <= limit)).sum()),
             n_minima=len(minima),
-            decrement=float(self.solution.decrement[winner]),
+            decrement=float(self.solution.decrement[winner]) + 0.0,  # -0.0 is zero
             curvature=smallest_curvature(minima[0].hessian, self.free[winner]),
             minima=minima,
             rivals=self._rivals(winner),

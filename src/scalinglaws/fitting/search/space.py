@@ -29,6 +29,8 @@ _MANY_POINTS = (1000, 3000, 8000)
 _REACH, _REACH_WITHOUT_UNIT = 100.0, 1e6
 # Distances of a level from the performances seen, relative to the nearest of them.
 _NEAREST_LEVEL, _FURTHEST_LEVEL = 1e-3, 10.0
+# Points of a frequency for each cycle over the table, and the most that a product grid has of them.
+_POINTS_A_CYCLE, _MOST_FREQUENCIES = 2, {1: 4000, 2: 250}
 # Distance between basins: in spacings of the points, and at most as a share of the range, since
 # many dimensions have hardly two points on each axis.
 _APART, _MOST_APART = 2.1, 0.3
@@ -125,7 +127,10 @@ def search_space(
         return SearchSpace((), np.zeros((1, 0)), np.zeros((1, 0), np.intp), ())
     if n in _GRID_POINTS:
         size = _GRID_POINTS[n][effort]
-        axes = [axis(name, np.linspace(0, 1, size)) for name in names]
+        axes = []
+        for name in names:
+            found = _frequencies(problem, name, _MOST_FREQUENCIES[n])
+            axes.append(axis(name, np.linspace(0, 1, size)) if found is None else found)
         return grid_of(names, axes)
     n_points = _SPACE_FILLING_POINTS.get(n, _MANY_POINTS)[effort]
     cube = _space_filling(n_points, n)
@@ -167,6 +172,31 @@ def _values(problem: Problem, parameter: Parameter, unit: FloatArray) -> FloatAr
         reach = _REACH if smallest < largest else _REACH_WITHOUT_UNIT
         return np.asarray(smallest / reach * (largest / smallest * reach**2) ** unit)
     return np.asarray(size * np.sinh(np.arcsinh(1e3) * (2 * unit - 1)))
+
+
+def _frequencies(problem: Problem, name: str, most: int) -> FloatArray | None:
+    """Values of a frequency or a period inside a sine, fine enough to miss none; else None.
+
+    From half a cycle over the table to as many as there are pairs of runs; each peak of a
+    periodogram is about one cycle over the table wide.
+    """
+    parameter = next(p for p in problem.law.parameters if p.name == name)
+    for node in walk(problem.law.parsed.expression):
+        if not isinstance(node, Apply) or node.function not in ("sin", "cos"):
+            continue
+        (phase,) = node.arguments
+        if name not in names_in(phase) or set(names_in(phase)) - {name, *problem.columns}:
+            continue
+        one, two = (np.ptp(evaluate(phase, {**problem.columns, name: v})) for v in (1.0, 2.0))
+        cycles = one / (2.0 * np.pi)  # over the table, of a parameter of one
+        power = np.log2(two / one) if one > 0 and two > 0 else 0.0
+        if not np.isclose(np.abs(power), 1.0):
+            continue
+        highest = len(np.unique(evaluate(phase, {**problem.columns, name: 1.0}))) / 2.0
+        count = min(int(_POINTS_A_CYCLE * highest), most)
+        values = np.sort((np.linspace(0.5, highest, count) / cycles) ** power)
+        return values[(values >= parameter.lower) & (values <= parameter.upper)]
+    return None
 
 
 def _levels(y: FloatArray, unit: FloatArray) -> FloatArray:

@@ -1,0 +1,195 @@
+"""Is it the lowest minimum, and is what the fit says of it true?"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.optimize import least_squares
+
+import scalinglaws as sl
+from benchmarks.global_minimum import compare
+from benchmarks.random_tables import random_case
+from scalinglaws.core import catalogue
+from scalinglaws.fitting.inference.recall import problem_of
+from scalinglaws.fitting.search.estimate import estimate
+from scalinglaws.fitting.search.valley import follow_valley
+from scalinglaws.fitting.solver.binding import bind
+from scalinglaws.fitting.solver.objective import Loss
+from scalinglaws.fitting.solver.penalty import Penalty
+from scalinglaws.fitting.solver.problem import Problem
+from tests.conftest import make_runs
+
+
+@pytest.mark.parametrize("seed", [3104, 4023, 5033])
+def test_tables_that_were_once_missed(seed: int) -> None:
+    """A sum that underflows, a curved valley, and several minima at a bound."""
+    outcome = compare(random_case(seed), n_starts=60)
+
+    assert not outcome.failed
+
+
+def test_the_derivatives_of_a_sum_that_underflows() -> None:
+    """Of ``((N_c/N)**(alpha_N/alpha_D) + D_c/D)**alpha_D`` where the sum is below 1e-180."""
+    law = catalogue.named("kaplan", ["N", "D"])
+    n, d = np.geomspace(1e7, 1e10, 7), np.geomspace(1e11, 1e9, 7)
+    y = np.linspace(3.0, 2.0, 7)
+    model = bind(law, {"N": n, "D": d}, y, "log")
+    theta = np.array([7.4, 0.311, 0.01, -427.0])  # log N_c, alpha_N, alpha_D, log D_c
+
+    def residuals(t: Any) -> Any:
+        left, right = t[1] / t[2] * (t[0] - np.log(n)), t[3] - np.log(d)
+        most = np.maximum(left.real, right.real)
+        return t[2] * (most + np.log(np.exp(left - most) + np.exp(right - most))) - np.log(y)
+
+    assert np.exp(residuals(theta + 0j).real / theta[2]).max() < 1e-150
+    sums = model.sums(theta[None], np.ones((1, 7)), Loss("squared"))
+    step = 1e-30
+    jacobian = np.stack(
+        [residuals(theta + 1j * step * unit).imag / step for unit in np.eye(4)], axis=1
+    )
+    gradient = 2 * residuals(theta + 0j).real @ jacobian
+    np.testing.assert_allclose(sums.gradient[0], gradient, rtol=1e-10)
+    ends = [theta + sign * 1e-6 * abs(theta) * unit for unit in np.eye(4) for sign in (1, -1)]
+    around = model.sums(np.array(ends), np.ones((1, 7)), Loss("squared")).gradient
+    slopes = (around[::2] - around[1::2]) / (2e-6 * abs(theta))[:, None]
+    np.testing.assert_allclose(sums.hessian[0], slopes, rtol=1e-6)
+
+
+def test_a_saddle_is_left() -> None:
+    """Between two exchangeable exponents Newton's method is at rest; to both sides it is lower."""
+    law = sl.Law("1 + N**b + N**(-b)")
+    n = np.geomspace(2.0, 30.0, 12)
+    y = 1 + n**0.4 + n**-0.4
+    problem = Problem(law, {"N": n}, y, np.ones(12), "log", "squared", None, {})
+    model = bind(law, {"N": n}, y, "log")
+
+    end = follow_valley(problem, model, Loss("squared"), np.zeros(1), np.ones(1, dtype=np.bool_))
+
+    assert abs(end.theta[0, 0]) == pytest.approx(0.4, abs=1e-9)
+
+
+def test_periods_are_found_without_a_start() -> None:
+    """A grid that knows nothing of sines steps over their narrow minima."""
+    law = sl.Law("m + a*cos(2*3.141592653589793*t/p) + b*sin(f*t)", variables=["t"])
+    true = {"m": 10.0, "a": 1.0, "p": 26.9, "b": -2.0, "f": 0.52}
+    t = np.arange(1.0, 169.0)
+    noise = 0.3 * np.random.default_rng(0).standard_normal(168)
+    runs = pd.DataFrame({"t": t, "y": law.value(true, {"t": t}) + noise})
+
+    fit = sl.fit(runs, law, y="y", objective="squared", scale="level")
+
+    near = sl.fit(runs, law, y="y", objective="squared", scale="level", start=true)
+    assert fit.objective_value <= near.objective_value * (1 + 1e-9)
+    assert abs(fit.values["p"]) == pytest.approx(26.9, rel=0.01)
+
+
+@pytest.mark.parametrize("objective", ["squared", "huber", "absolute"])
+@pytest.mark.parametrize(
+    "law",
+    [
+        "power",
+        "chinchilla",
+        "kaplan",
+        "E + A*exp(-k*log(N))",
+        "E + A*N**-alpha + B*D**-beta",
+        "E[kind] + A/N**alpha",
+    ],
+)
+def test_the_evidence_is_that_of_the_point(law: str, objective: Any) -> None:
+    """Decrement and smallest curvature against the objective's own derivatives."""
+    runs = make_runs(noise=0.01)
+    runs["kind"] = np.resize(["a", "b"], len(runs))
+    fit = _fit(runs, law, objective)
+    found = fit.evidence
+
+    assert 1 <= found.n_agreeing <= found.n_starts
+    assert found.n_minima >= 1
+    assert found.decrement <= 1e-12
+    if objective == "absolute":  # a vertex has no curvature
+        assert np.isnan(found.curvature)
+        return
+    problem = problem_of(fit)
+    model = bind(problem.law, problem.columns, problem.y, problem.scale)
+    loss = Loss("squared") if fit.delta is None else Loss("huber", fit.delta)
+    here = model.sums(fit.theta[None], problem.weights[None], loss)
+    gradient, hessian = here.gradient[0], here.hessian[0]
+    size = np.sqrt(np.diag(hessian))
+    smallest = np.linalg.eigvalsh(hessian / np.outer(size, size))[0]
+    assert found.curvature == pytest.approx(smallest, rel=1e-4)
+    promised = 0.5 * gradient @ np.linalg.solve(hessian, gradient) / here.value[0]
+    assert promised <= 1e-13
+
+
+def _fit(runs: pd.DataFrame, law: str, objective: Any, **options: Any) -> sl.Fit:
+    with warnings.catch_warnings(action="ignore", category=sl.ScalingLawWarning):
+        return sl.fit(runs, law, objective=objective, noise="equal", **options)
+
+
+def test_the_evidence_of_a_single_start_says_so() -> None:
+    """In closed form there is nothing to agree on, and the curvature is known all the same."""
+    found = _fit(make_runs(noise=0.01), "power", "squared").evidence
+
+    assert (found.n_starts, found.n_agreeing, found.n_minima) == (1, 1, 1)
+    assert found.decrement < 1e-20
+    assert 0 < found.curvature <= 1
+
+
+def test_a_prior_holds_what_the_runs_do_not() -> None:
+    """Three sizes and a weak prior on the exponent, against least squares with one more row."""
+    law = catalogue.named("power-floor", ["N"])
+    n = np.array([1e7, 3e7, 1e8, 1e8])
+    y = np.array([3.0, 2.71, 2.49, 2.5])
+    problem = Problem(law, {"N": n}, y, np.ones(4), "log", "squared", None, {})
+    model = bind(law, {"N": n}, y, "log")
+    names = law.parameter_names
+    place, strength = names.index("b"), (0.01 / 0.05) ** 2
+    centre, strengths = np.zeros(3), np.zeros(3)
+    centre[place], strengths[place] = 0.3 * np.sign(-1.0 if "**b" in law.formula else 1.0), strength
+    model.penalty = Penalty(centre, strengths)
+
+    found = estimate(problem, model)
+
+    def rows(t: Any) -> Any:
+        return np.append(
+            model.residuals(t[None])[0], np.sqrt(strength) * (t[place] - centre[place])
+        )
+
+    rng = np.random.default_rng(0)
+    best = min(
+        2 * least_squares(rows, found.theta + rng.normal(0, 0.3, 3) * np.array([1, 5, 0.3]),
+                          xtol=1e-15, ftol=1e-15, gtol=1e-15).cost
+        for _ in range(20)
+    )  # fmt: skip
+    assert found.value <= best * (1 + 1e-9)
+    here = model.sums(found.theta[None], np.ones((1, 4)), Loss("squared"))
+    assert np.abs(here.gradient[0]).max() < 1e-9
+
+
+def test_separated_optima_make_a_mixture() -> None:
+    """Laplace weights of the minima that are kept, against the integral of the posterior."""
+    law = sl.Law("1 + N**b + N**(-b)")
+    n = np.geomspace(2.0, 300.0, 40)
+    sigma = 0.05
+    y = (1 + n**0.3 + n**-0.3) * np.exp(sigma * np.random.default_rng(0).standard_normal(40))
+    problem = Problem(law, {"N": n}, y, np.ones(40), "log", "squared", None, {})
+    model = bind(law, {"N": n}, y, "log")
+    model.penalty = Penalty(np.array([0.3]), np.array([(sigma / 0.5) ** 2]))
+
+    found = estimate(problem, model)
+
+    assert [m.theta[0] for m in found.minima] == pytest.approx([0.3, -0.3], abs=0.02)
+    heights = np.array([m.value for m in found.minima]) / (2 * sigma**2)
+    width = [np.sqrt(np.linalg.det(m.hessian)) for m in found.minima]
+    laplace = np.exp(heights[0] - heights) / width
+    grid = np.linspace(-2, 2, 40001)[:, None]
+    posterior = np.exp(heights[0] - _values(model, grid) / (2 * sigma**2))
+    share = posterior[grid[:, 0] > 0].sum() / posterior.sum()
+    assert laplace[0] / laplace.sum() == pytest.approx(share, rel=1e-3)
+
+
+def _values(model: Any, grid: np.ndarray) -> np.ndarray:
+    return np.asarray(model.sums(grid, np.ones((1, model.n_rows)), Loss("squared")).value)
