@@ -111,11 +111,12 @@ def chinchilla_errors() -> Iterator[Line]:
     draws["a"] = draws["beta"] / (draws["alpha"] + draws["beta"])
     published = {"E": 0.0257, "A": 124.5, "alpha": 0.0154, "B": 1293.0, "beta": 0.0206, "a": 0.018}
     for name, value in published.items():
-        yield Line(f"std error of {name}", value, float(draws[name].std()), 0.15)
+        yield Line(f"std error of {name}", value, float(draws[name].to_numpy().std(ddof=1)), 0.15)
     found = fit.intervals(method="cases", n_resamples=4000)
-    for name, (published, widths) in _NOTEBOOK.items():
-        for end, value in zip(("low", "high"), published, strict=True):
-            yield Line(f"{end} end of {name}, 95 %", value, float(found.loc[name, end]), *widths)
+    for name, (ends, widths) in _NOTEBOOK.items():
+        for end, value in zip(("low", "high"), ends, strict=True):
+            ours = float(found[end].to_dict()[name])
+            yield Line(f"{end} end of {name}, 95 %", value, ours, *widths)
 
 
 # Ends as printed, and 0.15 of a standard error of each: absolute, or relative for A and B.
@@ -266,7 +267,7 @@ def porian_exponents() -> Iterator[Line]:
             target = published.query("series == @series and fit == @kind")["n_exponent"].item()
             yield Line(
                 f"from the curves, {kind}: {name}", target,
-                float(found.exponents.loc["N", "exponent"]), tolerance, False,
+                float(found.exponents["exponent"].to_dict()["N"]), tolerance, False,
             )  # fmt: skip
     for kind, tolerance, known in (("basic", 0.005, ""), ("weighted", 0.015, _PORIAN_WEIGHTS)):
         gaps = {}
@@ -274,7 +275,7 @@ def porian_exponents() -> Iterator[Line]:
             weighted = kind == "weighted"
             found = sl.isoflop(own, method="akima", weighted=weighted, truth=None)
             target = published.query("series == @series and fit == @kind")["n_exponent"].item()
-            gaps[series] = abs(float(found.exponents.loc["N", "exponent"]) - target)
+            gaps[series] = abs(float(found.exponents["exponent"].to_dict()["N"]) - target)
         worst = max(gaps, key=lambda key: gaps[key])
         yield Line(
             f"from the curves, {kind}: largest difference of {len(gaps)} exponents", 0.0,
