@@ -110,18 +110,7 @@ class Influence:
     @cached_property
     def _pulls(self) -> FloatArray:
         """Adjusted pull of each run on each parameter; shape (runs, parameters)."""
-        raw = self.columns @ self.bread
-        if self.clusters is not None:
-            return self.adjusted(raw)
-        return raw / np.sqrt(np.maximum(self.rest, _LEAST_REST))[:, None]
-
-    @cached_property
-    def rest(self) -> FloatArray:
-        """What is left of the variance of each score after the fit, for noise as it is known."""
-        noisy = self.noise[:, None] * self.basis
-        seen = self.basis @ (self.basis.T @ noisy)
-        rest = self.noise * (1.0 - 2.0 * self.leverage) + np.einsum("ij,ij->i", seen, self.basis)
-        return np.asarray(rest / self.noise)
+        return self.adjusted(self.columns @ self.bread)
 
     def _by_unit(self, values: FloatArray) -> FloatArray:
         """Sums over the runs of each unit, along the axis before the last."""
