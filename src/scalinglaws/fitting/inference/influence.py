@@ -145,8 +145,11 @@ class Influence:
         Returns
         -------
         (functions,)
-            NaN for a function that does not move.
+            NaN for a function that does not move; zero where there are no more clusters than
+        parameters, which leaves no variance to be seen between them.
         """
+        if self.clusters is not None and self.n_units <= self.columns.shape[1]:
+            return np.zeros(len(gradient))
         if self.n_units > _MANY_UNITS:  # t is normal to the third digit
             return np.full(len(gradient), float(self.n_units - self.columns.shape[1]))
         size = max(1, _MOST_ELEMENTS // (4 * self.basis.size + 1))
@@ -175,8 +178,10 @@ class Influence:
         if self.clusters is None and self.kurtosis != 3.0:
             squares -= 0.5 * (3.0 - self.kurtosis) * self._fourth(along)
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.asarray(np.where(squares > 0, trace * trace / squares, np.nan))
-
+            found = np.where(squares > 0, trace * trace / squares, np.nan)
+        # where few are left, residuals are sums of many scores, and their own clipping is no clue
+        most = np.inf if self.clusters is not None else self.n_units - self.columns.shape[1]
+        return np.asarray(np.minimum(found, most))
 
     def _fourth(self, along: FloatArray) -> FloatArray:
         """Sum of a_ii^2 s_i^2, with A the matrix of V as a quadratic form; shape (functions,)."""

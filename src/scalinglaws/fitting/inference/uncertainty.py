@@ -238,7 +238,9 @@ def spread_out(matrix: FloatArray, kept: IntArray, p: int) -> FloatArray:
 
 
 def t_quantile(confidence_level: float, dof: float) -> float:
-    """Half-width of a central interval in standard errors."""
+    """Half-width of a central interval in standard errors; infinite at no degrees of freedom."""
+    if dof == 0:
+        return float("inf")
     if not dof > 0:
         return float("nan")
     upper = 0.5 + 0.5 * confidence_level
