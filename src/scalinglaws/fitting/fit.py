@@ -326,7 +326,10 @@ def _warn_of_few_clusters(fit: Fit) -> None:
     """Between as few clusters as coefficients no variance is seen."""
     if fit.interval_method != CLUSTERED:
         return
-    n_clusters, n_estimated = len(np.unique(fit.runs.clusters)), int(estimated(fit).sum())
+    n_clusters, n_estimated = (
+        len(np.unique(fit.runs.clusters[fit.runs.weights > 0])),
+        int(estimated(fit).sum()),
+    )
     if n_clusters <= n_estimated:
         warn(
             f"{n_clusters} clusters of {fit.runs.cluster_column!r} for {n_estimated} coefficients: "

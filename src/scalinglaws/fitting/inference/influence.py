@@ -80,10 +80,13 @@ class Influence:
         ends = np.flatnonzero(np.diff(self.clusters[order])) + 1
         return [np.asarray(part) for part in np.split(order, ends)]
 
-    @property
+    @cached_property
     def n_units(self) -> int:
-        """Independent units: runs, or clusters of runs."""
-        return len(self.scores) if self.clusters is None else len(self._members)
+        """Independent units that count for something: runs, or clusters of runs."""
+        counted = (self.columns != 0.0).any(axis=1)
+        if self.clusters is None:
+            return int(np.count_nonzero(counted))
+        return len(np.unique(self.clusters[counted]))
 
     def adjusted(self, values: FloatArray) -> FloatArray:
         """Runs' values, such as residuals, before the fit took its share.
