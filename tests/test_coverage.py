@@ -12,6 +12,7 @@ from scipy import integrate, stats
 
 from benchmarks import held_out
 from benchmarks.coverage.__main__ import main
+from benchmarks.coverage.achieved import Likelihood, achieved
 from benchmarks.coverage.cells import FACTORS, N_CELLS, OPEN, Cell, cells, pairs
 from benchmarks.coverage.fitted import Task
 from benchmarks.coverage.methods import LEVELS, METHODS, USUAL
@@ -241,3 +242,31 @@ def test_larger_runs_are_held_out_of_the_smaller(data: Path) -> None:
     table = predictions(found[0], LAWS[1])
     assert table["in run's"].all()
     assert (table["curve low"] > table["run low"]).all()
+
+
+def test_what_is_achieved_reaches_the_limit_where_the_law_is_plane() -> None:
+    """A power in logarithms is linear: normal noise that is known gives the limit exactly."""
+    index = next(k for k, cell in enumerate(cells()) if cell.law == "power" and cell.runs == 60)
+
+    found = achieved(index, 40)
+
+    np.testing.assert_allclose(found["ratio"], 1.0, rtol=1e-4)
+    assert found["coverage"].between(0.75, 1.0).all()
+
+
+def test_known_heavy_tails_have_the_gradient_of_their_likelihood() -> None:
+    """Against central differences."""
+    index = next(k for k, cell in enumerate(cells()) if cell.noise == "t3" and cell.runs == 60)
+    setting = Setting(cells()[index])
+    runs, _ = setting.draw(np.random.default_rng(0))
+    likelihood = Likelihood(setting, np.log(runs["loss"].to_numpy()))
+    law, truth = law_of(setting.cell), truth_of(setting.cell)
+    theta = np.array(
+        [np.log(truth[p.name]) if p.positive else truth[p.name] for p in law.parameters]
+    )
+
+    _, slope = likelihood.value_and_gradient(theta)
+
+    for j, move in enumerate(1e-6 * np.eye(len(theta))):
+        up, down = (likelihood.value_and_gradient(theta + s * move)[0] for s in (1, -1))
+        assert (up - down) / 2e-6 == pytest.approx(slope[j], rel=1e-5, abs=1e-4)

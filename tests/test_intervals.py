@@ -8,10 +8,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
+from scipy import integrate, stats
 
 import scalinglaws as sl
-from scalinglaws.fitting.inference.influence import Influence, huber_inflation
+from scalinglaws.fitting.inference.influence import (
+    Influence,
+    clipped_kurtosis,
+    huber_inflation,
+)
 from scalinglaws.fitting.inference.noise import noise_law
 
 CHINCHILLA = {"E": 1.8, "A": 480.0, "alpha": 0.35, "B": 2085.0, "beta": 0.37}
@@ -67,8 +71,10 @@ def test_the_default_of_a_power_law_is_hc2_with_satterthwaite() -> None:
     assert table.loc["b", "high"] == pytest.approx(fit.table.loc["b", "high"], rel=1e-12)
 
 
-@pytest.mark.parametrize("clustered", [False, True])
-def test_influence_is_what_dense_matrices_say(clustered: bool) -> None:
+@pytest.mark.parametrize(
+    ("clustered", "kurtosis"), [(False, 3.0), (False, 1.9), (True, 3.0), (True, 1.9)]
+)
+def test_influence_is_what_dense_matrices_say(clustered: bool, kurtosis: float) -> None:
     """HC2, CR2 and their degrees of freedom under unequal noise, without the low-rank algebra."""
     rng = np.random.default_rng(0)
     n, p = 30, 4
@@ -79,8 +85,9 @@ def test_influence_is_what_dense_matrices_say(clustered: bool) -> None:
     clusters = rng.integers(0, 7, n) if clustered else None
     units = np.arange(n) if clusters is None else clusters
     gradient = rng.normal(size=(3, p))
+    most = np.inf if clustered else n - p
 
-    found = Influence(x, residuals, inverse, 1.0, noise, clusters)
+    found = Influence(x, residuals, inverse, 1.0, noise, clusters, kurtosis)
 
     for c, dof in zip(gradient, found.dof(gradient), strict=True):
         pulls = []
@@ -94,7 +101,41 @@ def test_influence_is_what_dense_matrices_say(clustered: bool) -> None:
         variance = np.sum((every @ residuals) ** 2)
         whole = every @ maker @ np.diag(noise) @ maker @ every.T
         assert c @ found.covariance @ c == pytest.approx(variance, rel=1e-12)
-        assert dof == pytest.approx(np.trace(whole) ** 2 / np.sum(whole**2), rel=1e-12)
+        squares = np.sum(whole**2)
+        if not clustered:  # the diagonal of A S, with V = x'Ax and S the variances of x
+            form = np.diag(maker @ every.T @ every @ maker) * noise
+            squares += 0.5 * (kurtosis - 3.0) * np.sum(form**2)
+        assert dof == pytest.approx(min(np.trace(whole) ** 2 / squares, most), rel=1e-12)
+
+
+@pytest.mark.parametrize("threshold", [0.7, 1.345, 3.0])
+def test_kurtosis_of_a_clipped_normal(threshold: float) -> None:
+    """By quadrature; an infinite threshold clips nothing."""
+    second, fourth = (
+        integrate.quad(
+            lambda x, power=power: 2 * min(x, threshold) ** power * stats.norm.pdf(x), 0, 40,
+            points=[threshold], epsabs=0, epsrel=1e-12, limit=200,
+        )[0]
+        for power in (2, 4)
+    )  # fmt: skip
+
+    assert clipped_kurtosis(threshold) == pytest.approx(fourth / second**2, rel=1e-10)
+    assert clipped_kurtosis(np.inf) == 3.0
+
+
+def test_variance_of_a_variance_of_clipped_scores() -> None:
+    """Degrees of freedom are 2 mean^2 / variance of the estimated variance, by simulation."""
+    rng = np.random.default_rng(0)
+    x = np.column_stack([np.ones(20), np.linspace(-1, 1, 20) ** 3])
+    inverse = np.linalg.inv(x.T @ x)
+    maker = np.eye(20) - x @ inverse @ x.T
+    scores = np.clip(rng.standard_normal((200_000, 20)), -1.345, 1.345) @ maker
+    made = Influence(x, scores[0], inverse, 1.0, np.ones(20), None, clipped_kurtosis(1.345))
+    pulls = x @ inverse[1] / np.sqrt(1.0 - made.leverage)
+
+    seen = (scores * pulls) ** 2 @ np.ones(20)
+
+    assert 2 * seen.mean() ** 2 / seen.var() == pytest.approx(made.dof(np.eye(2)[1:])[0], rel=0.03)
 
 
 def test_hc2_is_unbiased_for_equal_noise() -> None:
@@ -525,3 +566,26 @@ def test_a_saved_fit_has_the_same_intervals(tmp_path: Path) -> None:
         assert again.predict(N=1e10, D=1e11) == fit.predict(N=1e10, D=1e11)
     with pytest.raises(ValueError, match="A fit from a file does not have the table's"):
         again.bootstrap(10, method="clusters", clusters="run")
+
+
+def test_no_more_clusters_than_coefficients() -> None:
+    """Their variance cannot be seen: infinite intervals, with a warning, never narrow ones."""
+    runs = chinchilla_runs().assign(family=lambda t: np.arange(len(t)) % 4)
+    with pytest.warns(sl.DataWarning, match="4 clusters of 'family' for 5 coefficients"):
+        fit = sl.fit(runs, "chinchilla", clusters="family")
+
+    table = fit.intervals(["alpha", "alpha - beta"])
+    assert np.isinf(table["high"]).all()
+    assert np.isinf(fit.table["high"]).all()
+    ahead = fit.predict(N=1e10, D=1e11)
+    assert np.isinf(ahead.curve_high)
+    assert np.isinf(ahead.run_high)
+
+
+def test_a_bootstrap_of_few_clusters_says_so() -> None:
+    """There are only three different resamples of two."""
+    runs = power_runs().assign(family=lambda t: np.arange(len(t)) % 2)
+    with pytest.warns(sl.DataWarning, match="2 clusters of 'family' for 3"):
+        fit = sl.fit(runs, "power", clusters="family")
+    with pytest.warns(sl.DataWarning, match="2 clusters have only 3 different resamples"):
+        fit.bootstrap(20, method="clusters", rng=0)

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from scalinglaws.core.law import Law
 from scalinglaws.errors import (
     ConvergenceWarning,
+    DataWarning,
     IdentifiabilityWarning,
     LackOfFitWarning,
     ScalingLawWarning,
@@ -29,8 +30,10 @@ from scalinglaws.fitting.arguments import (
     resolve_law,
 )
 from scalinglaws.fitting.inference.correlation import INDEPENDENT
+from scalinglaws.fitting.inference.recall import estimated
 from scalinglaws.fitting.inference.record import Evidence
 from scalinglaws.fitting.inference.status import Status, most_serious
+from scalinglaws.fitting.inference.uncertainty import CLUSTERED
 from scalinglaws.fitting.result import Fit
 from scalinglaws.fitting.search.estimate import estimate
 from scalinglaws.fitting.search.large import estimate_large
@@ -262,6 +265,7 @@ def _fit_problem(
         correlation=correlation,
     )  # fmt: skip
     _warn_of(assessment)
+    _warn_of_few_clusters(result)
     return result
 
 
@@ -324,6 +328,24 @@ def _closed_form(problem: Problem, model: Model, aliases: Aliasing) -> Estimate:
 def _versions() -> dict[str, str]:
     packages = ("scalinglaws", "numpy", "scipy", "pandas")
     return {"python": platform.python_version(), **{p: metadata.version(p) for p in packages}}
+
+
+def _warn_of_few_clusters(fit: Fit) -> None:
+    """Between as few clusters as coefficients no variance is seen."""
+    if fit.interval_method != CLUSTERED:
+        return
+    n_clusters, n_estimated = (
+        len(np.unique(fit.runs.clusters[fit.runs.weights > 0])),
+        int(estimated(fit).sum()),
+    )
+    if n_clusters <= n_estimated:
+        warn(
+            f"{n_clusters} clusters of {fit.runs.cluster_column!r} for {n_estimated} coefficients: "
+            "how much they vary between clusters cannot be seen, and their intervals are "
+            "infinite. Name a column with more values, or pass clusters=None if rows are "
+            "independent.",
+            DataWarning,
+        )
 
 
 def _warn_of(assessment: Assessment) -> None:

@@ -83,7 +83,7 @@ def to_dict(fit: FitRecord) -> dict[str, Any]:
         "null_space": [_list(row) for row in fit.null_space],
         "alternatives": [_list(row) for row in fit.alternatives],
         "noise_law": {k: _plain(v) for k, v in asdict(fit.noise_law).items()},
-        "correlation": asdict(fit.correlation),
+        "correlation": {k: _plain(v) for k, v in asdict(fit.correlation).items()},
         "runs": {
             "columns": dict(runs.columns),
             "target": runs.target,
@@ -153,10 +153,15 @@ def from_dict(values: Mapping[str, Any]) -> dict[str, Any]:
         covariance=np.array([_array(r) for r in values["covariance"]]).reshape(p, p),
         null_space=np.array([_array(r) for r in values["null_space"]]).reshape(p, -1),
         alternatives=np.array([_array(r) for r in values["alternatives"]]).reshape(-1, p),
-        correlation=Correlation(**values.get("correlation", {})),
+        correlation=_correlation(values.get("correlation", {})),
         noise_law=NoiseLaw(**{k: _number(v) for k, v in values.get("noise_law", {}).items()}),
         **plain,
     )  # fmt: skip
+
+
+def _correlation(values: Mapping[str, Any]) -> Correlation:
+    numbers = {k: _number(v) for k, v in values.items() if k != "variable"}
+    return Correlation(variable=values.get("variable", ""), **numbers)
 
 
 def _row(row: Any) -> dict[str, Any]:

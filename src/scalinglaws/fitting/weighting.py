@@ -87,7 +87,11 @@ def whitened(
         return same
     if len(found.alternatives) or not found.free.any():
         return same
-    correlation = correlation_of(table, model.residuals(found.theta[None, :])[0])
+    kept = np.flatnonzero(found.free & np.isfinite(found.theta))
+    columns = model.jacobian(found.theta)[:, kept]
+    if not np.isfinite(columns).all() or model.n_rows <= len(kept):
+        return same
+    correlation = correlation_of(table, model.residuals(found.theta[None, :])[0], columns)
     if not correlation.variable:
         return same
     own = replace(problem, whitening=whitening_of(table, correlation))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import comb
 
 import numpy as np
 import pandas as pd
 
 from scalinglaws.arrays import BoolArray, FloatArray
-from scalinglaws.errors import ConvergenceWarning, FitError, warn
+from scalinglaws.errors import ConvergenceWarning, DataWarning, FitError, warn
 from scalinglaws.fitting.inference.recall import estimated, linearised, problem_of
 from scalinglaws.fitting.inference.record import FitRecord
 from scalinglaws.fitting.inference.resamples import KINDS, NAMES, Kind, Resampler
@@ -23,6 +24,7 @@ from scalinglaws.workers import Workers, map_tasks
 # Resamples of one task: the draws must not depend on how many tasks run at once.
 _PER_TASK = 1000
 _MOST_WEIGHTS = 8_000_000  # elements: 64 MB
+_FEWEST_CLUSTERS = 6  # below, there are no more than 126 different resamples
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,12 @@ def resample(
         raise ValueError(
             "There are no clusters: the table has no column that names the run of each row. Name "
             'one with `clusters`, or resample "cases".'
+        )
+    if kind == "clusters" and (few := len(np.unique(fit.runs.clusters))) < _FEWEST_CLUSTERS:
+        warn(
+            f"{few} clusters have only {comb(2 * few - 1, few)} different resamples: percentiles "
+            'of the cluster bootstrap are too narrow. Take method="sandwich".',
+            DataWarning,
         )
     free = estimated(fit)
     if not free.any():

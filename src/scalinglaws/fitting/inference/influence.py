@@ -9,7 +9,9 @@ noise is equal, and consistent where it is not. For the Huber loss the curvature
 of residuals, for which Huber's (1973, Ann. Stat. 1) factor makes up.
 
 Student's t has the degrees of freedom that the variance estimate of this very function has
-(Satterthwaite): few runs of high leverage, few clusters or a few noisy runs make them small.
+(Satterthwaite): few runs of high leverage, few clusters or a few noisy runs make them small. The
+square of a clipped score varies less than that of a normal one: its kurtosis enters the variance
+of the variance, 2 tr(ASAS) + sum (kurtosis - 3) a_ii^2 s_i^2 of the quadratic form x'Ax.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from scipy.special import ndtr
 
 from scalinglaws.arrays import FloatArray, IntArray
 
@@ -45,6 +48,9 @@ class Influence:
         Relative variance of each score, by what is known of the noise; for the degrees of freedom.
     clusters : (runs,) or None
         A number for each cluster; None where runs are independent.
+    kurtosis : float
+        Fourth moment of a score over the square of its second; 3 for a normal one. Scores that are
+        summed over clusters are taken as normal.
     """
 
     columns: FloatArray
@@ -53,6 +59,7 @@ class Influence:
     inflation: float
     noise: FloatArray
     clusters: IntArray | None = None
+    kurtosis: float = 3.0
 
     @cached_property
     def basis(self) -> FloatArray:
@@ -73,10 +80,13 @@ class Influence:
         ends = np.flatnonzero(np.diff(self.clusters[order])) + 1
         return [np.asarray(part) for part in np.split(order, ends)]
 
-    @property
+    @cached_property
     def n_units(self) -> int:
-        """Independent units: runs, or clusters of runs."""
-        return len(self.scores) if self.clusters is None else len(self._members)
+        """Independent units that count for something: runs, or clusters of runs."""
+        counted = (self.columns != 0.0).any(axis=1)
+        if self.clusters is None:
+            return int(np.count_nonzero(counted))
+        return len(np.unique(self.clusters[counted]))
 
     def adjusted(self, values: FloatArray) -> FloatArray:
         """Runs' values, such as residuals, before the fit took its share.
@@ -138,8 +148,11 @@ class Influence:
         Returns
         -------
         (functions,)
-            NaN for a function that does not move.
+            NaN for a function that does not move; zero where there are no more clusters than
+        parameters, which leaves no variance to be seen between them.
         """
+        if self.clusters is not None and self.n_units <= self.columns.shape[1]:
+            return np.zeros(len(gradient))
         if self.n_units > _MANY_UNITS:  # t is normal to the third digit
             return np.full(len(gradient), float(self.n_units - self.columns.shape[1]))
         size = max(1, _MOST_ELEMENTS // (4 * self.basis.size + 1))
@@ -165,8 +178,38 @@ class Influence:
             "fkl,fkl->f", left.transpose(0, 2, 1) @ left, right.transpose(0, 2, 1) @ right
         )
         squares += (own * (own + 2.0 * cross)).sum(axis=1)
+        if self.clusters is None and self.kurtosis != 3.0:
+            squares -= 0.5 * (3.0 - self.kurtosis) * self._fourth(along)
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.asarray(np.where(squares > 0, trace * trace / squares, np.nan))
+            found = np.where(squares > 0, trace * trace / squares, np.nan)
+        # where few are left, residuals are sums of many scores, and their own clipping is no clue
+        most = np.inf if self.clusters is not None else self.n_units - self.columns.shape[1]
+        return np.asarray(np.minimum(found, most))
+
+    def _fourth(self, along: FloatArray) -> FloatArray:
+        """Sum of a_ii^2 s_i^2, with A the matrix of V as a quadratic form; shape (functions,)."""
+        pulled = along * along
+        spanned = np.einsum("fg,gk,gl->fkl", pulled, self.basis, self.basis, optimize=True)
+        through = np.einsum("ik,fkl,il->fi", self.basis, spanned, self.basis, optimize=True)
+        own = pulled * (1.0 - 2.0 * self.leverage) + through
+        return np.asarray(((own * self.noise) ** 2).sum(axis=1))
+
+
+def clipped_kurtosis(threshold: float) -> float:
+    """Kurtosis of a standard normal variable clipped at a threshold.
+
+    Parameters
+    ----------
+    threshold : float
+        In standard deviations; infinite for no clipping.
+    """
+    if not np.isfinite(threshold):
+        return 3.0
+    k = threshold
+    inside, density = 2.0 * ndtr(k) - 1.0, np.exp(-0.5 * k * k) / np.sqrt(2.0 * np.pi)
+    second = inside - 2.0 * k * density + (1.0 - inside) * k**2
+    fourth = 3.0 * inside - 2.0 * density * (k**3 + 3.0 * k) + (1.0 - inside) * k**4
+    return float(fourth / second**2)
 
 
 def huber_inflation(curvature: FloatArray, weights: FloatArray, n_estimated: int) -> float:

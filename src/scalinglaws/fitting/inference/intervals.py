@@ -154,6 +154,7 @@ def _adjusted_profile(fit: FitRecord, quantities: Sequence[Quantity], level: flo
     ratio = np.where(np.isfinite(ratio) & (ratio > 0), ratio, 1.0)
     threshold = np.where(np.isfinite(threshold), threshold, t_quantile(level, fit.dof) ** 2)
     ends = profile_interval(at.profiler, quantities, threshold, ratio)
+    ends[dof == 0] = -np.inf, np.inf
     name = f"profile with {fit.interval_method}"
     return _frame(quantities, at.centre, errors, ends, dof, name)
 

@@ -162,7 +162,7 @@ def _half_widths(
     """Half-widths of the intervals of the curve and of a new run."""
     curve, run = std_error**2, noise**2
     with np.errstate(divide="ignore", invalid="ignore"):
-        both = (curve + run) ** 2 / (curve**2 / dof + run**2 / fit.dof)
+        both = (curve + run) ** 2 / (curve**2 / dof + run**2 / min(fit.dof, fit.correlation.dof))
     # an unknown curve has no interval, whatever the noise
     both = np.where(np.isfinite(both), both, dof)
     half = np.array([t_quantile(level, d) for d in dof]) * std_error

@@ -16,9 +16,14 @@ import numpy as np
 from scipy.special import ndtri, stdtrit
 
 from scalinglaws.arrays import FloatArray, IntArray
-from scalinglaws.fitting.inference.influence import Influence, huber_inflation, inflation
+from scalinglaws.fitting.inference.influence import (
+    Influence,
+    clipped_kurtosis,
+    huber_inflation,
+    inflation,
+)
 from scalinglaws.fitting.solver.model import Model
-from scalinglaws.fitting.solver.objective import Loss
+from scalinglaws.fitting.solver.objective import Loss, robust_scale
 from scalinglaws.fitting.solver.resampling import Refitter, resampled_weights
 from scalinglaws.fitting.solver.steps import solve_positive_definite
 from scalinglaws.fitting.tables.blocks import row_blocks, summed
@@ -131,7 +136,16 @@ def influence(
         huber_inflation(curvature, weights, len(kept)),
         np.ones(len(weights)) if noise is None else noise,
         clusters,
+        _kurtosis(loss, residuals, weights, len(kept)),
     )
+
+
+def _kurtosis(loss: Loss, residuals: FloatArray, weights: FloatArray, n_estimated: int) -> float:
+    """Of the scores, if the core of the residuals is normal."""
+    if not np.isfinite(loss.delta):
+        return 3.0
+    scale = robust_scale(residuals.copy(), weights, n_estimated)
+    return clipped_kurtosis(loss.delta / scale) if scale > 0 else 3.0
 
 
 def streamed_covariance(
@@ -224,7 +238,9 @@ def spread_out(matrix: FloatArray, kept: IntArray, p: int) -> FloatArray:
 
 
 def t_quantile(confidence_level: float, dof: float) -> float:
-    """Half-width of a central interval in standard errors."""
+    """Half-width of a central interval in standard errors; infinite at no degrees of freedom."""
+    if dof == 0:
+        return float("inf")
     if not dof > 0:
         return float("nan")
     upper = 0.5 + 0.5 * confidence_level

@@ -1,0 +1,160 @@
+"""What one who knows the noise would achieve: a fit, where `oracle` is a limit.
+
+python -m benchmarks.coverage.achieved --cells 9,19 --tables 300
+
+Each table is fitted by maximum likelihood with the true distribution of the errors, scale and
+correlation included, from the true parameters on. Its intervals are the estimate and normal
+quantiles of the curvature there. No one can know so much; where even this fit is wider than the
+limit, or covers less, the law bends within its own uncertainty, and the limit is out of reach. The
+bar of the study stays at the limit.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.optimize import minimize
+
+from benchmarks.coverage.cells import cells
+from benchmarks.coverage.oracle import Oracle, information, oracle, whitened
+from benchmarks.coverage.study import identified
+from benchmarks.coverage.tables import DEGREES, Setting
+from benchmarks.coverage.truth import gradient, law_of, truth_of
+
+Floats = npt.NDArray[np.float64]
+_LEVEL, _QUANTILE = 0.9, 1.6448536269514722
+_STEP = 1e-5  # of the differences that make a Hessian of exact gradients
+_FURTHEST = 12.0  # in working parameters from the truth: a fit beyond it has run away
+
+
+@dataclass(frozen=True)
+class Likelihood:
+    """Minus the log-likelihood of one table in the working parameters.
+
+    Attributes
+    ----------
+    log_loss : (rows,) as observed
+    """
+
+    setting: Setting
+    log_loss: Floats
+
+    def params(self, theta: Floats) -> dict[str, float]:
+        """Natural parameters."""
+        law = law_of(self.setting.cell)
+        return {
+            p.name: float(np.exp(v) if p.positive else v)
+            for p, v in zip(law.parameters, theta, strict=True)
+        }
+
+    def value_and_gradient(self, theta: Floats) -> tuple[float, Floats]:
+        """Of standardised errors: normal, or Student's t with the true scale."""
+        law, params = law_of(self.setting.cell), self.params(theta)
+        columns = {name: self.setting.rows[name].to_numpy() for name in law.variables}
+        fitted = law.value(params, columns)
+        steps = np.array([params[p.name] if p.positive else 1.0 for p in law.parameters])
+        slopes = law.gradient(params, columns) / fitted[:, None] * steps
+        both = np.column_stack([np.log(fitted) - self.log_loss, slopes])
+        white = whitened(self.setting, both)
+        r, slopes = white[:, 0], white[:, 1:]
+        if self.setting.cell.noise != "t3":
+            return float(0.5 * r @ r), slopes.T @ r
+        # standard deviation one
+        size = DEGREES - 2.0
+        value = 0.5 * (DEGREES + 1.0) * np.sum(np.log1p(r * r / size))
+        return float(value), slopes.T @ ((DEGREES + 1.0) * r / (size + r * r))
+
+    def hessian(self, theta: Floats) -> Floats:
+        """Central differences of the gradient."""
+        moves = _STEP * np.eye(len(theta))
+        rows = [
+            self.value_and_gradient(theta + move)[1] - self.value_and_gradient(theta - move)[1]
+            for move in moves
+        ]
+        found = np.array(rows) / (2.0 * _STEP)
+        return np.asarray(0.5 * (found + found.T))
+
+
+def achieved(index: int, n_tables: int, seed: int = 0) -> pd.DataFrame:
+    """One row for each identified target of a cell that is no run."""
+    setting = Setting(cells()[index])
+    known, law, truth = oracle(setting), law_of(setting.cell), truth_of(setting.cell)
+    start = np.array(
+        [np.log(truth[p.name]) if p.positive else truth[p.name] for p in law.parameters]
+    )
+    places = [
+        j
+        for j, t in enumerate(setting.targets)
+        if t.kind != "run" and identified(known, j) == "yes"
+    ]
+    true = np.array([float(setting.targets[j].value(truth)) for j in places])
+    centres, errors = [], []
+    for table in range(n_tables):
+        rng = np.random.default_rng([seed, index, table])
+        runs, _ = setting.draw(rng)
+        fit = _fit(Likelihood(setting, np.log(runs["loss"].to_numpy())), start)
+        if fit is None:
+            continue
+        params, covariance = fit
+        slopes = np.array([gradient(law, params, setting.targets[j]) for j in places])
+        centres.append([float(setting.targets[j].value(params)) for j in places])
+        errors.append(np.sqrt(np.einsum("ij,jk,ik->i", slopes, covariance, slopes)))
+    return _summed_up(index, known, places, true, np.array(centres), np.array(errors))
+
+
+def _fit(likelihood: Likelihood, start: Floats) -> tuple[dict[str, float], Floats] | None:
+    """Natural parameters and the covariance of the working ones; None without a minimum."""
+    with np.errstate(all="ignore"):
+        root = np.linalg.cholesky(np.linalg.inv(information(likelihood.setting)))
+
+        def scaled(z: Floats) -> tuple[float, Floats]:
+            value, slope = likelihood.value_and_gradient(start + root @ z)
+            return value, root.T @ slope
+
+        found = minimize(
+            scaled, np.zeros(len(start)), jac=True, method="BFGS", options={"gtol": 1e-6}
+        )
+        theta = start + root @ found.x
+        hessian = likelihood.hessian(theta)
+    if not np.isfinite(hessian).all() or np.abs(theta - start).max() > _FURTHEST:
+        return None
+    if np.linalg.eigvalsh(hessian)[0] <= 0:
+        return None
+    return likelihood.params(theta), np.asarray(np.linalg.inv(hessian), dtype=np.float64)
+
+
+def _summed_up(
+    index: int, known: Oracle, places: Sequence[int], true: Floats, centres: Floats, errors: Floats
+) -> pd.DataFrame:
+    inside = np.abs(centres - true) <= _QUANTILE * errors
+    targets = known.setting.targets
+    limits = np.array([known.width(j, _LEVEL) for j in places])
+    widths = 2.0 * _QUANTILE * np.median(errors, axis=0)
+    return pd.DataFrame({
+        "cell": index, "name": known.setting.cell.name, "target": [targets[j].name for j in places],
+        "tables": len(centres), "coverage": inside.mean(axis=0), "width": widths,
+        "oracle_width": limits, "ratio": widths / limits,
+        # what an interval of the right coverage would need, if it were of one width
+        "spread": np.quantile(np.abs(centres - true), _LEVEL, axis=0) / (0.5 * limits),
+    })  # fmt: skip
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the table."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.coverage.achieved")
+    parser.add_argument("--cells", default="9,19", help="such as 9,19")
+    parser.add_argument("--tables", type=int, default=300)
+    parser.add_argument("--seed", type=int, default=0)
+    asked = parser.parse_args(arguments)
+    parts = [achieved(int(cell), asked.tables, asked.seed) for cell in str(asked.cells).split(",")]
+    print(pd.concat(parts).round(4).to_string(index=False))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
