@@ -66,7 +66,11 @@ def page(table: pd.DataFrame) -> str:
         "the root mean square log residual on the test part, after least squares of log residuals",
         "on the train part. IC: image classification, NMT: translation, LM: language models, BB:",
         "BIG-Bench. The published means are over all 72 IC curves, of which 36 are here; these are",
-        "harder, as the score of the last value shows.",
+        "harder, as the score of the last value shows. For the other domains no means of M1 to M4",
+        "and BNSL are at hand. Fits take long where a curve has no minimum inside the ranges: as",
+        "chance level and strength of the bend grow together m4 tends to an exponential of the",
+        "loss, and a break outside the curve leaves bnsl a bend that its other coefficients make up",
+        "for. Such a winner is followed for up to 2,000 steps before it is called not settled.",
         "",
         "| law | " + " | ".join(f"{d} ({counts[d]})" for d in means) + " | published, IC | median "
         "seconds | longest | optimum not settled |",

@@ -70,8 +70,8 @@ not have them the fit says so, and the simpler law is the better one.
 
 In pictures the curves are the law at the coefficients of the first published set, or typical ones
 where none is published; dark to light is from the smallest to the largest value of the variable
-named. The smallest design is that of a crossed grid without noise, or as few runs where no grid can be
-crossed; fitted to it each law gives its coefficients back to 1e-6. Real runs want more.
+named. The smallest design is that of a crossed grid without noise, or as few runs where no grid
+can be crossed; fitted to it each law gives its coefficients back to 1e-6. Real runs want more.
 """
 
 
