@@ -43,9 +43,9 @@ def scores(laws: Sequence[str] = LAWS, domain: str | None = None) -> pd.DataFram
         last = float(train["loss"].to_numpy()[train["D"].to_numpy().argmax()])
         rows.append({**about, "law": "last value", "score": score(last, test["loss"])})
         for law in laws:
-            started = time.perf_counter()
+            started = time.process_time()
             fit = sl.fit(train, law, objective="squared", units="trust")
-            seconds = time.perf_counter() - started
+            seconds = time.process_time() - started
             found = sl.laws[law].value(fit.values, test)
             rows.append(
                 {**about, "law": law, "score": score(found, test["loss"]), "seconds": seconds,
@@ -69,8 +69,9 @@ def page(table: pd.DataFrame) -> str:
         "harder, as the score of the last value shows. For the other domains no means of M1 to M4",
         "and BNSL are at hand. Fits take long where a curve has no minimum inside the ranges: as",
         "chance level and strength of the bend grow together m4 tends to an exponential of the",
-        "loss, and a break outside the curve leaves bnsl a bend that its other coefficients make up",
-        "for. Such a winner is followed for up to 2,000 steps before it is called not settled.",
+        "loss, and a break outside the curve leaves bnsl a bend that its other coefficients make",
+        "up for. Such a winner is followed for up to 2,000 steps before it is called not settled.",
+        "Seconds are processor time of one core.",
         "",
         "| law | " + " | ".join(f"{d} ({counts[d]})" for d in means) + " | published, IC | median "
         "seconds | longest | optimum not settled |",

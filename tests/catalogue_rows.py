@@ -115,7 +115,9 @@ def _drops() -> pd.DataFrame:
 
 
 def _additive_mixtures() -> pd.DataFrame:
-    grids = np.meshgrid(N[::2], D[::2], [0.02, 0.1, 0.3, 0.5, 0.7, 0.9, 0.98], indexing="ij")
+    """Mixtures of two domains, some with hardly any of one."""
+    shares = [0.001, 0.01, 0.05, 0.2, 0.5, 0.8, 0.95, 0.99, 0.999]
+    grids = np.meshgrid(N[::2], D[::2], shares, indexing="ij")
     n, d, share = (g.ravel() for g in grids)
     return pd.DataFrame({"N": n, "D": d, "h_1": share, "h_2": 1 - share})
 
