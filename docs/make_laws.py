@@ -17,7 +17,7 @@ import scalinglaws as sl  # noqa: E402
 from scalinglaws.core.catalogue import GROUPS, Coefficients, Entry, Reference  # noqa: E402
 from scalinglaws.numerals import format_plain  # noqa: E402
 from scalinglaws.plotting.axes import log_axis  # noqa: E402
-from tests.catalogue_rows import ROWS, coefficients, smallest_grid  # noqa: E402
+from tests.catalogue_rows import ROWS, coefficients, smallest_grid, smallest_table  # noqa: E402
 
 PAGE, IMAGES = FOLDER / "laws.md", FOLDER / "images" / "laws"
 _HEADER = """\
@@ -70,7 +70,8 @@ not have them the fit says so, and the simpler law is the better one.
 
 In pictures the curves are the law at the coefficients of the first published set, or typical ones
 where none is published; dark to light is from the smallest to the largest value of the variable
-named. The smallest design is that of a crossed grid without noise; real runs want more.
+named. The smallest design is that of a crossed grid without noise, or as few runs where no grid
+can be crossed; fitted to it each law gives its coefficients back to 1e-6. Real runs want more.
 """
 
 
@@ -126,11 +127,17 @@ def section(entry: Entry) -> str:
 
 def _smallest(entry: Entry) -> list[str]:
     grid = smallest_grid(entry.name)
-    if grid is None:
-        return []
-    levels = " x ".join(f"{n} `{variable}`" for variable, n in grid.items())
     held = "".join(f", `{name}` known" for name in ROWS[entry.name].fixed)
+    if grid is None:
+        n_runs = len(smallest_table(entry.name))
+        what = f"{n_runs} runs that differ in all of {_listed(tuple(entry.variables))}"
+        return [f"* Determined, without noise, from {what}{held}."]
+    levels = " x ".join(f"{n} `{variable}`" for variable, n in grid.items())
     return [f"* Determined, without noise, from {levels}{held}."]
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def _published_row(entry: Entry, c: Coefficients) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+from scipy import linalg
 
 import scalinglaws as sl
 from scalinglaws.core import catalogue
@@ -45,6 +46,7 @@ class Row:
     checks: tuple[Check, ...] = ()
     open: str = ""  # why this design cannot determine all, where it cannot
     tolerance: float = 1e-6
+    at_least: Mapping[str, int] = field(default_factory=dict)  # fewer levels fit other values too
     skip: Mapping[str, str] = field(default_factory=dict)
 
     def table(self) -> pd.DataFrame:
@@ -113,14 +115,17 @@ def _drops() -> pd.DataFrame:
 
 
 def _additive_mixtures() -> pd.DataFrame:
-    grids = np.meshgrid(N[::2], D[::2], [0.02, 0.1, 0.3, 0.5, 0.7, 0.9, 0.98], indexing="ij")
+    """Mixtures of two domains, some with hardly any of one."""
+    shares = [0.001, 0.01, 0.05, 0.2, 0.5, 0.8, 0.95, 0.99, 0.999]
+    grids = np.meshgrid(N[::2], D[::2], shares, indexing="ij")
     n, d, share = (g.ravel() for g in grids)
     return pd.DataFrame({"N": n, "D": d, "h_1": share, "h_2": 1 - share})
 
 
 def _distilled() -> pd.DataFrame:
+    """Teachers from far better than the student would be alone to worse."""
     grids = np.meshgrid(
-        np.geomspace(1e8, 1e10, 5), np.geomspace(2e9, 5e11, 5), np.linspace(1.9, 2.9, 5),
+        np.geomspace(1e7, 1e10, 5), np.geomspace(3e8, 3e11, 5), np.linspace(1.7, 3.3, 5),
         indexing="ij",
     )  # fmt: skip
     n, d, teacher = (g.ravel() for g in grids)
@@ -210,7 +215,7 @@ ROWS: Mapping[str, Row] = {
     ),
     "busbridge-student": Row(
         _distilled,
-        {"c_0": 2.5, "d_1": 0.9, "f_1": 0.3, "c_1": 3.0, "A": 2243.0, "alpha": 0.321,
+        {"c_0": 2.5, "d_1": 0.9, "f_1": 0.1, "c_1": 3.0, "A": 2243.0, "alpha": 0.321,
          "B": 2.4e6, "beta": 0.637, "gamma": 0.764},
     ),
     "muennighoff": Row(
@@ -245,7 +250,7 @@ ROWS: Mapping[str, Row] = {
     ),
     "shukor": Row(
         _additive_mixtures,
-        {"E": 1.2, "C_1": 1.0, "gamma_1": 0.3, "C_2": 0.6, "gamma_2": 0.5, "A": 480.0,
+        {"E": 1.2, "K": 1.1, "gamma_1": 0.3, "c_2": 0.6, "gamma_2": 0.5, "A": 480.0,
          "alpha": 0.34, "B": 2000.0, "beta": 0.36},
     ),
     "ge": Row(
@@ -284,6 +289,7 @@ ROWS: Mapping[str, Row] = {
         {"N": np.geomspace(1e8, 3e9, 5), "D": np.geomspace(1e9, 2e11, 5),
          "n_exp": [1.0, 2, 4, 8, 16, 32]},
         fixed=("E_start", "E_max"),
+        at_least={"N": 3, "D": 3},
         # the coefficients of the paper's table 4, for one and for eight experts
         checks=tuple(
             Check({"N": 1e9, "D": 2e10, "n_exp": n_exp}, 1.3637 + m * 1e9**mu + n * 2e10**nu, 5e-4)
@@ -358,20 +364,39 @@ ROWS: Mapping[str, Row] = {
 }  # fmt: skip
 
 
-def is_determined(name: str, table: pd.DataFrame) -> bool:
-    """Whether noiseless runs of this design leave no direction open, to first order."""
+def _slopes(name: str, table: pd.DataFrame) -> np.ndarray:
+    """Derivatives by the free parameters, each scaled to a norm of one; zeros stay zeros."""
     row, law, values = ROWS[name], catalogue.entry(name).law, coefficients(name)
     free = [k for k, p in enumerate(law.parameter_names) if p not in row.fixed]
-    if len(table) < len(free):
-        return False
     slopes = law.gradient(values, table)[:, free]
     if row.scale == "log":
         slopes = slopes / law.value(values, table)[:, None]
     norms = np.linalg.norm(slopes, axis=0)
-    if not norms.all():
+    return np.asarray(slopes / np.where(norms > 0, norms, 1.0))
+
+
+def is_determined(name: str, table: pd.DataFrame) -> bool:
+    """Whether noiseless runs of this design leave no direction open, to first order."""
+    slopes = _slopes(name, table)
+    if len(slopes) < slopes.shape[1]:
         return False
-    singular = np.linalg.svd(slopes / norms, compute_uv=False)
+    singular = np.linalg.svd(slopes, compute_uv=False)
     return bool(singular[-1] > 1e-9 * singular[0])
+
+
+def smallest_table(name: str) -> pd.DataFrame:
+    """The smallest grid, or for a design that is none as few of its runs: no fewer will do."""
+    grid, table = smallest_grid(name), ROWS[name].table()
+    if grid is None:
+        slopes = _slopes(name, table)
+        # the runs that stand furthest from the span of those taken before them
+        order = linalg.qr(slopes.T, mode="r", pivoting=True)[1]
+        return table.iloc[np.sort(order[: slopes.shape[1]])].reset_index(drop=True)
+    for variable, n in grid.items():
+        levels = np.unique(table[variable])
+        kept = levels[np.unique(np.linspace(0, len(levels) - 1, n).round().astype(int))]
+        table = table[table[variable].isin(kept)]
+    return table.reset_index(drop=True)
 
 
 def smallest_grid(name: str) -> dict[str, int] | None:
@@ -385,6 +410,9 @@ def smallest_grid(name: str) -> dict[str, int] | None:
     levels = {v: np.asarray(values, float) for v, values in design.items()}
     counts = itertools.product(*(range(1, len(v) + 1) for v in levels.values()))
     for wanted in sorted(counts, key=lambda c: (math.prod(c), max(c))):
+        least = ROWS[name].at_least
+        if any(n < least.get(v, 1) for v, n in zip(levels, wanted, strict=True)):
+            continue
         chosen = {
             v: values[np.unique(np.linspace(0, len(values) - 1, n).round().astype(int))]
             for (v, values), n in zip(levels.items(), wanted, strict=True)

@@ -148,7 +148,8 @@ FORMULAS: Mapping[str, Formula] = {
     "zhang": lambda p, x: p.A * x.X**-p.alpha * x.D_f**-p.beta + p.E,
     "lin": lambda p, x: p.B / (p.D_l + x.D**p.beta) + p.E,
     "ye": lambda p, x: p.c + exp(p.t_1 * x.r_1 + p.t_2 * x.r_2),
-    "shukor": lambda p, x: p.E + 1 / (p.C_1 * x.h_1**p.gamma_1 + p.C_2 * x.h_2**p.gamma_2)
+    "shukor": lambda p, x: p.E
+    + 1 / ((1 / p.K) * x.h_1**p.gamma_1 + (p.c_2 / p.K) * x.h_2**p.gamma_2)
     + p.A * x.N**-p.alpha + p.B * x.D**-p.beta,
     "ge": lambda p, x: p.A / x.r**p.alpha * (p.B / x.S**p.beta + 1),
     "que": lambda p, x: p.E + p.A * x.N**-p.alpha + p.B * x.r**p.eta * x.D**-p.beta

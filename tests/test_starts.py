@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import scalinglaws as sl
+from scalinglaws.fitting.search.blocks import blocks
 from scalinglaws.fitting.search.starts import can_be_exhaustive, find_starts
 from scalinglaws.fitting.solver.model import to_natural
 from scalinglaws.fitting.solver.problem import Problem
+from tests.catalogue_rows import ROWS
 
 TRUE = {"floor": 0.25, "a": -6.0, "b": 0.3}
 
@@ -74,6 +77,44 @@ def test_runs_without_weight_do_not_count(formula: str, effort: int) -> None:
     assert len(one.theta)
     np.testing.assert_array_equal(one.theta, other.theta)
     np.testing.assert_array_equal(one.free, other.free)
+
+
+@pytest.mark.parametrize(
+    ("gamma_1", "c_2", "gamma_2"), [(0.36, 0.42, 1.17), (0.71, 2.7, 0.92), (0.71, 0.31, 1.15)]
+)
+def test_the_shape_of_a_small_term_is_sought_by_itself(
+    gamma_1: float, c_2: float, gamma_2: float
+) -> None:
+    """Beside large powers of N and D, what a mixture costs."""
+    law, table = sl.laws["shukor"], ROWS["shukor"].table()
+    true = {
+        "E": 1.8, "K": 1.1, "gamma_1": gamma_1, "c_2": c_2, "gamma_2": gamma_2, "A": 480.0,
+        "alpha": 0.34, "B": 590.0, "beta": 0.32,
+    }  # fmt: skip
+    columns = {name: table[name].to_numpy() for name in law.variables}
+    y = law.value(true, columns)
+    problem = Problem(law, columns, y, np.ones_like(y), "log", "squared", None, {})
+
+    assert blocks(problem) == [("gamma_1", "c_2", "gamma_2")]
+    with warnings.catch_warnings(action="ignore", category=sl.IdentifiabilityWarning):
+        fit = sl.fit(table.assign(loss=y), "shukor", units="trust")
+    assert fit.params.to_dict() == pytest.approx(true, rel=1e-6)
+
+
+@pytest.mark.parametrize("formula", ["c + a*exp(-b*D)", "c + a*exp(b*D)", "c + a/exp(b*D)"])
+def test_rates_are_sought_in_the_unit_of_what_they_multiply(formula: str) -> None:
+    """In any unit of D the same curves are tried."""
+    law = sl.Law(formula, variables=["D"])
+    columns = {"D": np.geomspace(16, 1e5, 9)}
+    y = 0.9 - 0.6 * np.exp(-3e-4 * columns["D"])
+    problem = Problem(law, columns, y, np.ones_like(y), "log", "squared", None, {})
+    scaled = replace(problem, columns={"D": columns["D"] / 1e6})
+    rate = law.parameter_names.index("b")
+
+    one, other = find_starts(problem, 1).theta, find_starts(scaled, 1).theta
+
+    np.testing.assert_allclose(other[:, rate], 1e6 * one[:, rate], rtol=1e-8)
+    assert np.abs(one[:, rate]).max() < 0.1
 
 
 def test_terms_inside_a_power_are_tried_in_balance() -> None:

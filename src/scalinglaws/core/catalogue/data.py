@@ -40,23 +40,30 @@ def ye(n_domains: int) -> Entry:
 def shukor(n_domains: int) -> Entry:
     """The additive mixing law for so many domains."""
     domains = range(1, n_domains + 1)
-    worth = " + ".join(f"C_{k}*h_{k}**gamma_{k}" for k in domains)
+    others = domains[1:]
+    worth = " + ".join(["h_1**gamma_1", *(f"c_{k}*h_{k}**gamma_{k}" for k in others)])
     return Entry(
         name="shukor" if n_domains == 2 else f"shukor-{n_domains}",
         aliases=("data-mixing-additive", "shukor-2") if n_domains == 2 else (),
-        formula=f"loss ~ E + 1/({worth}) + A/N**alpha + B/D**beta",
+        formula=f"loss ~ E + K/({worth}) + A/N**alpha + B/D**beta",
         variables={
             "N": "parameters",
             "D": "training tokens",
             **{f"h_{k}": f"share of domain {k} in the training data" for k in domains},
         },
         summary="What the mixture costs, added to what a finite model and finite data cost.",
-        reference=Reference("Shukor et al.", 2025, "2507.09404", "additive law"),
+        reference=Reference("Shukor et al.", 2025, "2507.09404", "additive law, in other letters"),
         topics=("data mixture", "loss", "compute-optimal"),
         traps="The best mixture is the same at every scale by assumption. Every share must be "
-        "above zero, and E is told from the mixture's cost only by mixtures that differ much.",
+        "above zero, and E is told from the mixture's cost only by mixtures that differ much. "
+        "In the paper C_1 is 1/K, and C_k is c_k/K.",
+        parameters={
+            "K": "what it costs to train on domain 1 alone",
+            **{f"c_{k}": f"worth of domain {k}, for domain 1's of 1" for k in others},
+        },
         bounds={"alpha": DECAY, "beta": DECAY, "E": NOT_NEGATIVE, "A": NOT_NEGATIVE,
-                "B": NOT_NEGATIVE, **{f"gamma_{k}": DECAY for k in domains}},
+                "B": NOT_NEGATIVE, "K": NOT_NEGATIVE, **{f"c_{k}": NOT_NEGATIVE for k in others},
+                **{f"gamma_{k}": DECAY for k in domains}},
     )  # fmt: skip
 
 

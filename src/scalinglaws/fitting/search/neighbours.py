@@ -18,6 +18,7 @@ from scalinglaws.arrays import BoolArray, FloatArray
 from scalinglaws.core.algebra import ONE
 from scalinglaws.core.expression import Expression, evaluate, names_in
 from scalinglaws.core.law import Parameter
+from scalinglaws.fitting.search.blocks import starts_of_blocks
 from scalinglaws.fitting.search.space import grid_of
 from scalinglaws.fitting.search.starts import Candidates, starts_on
 from scalinglaws.fitting.solver.model import to_natural
@@ -45,6 +46,8 @@ def neighbouring_starts(problem: Problem, theta: FloatArray) -> Candidates:
     searched = [n for n in problem.law.separation.searched if n not in problem.fixed]
     found: list[tuple[float, FloatArray, BoolArray]] = []
     axes: list[list[float]] = []
+    if len(searched) > max(_FACTORS):
+        return starts_of_blocks(problem, theta)
     if len(searched) in _FACTORS and not problem.law.groups:
         natural = dict(zip(names, to_natural(theta, problem.positive), strict=True))
         parameters = {p.name: p for p in problem.law.parameters}

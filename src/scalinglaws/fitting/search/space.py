@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from scalinglaws.arrays import FloatArray, IntArray
-from scalinglaws.core.expression import Apply, Name, evaluate, names_in, walk
+from scalinglaws.core.expression import Apply, Expression, Name, evaluate, names_in, walk
 from scalinglaws.core.law import Parameter
 from scalinglaws.fitting.solver.problem import Problem
 
@@ -211,9 +211,12 @@ def _levels(y: FloatArray, unit: FloatArray) -> FloatArray:
 def _span_of(problem: Problem, name: str) -> tuple[float, float]:
     """Sizes of what a parameter is added to or measured in; one where it has no unit."""
     for node in walk(problem.law.parsed.expression):
-        if not isinstance(node, Apply) or Name(name) not in node.arguments:
+        if not isinstance(node, Apply):
             continue
-        beside = [a for a in node.arguments if a != Name(name)]
+        arguments = [_without_sign(a) for a in node.arguments]
+        if node.function == "neg" or Name(name) not in arguments:
+            continue
+        beside = [a for a in arguments if a != Name(name)]
         if len(beside) != 1 or not set(names_in(beside[0])) & set(problem.columns):
             continue
         is_log = isinstance(beside[0], Apply) and beside[0].function.startswith("log")
@@ -228,6 +231,13 @@ def _span_of(problem: Problem, name: str) -> tuple[float, float]:
         if node.function == "*":
             return float(1.0 / size.max()), float(1.0 / size.min())
     return 1.0, 1.0
+
+
+def _without_sign(expression: Expression) -> Expression:
+    match expression:
+        case Apply("neg", (inner,)):
+            return inner
+    return expression
 
 
 def _exponents(parameter: Parameter, unit: FloatArray) -> FloatArray:
