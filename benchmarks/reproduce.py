@@ -115,9 +115,10 @@ def chinchilla_errors() -> Iterator[Line]:
     spread = float(fit.bootstrap(4000, rng=0)["B"].std())
     yield Line("standard deviation of B over 4,000 resamples", 1293.0, spread, 0.15)
     found = fit.intervals(method="cases", n_resamples=4000)
-    for name, (published, widths) in _NOTEBOOK.items():
-        for end, value in zip(("low", "high"), published, strict=True):
-            yield Line(f"{end} end of {name}, 95 %", value, float(found.loc[name, end]), *widths)
+    for name, (ends, tolerance) in _NOTEBOOK.items():
+        for end, printed in zip(("low", "high"), ends, strict=True):
+            ours = float(found[end].to_dict()[name])
+            yield Line(f"{end} end of {name}, 95 %", printed, ours, *tolerance)
 
 
 # Ends as printed, and 0.15 of a standard error of each: absolute, or relative for A and B.
@@ -234,7 +235,7 @@ def porian_exponents() -> Iterator[Line]:
             target = published.query("series == @series and fit == @kind")["n_exponent"].item()
             yield Line(
                 f"from the curves, {kind}: {name}", target,
-                float(found.exponents.loc["N", "exponent"]), tolerance, False,
+                float(found.exponents["exponent"].to_dict()["N"]), tolerance, False,
             )  # fmt: skip
     for kind, tolerance, known in (("basic", 0.005, ""), ("weighted", 0.015, _PORIAN_WEIGHTS)):
         gaps = {}
@@ -242,7 +243,7 @@ def porian_exponents() -> Iterator[Line]:
             weighted = kind == "weighted"
             found = sl.isoflop(own, method="akima", weighted=weighted, truth=None)
             target = published.query("series == @series and fit == @kind")["n_exponent"].item()
-            gaps[series] = abs(float(found.exponents.loc["N", "exponent"]) - target)
+            gaps[series] = abs(float(found.exponents["exponent"].to_dict()["N"]) - target)
         worst = max(gaps, key=lambda key: gaps[key])
         yield Line(
             f"from the curves, {kind}: largest difference of {len(gaps)} exponents", 0.0,
