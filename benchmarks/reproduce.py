@@ -113,10 +113,10 @@ def chinchilla_errors() -> Iterator[Line]:
     for name, value in published.items():
         yield Line(f"std error of {name}", value, float(draws[name].to_numpy().std(ddof=1)), 0.15)
     found = fit.intervals(method="cases", n_resamples=4000)
-    for name, (ends, widths) in _NOTEBOOK.items():
-        for end, value in zip(("low", "high"), ends, strict=True):
+    for name, (ends, tolerance) in _NOTEBOOK.items():
+        for end, printed in zip(("low", "high"), ends, strict=True):
             ours = float(found[end].to_dict()[name])
-            yield Line(f"{end} end of {name}, 95 %", value, ours, *widths)
+            yield Line(f"{end} end of {name}, 95 %", printed, ours, *tolerance)
 
 
 # Ends as printed, and 0.15 of a standard error of each: absolute, or relative for A and B.

@@ -278,7 +278,7 @@ def test_in_words(fit: sl.Fit) -> None:
         ({"question": "alpha"}, "`question` must be 'loss', 'N' or 'law'; got 'alpha'"),
         ({"question": "law"}, '"law" needs `rival` and no `C`'),
         ({"rival": EPOCH}, "need the target `C` and no `rival`"),
-        ({"most_runs": 0}, "`most_runs` must be a whole number, 1 or more; got 0"),
+        ({"most_runs": 0}, "`most_runs` must be a positive whole number; got 0"),
         ({"noise": 0}, "`noise` is a share such as 0.005; got 0"),
         ({"model_error": 5}, "`model_error` is a share such as 0.005; got 5"),
         ({"budget": -1}, "`budget` must be positive"),

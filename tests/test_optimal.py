@@ -263,7 +263,7 @@ def test_far_plans_warn() -> None:
         ({"C": []}, "`C` must be positive and finite; got nothing"),
         ({"C": "1e2x"}, "'1e2x' is not a number"),
         ({"C": 1e20, "U": 3}, "no variable 'U' besides N, D and C"),
-        ({"C": 1e20, "cost": 0}, "factor k of k\\*N\\*D, positive; got 0"),
+        ({"C": 1e20, "cost": 0}, "as a number is the k of k\\*N\\*D, positive; got 0"),
         ({"C": 1e20, "cost": "6ND"}, "`cost` must be a number k"),
         ({"C": 1e20, "cost": lambda N, D: N}, "must grow with N and with D"),
         ({"C": 1e20, "limits": {"M": (0, 1)}}, "`limits` are of 'N' and 'D'; got 'M'"),

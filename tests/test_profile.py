@@ -14,7 +14,7 @@ import pytest
 from scipy.optimize import least_squares
 
 import scalinglaws as sl
-from scalinglaws.fitting.inference.profile import profile_interval
+from scalinglaws.fitting.inference.profile import Ends, profile_interval
 from scalinglaws.fitting.inference.profiler import Profiler
 from scalinglaws.fitting.inference.quantity import Quantity, parameter_quantity
 from scalinglaws.fitting.inference.uncertainty import t_quantile
@@ -464,3 +464,25 @@ def test_the_chinchilla_runs(epoch: pd.DataFrame) -> None:
             held = profiler.hold(profiler.model, np.array([quantity.parameter]), start)
             assert held.known.all()
             assert held.deviance[0] == pytest.approx(threshold(one), rel=1e-6)
+
+
+def test_an_end_that_is_not_found_is_said(
+    epoch: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The table is there all the same; the warning says which end it lacks."""
+    fit = sl.fit(epoch, "chinchilla")
+    find = Ends.find
+    calls: list[int] = []
+
+    def without_upper(self: Ends, limit: Array) -> Array:
+        ends = np.array(find(self, limit))
+        calls.append(1)
+        if len(calls) == 1:
+            ends[:, 1] = np.nan
+        return ends
+
+    monkeypatch.setattr(Ends, "find", without_upper)
+    with pytest.warns(sl.ConvergenceWarning, match="The upper end of the interval of alpha was"):
+        table = fit.profile("alpha", n_points=9)
+    assert np.isnan(table.attrs["high"])
+    assert np.isfinite(table.attrs["low"])

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Literal
 
+import numpy as np
+
 ObjectiveName = Literal["squared", "huber", "absolute"]
 ScaleName = Literal["log", "level"]
 OBJECTIVES: tuple[ObjectiveName, ...] = ("squared", "huber", "absolute")
@@ -42,6 +44,36 @@ def check_count(name: str, value: object, least: int = 1) -> None:
         return
     what = "a positive whole number" if least == 1 else f"a whole number, {least} or more"
     raise ValueError(f"`{name}` must be {what}; got {value!r}.")
+
+
+def check_share(name: str, value: object, *, zero: bool = True) -> float:
+    """A share: a number from 0 to below 1, such as a relative noise.
+
+    Raises
+    ------
+    ValueError
+        If `value` is none.
+    """
+    if is_number(value) and 0 <= float(value) < 1 and (zero or value):  # type: ignore[arg-type]
+        return float(value)  # type: ignore[arg-type]
+    raise ValueError(f"`{name}` is a share such as 0.005; got {value!r}.")
+
+
+def generator_of(rng: object) -> np.random.Generator:
+    """NumPy's generator of a seed, of None, or itself.
+
+    Raises
+    ------
+    ValueError
+        If `rng` is none of them.
+    """
+    try:
+        return np.random.default_rng(rng)  # type: ignore[arg-type]
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            "`rng` must be a seed (a whole number, 0 or more), a NumPy Generator or None; "
+            f"got {rng!r}."
+        ) from error
 
 
 def check_option(name: str, value: str, choices: Sequence[str]) -> None:

@@ -20,7 +20,7 @@ from scalinglaws.fitting.inference.prediction import (
     within_limits,
 )
 from scalinglaws.fitting.result import Fit
-from scalinglaws.options import check_level
+from scalinglaws.options import check_level, generator_of
 
 DEFAULT_RESAMPLES = 10_000
 _MOST_UNDEFINED = 1e-3  # of the draws
@@ -107,7 +107,7 @@ class Chain:
         flat = {name: np.broadcast_to(c, shape).ravel() for name, c in columns.items()}
         estimate, beyond = self._estimate(flat)
         warn_if_far(beyond)
-        curve, run = self._draws(flat, n_resamples, np.random.default_rng(rng))
+        curve, run = self._draws(flat, n_resamples, generator_of(rng))
 
         def shaped(values: FloatArray) -> Any:
             return values.reshape(shape) if shape else float(values[0])
@@ -170,6 +170,8 @@ def chain(first: Fit | Chain, second: Fit, *, through: str | None = None) -> Cha
 
     Raises
     ------
+    TypeError
+        If one of them is no fit.
     ValueError
         If the second law is not one in what the first one predicts.
 
@@ -187,6 +189,9 @@ def chain(first: Fit | Chain, second: Fit, *, through: str | None = None) -> Cha
     >>> found.run_low < found.curve_low < found.estimate < found.curve_high < found.run_high
     True
     """
+    for name, given, kinds in (("first", first, (Fit, Chain)), ("second", second, (Fit,))):
+        if not isinstance(given, kinds):
+            raise TypeError(f"`{name}` must be a fit, as sl.fit returns it; got {given!r}.")
     before = first.fits if isinstance(first, Chain) else (first,)
     target = before[-1].runs.target
     variables, columns = second.law.variables, second.runs.columns

@@ -16,7 +16,14 @@ from scalinglaws.planning.compute_optimal import optimal
 from scalinglaws.planning.envelopes import Envelope, envelope
 from scalinglaws.planning.frontier import Frontier
 from scalinglaws.planning.profiles import IsoFLOP, isoflop
-from scalinglaws.planning.subject import DEFAULT_RESAMPLES, LawWithValues, Rng, number, sample_of
+from scalinglaws.planning.subject import (
+    DEFAULT_RESAMPLES,
+    LawWithValues,
+    Rng,
+    check_fit,
+    number,
+    sample_of,
+)
 from scalinglaws.planning.trend import interval
 
 
@@ -74,6 +81,7 @@ def approaches(
     >>> sl.planning.approaches(runs, fit, C=1e23, n_resamples=100).index.tolist()
     ['envelope', 'IsoFLOP', 'law']
     """
+    check_fit(fit)
     budget = number("C", C)
     table = read_columns(runs, y, columns)
     common: dict[str, Any] = {

@@ -16,7 +16,7 @@ from scalinglaws.fitting.fit import fit as fit_law
 from scalinglaws.numerals import format_compute
 from scalinglaws.planning.budgets import Budget, RunColumns
 from scalinglaws.planning.search import minimum
-from scalinglaws.planning.subject import LawWithValues, Sample, numbers, sample_of
+from scalinglaws.planning.subject import LawWithValues, Sample, check_fit, numbers, sample_of
 from scalinglaws.planning.trend import Trend, fit_trend, interval
 
 # Ln N and ln D of the optima, (copies, budgets), from copies of the performances, (copies, runs).
@@ -103,9 +103,13 @@ def stated(
     ------
     FormulaError
         If a law of that name or form does not exist.
+    TypeError
+        If it is no law.
     """
     if given is None:
         return None, ""
+    if not isinstance(given, str):
+        check_fit(given)
     try:
         return analysis(_truth_of(given, table)), ""
     except (DataError, FitError) as error:

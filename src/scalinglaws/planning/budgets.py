@@ -13,6 +13,7 @@ from scalinglaws.arrays import FloatArray, IntArray
 from scalinglaws.errors import DataError
 from scalinglaws.fitting.tables import columns as col
 from scalinglaws.numerals import format_compute, listed
+from scalinglaws.options import is_number
 from scalinglaws.planning.cost import SIX, RunCost, cost_of
 from scalinglaws.planning.subject import numbers
 
@@ -114,7 +115,7 @@ def find_budgets(table: RunColumns, budgets: Any, tolerance: float) -> list[Budg
     of fewer than four sizes is no profile.
     """
     C = table.C
-    if not 0 < tolerance < 1:
+    if not is_number(tolerance) or not 0 < tolerance < 1:
         raise ValueError(f"`tolerance` is a share such as 0.05; got {tolerance!r}.")
     width = np.log1p(tolerance)
     logs = np.log(C)

@@ -12,7 +12,7 @@ from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import FitError
 from scalinglaws.fitting.tables import columns as col
 from scalinglaws.numerals import format_compute, format_count
-from scalinglaws.options import check_option, is_number
+from scalinglaws.options import check_count, check_option, check_share
 from scalinglaws.planning.chosen_runs import NextRuns
 from scalinglaws.planning.cost import SIX, Cost, cost_of
 from scalinglaws.planning.design import Belief, choose
@@ -32,6 +32,7 @@ from scalinglaws.planning.subject import (
     Rng,
     Sample,
     number,
+    numbers,
     run_columns,
     sample_of,
 )
@@ -136,8 +137,7 @@ def next_runs(
     True
     """
     check_option("question", question, QUESTIONS)
-    if not isinstance(most_runs, int) or most_runs < 1:
-        raise ValueError(f"`most_runs` must be a whole number, 1 or more; got {most_runs!r}.")
+    check_count("most_runs", most_runs)
     if (question == "law") != (rival is not None) or (question == "law") != (C is None):
         raise ValueError(
             'The questions "loss" and "N" need the target `C` and no `rival`; "law" needs `rival` '
@@ -150,8 +150,8 @@ def next_runs(
         variables=variables,
     )  # fmt: skip
     frontier = Frontier(sample, cost_of(cost), {})
-    run_noise = _relative("noise", noise, _noise_of(fit))
-    law_error = _relative("model_error", model_error, run_noise)
+    run_noise = _noise_of(fit) if noise is None else check_share("noise", noise, zero=False)
+    law_error = run_noise if model_error is None else check_share("model_error", model_error)
     known = coefficients_of(sample)
     observed = run_columns(fit)
     ceiling = allowance if largest is None else min(number("largest", largest), allowance)
@@ -170,14 +170,6 @@ def next_runs(
     belief = _belief(frontier, truths, target, question, table, run_noise, law_error)
     chosen = choose(belief, spent, allowance, most_runs)
     return _of_number(belief, chosen, table, asked, target, sample.level, observed, note)
-
-
-def _relative(name: str, value: float | None, default: float) -> float:
-    if value is None:
-        return default
-    if not is_number(value) or not 0 <= value < 1 or (name == "noise" and value == 0):
-        raise ValueError(f"`{name}` is a share such as 0.005; got {value!r}.")
-    return float(value)
 
 
 def _noise_of(fit: LawWithValues) -> float:
@@ -211,8 +203,11 @@ def _candidates(
     shortest: float,
 ) -> pd.DataFrame:
     if given is not None:
-        frame = col.as_frame(given)
-        N, D = (col.to_floats(frame[col.resolve_variable(frame, v, {})], v) for v in ("N", "D"))
+        frame = col.as_frame(given, "candidates")
+        N, D = (
+            numbers(f"candidates[{v!r}]", frame[col.resolve_variable(frame, v, {})])
+            for v in ("N", "D")
+        )
     else:
         N, D = _grid(frontier, observed, ceiling)
     spent = frontier.cost(N, D)

@@ -153,6 +153,8 @@ def limits_of(limits: Mapping[str, tuple[Any, Any]] | None) -> Limits:
         If they are not (low, high) of N or D with low < high.
     """
     found = {}
+    if limits is not None and not isinstance(limits, Mapping):
+        raise ValueError(f'`limits` are such as {{"N": (0, "70B")}}; got {limits!r}.')
     for name, pair in (limits or {}).items():
         if name not in ("N", "D"):
             raise ValueError(f"`limits` are of 'N' and 'D'; got {name!r}.")

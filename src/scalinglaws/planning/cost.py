@@ -75,7 +75,7 @@ class RunCost:
         )
 
 
-def cost_of(cost: Cost) -> RunCost:
+def cost_of(cost: Cost, name: str = "cost") -> RunCost:
     """The cost that a user asks for.
 
     Raises
@@ -86,7 +86,7 @@ def cost_of(cost: Cost) -> RunCost:
     if is_number(cost):
         factor = float(cost)  # type: ignore[arg-type]
         if not (np.isfinite(factor) and factor > 0):
-            raise ValueError(f"`cost` as a number is the factor k of k*N*D, positive; got {cost}.")
+            raise ValueError(f"`{name}` as a number is the k of k*N*D, positive; got {cost}.")
         return RunCost(factor, lambda N, D: factor * N * D)
     if callable(cost):
         found = RunCost(None, cost)
@@ -95,13 +95,16 @@ def cost_of(cost: Cost) -> RunCost:
         found = RunCost(None, lambda N, D: fitted.law.value(fitted.values, N=N, D=D))
     else:
         raise ValueError(
-            "`cost` must be a number k, for k*N*D, a function of N and D, or a fitted law of the "
-            f"cost; got {cost!r}."
+            f"`{name}` must be a number k, for k*N*D, a function of N and D, or a fitted law of "
+            f"the cost; got {cost!r}."
         )
-    by_n, by_d = found.elasticities(np.array([1e9]), np.array([2e10]))
+    try:
+        by_n, by_d = found.elasticities(np.array([1e9]), np.array([2e10]))
+    except TypeError as error:
+        raise ValueError(f"`{name}` must be a function of N and D, as arrays: {error}.") from error
     if not (by_n[0] > 0 and by_d[0] > 0):
         raise ValueError(
-            "`cost` must grow with N and with D and accept arrays; at N = 1e9 and D = 2e10 its "
+            f"`{name}` must grow with N and with D and accept arrays; at N = 1e9 and D = 2e10 its "
             f"elasticities are {by_n[0]:.3g} and {by_d[0]:.3g}."
         )
     return RunCost(None, found.function, _is_per_token(found))

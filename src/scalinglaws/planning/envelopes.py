@@ -13,7 +13,7 @@ import pandas as pd
 from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import DataError
 from scalinglaws.numerals import plural
-from scalinglaws.options import check_level
+from scalinglaws.options import check_count, check_level, check_share, generator_of
 from scalinglaws.planning.bias import Bias, Truth, bias_of_trends, drawn, stated
 from scalinglaws.planning.budgets import RunColumns, cost_of_runs, read_columns
 from scalinglaws.planning.frontier import Frontier
@@ -134,10 +134,12 @@ def envelope(
     0.50
     """
     check_level(confidence_level)
+    check_count("n_resamples", n_resamples, 0)
+    known_noise = None if noise is None else check_share("noise", noise)
     table = read_columns(runs, y, columns)
     curves = Curves.of(table)
-    found_noise = _noise(table) if noise is None else noise
-    generator = np.random.default_rng(rng)
+    found_noise = _noise(table) if known_noise is None else known_noise
+    generator = generator_of(rng)
     steps = found_noise * generator.standard_normal((n_resamples, len(table.y)))
     copies = np.log(table.y) + np.concatenate([np.zeros((1, len(table.y))), steps])
     line = curves.lowest(copies)

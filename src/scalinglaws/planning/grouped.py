@@ -17,7 +17,7 @@ from scalinglaws.fitting.inference.status import Status
 from scalinglaws.fitting.result import Fit
 from scalinglaws.fitting.tables.runs import RunTable
 from scalinglaws.numerals import listed
-from scalinglaws.planning.subject import LawWithValues, Rng
+from scalinglaws.planning.subject import LawWithValues, Rng, check_fit
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,9 +157,12 @@ def chosen_group(
 
     Raises
     ------
+    TypeError
+        If it is no fit and no published law.
     DataError
         If the law has groups and none is named.
     """
+    check_fit(fit)
     columns = fit.law.group_columns
     if not columns or not isinstance(fit, Fit):
         return fit, dict(variables)

@@ -64,6 +64,11 @@ def shape_of(config: Mapping[str, Any], context: int | None) -> dict[str, Any]:
     DataError
         If the kind of model is not known here, or a key is missing.
     """
+    if not isinstance(config, Mapping):
+        raise DataError(
+            "A configuration is a mapping, as json.load reads it from config.json; got "
+            f"{type(config).__name__}."
+        )
     # models of text and pictures keep the language model's shape apart
     config = {**config, **config.get("text_config", {})}
     kind = str(config.get("model_type"))

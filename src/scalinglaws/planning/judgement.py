@@ -53,7 +53,12 @@ def regret(
     >>> print(judged["regret"].abs().round(4).tolist())
     [0.0, 0.0536]
     """
-    size, data = np.broadcast_arrays(numbers("N", N), numbers("D", D))
+    size, data = numbers("N", N), numbers("D", D)
+    if len(size) != len(data) and 1 not in (len(size), len(data)):
+        raise ValueError(
+            f"`N` and `D` are paired, one with one; got {len(size)} and {len(data)} of them."
+        )
+    size, data = np.broadcast_arrays(size, data)
     fit, variables = chosen_group(fit, variables)
     sample = sample_of(
         fit, confidence_level=confidence_level, n_resamples=n_resamples, rng=rng,

@@ -110,7 +110,8 @@ def serving(
         variables=variables,
     )  # fmt: skip
     frontier = Frontier(sample, cost_of(cost), {})
-    life = _Life(frontier, cost_of(serving_cost), float(price), limits_of(limits), tokens)
+    each = cost_of(serving_cost, "serving_cost")
+    life = _Life(frontier, each, float(price), limits_of(limits), tokens)
     with np.errstate(all="ignore"):
         if budget is None:
             wanted = np.full((sample.n_rows, len(tokens)), number("loss", loss))

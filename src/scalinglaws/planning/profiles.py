@@ -14,7 +14,7 @@ from scalinglaws.arrays import BoolArray, FloatArray
 from scalinglaws.errors import DataWarning, warn
 from scalinglaws.fitting.tables import columns as col
 from scalinglaws.numerals import format_compute, listed, plural
-from scalinglaws.options import check_level, check_option
+from scalinglaws.options import check_count, check_level, check_option, check_share, generator_of
 from scalinglaws.planning.bias import Bias, Truth, bias_of, stated
 from scalinglaws.planning.budgets import (
     Budget,
@@ -184,14 +184,16 @@ def isoflop(
     """
     check_option("method", method, METHODS)
     check_level(confidence_level)
+    check_count("n_resamples", n_resamples, 0)
+    known_noise = None if noise is None else check_share("noise", noise)
     table = read_columns(runs, y, columns)
     if isinstance(budgets, str) and budgets in col.as_frame(runs):
         budgets = np.unique(col.to_floats(col.as_frame(runs)[budgets], budgets))
     groups = tuple(find_budgets(table, budgets, tolerance))
     adjusted = _at_their_budget(table, groups)
     found_noise, dof = _noise(table, groups, adjusted, method)
-    if noise is not None:
-        found_noise, dof = noise, 0
+    if known_noise is not None:
+        found_noise, dof = known_noise, 0
     copies = _copies(adjusted, found_noise, dof, n_resamples, rng)
     minima = _minima(table, groups, copies, method)
     log_c = np.log([group.C for group in groups])
@@ -267,7 +269,7 @@ def _copies(
     performance: FloatArray, noise: float, dof: int, n_resamples: int, rng: Rng
 ) -> FloatArray:
     """The runs as they are, then as they might have been."""
-    generator = np.random.default_rng(rng)
+    generator = generator_of(rng)
     steps = generator.standard_normal((n_resamples, len(performance)))
     if dof > 0:  # the noise itself is known only so well
         steps *= np.sqrt(dof / generator.chisquare(dof, n_resamples))[:, None]

@@ -17,14 +17,21 @@ from scalinglaws.fitting.inference.status import Status
 from scalinglaws.fitting.result import Fit
 from scalinglaws.fitting.tables import columns as col
 from scalinglaws.numerals import listed
-from scalinglaws.options import check_option
+from scalinglaws.options import check_option, generator_of
 from scalinglaws.planning.compute_optimal import times_beyond
 from scalinglaws.planning.cost import SIX, Cost, cost_of
 from scalinglaws.planning.frontier import Frontier
 from scalinglaws.planning.gains import Gain, Gains
 from scalinglaws.planning.grouped import OneGroup
 from scalinglaws.planning.pooling import DUMMY, fit_with_levels, pooling_tests
-from scalinglaws.planning.subject import DEFAULT_RESAMPLES, LawWithValues, Rng, numbers, sample_of
+from scalinglaws.planning.subject import (
+    DEFAULT_RESAMPLES,
+    LawWithValues,
+    Rng,
+    check_fit,
+    numbers,
+    sample_of,
+)
 
 SHARED = ("nothing", "exponents")
 
@@ -81,6 +88,8 @@ def gain(
     >>> print(sl.gain(fit, fit, C=[1e12, 1e13]).table["gain"].round(6).tolist())
     [1.0, 1.0]
     """
+    check_fit(baseline)
+    check_fit(recipe)
     known = {*baseline.law.variables, *recipe.law.variables}
     if unknown := [name for name in variables if name not in known]:
         raise ValueError(f"Neither law has the variable {unknown[0]!r}.")
@@ -102,14 +111,14 @@ def _generators(
     baseline: LawWithValues, recipe: LawWithValues, rng: Rng
 ) -> tuple[np.random.Generator, np.random.Generator]:
     """The same draws for two groups of one fit, independent ones otherwise."""
-    generator = np.random.default_rng(rng)
+    generator = generator_of(rng)
     if (
         isinstance(baseline, OneGroup)
         and isinstance(recipe, OneGroup)
         and baseline.fit is recipe.fit
     ):
         seed = int(generator.integers(2**63))
-        return np.random.default_rng(seed), np.random.default_rng(seed)
+        return generator_of(seed), generator_of(seed)
     return generator, generator
 
 

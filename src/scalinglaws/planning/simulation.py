@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from scalinglaws.arrays import FloatArray
 from scalinglaws.core.law import Law
 from scalinglaws.errors import FitError
 from scalinglaws.fitting.arguments import resolve_law
 from scalinglaws.fitting.tables import columns as col
+from scalinglaws.options import generator_of
 from scalinglaws.planning.cost import SIX
 from scalinglaws.planning.subject import LawWithValues, Rng
 
@@ -61,7 +63,7 @@ def simulate(
     >>> print(runs["loss"].round(3).tolist())
     [3.321, 2.464]
     """
-    table = col.as_frame(design).copy()
+    table = col.as_frame(design, "design").copy()
     if isinstance(law, str | Law):
         resolved, coefficients = resolve_law(law, table, {}, None), values
         if coefficients is None:
@@ -74,9 +76,21 @@ def simulate(
     exact = np.broadcast_to(exact, len(table))
     if not (np.isfinite(exact) & (exact > 0)).all():
         raise FitError("The law has no positive value at some of the runs of the design.")
-    spread = np.broadcast_to(np.asarray(noise(table) if callable(noise) else noise), len(table))
-    if not (np.isfinite(spread) & (spread >= 0)).all():
-        raise ValueError(f"`noise` must be finite and not negative; got {noise!r}.")
-    steps = np.random.default_rng(rng).standard_normal(len(table))
+    spread = _spread(noise, table)
+    steps = generator_of(rng).standard_normal(len(table))
     target = resolved.target or getattr(getattr(law, "runs", None), "target", None) or "loss"
     return table.assign(**{target: exact * np.exp(spread * steps)})
+
+
+def _spread(noise: Noise, table: pd.DataFrame) -> FloatArray:
+    """Standard deviation of each run's log performance."""
+    try:
+        found = np.asarray(noise(table) if callable(noise) else noise, dtype=np.float64)
+        found = np.broadcast_to(found, len(table))
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"`noise` must be one number, or one for each of the {len(table)} runs; got {noise!r}."
+        ) from error
+    if not (np.isfinite(found) & (found >= 0)).all():
+        raise ValueError(f"`noise` must be finite and not negative; got {noise!r}.")
+    return found

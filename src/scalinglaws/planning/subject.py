@@ -14,7 +14,7 @@ from scalinglaws.arrays import BoolArray, FloatArray
 from scalinglaws.core.law import Law
 from scalinglaws.errors import FitError, FormulaError, IdentifiabilityWarning, warn
 from scalinglaws.numerals import format_plain, parse_number
-from scalinglaws.options import check_level
+from scalinglaws.options import check_count, check_level
 
 Rng = np.random.Generator | int | None
 DEFAULT_RESAMPLES = 1000
@@ -130,6 +130,23 @@ class Sample:
         return {name: values[0], f"{name}_low": low, f"{name}_high": high}
 
 
+def check_fit(fit: object) -> None:
+    """Refuse what has no law with a number for each parameter.
+
+    Raises
+    ------
+    TypeError
+        If it is none.
+    """
+    if isinstance(getattr(fit, "law", None), Law) and hasattr(fit, "values"):
+        return
+    hint = f": sl.published[{fit!r}] is one" if isinstance(fit, str) and "/" in fit else ""
+    raise TypeError(
+        "A plan needs a fit, as sl.fit returns it, or a published law such as "
+        f'sl.published["chinchilla/epoch2024"]; got {fit!r}{hint}.'
+    )
+
+
 def sample_of(
     fit: LawWithValues,
     *,
@@ -148,6 +165,7 @@ def sample_of(
     FitError
         If the law does not get better with size.
     """
+    check_fit(fit)
     if fit.law.groups:
         columns = " and ".join(repr(column) for column in fit.law.group_columns)
         raise ValueError(
@@ -158,8 +176,7 @@ def sample_of(
     law, extra = fit.law, _extra(fit.law, variables or {})
     level = getattr(fit, "confidence_level", 0.95) if confidence_level is None else confidence_level
     check_level(level)
-    if not isinstance(n_resamples, int) or n_resamples < 0:
-        raise ValueError(f"`n_resamples` must be a whole number, 0 or more; got {n_resamples!r}.")
+    check_count("n_resamples", n_resamples, 0)
     drawn, reason = _draws(fit, n_resamples, rng)
     params = {
         name: np.concatenate([[float(fit.values[name])], drawn[name].to_numpy(dtype=np.float64)])
@@ -262,6 +279,8 @@ def numbers(name: str, value: Any) -> FloatArray:
         If one of them is not positive and finite.
     """
     items = [value] if isinstance(value, str) or np.ndim(value) == 0 else list(value)
+    if any(isinstance(item, bool | np.bool_) for item in items):
+        raise ValueError(f"`{name}` must be a number or numbers; got {value!r}.")
     try:
         found = np.array([parse_number(v) if isinstance(v, str) else float(v) for v in items])
     except TypeError as error:

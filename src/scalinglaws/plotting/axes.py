@@ -24,6 +24,18 @@ _TICKS_PER_INCH = (1.5, 2.5)  # labels are wider than high
 _SMALL = 3.2  # inches
 
 
+def check_kind(name: str, given: object, kinds: type | tuple[type, ...], source: str) -> None:
+    """Refuse what cannot be drawn, saying where such a thing comes from.
+
+    Raises
+    ------
+    TypeError
+        If `given` is none of the kinds.
+    """
+    if not isinstance(given, kinds):
+        raise TypeError(f"`{name}` must be what {source} returns; got {given!r}.")
+
+
 def new_axes() -> Axes:
     """Axes of a new figure, made without pyplot so that no global state changes hands."""
     import matplotlib.pyplot as plt

@@ -17,7 +17,7 @@ from scipy.stats import gaussian_kde
 from scalinglaws.arrays import FloatArray
 from scalinglaws.core.latex import name_to_latex
 from scalinglaws.numerals import format_plain, listed
-from scalinglaws.plotting.axes import log_axis
+from scalinglaws.plotting.axes import check_kind, log_axis
 
 _INK, _GREY, _MARK = "#31688e", "0.35", "#d1495b"
 # A column whose central draws span this factor is read best as a logarithm.
@@ -82,6 +82,7 @@ def plot_corner(
     >>> axes.shape
     (2, 2)
     """
+    check_kind("draws", draws, pd.DataFrame, "fit.draws or fit.bootstrap")
     names = _chosen(draws, params)
     table = draws[names].to_numpy(dtype=np.float64)
     finite = np.isfinite(table).all(axis=1)

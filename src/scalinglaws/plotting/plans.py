@@ -34,6 +34,7 @@ from scalinglaws.plotting.axes import (
     LABELS,
     add_legend,
     add_legend_above,
+    check_kind,
     figure_of,
     log_axis,
     new_axes,
@@ -316,6 +317,7 @@ def plot_next_runs(plan: NextRuns, *, ax: Axes | None = None, legend: bool = Tru
     -----
     Candidates are shaded by how much of the answer's variance each would take away alone.
     """
+    check_kind("plan", plan, NextRuns, "sl.next_runs")
     ax = new_axes() if ax is None else ax
     table, runs, seen = plan.candidates, plan.runs, plan.observed
     shade = ax.scatter(

@@ -18,7 +18,14 @@ from scalinglaws.core.latex import name_to_latex, to_latex
 from scalinglaws.errors import FormulaError
 from scalinglaws.numerals import format_plain
 from scalinglaws.options import check_option
-from scalinglaws.plotting.axes import add_legend, is_small, log_axis, new_axes, quiet_frame
+from scalinglaws.plotting.axes import (
+    add_legend,
+    check_kind,
+    is_small,
+    log_axis,
+    new_axes,
+    quiet_frame,
+)
 
 _INK, _GREY = "#31688e", "0.35"
 # A parameter that moves by less than this factor is read best on a linear axis.
@@ -58,6 +65,7 @@ def plot_profile(
     ValueError
         If the table is not a profile, or `kind` is misspelt.
     """
+    check_kind("profile", profile, pd.DataFrame, "fit.profile")
     check_option("kind", kind, ("deviance", "root"))
     about = profile.attrs
     if "threshold" not in about or "signed_root" not in profile:

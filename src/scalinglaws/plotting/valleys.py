@@ -28,6 +28,7 @@ from scalinglaws.planning.valleys import parabola_coefficients
 from scalinglaws.plotting.axes import (
     LABELS,
     add_legend,
+    check_kind,
     figure_of,
     log_axis,
     new_axes,
@@ -67,6 +68,7 @@ def plot_isoflop(
     -----
     Budgets that were refused are hollow and have no curve.
     """
+    check_kind("found", found, IsoFLOP, "sl.isoflop")
     ax = new_axes() if ax is None else ax
     table, optima = found.runs, found.optima
     budgets = optima["C"].to_numpy()
@@ -260,6 +262,7 @@ def plot_gain(found: Gain | Gains, *, ax: Axes | None = None, legend: bool = Tru
     -------
     Axes
     """
+    check_kind("found", found, (Gain, Gains), "sl.gain or sl.compare_recipes")
     ax = new_axes() if ax is None else ax
     several = found if isinstance(found, Gains) else {"gain": found}
     shades = mpl.colormaps["viridis"](np.linspace(0.1, 0.75, len(several)))

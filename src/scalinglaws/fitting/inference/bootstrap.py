@@ -18,7 +18,7 @@ from scalinglaws.fitting.solver.model import to_natural
 from scalinglaws.fitting.solver.objective import smooth_loss
 from scalinglaws.fitting.solver.problem import Problem
 from scalinglaws.fitting.solver.resampling import Refitter
-from scalinglaws.options import check_count, check_option
+from scalinglaws.options import check_count, check_option, generator_of
 from scalinglaws.workers import Workers, map_tasks
 
 # Resamples of one task: the draws must not depend on how many tasks run at once.
@@ -160,7 +160,7 @@ def shared_out(
     """Resamples of each task, and its random numbers: the same whatever the workers."""
     size = max(1, min(_PER_TASK, _MOST_WEIGHTS // n_runs))
     sizes = [min(size, n_resamples - first) for first in range(0, n_resamples, size)]
-    return list(zip(sizes, np.random.default_rng(rng).spawn(len(sizes)), strict=True))
+    return list(zip(sizes, generator_of(rng).spawn(len(sizes)), strict=True))
 
 
 def _refit(task: _Task) -> tuple[FloatArray, BoolArray, FloatArray]:

@@ -81,6 +81,12 @@ class _Typed:
     def __init__(self, fit: FitRecord, text: str) -> None:
         self.expression: Expression = parse(text).expression
         unknown = [n for n in names_in(self.expression) if n not in fit.law.parameter_names]
+        grouped = [name for name in unknown if name in fit.law.groups]
+        if grouped:
+            every = [n for n in fit.law.parameter_names if n.startswith(f"{grouped[0]}[")]
+            raise FormulaError(
+                f"{grouped[0]} in {text!r} has a value for each group: {listed(every, most=20)}."
+            )
         if unknown:
             raise FormulaError(
                 f"{listed(unknown)} in {text!r} is no parameter of the law, which has "

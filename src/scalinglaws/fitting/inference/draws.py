@@ -10,7 +10,7 @@ from scalinglaws.errors import FitError
 from scalinglaws.fitting.inference.recall import estimated, recalled_influence
 from scalinglaws.fitting.inference.record import FitRecord
 from scalinglaws.fitting.inference.status import Status
-from scalinglaws.options import check_count
+from scalinglaws.options import check_count, generator_of
 
 _ROUNDING = 1e-14  # of a correlation
 
@@ -19,7 +19,7 @@ def draw(fit: FitRecord, n_resamples: int, rng: np.random.Generator | int | None
     """See `Fit.draws`."""
     check_count("n_resamples", n_resamples)
     _refuse(fit)
-    generator = np.random.default_rng(rng)
+    generator = generator_of(rng)
     size = (n_resamples, len(fit.theta))
     amplitudes = np.array([parameter.is_amplitude for parameter in fit.law.parameters])
     # exponents first: a change of units then leaves every draw what it was

@@ -74,6 +74,14 @@ def profile(
         "is_log": bool(asked.is_log and not ends.natural[0]),
         "n_failed": int((~held.known).sum()),
     }
+    lost = [name for name, end in (("lower", low), ("upper", high)) if np.isnan(end)]
+    if lost:
+        warn(
+            f"The {' and the '.join(lost)} end of the interval of {asked.name} "
+            f"{'was' if len(lost) == 1 else 'were'} not found: along the way the other parameters "
+            "could not be fitted again. The table shows how far the profile is known.",
+            ConvergenceWarning,
+        )
     if profiler.lowest < _LOWER:
         warn(
             f"Along the profile of {asked.name} the objective falls below that of the fit, by "

@@ -49,7 +49,7 @@ _MISSING = ("", "-", "n/a", "na", "none", "null", "nat")
 _GENERIC_TARGETS = ("loss", "L", "y", "performance")
 
 
-def as_frame(runs: Any) -> pd.DataFrame:
+def as_frame(runs: Any, name: str = "runs") -> pd.DataFrame:
     """Any table as a DataFrame.
 
     Raises
@@ -65,7 +65,7 @@ def as_frame(runs: Any) -> pd.DataFrame:
         return pd.DataFrame(dict(runs))
     hint = "; read a file with sl.read_runs(path)" if isinstance(runs, str) else ""
     raise TypeError(
-        "`runs` must be a DataFrame, something with to_pandas(), or a mapping of columns; "
+        f"`{name}` must be a DataFrame, something with to_pandas(), or a mapping of columns; "
         f"got {type(runs).__name__}{hint}."
     )
 
