@@ -16,8 +16,10 @@ from benchmarks.random_tables import random_case
 from scalinglaws.core import catalogue
 from scalinglaws.fitting.inference.recall import problem_of
 from scalinglaws.fitting.search.estimate import estimate
+from scalinglaws.fitting.search.rational import rational_starts
 from scalinglaws.fitting.search.valley import follow_valley
 from scalinglaws.fitting.solver.binding import bind
+from scalinglaws.fitting.solver.model import to_natural
 from scalinglaws.fitting.solver.objective import Loss
 from scalinglaws.fitting.solver.penalty import Penalty
 from scalinglaws.fitting.solver.problem import Problem
@@ -87,6 +89,33 @@ def test_periods_are_found_without_a_start() -> None:
     assert abs(fit.values["p"]) == pytest.approx(26.9, rel=0.01)
 
 
+def test_a_ratio_is_multiplied_out() -> None:
+    """Both parts are linear in their parameters; most denominators vanish among the runs."""
+    law = sl.Law("(a + b*x + c*x**2 + d*x**3) / (1 + e*x + f*x**2 + g*x**3)", variables=["x"])
+    true = {"a": 1300.0, "b": 1500.0, "c": 580.0, "d": 75.0, "e": 0.97, "f": 0.4, "g": 0.05}
+    x = np.linspace(-3.0, 2.2, 37)
+    y = law.value(true, {"x": x}) + 3.0 * np.random.default_rng(0).standard_normal(37)
+    problem = Problem(law, {"x": x}, y, np.ones(37), "level", "squared", None, {})
+
+    last = to_natural(rational_starts(problem)[-1], problem.positive)
+
+    assert last == pytest.approx([true[name] for name in law.parameter_names], rel=0.2)
+    runs = pd.DataFrame({"x": x, "y": y})
+    fit = _fit(runs, law, "squared", y="y", scale="level")
+    near = _fit(runs, law, "squared", y="y", scale="level", start=true)
+    assert fit.objective_value <= near.objective_value * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("formula", ["(a + b*x)/(1 + a*x)", "a/(1 + x**b)", "a + b/x"])
+def test_what_is_no_ratio_of_linear_parts_is_left_alone(formula: str) -> None:
+    """A parameter in both, an exponent, and a sum."""
+    law = sl.Law(formula, variables=["x"])
+    columns = {"x": np.linspace(1.0, 2.0, 9)}
+    problem = Problem(law, columns, np.ones(9), np.ones(9), "level", "squared", None, {})
+
+    assert rational_starts(problem) == []
+
+
 @pytest.mark.parametrize("objective", ["squared", "huber", "absolute"])
 @pytest.mark.parametrize(
     "law",
@@ -124,7 +153,7 @@ def test_the_evidence_is_that_of_the_point(law: str, objective: Any) -> None:
     assert promised <= 1e-13
 
 
-def _fit(runs: pd.DataFrame, law: str, objective: Any, **options: Any) -> sl.Fit:
+def _fit(runs: pd.DataFrame, law: str | sl.Law, objective: Any, **options: Any) -> sl.Fit:
     with warnings.catch_warnings(action="ignore", category=sl.ScalingLawWarning):
         return sl.fit(runs, law, objective=objective, noise="equal", **options)
 

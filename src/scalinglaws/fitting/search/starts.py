@@ -22,6 +22,7 @@ from scalinglaws.core.structure import LinearTerm, log_affine_terms
 from scalinglaws.fitting.search.crossing import crossing_starts
 from scalinglaws.fitting.search.inverse_search import inverse_points
 from scalinglaws.fitting.search.linking import idle_outside, inner_target, law_of
+from scalinglaws.fitting.search.rational import rational_starts
 from scalinglaws.fitting.search.space import LARGEST_GRID, SearchSpace, search_space
 from scalinglaws.fitting.solver.problem import Problem
 from scalinglaws.fitting.solver.steps import solve_positive_definite
@@ -202,6 +203,7 @@ class Search:
         if subsets:
             found += self.separated(subsets)
         found += crossing_starts(self.problem, self.effort)
+        found += [(theta, self.problem.movable) for theta in rational_starts(self.problem)]
         return Candidates.of(found, len(self.names))
 
     def _inverted(self) -> list[FloatArray]:
