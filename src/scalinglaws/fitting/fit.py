@@ -37,7 +37,7 @@ from scalinglaws.fitting.inference.uncertainty import CLUSTERED
 from scalinglaws.fitting.result import Fit
 from scalinglaws.fitting.search.estimate import estimate
 from scalinglaws.fitting.search.large import estimate_large
-from scalinglaws.fitting.search.polish import smallest_curvature
+from scalinglaws.fitting.search.standing import smallest_curvature
 from scalinglaws.fitting.solver import loglinear
 from scalinglaws.fitting.solver.binding import bind
 from scalinglaws.fitting.solver.model import Model

@@ -23,7 +23,7 @@ from scalinglaws.fitting.inference.noise import (
 )
 from scalinglaws.fitting.inference.recall import sizes_of
 from scalinglaws.fitting.inference.uncertainty import influence
-from scalinglaws.fitting.search.polish import smallest_curvature
+from scalinglaws.fitting.search.standing import smallest_curvature
 from scalinglaws.fitting.solver.binding import bind_problem
 from scalinglaws.fitting.solver.model import Model
 from scalinglaws.fitting.solver.newton import minimise

@@ -12,20 +12,16 @@ from scalinglaws.arrays import BoolArray, FloatArray, IntArray
 from scalinglaws.errors import FitError
 from scalinglaws.fitting.search.lifting import lifted_starts, without_vanished
 from scalinglaws.fitting.search.neighbours import neighbouring_starts
+from scalinglaws.fitting.search.standing import SAME_MINIMUM, Standing, smallest_curvature
 from scalinglaws.fitting.search.starts import Candidates
 from scalinglaws.fitting.search.valley import follow_valley
 from scalinglaws.fitting.solver.absolute import to_vertex
 from scalinglaws.fitting.solver.active_set import Vertex, descend
-from scalinglaws.fitting.solver.binding import OTHER_DIVISION, same_everywhere, term_shares
-from scalinglaws.fitting.solver.model import Model, to_natural
+from scalinglaws.fitting.solver.model import Model
 from scalinglaws.fitting.solver.newton import Solution, minimise
 from scalinglaws.fitting.solver.objective import HUBER_FACTOR, Loss, robust_scale
-from scalinglaws.fitting.solver.problem import Estimate, Minimum, Problem, Rivals
+from scalinglaws.fitting.solver.problem import Estimate, Problem
 
-# Two minima are the same one when their objectives agree to this, relative.
-SAME_MINIMUM = 1e-9
-# An exponent of this size makes its term a constant.
-_CONSTANT = 1e-3
 _MOST_LIFTS = 3
 # Of threshold and second look in turn: by rounding alone each can seem to improve on the other.
 _MOST_ROUNDS = 10
@@ -38,8 +34,6 @@ _MAY_YET_WIN, _MOST_VALLEYS = 1e-3, 3
 # it after the Newton steps.
 _HOPELESS, _LATE = 10.0, 1.01
 _MOST_LATE = 8
-# Minima within this factor of the best are remembered, up to so many.
-_NEARLY, _MOST_RIVALS = 1.1, 6
 # With fewer runs than this many times the parameters, the scale of the residuals is at least this
 # share of the one of least squares.
 _FEW, _LEAST_SHARE = 3, 0.5
@@ -335,7 +329,8 @@ class Polisher:
         n_starts = int((self.kinds == self.free[winner]).all(axis=1).sum())
         perfect = value[winner] <= self._rounding()  # nothing can be lower
         settled = self.solution.converged & np.isfinite(value) & same_kind
-        minima = self._minima(winner, settled)
+        standing = Standing(self.problem, self.solution, self.free, winner, self._rounding())
+        minima = standing.minima(self._hessians, settled)
         theta, free = self._without_vanished(winner)
         return Estimate(
             theta=theta,
@@ -343,14 +338,14 @@ class Polisher:
             value=float(value[winner]),
             delta=delta,
             converged=bool(self.solution.converged[winner] or perfect),
-            alternatives=self._alternatives(winner),
+            alternatives=standing.alternatives(),
             n_starts=n_starts,
             n_agreeing=n_starts if perfect else int((same_kind & (value <= limit)).sum()),
             n_minima=len(minima),
             decrement=float(self.solution.decrement[winner]) + 0.0,  # -0.0 is zero
             curvature=smallest_curvature(minima[0].hessian, self.free[winner]),
             minima=minima,
-            rivals=self._rivals(winner),
+            rivals=standing.rivals(),
         )
 
     def _without_vanished(self, winner: int) -> tuple[FloatArray, BoolArray]:
@@ -372,73 +367,11 @@ class Polisher:
             amplitude=self.amplitude, max_iterations=self.pace.newton,
         )  # fmt: skip
 
-    def _minima(self, winner: int, settled: BoolArray) -> tuple[Minimum, ...]:
-        """The winner, and each higher minimum once, with their Hessians."""
-        value = self.solution.value
-        rows = np.flatnonzero(settled & (value >= value[winner]))
-        rows = rows[np.argsort(value[rows], kind="stable")]
-        limit = value[winner]
-        kept = [winner]
-        for row in rows:
-            if value[row] > limit + 1e-6 * abs(limit) + self._rounding():
-                kept.append(int(row))
-                limit = value[row]
-        theta = self.solution.theta[kept]
-        hessians = self.model.sums(theta, self.weights, self.loss).hessian
-        if self.is_absolute:  # of the Huber loss, which is so many times the absolute value
-            hessians = hessians / self.loss.delta
-        return tuple(map(Minimum, theta, map(float, value[kept]), hessians))
-
-    def _rivals(self, winner: int) -> Rivals:
-        """Minima nearly as low as the winner, each once: on other runs they might be lower."""
-        value, theta = self.solution.value, self.solution.theta
-        natural = to_natural(theta, self.problem.positive)
-        limit = value[winner] * _NEARLY + self._rounding()
-        same = np.isclose(natural, natural[winner], rtol=1e-5, atol=0.0, equal_nan=True)
-        others = np.flatnonzero((value <= limit) & ~same.all(axis=1))
-        if not len(others):
-            return Rivals(theta[others], self.free[others])
-        seen = [(value[winner], self._shares(natural[winner]))]
-        rows: list[int] = []
-        for row in others[np.argsort(value[others])]:
-            if len(rows) == _MOST_RIVALS:
-                break
-            shares = self._shares(natural[row])
-            if all(
-                abs(value[row] - v) > 1e-6 * v or np.abs(shares - s).max() > OTHER_DIVISION
-                for v, s in seen
-            ):
-                seen.append((value[row], shares))
-                rows.append(int(row))
-        return Rivals(theta[rows], self.free[rows])
-
-    def _shares(self, natural: FloatArray) -> FloatArray:
-        return term_shares(self.problem.law, self.problem.columns, natural)
-
-    def _alternatives(self, winner: int) -> FloatArray:
-        """Natural values of the rows that are as low as the winner but divide the law otherwise."""
-        value = self.solution.value
-        ties = np.flatnonzero(value <= value[winner] * (1 + SAME_MINIMUM) + self._rounding())
-        natural = to_natural(self.solution.theta, self.problem.positive)
-        kept: list[FloatArray] = []
-        exponents = np.array([p.role == "exponent" for p in self.problem.law.parameters])
-        for row in ties:
-            if np.allclose(natural[row], natural[winner], rtol=1e-6, equal_nan=True):
-                continue  # the same
-            if np.any(exponents & self.free[row] & (np.abs(natural[row]) < _CONSTANT)):
-                continue  # a term that is constant only repeats the floor
-            mirrored = (self.free[row] == self.free[winner]).all()
-            if mirrored and same_everywhere(
-                self.problem.law, self.problem.columns, natural[row], natural[winner]
-            ):
-                continue  # exchangeable terms under other names
-            one, other = (
-                term_shares(self.problem.law, self.problem.columns, natural[k])
-                for k in (row, winner)
-            )
-            if np.abs(one - other).max() > OTHER_DIVISION:
-                kept.append(natural[row])
-        return np.array(kept).reshape(len(kept), natural.shape[1])
+    def _hessians(self, theta: FloatArray) -> FloatArray:
+        """Of the objective at each row of a batch."""
+        found = self.model.sums(theta, self.weights, self.loss).hessian
+        # of the Huber loss, which is so many times the absolute value
+        return found / self.loss.delta if self.is_absolute else found
 
     def vertex(self) -> Estimate:
         """Least absolute deviations: every Huber fit that may lead to the best goes to its vertex.
@@ -508,12 +441,3 @@ def root_near(function: Callable[[float], float], start: float) -> float:
     if value(low) > 0 > value(high):
         return float(brentq(value, low, high, xtol=1e-15, rtol=1e-15, maxiter=60, disp=False))
     return min(known, key=lambda x: abs(known[x]))
-
-
-def smallest_curvature(hessian: FloatArray, free: BoolArray) -> float:
-    """Smallest eigenvalue of the Hessian of what moved, scaled to a unit diagonal."""
-    own = hessian[np.ix_(free, free)]
-    if not len(own) or not np.all(np.diag(own) > 0):
-        return 0.0
-    size = np.sqrt(np.diag(own))
-    return float(np.linalg.eigvalsh(own / np.outer(size, size))[0])
