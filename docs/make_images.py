@@ -17,8 +17,10 @@ from scalinglaws.plotting import (
     plot_frontier,
     plot_gain,
     plot_isoflop,
+    plot_limited_data,
     plot_next_runs,
     plot_overtraining,
+    plot_serving,
 )
 from scalinglaws.plotting.axes import figure_of
 
@@ -61,6 +63,8 @@ def main() -> None:
     save(plot_frontier(fit), "frontier")
     save(plot_contours(fit), "contours")
     save(plot_overtraining(fit, 1e13), "overtraining")
+    save(plot_serving(fit, ("1M", "10B"), loss=1.3), "serving")
+    save(plot_limited_data(fit, ("1e12", "1e15"), ["3M", "30M"]), "limited_data")
     save(plot_next_runs(sl.next_runs(fit, budget=3e13, C=1e14)), "next_runs")
     profiles = sl.simulate("chinchilla", design(), 0.002, values=TRUTH)
     save(plot_isoflop(sl.isoflop(profiles)), "isoflop")

@@ -110,6 +110,42 @@ def test_price_of_smaller_models(fit: sl.Fit) -> None:
     assert ("beyond the runs" in _texts(ax)) == (not inside.all())
 
 
+def test_serving_draws_the_table(fit: sl.Fit) -> None:
+    """The line is the table's, beside the size that training alone would take."""
+    ax = plotting.plot_serving(fit, ("1e9", "1e13"), "ratio", loss=2.3)
+
+    x, y = ax.lines[0].get_data()
+    np.testing.assert_allclose(
+        y, sl.serving(fit, served=x, loss=2.3, n_resamples=0)["ratio"], rtol=1e-9
+    )
+    alone = sl.optimal(fit, loss=2.3, n_resamples=0)["ratio"].iloc[0]
+    assert ax.lines[2].get_ydata()[0] == pytest.approx(alone, rel=1e-9)
+    assert "95 % interval" in _texts(ax)
+    assert "training alone" in _texts(ax)
+
+
+def test_limited_data_draws_a_line_for_each_amount(fit: sl.Fit) -> None:
+    """From the least data to the most, and one without end."""
+    ax = plotting.plot_limited_data(fit, (1e19, 1e23), ["30B", "3B"], n_resamples=20)
+
+    for line, amount in zip((ax.lines[0], ax.lines[2]), (3e9, 3e10), strict=True):
+        x, y = line.get_data()
+        table = sl.limited_data(fit, C=x, unique=amount, n_resamples=0)
+        np.testing.assert_allclose(y, table["loss"], rtol=1e-9)
+    x, y = ax.lines[4].get_data()
+    np.testing.assert_allclose(y, sl.optimal(fit, C=x, n_resamples=0)["loss"], rtol=1e-6)
+    assert _texts(ax)[:3] == ["3B different tokens", "30B different tokens", "data without end"]
+
+
+@pytest.mark.parametrize("given", [1e20, (1e22, 1e20), (1e20, 1e21, 1e22)])
+def test_a_range_is_two_numbers(given: object) -> None:
+    """Rising, and named where it is not."""
+    with pytest.raises(ValueError, match=r"`C` must be \(low, high\)"):
+        plotting.plot_limited_data(EPOCH, given, "10B")
+    with pytest.raises(ValueError, match=r"`served` must be \(low, high\)"):
+        plotting.plot_serving(EPOCH, given, loss=2.0)
+
+
 def test_gain_of_a_recipe() -> None:
     """The line is the table's, with its band and the level of no gain."""
     found = sl.compare_recipes(_two(), "recipe", C=np.geomspace(1e18, 1e24, 7))
@@ -140,6 +176,8 @@ def test_axes_go_in_and_come_out(fit: sl.Fit) -> None:
         lambda ax: plotting.plot_frontier(fit, ax=ax, n_resamples=50),
         lambda ax: plotting.plot_contours(fit, ax=ax),
         lambda ax: plotting.plot_overtraining(fit, 1e22, ax=ax, n_resamples=50),
+        lambda ax: plotting.plot_serving(EPOCH, (1e9, 1e12), loss=2.0, ax=ax),
+        lambda ax: plotting.plot_limited_data(EPOCH, (1e20, 1e22), 1e9, ax=ax),
         lambda ax: plotting.plot_isoflop(found, ax=ax, legend=False),
         lambda ax: plotting.plot_gain(sl.gain(EPOCH, EPOCH, C=[1e20, 1e21]), ax=ax),
         lambda ax: plotting.plot_next_runs(sl.next_runs(EPOCH, budget=1e20, C=1e22), ax=ax),

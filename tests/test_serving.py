@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import optimize
 
 import scalinglaws as sl
 from scalinglaws.planning.lifetime import served_for, serving
@@ -277,3 +278,26 @@ def test_a_law_of_unique_tokens_agrees() -> None:
 
     assert direct["N"] == pytest.approx(plan["N"], rel=1e-6)
     assert direct["loss"] == pytest.approx(plan["loss"], rel=1e-8)
+
+
+def test_many_served_tokens_press_towards_the_smallest_size_that_can_do() -> None:
+    """Near it the wanted loss takes any amount of data; the optimum beside it is still found."""
+    p, loss, served = EPOCH.values, 2.0, np.geomspace(1e9, 1e17, 33)
+    smallest = (p["A"] / (loss - p["E"])) ** (1 / p["alpha"])
+
+    plan = sl.serving(EPOCH, served=served, loss=loss, n_resamples=0)
+
+    def logarithm_of_total(above: float, tokens: float) -> float:
+        """Of the cost at so much above the smallest size, both as logarithms."""
+        N = smallest * (1 + np.exp(above))
+        data = ((loss - p["E"] - p["A"] / N ** p["alpha"]) / p["B"]) ** (-1 / p["beta"])
+        return float(np.log(6 * N * data + 2 * N * tokens))
+
+    for tokens, found in zip(served, plan["total"], strict=True):
+        best = optimize.minimize_scalar(
+            logarithm_of_total, bounds=(-15.0, 5.0), args=(tokens,), method="bounded",
+            options={"xatol": 1e-9},
+        )  # fmt: skip
+        assert np.log(found) == pytest.approx(best.fun, abs=1e-9)
+    assert (np.diff(plan["N"]) < 0).all()
+    assert smallest < plan["N"].iloc[-1] < 1.2 * smallest

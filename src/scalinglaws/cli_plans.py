@@ -33,6 +33,7 @@ from scalinglaws.planning import (
 from scalinglaws.planning.campaign import QUESTIONS
 
 _SMALLER = (1.5, 2.0, 3.0, 5.0, 10.0)
+_AROUND = 30.0  # how far a picture goes beyond the numbers asked for
 
 
 def add_plans(verbs: Any) -> None:
@@ -152,15 +153,21 @@ def _add_serve(verbs: Any) -> None:
         help="serving costs K*N for each token (2)",
     )  # fmt: skip
     _limit_options(parser)
+    plot_option(parser)
 
 
 def _serve(options: argparse.Namespace) -> int:
-    frame = serving(
-        law_from(options.fit), served=options.served, loss=options.loss, budget=options.budget,
-        price=options.price, serving_cost=options.serving_cost, limits=limits(options),
-        **common(options), **placed(options),
-    )  # fmt: skip
-    show(frame, options)
+    fitted = law_from(options.fit)
+    wanted = {
+        "loss": options.loss, "budget": options.budget, "price": options.price,
+        "serving_cost": options.serving_cost, "limits": limits(options), **common(options),
+        **placed(options),
+    }  # fmt: skip
+    show(serving(fitted, served=options.served, **wanted), options)
+    if options.plot:
+        from scalinglaws.plotting import plot_serving
+
+        draw(lambda: plot_serving(fitted, _around(options.served), **wanted), options.plot)
     return 0
 
 
@@ -170,15 +177,23 @@ def _add_repeat(verbs: Any) -> None:
     place_option(parser)
     numbers_option(parser, "--budget", "training compute", required=True)
     numbers_option(parser, "--unique", "different tokens there are", required=True)
+    plot_option(parser)
 
 
 def _repeat(options: argparse.Namespace) -> int:
-    frame = limited_data(
-        law_from(options.fit), C=options.budget, unique=options.unique, **common(options),
-        **placed(options),
-    )  # fmt: skip
-    show(frame, options)
+    fitted, wanted = law_from(options.fit), {**common(options), **placed(options)}
+    show(limited_data(fitted, C=options.budget, unique=options.unique, **wanted), options)
+    if options.plot:
+        from scalinglaws.plotting import plot_limited_data
+
+        budgets = _around(options.budget)
+        draw(lambda: plot_limited_data(fitted, budgets, options.unique, **wanted), options.plot)
     return 0
+
+
+def _around(values: list[float]) -> tuple[float, float]:
+    """A range to draw that has the values inside."""
+    return min(values) / _AROUND, max(values) * _AROUND
 
 
 def _add_next(verbs: Any) -> None:

@@ -6,12 +6,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-from scalinglaws.arrays import FloatArray
+from scalinglaws.arrays import BoolArray, FloatArray
 
 Function = Callable[[FloatArray], FloatArray]
 
 _MOST_ITERATIONS = 120
 _ROUNDING = 2e-15  # relative, a few units in the last place of a logarithm
+_HALVINGS = 45  # of a step of a scan, towards the end of what is allowed
 _STEPS = 153  # of a scan; half an e-fold over the widest ranges
 
 
@@ -81,12 +82,30 @@ def minimum(
     finite = np.isfinite(values.min(axis=-1))
     left = np.take_along_axis(grid, np.maximum(place - 1, 0)[..., None], -1)[..., 0]
     right = np.take_along_axis(grid, np.minimum(place + 1, steps - 1)[..., None], -1)[..., 0]
+    best = np.take_along_axis(grid, place[..., None], -1)[..., 0]
+    left, right = (_allowed(value, edge, best) for edge in (left, right))
     bottom = root(slope, left, right)
     end = np.where(place == 0, -1.0, np.where(place == steps - 1, 1.0, 0.0))
-    best = np.take_along_axis(grid, place[..., None], -1)[..., 0]
     at_end = np.isnan(bottom) & (end != 0)
     at = np.where(np.isnan(bottom), best, bottom)
     return (
         np.where(finite, at, np.nan),
         np.where(finite, np.where(at_end, end, 0.0), np.nan),
     )
+
+
+def _allowed(value: Function, edge: FloatArray, inside: FloatArray) -> FloatArray:
+    """The edge, or where it is not allowed the last allowed point before it."""
+
+    def refused(x: FloatArray) -> BoolArray:
+        return ~np.isfinite(value(x[..., None])[..., 0])
+
+    outside = refused(edge)
+    if not outside.any():
+        return edge
+    wrong, right = edge.copy(), np.where(outside, inside, edge)
+    for _ in range(_HALVINGS):
+        middle = 0.5 * (wrong + right)
+        over = refused(middle)
+        wrong, right = np.where(over, middle, wrong), np.where(over, right, middle)
+    return np.where(outside, right, edge)

@@ -2,6 +2,8 @@
 
 from scalinglaws.plotting.corner import plot_corner as plot_corner
 from scalinglaws.plotting.curves import plot_fit as plot_fit
+from scalinglaws.plotting.demand import plot_limited_data as plot_limited_data
+from scalinglaws.plotting.demand import plot_serving as plot_serving
 from scalinglaws.plotting.plans import plot_contours as plot_contours
 from scalinglaws.plotting.plans import plot_frontier as plot_frontier
 from scalinglaws.plotting.plans import plot_next_runs as plot_next_runs
@@ -18,8 +20,10 @@ __all__ = [
     "plot_frontier",
     "plot_gain",
     "plot_isoflop",
+    "plot_limited_data",
     "plot_next_runs",
     "plot_overtraining",
     "plot_profile",
     "plot_residuals",
+    "plot_serving",
 ]

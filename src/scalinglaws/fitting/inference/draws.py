@@ -41,14 +41,14 @@ def draw(fit: FitRecord, n_resamples: int, rng: np.random.Generator | int | None
 
 
 def _dof(fit: FitRecord) -> float:
-    """Degrees of freedom of a parameter, on average over those that units do not change."""
+    """Degrees of freedom of the least known parameter of those that units do not change."""
     found = recalled_influence(fit)
     if found is None:
         return float(fit.dof)
     each = found.dof(np.eye(found.columns.shape[1]))
     kept = np.flatnonzero(estimated(fit))
     free_of_units = np.array([not fit.law.parameters[j].is_amplitude for j in kept])
-    return float(np.mean(each[free_of_units] if free_of_units.any() else each))
+    return float(np.min(each[free_of_units] if free_of_units.any() else each))
 
 
 def _refuse(fit: FitRecord) -> None:
