@@ -166,7 +166,7 @@ def test_log_linear_is_ordinary_least_squares() -> None:
     t = 1.6923603090303456  # t quantile .95, 33 degrees of freedom
     np.testing.assert_allclose(table.loc["b", "high"], beta[1] + t * error[1], rtol=1e-8)
     assert fit.method == "log-linear"
-    assert fit.interval_method == "HC2 sandwich, Student t"
+    assert fit.interval_method == "moderated HC2 sandwich, Student t"
 
 
 def test_weighted_log_linear_is_weighted_least_squares() -> None:

@@ -16,7 +16,7 @@ from scalinglaws.fitting.inference.influence import (
     clipped_kurtosis,
     huber_inflation,
 )
-from scalinglaws.fitting.inference.noise import noise_law
+from scalinglaws.fitting.inference.noise import NoiseLaw, noise_law
 
 CHINCHILLA = {"E": 1.8, "A": 480.0, "alpha": 0.35, "B": 2085.0, "beta": 0.37}
 
@@ -53,17 +53,23 @@ def design(runs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
 # --- against the formulas ---------------------------------------------------------------------
 
 
-def test_the_default_of_a_power_law_is_hc2_with_satterthwaite() -> None:
+def test_the_default_of_a_power_law_is_moderated_hc2_with_its_own_freedom() -> None:
     """Standard errors, degrees of freedom and ends, by dense matrices."""
     runs = power_runs()
     fit = sl.fit(runs, "power", confidence_level=0.9)
 
     x, y = design(runs)
     inverse = np.linalg.inv(x.T @ x)
-    maker = np.eye(len(y)) - x @ inverse @ x.T
-    pull = (x @ inverse)[:, 1] / np.sqrt(np.diag(maker))
-    error = np.sqrt(np.sum((pull * (maker @ y)) ** 2))
-    # the fit's own degrees of freedom allow for noise that may depend on size, a little
+    hat = x @ inverse @ x.T
+    maker = np.eye(len(y)) - hat
+    residuals, sizes = maker @ y, np.log(runs["N"] * runs["D"]).to_numpy()
+    law = noise_law(residuals, sizes, np.diag(hat), np.linalg.qr(x)[0], shrunk=True)
+    noise = law.variance(sizes)
+    kept = maker**2 @ noise / noise
+    level = np.sum(residuals**2) / np.sum(kept * noise)
+    lent = 30 / (30 + 27)
+    squares = (1 - lent) * residuals**2 / kept + lent * level * noise
+    error = np.sqrt(np.sum((x @ inverse)[:, 1] ** 2 * squares))
     table = fit.intervals("b")
     assert fit.table.loc["b", "std_error"] == pytest.approx(error, rel=1e-9)
     t = stats.t.ppf(0.95, table.loc["b", "dof"])
@@ -78,34 +84,44 @@ def test_influence_is_what_dense_matrices_say(clustered: bool, kurtosis: float) 
     """HC2, CR2 and their degrees of freedom under unequal noise, without the low-rank algebra."""
     rng = np.random.default_rng(0)
     n, p = 30, 4
-    x, noise = rng.normal(size=(n, p)), rng.uniform(0.2, 3.0, n)
+    x, sizes = rng.normal(size=(n, p)), rng.normal(size=n)
+    law = NoiseLaw(-0.6, 0.3, 0.1, 0.2)
+    noise = np.exp(-0.6 * (sizes - 0.1))
     inverse = np.linalg.inv(x.T @ x)
     maker = np.eye(n) - x @ inverse @ x.T
     residuals = maker @ rng.normal(size=n)
     clusters = rng.integers(0, 7, n) if clustered else None
     units = np.arange(n) if clusters is None else clusters
     gradient = rng.normal(size=(3, p))
-    most = np.inf if clustered else n - p
+    most, lent = (np.inf, 0.0) if clustered else (n - p, 30 / (30 + n - p))
+    kept = maker**2 @ noise / noise
+    level = np.sum(residuals**2) / np.sum(kept * noise)
 
-    found = Influence(x, residuals, inverse, 1.0, noise, clusters, kurtosis)
+    found = Influence(x, residuals, inverse, 1.0, law, sizes, clusters, kurtosis)
 
     for c, dof in zip(gradient, found.dof(gradient), strict=True):
         pulls = []
         for unit in np.unique(units):
             rows = np.flatnonzero(units == unit)
             values, vectors = np.linalg.eigh(maker[np.ix_(rows, rows)])
+            root = vectors @ np.diag(values**-0.5) @ vectors.T
             pull = np.zeros(n)
-            pull[rows] = vectors @ np.diag(values**-0.5) @ vectors.T @ x[rows] @ inverse @ c
+            pull[rows] = (root if clustered else kept[rows, None] ** -0.5) @ x[rows] @ inverse @ c
             pulls.append(pull)
-        every = np.array(pulls)
-        variance = np.sum((every @ residuals) ** 2)
+        every, plain = np.array(pulls), (x @ inverse @ c) ** 2 * noise
+        own, by_law = np.sum((every @ residuals) ** 2), level * np.sum(plain)
+        variance = (1 - lent) * own + lent * by_law
         whole = every @ maker @ np.diag(noise) @ maker @ every.T
         assert c @ found.covariance @ c == pytest.approx(variance, rel=1e-12)
         squares = np.sum(whole**2)
         if not clustered:  # the diagonal of A S, with V = x'Ax and S the variances of x
             form = np.diag(maker @ every.T @ every @ maker) * noise
             squares += 0.5 * (kurtosis - 3.0) * np.sum(form**2)
-        assert dof == pytest.approx(min(np.trace(whole) ** 2 / squares, most), rel=1e-12)
+        of_own = min(np.trace(whole) ** 2 / squares, most)
+        tilt = np.sum(plain * 0.3 * (sizes - 0.2)) / np.sum(plain)
+        of_law = 2 / (2 / (n - p) + tilt**2)
+        expected = ((1 - lent) / np.sqrt(of_own) + lent / np.sqrt(of_law)) ** -2
+        assert dof == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize(("n", "counts"), [(11, False), (12, True)])
@@ -114,7 +130,7 @@ def test_clipping_is_no_clue_among_few_residuals(n: int, counts: bool) -> None:
     rng = np.random.default_rng(1)
     x, scores = rng.normal(size=(n, 4)), rng.normal(size=n)
     made = [
-        Influence(x, scores, np.linalg.inv(x.T @ x), 1.0, np.ones(n), None, kurtosis)
+        Influence(x, scores, np.linalg.inv(x.T @ x), 1.0, kurtosis=kurtosis)
         for kurtosis in (3.0, 2.0)
     ]
     normal, clipped = (m.dof(np.eye(4)) for m in made)
@@ -144,15 +160,21 @@ def test_variance_of_a_variance_of_clipped_scores() -> None:
     inverse = np.linalg.inv(x.T @ x)
     maker = np.eye(20) - x @ inverse @ x.T
     scores = np.clip(rng.standard_normal((200_000, 20)), -1.345, 1.345) @ maker
-    made = Influence(x, scores[0], inverse, 1.0, np.ones(20), None, clipped_kurtosis(1.345))
-    pulls = x @ inverse[1] / np.sqrt(1.0 - made.leverage)
+    made = Influence(x, scores[0], inverse, 1.0, kurtosis=clipped_kurtosis(1.345))
+    pulls = (x @ inverse[1]) ** 2
+    lent = 30 / (30 + 18)
 
-    seen = (scores * pulls) ** 2 @ np.ones(20)
+    own = scores**2 @ (pulls / (1.0 - made.leverage))
+    seen = (1 - lent) * own + lent * pulls.sum() * np.sum(scores**2, axis=1) / 18
 
-    assert 2 * seen.mean() ** 2 / seen.var() == pytest.approx(made.dof(np.eye(2)[1:])[0], rel=0.03)
+    freedom = 2 * seen.mean() ** 2 / seen.var()
+    of_own = 2 * own.mean() ** 2 / own.var()
+    assert made._dof_of_squares(np.eye(2)[1:])[0] == pytest.approx(of_own, rel=0.03)
+    # the two parts are taken to rise and fall together, and the law's not to profit from clipping
+    assert 0.5 * freedom < made.dof(np.eye(2)[1:])[0] < freedom
 
 
-def test_hc2_is_unbiased_for_equal_noise() -> None:
+def test_the_default_is_unbiased_for_equal_noise() -> None:
     """Its expectation is sigma^2 (X'X)^-1 exactly."""
     rng = np.random.default_rng(1)
     x = rng.normal(size=(12, 3))
@@ -161,7 +183,7 @@ def test_hc2_is_unbiased_for_equal_noise() -> None:
     expected = np.zeros((3, 3))
     values, vectors = np.linalg.eigh(maker)
     for value, vector in zip(values, vectors.T, strict=True):  # a sum over orthogonal errors
-        found = Influence(x, np.sqrt(max(value, 0.0)) * vector, inverse, 1.0, np.ones(12))
+        found = Influence(x, np.sqrt(max(value, 0.0)) * vector, inverse, 1.0)
         expected += found.covariance
     np.testing.assert_allclose(expected, inverse, rtol=1e-12, atol=1e-14)
 
@@ -435,9 +457,9 @@ def test_the_slope_of_the_noise_is_unbiased() -> None:
     slopes, wild = [], []
     for _ in range(300):
         r = np.exp(-0.2 * sizes) * rng.standard_normal(60)
-        slopes.append(noise_law(r, np.zeros(60), sizes).slope)
+        slopes.append(noise_law(r, sizes, np.zeros(60)).slope)
         r[-1] = 10.0
-        wild.append(noise_law(r, np.zeros(60), sizes).slope)
+        wild.append(noise_law(r, sizes, np.zeros(60)).slope)
     assert np.mean(slopes) == pytest.approx(-0.4, abs=0.03)
     # the wild one counts as 2.5 standard deviations: uncut, it would turn the sign
     assert np.mean(wild) == pytest.approx(-0.4, abs=0.17)

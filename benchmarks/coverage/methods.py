@@ -38,14 +38,16 @@ def of_library(method: IntervalMethod, task: Task) -> Floats:
         return found
     # a budget's optimum that overflows has no interval: the library says so, for all that is asked
     natural = [float(t.natural(e)) for t, e in zip(own.targets, own.estimates, strict=True)]
-    places = [j for j, t in enumerate(own.targets) if t.point is None and np.isfinite(natural[j])]
+    # a new run has no profile: it is shown with the library's own prediction
+    asks = ["parameter", "derived"] + (["curve"] if method != "auto" else [])
+    places = [j for j, t in enumerate(own.targets) if t.kind in asks and np.isfinite(natural[j])]
     asked = {own.targets[j].name: _function(own.targets[j]) for j in places}
     for k, level in enumerate(LEVELS):
         table = own.fit.intervals(asked, method=method, confidence_level=level)
         found[places, k] = table[["low", "high"]].to_numpy()
         points, predicted = own.predictions(level)
         for j, target in enumerate(own.targets):
-            if target.point is not None:
+            if target.kind not in asks and target.point is not None:
                 row = predicted.iloc[points.index(target.point)]
                 found[j, k] = row[f"{target.kind}_low"], row[f"{target.kind}_high"]
     return np.where(own.answered[:, None, None], found, np.nan)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 from importlib import metadata
 from typing import Any, Literal
 
@@ -256,7 +257,7 @@ def _fit_problem(
         ),
         fixed=dict(problem.fixed),
         facts=assessment.facts,
-        versions=_versions(),
+        versions=dict(_versions()),
         theta=found.theta,
         covariance=assessment.covariance,
         null_space=assessment.null_space,
@@ -325,7 +326,8 @@ def _closed_form(problem: Problem, model: Model, aliases: Aliasing) -> Estimate:
     )  # fmt: skip
 
 
-def _versions() -> dict[str, str]:
+@cache
+def _versions() -> Mapping[str, str]:
     packages = ("scalinglaws", "numpy", "scipy", "pandas")
     return {"python": platform.python_version(), **{p: metadata.version(p) for p in packages}}
 

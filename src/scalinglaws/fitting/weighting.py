@@ -62,8 +62,12 @@ def noise_of(
     if not np.isfinite(sizes).all():  # a fitted performance of zero
         return EQUAL
     loss = smooth_loss(problem.objective, found.delta, float(np.std(residuals)))
-    leverage = influence(model, found.theta, problem.weights, kept, loss).leverage
-    law = noise_law(*of_repeats(table.repeats, residuals, leverage, sizes))
+    repeated = of_repeats(table.repeats, residuals, sizes)
+    if repeated is not None:
+        law = noise_law(*repeated)
+    else:
+        pulls = influence(model, found.theta, problem.weights, kept, loss)
+        law = noise_law(residuals, sizes, pulls.leverage, pulls.basis)
     return law if noise == "by-size" or law.is_clear else EQUAL
 
 

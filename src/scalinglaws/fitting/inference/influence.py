@@ -1,17 +1,24 @@
 """What each run does to an estimate, to first order, and the variances that follow from it.
 
 The estimate solves sum(w_i psi(r_i) g_i) = 0, so that a smooth function of it with gradient c moves
-by -sum(u_i psi_i) with u_i = w_i g_i' H^-1 c. Its variance is estimated by sum(u_i^2 psi_i^2) after
-each residual is brought back to the size that it had before the fit took its share of it: HC2 for
-independent runs, CR2 for runs that hang together in clusters (Bell and McCaffrey 2002, Survey
-Methodology 28; Pustejovsky and Tipton 2018, J. Bus. Econ. Stat. 36). Both are unbiased where the
-noise is equal, and consistent where it is not. For the Huber loss the curvature is itself a count
-of residuals, for which Huber's (1973, Ann. Stat. 1) factor makes up.
+by -sum(u_i psi_i) with u_i = w_i g_i' B c, B the inverse of the expected curvature. Its variance is
+sum(u_i^2 v_i) with v_i the variance of each score. Two things are known of that: the run's own
+square, brought back to the size that it had before the fit took its share of it (HC2), which any
+pattern of noise shows in and which is one observation; and what a noise law fitted to all squares
+says of a run of this size (`noise`), which few runs can tell and nothing else. The second counts as
+many observations as 30 is of the degrees of freedom: with 11 it makes three quarters of v_i, with
+235 an eighth.
+
+Runs that hang together in clusters have the first alone, in whole clusters (CR2: Bell and McCaffrey
+2002, Survey Methodology 28; Pustejovsky and Tipton 2018, J. Bus. Econ. Stat. 36). Both are unbiased
+where the noise is as the law says, and consistent where it is not. For the Huber loss the curvature
+is itself a count of residuals, for which Huber's (1973, Ann. Stat. 1) factor makes up.
 
 Student's t has the degrees of freedom that the variance estimate of this very function has
-(Satterthwaite): few runs of high leverage, few clusters or a few noisy runs make them small. The
-square of a clipped score varies less than that of a normal one: its kurtosis enters the variance
-of the variance, 2 tr(ASAS) + sum (kurtosis - 3) a_ii^2 s_i^2 of the quadratic form x'Ax.
+(Satterthwaite): few runs of high leverage, few clusters or a few noisy runs make them small, and
+so does a noise law that is asked far from the middle of the sizes. The square of a clipped score
+varies less than that of a normal one: its kurtosis enters the variance of the variance,
+2 tr(ASAS) + sum (kurtosis - 3) a_ii^2 s_i^2 of the quadratic form x'Ax.
 """
 
 from __future__ import annotations
@@ -23,6 +30,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from scalinglaws.arrays import FloatArray, IntArray
+from scalinglaws.fitting.inference.noise import EQUAL, LEAST_DOF, NoiseLaw, kept_noise
 
 _LEAST_REST = 1e-3  # share of its own residual that a run, or a direction of a cluster, keeps
 _NO_SHARE = 1e-12
@@ -42,11 +50,13 @@ class Influence:
     scores : (runs,)
         psi of the residuals times the roots of the weights.
     bread : (parameters, parameters)
-        Inverse Hessian of the objective.
+        Inverse of the expected curvature of the objective.
     inflation : float
         Factor on every variance.
-    noise : (runs,)
-        Relative variance of each score, by what is known of the noise; for the degrees of freedom.
+    noise_law : NoiseLaw
+        Of the scores; equal by default.
+    log_size : (runs,) or None
+        Where on that law each run stands; None where the noise is equal.
     clusters : (runs,) or None
         A number for each cluster; None where runs are independent.
     kurtosis : float
@@ -58,7 +68,8 @@ class Influence:
     scores: FloatArray
     bread: FloatArray
     inflation: float
-    noise: FloatArray
+    noise_law: NoiseLaw = EQUAL
+    log_size: FloatArray | None = None
     clusters: IntArray | None = None
     kurtosis: float = 3.0
 
@@ -67,6 +78,25 @@ class Influence:
         """Orthonormal columns of the space that the fit takes from the residuals."""
         size = np.maximum(np.linalg.norm(self.columns, axis=0), 1e-300)
         return np.asarray(np.linalg.qr(self.columns / size)[0])
+
+    @cached_property
+    def noise(self) -> FloatArray:
+        """Relative variance of each score, by the noise law."""
+        if self.log_size is None:
+            return np.ones(len(self.scores))
+        return self.noise_law.variance(self.log_size)
+
+    @cached_property
+    def tilt(self) -> FloatArray:
+        """Error of the logarithm of `noise` that comes from the slope's."""
+        if self.log_size is None:
+            return np.zeros(len(self.scores))
+        return self.noise_law.tilt(self.log_size)
+
+    @cached_property
+    def kept(self) -> FloatArray:
+        """Expected square of each residual, relative to its run's own noise."""
+        return kept_noise(self.noise, self.leverage, self.basis)
 
     @cached_property
     def leverage(self) -> FloatArray:
@@ -89,6 +119,11 @@ class Influence:
             return int(np.count_nonzero(counted))
         return len(np.unique(self.clusters[counted]))
 
+    @property
+    def rest(self) -> int:
+        """Units less parameters."""
+        return self.n_units - len(self.bread)
+
     def adjusted(self, values: FloatArray) -> FloatArray:
         """Runs' values, such as residuals, before the fit took its share.
 
@@ -98,8 +133,7 @@ class Influence:
         """
         columns = values.reshape(len(values), -1)
         if self.clusters is None:
-            rest = np.maximum(1.0 - self.leverage, _LEAST_REST)
-            return np.asarray((columns / np.sqrt(rest)[:, None]).reshape(values.shape))
+            return np.asarray((columns / np.sqrt(self.kept)[:, None]).reshape(values.shape))
         found = np.empty_like(columns)
         for rows in self._members:
             own = self.basis[rows]
@@ -123,14 +157,25 @@ class Influence:
         return np.stack([values[..., rows, :].sum(axis=-2) for rows in self._members], axis=-2)
 
     @cached_property
-    def unit_scores(self) -> FloatArray:
-        """Pull times score of each unit; shape (units, parameters)."""
-        return self._by_unit(self._pulls * self.scores[:, None])
+    def covariance(self) -> FloatArray:
+        """Covariance of the parameters."""
+        if self.clusters is not None:
+            moved = self._by_unit(self._pulls * self.scores[:, None])
+            return np.asarray(self.inflation * (moved.T @ moved))
+        pulls = self.columns @ self.bread
+        return np.asarray(self.inflation * (pulls.T @ (self._squares[:, None] * pulls)))
 
     @cached_property
-    def covariance(self) -> FloatArray:
-        """HC2 or CR2 covariance of the parameters."""
-        return np.asarray(self.inflation * (self.unit_scores.T @ self.unit_scores))
+    def _squares(self) -> FloatArray:
+        """Variance of each score: its own square, and what the noise law says; shape (runs,)."""
+        own = self.scores**2 / self.kept
+        level = float(np.sum(self.scores**2) / np.sum(self.kept * self.noise))
+        return np.asarray((1.0 - self._lent) * own + self._lent * level * self.noise)
+
+    @property
+    def _lent(self) -> float:
+        """Share of the noise law in the variance of each score."""
+        return LEAST_DOF / (LEAST_DOF + max(self.rest, 0))
 
     def leverage_of(self, gradient: FloatArray) -> FloatArray:
         """G' (J'WJ)^-1 g of the gradient of a prediction; shape (functions,)."""
@@ -152,15 +197,33 @@ class Influence:
             NaN for a function that does not move; zero where there are no more clusters than
         parameters, which leaves no variance to be seen between them.
         """
-        if self.clusters is not None and self.n_units <= self.columns.shape[1]:
+        if self.clusters is not None and self.rest <= 0:
             return np.zeros(len(gradient))
         if self.n_units > _MANY_UNITS:  # t is normal to the third digit
-            return np.full(len(gradient), float(self.n_units - self.columns.shape[1]))
+            return np.full(len(gradient), float(self.rest))
         size = max(1, _MOST_ELEMENTS // (4 * self.basis.size + 1))
         parts = [self._dof(gradient[i : i + size]) for i in range(0, len(gradient), size)]
         return np.concatenate([np.zeros(0), *parts])
 
     def _dof(self, gradient: FloatArray) -> FloatArray:
+        own = self._dof_of_squares(gradient)
+        if self.clusters is not None:
+            return own
+        # of two estimates of one variance that rise and fall together
+        lent = self._lent
+        error = (1.0 - lent) / np.sqrt(own) + lent / np.sqrt(self._dof_of_law(gradient))
+        return np.asarray(1.0 / error**2)
+
+    def _dof_of_law(self, gradient: FloatArray) -> FloatArray:
+        """Where the noise law gives the variances: those of its level, and what its slope adds."""
+        pulled = (gradient @ (self.columns @ self.bread).T) ** 2 * self.noise
+        total = pulled.sum(axis=1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            tilt = np.where(total > 0, pulled @ self.tilt / total, 0.0)
+        return np.asarray(2.0 / (2.0 / max(self.rest, 1) + tilt**2))
+
+    def _dof_of_squares(self, gradient: FloatArray) -> FloatArray:
+        """Where the runs' own squares, or those of whole clusters, give them."""
         # scale-free, so that no gradient under- or overflows
         along = gradient @ self._pulls.T
         largest = np.abs(along).max(axis=1, keepdims=True)
@@ -184,7 +247,7 @@ class Influence:
         with np.errstate(divide="ignore", invalid="ignore"):
             found = np.where(squares > 0, trace * trace / squares, np.nan)
         # where few are left, residuals are sums of many scores, and their own clipping is no clue
-        most = np.inf if self.clusters is not None else self.n_units - self.columns.shape[1]
+        most = np.inf if self.clusters is not None else max(self.rest, 1)
         return np.asarray(np.minimum(found, most))
 
     @property
@@ -193,8 +256,7 @@ class Influence:
 
         Each of a few residuals is a mixture of the noise of many runs, and nearly normal.
         """
-        rest = self.n_units - self.columns.shape[1]
-        return self.clusters is None and self.kurtosis != 3.0 and rest >= _LEAST_CLIPPED
+        return self.clusters is None and self.kurtosis != 3.0 and self.rest >= _LEAST_CLIPPED
 
     def _fourth(self, along: FloatArray) -> FloatArray:
         """Sum of a_ii^2 s_i^2, with A the matrix of V as a quadratic form; shape (functions,)."""

@@ -21,6 +21,7 @@ from scalinglaws.errors import (
     IdentifiabilityWarning,
     warn,
 )
+from scalinglaws.fitting.inference.new_run import run_noise
 from scalinglaws.fitting.inference.noise import log_size
 from scalinglaws.fitting.inference.recall import estimated, recalled_influence
 from scalinglaws.fitting.inference.record import FitRecord
@@ -143,8 +144,9 @@ def at(fit: FitRecord, columns: Mapping[str, npt.NDArray[Any]], level: float) ->
     own = gradient[:, estimated(fit)]
     dof = np.full(len(own), float(fit.dof)) if found is None else found.dof(own)
     leverage = np.full(len(own), np.nan) if found is None else found.leverage_of(own)
-    noise = run_noise(fit, flat, estimate)
-    half, half_run = _half_widths(fit, std_error, noise, dof, level)
+    half = np.array([t_quantile(level, d) for d in dof]) * std_error
+    sizes = log_size(flat, estimate)
+    half_run = run_noise(fit).half_width(sizes, std_error, dof, level)
     beyond = times_beyond(fit, flat)
     warn_if_far(beyond)
 
@@ -157,29 +159,6 @@ def at(fit: FitRecord, columns: Mapping[str, npt.NDArray[Any]], level: float) ->
         shaped(estimate), shaped(low), shaped(high), shaped(run_low), shaped(run_high),
         shaped(beyond), level, shaped(np.where(lost, np.inf, leverage)),
     )  # fmt: skip
-
-
-def _half_widths(
-    fit: FitRecord, std_error: FloatArray, noise: FloatArray, dof: FloatArray, level: float
-) -> tuple[FloatArray, FloatArray]:
-    """Half-widths of the intervals of the curve and of a new run."""
-    curve, run = std_error**2, noise**2
-    with np.errstate(divide="ignore", invalid="ignore"):
-        both = (curve + run) ** 2 / (curve**2 / dof + run**2 / min(fit.dof, fit.correlation.dof))
-    # an unknown curve has no interval, whatever the noise
-    both = np.where(np.isfinite(both), both, dof)
-    half = np.array([t_quantile(level, d) for d in dof]) * std_error
-    return half, np.array([t_quantile(level, d) for d in both]) * np.sqrt(curve + run)
-
-
-def run_noise(
-    fit: FitRecord, columns: Mapping[str, npt.NDArray[Any]], estimate: FloatArray
-) -> FloatArray:
-    """Standard deviation of single runs at each point."""
-    if not fit.noise_law.slope:
-        return np.full(len(estimate), fit.noise)
-    variance = fit.noise_law.variance(log_size(columns, estimate))
-    return np.asarray(fit.noise * np.sqrt(variance))
 
 
 def _around(

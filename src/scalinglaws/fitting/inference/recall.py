@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -20,6 +21,9 @@ from scalinglaws.fitting.tables import columns as col
 from scalinglaws.fitting.tables.clusters import check_weighted, cluster_codes
 from scalinglaws.fitting.tables.runs import RunTable
 
+# A fit does not change, and is asked for its influence by every prediction and interval.
+_LINEARISED: WeakKeyDictionary[FitRecord, Influence] = WeakKeyDictionary()
+
 
 def problem_of(fit: FitRecord) -> Problem:
     """What was fitted, from the record of it."""
@@ -36,11 +40,13 @@ def estimated(fit: FitRecord) -> BoolArray:
 
 
 def linearised(fit: FitRecord) -> Influence:
-    """What each run does to the estimate."""
-    problem = problem_of(fit)
-    model = bind_problem(problem)
-    loss = smooth_loss(fit.objective, fit.delta, fit.noise)
-    return influence_of(problem, model, fit.runs, fit.theta, np.flatnonzero(estimated(fit)), loss)
+    """What each run does to the estimate; computed once for each fit."""
+    if fit not in _LINEARISED:
+        problem = problem_of(fit)
+        model, kept = bind_problem(problem), np.flatnonzero(estimated(fit))
+        loss = smooth_loss(fit.objective, fit.delta, fit.noise)
+        _LINEARISED[fit] = influence_of(problem, model, fit.runs, fit.theta, kept, loss)
+    return _LINEARISED[fit]
 
 
 def recalled_influence(fit: FitRecord) -> Influence | None:
@@ -89,9 +95,9 @@ def influence_of(
     if used.sum() <= len(kept) or model.whitening is not None:
         return plain
     weighted = residuals[used] * np.sqrt(problem.weights[used])
-    found = noise_law(weighted, plain.leverage[used], sizes[used], shrunk=True)
-    noise = np.where(np.isfinite(sizes), found.variance(sizes), 1.0)
-    return replace(plain, noise=noise)
+    found = noise_law(weighted, sizes[used], plain.leverage[used], plain.basis[used], shrunk=True)
+    where = np.where(np.isfinite(sizes), sizes, found.centre)
+    return replace(plain, noise_law=found, log_size=where)
 
 
 def sizes_of(problem: Problem, table: RunTable, residuals: FloatArray) -> FloatArray:

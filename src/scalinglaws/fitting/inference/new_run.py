@@ -1,0 +1,139 @@
+"""What the noise of a new run is: its size, how well that is known, and its shape.
+
+With few degrees of freedom it cannot be told from chance whether noise depends on the size of a
+run. It is then taken to do so as the runs have it, and the error of that enters the degrees of
+freedom: 2/nu is the variance of the logarithm of a variance. With more, noise is the same
+everywhere unless the runs clearly show that it is not (`weighting`).
+
+With more, the residuals also show the shape: a new run lies within h of the curve as often as they
+do, spread out by the error of the curve. Where residuals are few, or less than two of them lie
+beyond a level, the shape is Student's t.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import ndtr, ndtri
+
+from scalinglaws.arrays import FloatArray
+from scalinglaws.fitting.inference.influence import Influence
+from scalinglaws.fitting.inference.noise import LEAST_DOF, NoiseLaw
+from scalinglaws.fitting.inference.recall import recalled_influence
+from scalinglaws.fitting.inference.record import FitRecord
+from scalinglaws.fitting.inference.uncertainty import t_quantile
+
+_FEWEST_BEYOND = 2.0
+_MOST_NODES = 256  # quantiles that stand for the residuals
+_BISECTIONS = 40
+
+
+@dataclass(frozen=True)
+class RunNoise:
+    """Noise of single runs around the curve.
+
+    Attributes
+    ----------
+    scale : standard deviation of a run whose relative variance is one
+    law : relative variance by size
+    dof : degrees of freedom of the scale
+    slope_known : whether the error of the law's slope is left out of account
+    shape : sizes of the residuals in units of the scale, ascending; empty where few
+    n : number of residuals
+    """
+
+    scale: float
+    law: NoiseLaw
+    dof: float
+    slope_known: bool
+    shape: FloatArray
+    n: int
+
+    def deviation(self, log_size: FloatArray) -> FloatArray:
+        """Standard deviation of a run of some size."""
+        return np.asarray(self.scale * np.sqrt(self.law.variance(log_size)))
+
+    def half_width(
+        self, log_size: FloatArray, std_error: FloatArray, dof: FloatArray, level: float
+    ) -> FloatArray:
+        """Half-width of the interval of a new run.
+
+        Parameters
+        ----------
+        std_error, dof : (points,)
+            Of the curve.
+        """
+        noise = self.deviation(log_size)
+        if not len(self.shape) or self.n * (1.0 - level) < _FEWEST_BEYOND - 1e-9:
+            return self._of_student(noise, log_size, std_error, dof, level)
+        # as wide as Student's t has it, at this level
+        wider = np.array([t_quantile(level, d) for d in dof]) / float(ndtri(0.5 + 0.5 * level))
+        found = np.full(len(noise), np.inf)
+        known = np.isfinite(std_error) & np.isfinite(noise)
+        curve = (std_error * np.nan_to_num(wider, posinf=1e6))[known]
+        found[known] = _spread_out(self.shape, noise[known], curve, level)
+        return np.where(np.isfinite(wider), found, np.inf)
+
+    def _of_student(
+        self,
+        noise: FloatArray,
+        log_size: FloatArray,
+        std_error: FloatArray,
+        dof: FloatArray,
+        level: float,
+    ) -> FloatArray:
+        """Student's t with the degrees of freedom of the sum of both variances."""
+        tilt = np.zeros(len(noise)) if self.slope_known else self.law.tilt(log_size)
+        own = 2.0 / (2.0 / self.dof + tilt**2)
+        curve, run = std_error**2, noise**2
+        with np.errstate(divide="ignore", invalid="ignore"):
+            both = (curve + run) ** 2 / (curve**2 / dof + run**2 / own)
+        # an unknown curve has no interval, whatever the noise
+        both = np.where(np.isfinite(both), both, dof)
+        return np.array([t_quantile(level, d) for d in both]) * np.sqrt(curve + run)
+
+
+def run_noise(fit: FitRecord) -> RunNoise:
+    """The noise of new runs of a fit."""
+    found, dof = recalled_influence(fit), min(fit.dof, fit.correlation.dof)
+    few = fit.dof < LEAST_DOF
+    if found is not None and found.clusters is None and few and not fit.noise_law.slope:
+        return RunNoise(_level(fit, found), found.noise_law, dof, False, np.zeros(0), fit.n)
+    shape = np.zeros(0) if found is None or few else _shape(fit)
+    return RunNoise(fit.noise, fit.noise_law, dof, True, shape, fit.n)
+
+
+def _level(fit: FitRecord, found: Influence) -> float:
+    """Standard deviation of a run of relative variance one, under the noise law of few runs."""
+    squares = fit.residuals.to_numpy() ** 2 * fit.runs.weights
+    return float(np.sqrt(squares.sum() / np.sum(found.kept * found.noise)))
+
+
+def _shape(fit: FitRecord) -> FloatArray:
+    """Sizes of the residuals, in units of their root mean square."""
+    weights = fit.runs.weights
+    sizes = np.sort(np.abs(fit.residuals.to_numpy() * np.sqrt(weights))[weights > 0])
+    mean = float(np.sqrt(np.mean(sizes**2)))
+    if not mean > 0:
+        return np.zeros(0)
+    if len(sizes) > _MOST_NODES:
+        sizes = np.quantile(sizes, (np.arange(_MOST_NODES) + 0.5) / _MOST_NODES)
+    return np.asarray(sizes / mean)
+
+
+def _spread_out(
+    shape: FloatArray, noise: FloatArray, curve: FloatArray, level: float
+) -> FloatArray:
+    """Where the shape times the noise, plus a normal error of the curve, has its central share."""
+    errors = noise[:, None] * shape
+    curve = np.maximum(curve, 1e-9 * noise)[:, None]
+    low, high = np.zeros(len(noise)), errors[:, -1] + 10.0 * curve[:, 0]
+    for _ in range(_BISECTIONS):
+        middle = 0.5 * (low + high)
+        inside = ndtr((middle[:, None] - errors) / curve) - ndtr(
+            (-middle[:, None] - errors) / curve
+        )
+        less = inside.mean(axis=1) < level
+        low, high = np.where(less, middle, low), np.where(less, high, middle)
+    return np.asarray(0.5 * (low + high))
