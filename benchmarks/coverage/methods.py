@@ -14,7 +14,14 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.coverage.fitted import Fitted, Task
-from benchmarks.coverage.refits import Draws, by_cases, by_clusters, by_residuals
+from benchmarks.coverage.refits import (
+    Draws,
+    by_cases,
+    by_clusters,
+    by_normal,
+    by_residuals,
+    by_wild,
+)
 from benchmarks.coverage.truth import Params, Target
 from scalinglaws.fitting.inference.intervals import IntervalMethod
 from scalinglaws.fitting.inference.uncertainty import least_squares_covariance, t_quantile
@@ -63,13 +70,17 @@ def _function(target: Target) -> str | Callable[[Params], Any]:
 def sandwich(task: Task) -> Floats:
     """HC2 sandwich of rows of equal weight, delta method, Student t with n - p."""
     own = task.plain
-    return _around(own, _delta(own, own.fit.covariance), own.fit.dof)
+    return _sandwich(own, np.arange(own.fit.n), -0.5, own.fit.dof)
 
 
 def clustered(task: Task) -> Floats:
     """CR3 sandwich: the scores of a cluster are summed, and t has clusters less parameters."""
     own = task.plain
-    dof = own.n_groups - len(own.kept)
+    return _sandwich(own, own.groups, -1.0, own.n_groups - len(own.kept))
+
+
+def _sandwich(own: Fitted, groups: npt.NDArray[np.intp], power: float, dof: int) -> Floats:
+    """Scores summed over groups of rows, times a power of what the fit leaves of these."""
     if not len(own.kept) or dof <= 0:
         return _nothing(own)
     psi, inside = _scores(own)
@@ -77,10 +88,11 @@ def clustered(task: Task) -> Floats:
     scaled = own.jacobian / size
     bread = np.linalg.inv((scaled * inside[:, None]).T @ scaled)
     meat = np.zeros_like(bread)
-    for group in range(own.n_groups):
-        rows = own.groups == group
+    for group in np.unique(groups):
+        rows = groups == group
         hat = _MOST_LEVERAGE * own.basis[rows] @ own.basis[rows].T
-        score = bread @ (scaled[rows].T @ np.linalg.solve(np.eye(len(hat)) - hat, psi[rows]))
+        left, turned = np.linalg.eigh(np.eye(len(hat)) - hat)
+        score = bread @ (scaled[rows].T @ (turned * left**power @ (turned.T @ psi[rows])))
         meat += np.outer(score, score)
     covariance = np.zeros_like(own.fit.covariance)
     covariance[np.ix_(own.kept, own.kept)] = meat / np.outer(size, size)
@@ -204,6 +216,8 @@ METHODS: dict[str, Method] = {
     "clusters percentile": partial(_resampled, by_clusters, percentile),
     "clusters sd t": partial(_resampled, by_clusters, spread_t),
     "residuals percentile": partial(_resampled, by_residuals, percentile),
+    "wild percentile": partial(_resampled, by_wild, percentile),
+    "parametric percentile": partial(_resampled, by_normal, percentile),
     "residuals sd t": partial(_resampled, by_residuals, spread_t),
 }
 # Those of the committed page; the others were left behind, or take long.

@@ -11,6 +11,7 @@ import pandas as pd
 import scalinglaws as sl
 from benchmarks import library
 from benchmarks.coverage.fitted import Fitted
+from scalinglaws.fitting.inference.resamples import Kind
 
 Floats = npt.NDArray[np.float64]
 
@@ -36,8 +37,22 @@ class Draws:
 
 def by_cases(fitted: Fitted, seed: int) -> Draws | None:
     """Rows drawn with replacement."""
+    return _of_library("cases", fitted, seed)
+
+
+def by_wild(fitted: Fitted, seed: int) -> Draws | None:
+    """Each run's own residual with a random sign."""
+    return _of_library("wild", fitted, seed)
+
+
+def by_normal(fitted: Fitted, seed: int) -> Draws | None:
+    """Normal noise on the fitted curve."""
+    return _of_library("parametric", fitted, seed)
+
+
+def _of_library(kind: Kind, fitted: Fitted, seed: int) -> Draws | None:
     try:
-        params = fitted.fit.bootstrap(N_RESAMPLES, rng=seed)
+        params = fitted.fit.bootstrap(N_RESAMPLES, method=kind, rng=seed)
     except sl.FitError:
         return None
     return _draws(fitted, params, np.random.default_rng([seed, 1]))

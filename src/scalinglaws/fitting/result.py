@@ -230,13 +230,13 @@ class Fit(FitRecord):
 
         Notes
         -----
-        "sandwich" makes a symmetric interval from the covariance (HC2, or CR2 with clusters) and
-        Student's t with the degrees of freedom of this very quantity; of a positive quantity on the
-        scale of its logarithm. "equal-noise" does so from the curvature, if all runs have the same
-        noise. "profile" asks how far the quantity can be moved, everything else fitted again,
-        before the fit gets worse than the noise allows: its intervals need not be symmetric.
-        "adjusted-profile" does the same with the standard error of the sandwich. The documentation
-        has the measured coverage of each, from which "auto" was chosen.
+        "sandwich" makes a symmetric interval from the covariance (HC2 moderated by a noise law, or
+        CR2 with clusters) and Student's t with the degrees of freedom of this very quantity; of a
+        positive quantity on the scale of its logarithm. "equal-noise" does so from the curvature,
+        if all runs have the same noise. "profile" asks how far the quantity can be moved,
+        everything else fitted again, before the fit gets worse than the noise allows: its intervals
+        need not be symmetric. "adjusted-profile" does the same with the standard error of the
+        sandwich. The documentation has the measured coverage of each, from which "auto" was chosen.
 
         Examples
         --------

@@ -1,7 +1,7 @@
 """What each run does to an estimate, to first order, and the variances that follow from it.
 
 The estimate solves sum(w_i psi(r_i) g_i) = 0, so that a smooth function of it with gradient c moves
-by -sum(u_i psi_i) with u_i = w_i g_i' B c, B the inverse of the expected curvature. Its variance is
+by -sum(u_i psi_i) with u_i = w_i g_i' B c, B an inverse of the curvature. Its variance is
 sum(u_i^2 v_i) with v_i the variance of each score. Two things are known of that: the run's own
 square, brought back to the size that it had before the fit took its share of it (HC2), which any
 pattern of noise shows in and which is one observation; and what a noise law fitted to all squares
@@ -29,12 +29,12 @@ from functools import cached_property
 import numpy as np
 from scipy.special import ndtr
 
-from scalinglaws.arrays import FloatArray, IntArray
+from scalinglaws.arrays import BoolArray, FloatArray, IntArray
 from scalinglaws.fitting.inference.noise import EQUAL, LEAST_DOF, NoiseLaw, kept_noise
 
 _LEAST_REST = 1e-3  # share of its own residual that a run, or a direction of a cluster, keeps
 _NO_SHARE = 1e-12
-_MANY_UNITS = 2_000
+MANY_UNITS = 2_000  # of which what they show themselves is all
 _LEAST_CLIPPED = 8  # degrees of freedom below which clipping is no clue to the kurtosis
 _MOST_ELEMENTS = 4_000_000  # of the work arrays of one batch of functions
 
@@ -50,7 +50,7 @@ class Influence:
     scores : (runs,)
         psi of the residuals times the roots of the weights.
     bread : (parameters, parameters)
-        Inverse of the expected curvature of the objective.
+        Inverse of the curvature of the objective.
     inflation : float
         Factor on every variance.
     noise_law : NoiseLaw
@@ -114,10 +114,9 @@ class Influence:
     @cached_property
     def n_units(self) -> int:
         """Independent units that count for something: runs, or clusters of runs."""
-        counted = (self.columns != 0.0).any(axis=1)
         if self.clusters is None:
-            return int(np.count_nonzero(counted))
-        return len(np.unique(self.clusters[counted]))
+            return int(np.count_nonzero(self._counted))
+        return len(np.unique(self.clusters[self._counted]))
 
     @property
     def rest(self) -> int:
@@ -168,14 +167,22 @@ class Influence:
     @cached_property
     def _squares(self) -> FloatArray:
         """Variance of each score: its own square, and what the noise law says; shape (runs,)."""
-        own = self.scores**2 / self.kept
-        level = float(np.sum(self.scores**2) / np.sum(self.kept * self.noise))
-        return np.asarray((1.0 - self._lent) * own + self._lent * level * self.noise)
+        own, counted = self.scores**2 / self.kept, self._counted
+        expected = float(np.sum((self.kept * self.noise)[counted]))
+        level = float(np.sum(self.scores[counted] ** 2)) / max(expected, 1e-300)
+        return np.asarray((1.0 - self.lent) * own + self.lent * level * self.noise)
 
     @property
-    def _lent(self) -> float:
-        """Share of the noise law in the variance of each score."""
+    def lent(self) -> float:
+        """Share of what is expected in what these runs show: a half at 30 degrees of freedom."""
+        if self.n_units > MANY_UNITS:
+            return 0.0
         return LEAST_DOF / (LEAST_DOF + max(self.rest, 0))
+
+    @cached_property
+    def _counted(self) -> BoolArray:
+        """Runs that have a weight."""
+        return np.asarray((self.columns != 0.0).any(axis=1))
 
     def leverage_of(self, gradient: FloatArray) -> FloatArray:
         """G' (J'WJ)^-1 g of the gradient of a prediction; shape (functions,)."""
@@ -199,7 +206,7 @@ class Influence:
         """
         if self.clusters is not None and self.rest <= 0:
             return np.zeros(len(gradient))
-        if self.n_units > _MANY_UNITS:  # t is normal to the third digit
+        if self.n_units > MANY_UNITS:  # t is normal to the third digit
             return np.full(len(gradient), float(self.rest))
         size = max(1, _MOST_ELEMENTS // (4 * self.basis.size + 1))
         parts = [self._dof(gradient[i : i + size]) for i in range(0, len(gradient), size)]
@@ -210,7 +217,7 @@ class Influence:
         if self.clusters is not None:
             return own
         # of two estimates of one variance that rise and fall together
-        lent = self._lent
+        lent = self.lent
         error = (1.0 - lent) / np.sqrt(own) + lent / np.sqrt(self._dof_of_law(gradient))
         return np.asarray(1.0 / error**2)
 

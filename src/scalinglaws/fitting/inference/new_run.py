@@ -6,8 +6,10 @@ freedom: 2/nu is the variance of the logarithm of a variance. With more, noise i
 everywhere unless the runs clearly show that it is not (`weighting`).
 
 With more, the residuals also show the shape: a new run lies within h of the curve as often as they
-do, spread out by the error of the curve. Where residuals are few, or less than two of them lie
-beyond a level, the shape is Student's t.
+do, spread out by the error of the curve. As quantiles of residuals are uncertain themselves, they
+lend from the normal shape, in the share in which variances lend from what is expected
+(`Influence.lent`). Where residuals are few, or less than two of them lie beyond a level, the shape
+is Student's t alone.
 """
 
 from __future__ import annotations
@@ -41,6 +43,7 @@ class RunNoise:
     slope_known : whether the error of the law's slope is left out of account
     shape : sizes of the residuals in units of the scale, ascending; empty where few
     n : number of residuals
+    lent : share of the normal shape
     """
 
     scale: float
@@ -49,6 +52,7 @@ class RunNoise:
     slope_known: bool
     shape: FloatArray
     n: int
+    lent: float = 0.0
 
     def deviation(self, log_size: FloatArray) -> FloatArray:
         """Standard deviation of a run of some size."""
@@ -68,12 +72,37 @@ class RunNoise:
         if not len(self.shape) or self.n * (1.0 - level) < _FEWEST_BEYOND - 1e-9:
             return self._of_student(noise, log_size, std_error, dof, level)
         # as wide as Student's t has it, at this level
-        wider = np.array([t_quantile(level, d) for d in dof]) / float(ndtri(0.5 + 0.5 * level))
+        normal = float(ndtri(0.5 + 0.5 * level))
+        wider = np.array([t_quantile(level, d) for d in dof]) / normal
         found = np.full(len(noise), np.inf)
-        known = np.isfinite(std_error) & np.isfinite(noise)
-        curve = (std_error * np.nan_to_num(wider, posinf=1e6))[known]
-        found[known] = _spread_out(self.shape, noise[known], curve, level)
-        return np.where(np.isfinite(wider), found, np.inf)
+        known = np.isfinite(std_error) & np.isfinite(noise) & np.isfinite(wider)
+        curve, noise = std_error[known] * wider[known], noise[known]
+        student = noise * t_quantile(level, self.dof) / normal
+        found[known] = self._spread_out(noise, student, curve, level)
+        return found
+
+    def _spread_out(
+        self, noise: FloatArray, student: FloatArray, curve: FloatArray, level: float
+    ) -> FloatArray:
+        """Where the shape times the noise, plus a normal error of the curve, has its central share.
+
+        Parameters
+        ----------
+        noise, student, curve : (points,)
+            Standard deviations: of the residuals, of the normal shape that is lent, and of the
+            curve.
+        """
+        errors, both = noise[:, None] * self.shape, np.hypot(student, curve)
+        curve = np.maximum(curve, 1e-9 * noise)[:, None]
+        low, high = np.zeros(len(noise)), errors[:, -1] + 10.0 * both
+        for _ in range(_BISECTIONS):
+            middle = 0.5 * (low + high)
+            at = middle[:, None]
+            own = (ndtr((at - errors) / curve) - ndtr((-at - errors) / curve)).mean(axis=1)
+            lent = 2.0 * ndtr(middle / both) - 1.0
+            less = (1.0 - self.lent) * own + self.lent * lent < level
+            low, high = np.where(less, middle, low), np.where(less, high, middle)
+        return np.asarray(0.5 * (low + high))
 
     def _of_student(
         self,
@@ -85,9 +114,9 @@ class RunNoise:
     ) -> FloatArray:
         """Student's t with the degrees of freedom of the sum of both variances."""
         tilt = np.zeros(len(noise)) if self.slope_known else self.law.tilt(log_size)
-        own = 2.0 / (2.0 / self.dof + tilt**2)
         curve, run = std_error**2, noise**2
         with np.errstate(divide="ignore", invalid="ignore"):
+            own = 2.0 / (2.0 / np.float64(self.dof) + tilt**2)
             both = (curve + run) ** 2 / (curve**2 / dof + run**2 / own)
         # an unknown curve has no interval, whatever the noise
         both = np.where(np.isfinite(both), both, dof)
@@ -100,14 +129,16 @@ def run_noise(fit: FitRecord) -> RunNoise:
     few = fit.dof < LEAST_DOF
     if found is not None and found.clusters is None and few and not fit.noise_law.slope:
         return RunNoise(_level(fit, found), found.noise_law, dof, False, np.zeros(0), fit.n)
-    shape = np.zeros(0) if found is None or few else _shape(fit)
-    return RunNoise(fit.noise, fit.noise_law, dof, True, shape, fit.n)
+    if found is None or few:
+        return RunNoise(fit.noise, fit.noise_law, dof, True, np.zeros(0), fit.n)
+    return RunNoise(fit.noise, fit.noise_law, dof, True, _shape(fit), fit.n, found.lent)
 
 
 def _level(fit: FitRecord, found: Influence) -> float:
     """Standard deviation of a run of relative variance one, under the noise law of few runs."""
-    squares = fit.residuals.to_numpy() ** 2 * fit.runs.weights
-    return float(np.sqrt(squares.sum() / np.sum(found.kept * found.noise)))
+    used = fit.runs.weights > 0
+    squares = fit.residuals.to_numpy()[used] ** 2 * fit.runs.weights[used]
+    return float(np.sqrt(squares.sum() / np.sum((found.kept * found.noise)[used])))
 
 
 def _shape(fit: FitRecord) -> FloatArray:
@@ -120,20 +151,3 @@ def _shape(fit: FitRecord) -> FloatArray:
     if len(sizes) > _MOST_NODES:
         sizes = np.quantile(sizes, (np.arange(_MOST_NODES) + 0.5) / _MOST_NODES)
     return np.asarray(sizes / mean)
-
-
-def _spread_out(
-    shape: FloatArray, noise: FloatArray, curve: FloatArray, level: float
-) -> FloatArray:
-    """Where the shape times the noise, plus a normal error of the curve, has its central share."""
-    errors = noise[:, None] * shape
-    curve = np.maximum(curve, 1e-9 * noise)[:, None]
-    low, high = np.zeros(len(noise)), errors[:, -1] + 10.0 * curve[:, 0]
-    for _ in range(_BISECTIONS):
-        middle = 0.5 * (low + high)
-        inside = ndtr((middle[:, None] - errors) / curve) - ndtr(
-            (-middle[:, None] - errors) / curve
-        )
-        less = inside.mean(axis=1) < level
-        low, high = np.where(less, middle, low), np.where(less, high, middle)
-    return np.asarray(0.5 * (low + high))

@@ -9,7 +9,7 @@ import numpy as np
 
 from scalinglaws.arrays import BoolArray, FloatArray, IntArray
 from scalinglaws.fitting.inference.correlation import whitening_of
-from scalinglaws.fitting.inference.influence import Influence
+from scalinglaws.fitting.inference.influence import MANY_UNITS, Influence
 from scalinglaws.fitting.inference.noise import log_size, noise_law
 from scalinglaws.fitting.inference.record import FitRecord
 from scalinglaws.fitting.inference.uncertainty import CLUSTERED, ROBUST, influence
@@ -92,7 +92,7 @@ def influence_of(
     residuals = model.residuals(theta[None, :])[0]
     sizes = sizes_of(problem, table, residuals)
     used = (problem.weights > 0) & np.isfinite(sizes)
-    if used.sum() <= len(kept) or model.whitening is not None:
+    if used.sum() <= len(kept) or used.sum() > MANY_UNITS or model.whitening is not None:
         return plain
     weighted = residuals[used] * np.sqrt(problem.weights[used])
     found = noise_law(weighted, sizes[used], plain.leverage[used], plain.basis[used], shrunk=True)

@@ -1,11 +1,11 @@
 """Standard errors of the coefficients, and how they are made.
 
-The covariance is a sandwich around the expected curvature of the objective, so that noise need not
-be the same everywhere and the loss need not be a likelihood: HC2 and a noise law for independent
-runs, CR2 where checkpoints of one run hang together, each with the degrees of freedom of its own
-(`influence`). The expected curvature is what the Hessian is on average, without the part in which
-residuals meet second derivatives of the law: that has a mean of zero, and makes errors small just
-where the estimate happens to lie in a narrow place.
+The covariance is a sandwich around the curvature of the objective, so that noise need not be the
+same everywhere and the loss need not be a likelihood: HC2 and a noise law for independent runs, CR2
+where checkpoints of one run hang together, each with the degrees of freedom of its own
+(`influence`). Of many runs the curvature is the exact Hessian; few lend from the expected one. That
+is without the part in which residuals meet second derivatives of the law, whose mean is zero, and
+which makes errors small just where the estimate happens to lie in a narrow place.
 Tables of many blocks of rows have the same, summed block by block. Where the loss has too few runs
 in its quadratic part for a Hessian to mean anything, as with absolute deviations, runs are
 resampled instead; where these are too few even for that, noise is taken to be equal and normal.
@@ -13,7 +13,7 @@ resampled instead; where these are too few even for that, noise is taken to be e
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import ndtri, stdtrit
@@ -28,6 +28,7 @@ from scalinglaws.fitting.inference.influence import (
 from scalinglaws.fitting.solver.model import Model
 from scalinglaws.fitting.solver.objective import Loss, robust_scale
 from scalinglaws.fitting.solver.resampling import Refitter, resampled_weights
+from scalinglaws.fitting.solver.steps import solve_positive_definite
 from scalinglaws.fitting.tables.blocks import row_blocks, summed
 
 ROBUST = "moderated HC2 sandwich, Student t"
@@ -124,26 +125,21 @@ def influence(
     columns = model.jacobian(theta)[:, kept] * roots[:, None]
     columns = np.where(np.isfinite(columns), columns, 0.0)
     score, curvature = loss.derivatives(residuals)
-    root = _inverse_root(columns)
-    return Influence(
+    expected = _expected_bread(model, theta, weights, loss, _inverse_root(columns))
+    hessian = model.sums(theta[None, :], weights[None, :], loss).hessian[0]
+    observed = _inverse_positive(hessian[np.ix_(kept, kept)])
+    found = Influence(
         columns,
         score * roots,
-        _bread(root, float(weights @ curvature) / float(weights.sum())),
+        expected,
         huber_inflation(curvature, weights, len(kept)),
         clusters=clusters,
         kurtosis=_kurtosis(loss, residuals, weights, len(kept)),
     )
-
-
-def _bread(root: FloatArray, curvature: float) -> FloatArray:
-    """Inverse of the expected curvature: of that of the loss times J'WJ.
-
-    Parameters
-    ----------
-    root : a root of the inverse of J'WJ
-    curvature : mean of the loss's second derivative
-    """
-    return np.asarray(root @ root.T / max(curvature, 1e-12))
+    if observed is None:
+        return found
+    bread = found.lent * expected + (1.0 - found.lent) * observed
+    return replace(found, bread=bread)
 
 
 def _kurtosis(loss: Loss, residuals: FloatArray, weights: FloatArray, n_estimated: int) -> float:
@@ -161,14 +157,21 @@ def streamed_covariance(
     kept: IntArray,
     loss: Loss,
     columns: FloatArray,
+    hessian: FloatArray | None = None,
 ) -> FloatArray:
     """HC2 sandwich of the kept parameters, block by block; zero rows for the others.
 
     Parameters
     ----------
     columns : the Jacobian times the roots of the weights, or its triangle
+    hessian : of the objective, where it is known
     """
     root = _inverse_root(columns[:, kept])
+    if hessian is None:
+        hessian = model.sums(theta[None, :], weights[None, :], loss).hessian[0]
+    bread = _inverse_positive(hessian[np.ix_(kept, kept)])
+    if bread is None:
+        bread = _expected_bread(model, theta, weights, loss, root)
     meat: FloatArray = np.zeros((len(kept), len(kept)))
     inside = np.zeros(2)
     for rows, residuals, jacobian in model.expansion(theta):
@@ -179,12 +182,22 @@ def streamed_covariance(
         psi, curvature = loss.derivatives(residuals)
         inside += w @ curvature, w @ (curvature * curvature)
         psi = psi / np.sqrt(1.0 - np.minimum(hat, _MOST_LEVERAGE))
-        half = spanned * (w * psi)[:, None]
+        half = (own * (w * psi)[:, None]) @ bread
         meat = meat + half.T @ half
     n = int(np.count_nonzero(weights > 0))
     mean, square = inside / weights.sum()
-    factor = inflation(mean, square, n, len(kept)) / max(mean, 1e-12) ** 2
-    return spread_out(factor * (root @ meat @ root.T), kept, model.n_parameters)
+    return spread_out(inflation(mean, square, n, len(kept)) * meat, kept, model.n_parameters)
+
+
+def _expected_bread(
+    model: Model, theta: FloatArray, weights: FloatArray, loss: Loss, root: FloatArray
+) -> FloatArray:
+    """Inverse of the expected curvature, where there is no strict minimum."""
+    residuals = model.residuals(theta[None, :])[0]
+    curved = summed(
+        len(weights), lambda rows: float(weights[rows] @ loss.derivatives(residuals[rows])[1])
+    )
+    return np.asarray(root @ root.T / max(curved / weights.sum(), 1e-12))
 
 
 def bootstrap_covariance(
@@ -208,6 +221,15 @@ def _inverse_root(columns: FloatArray) -> FloatArray:
     size = np.maximum(np.linalg.norm(columns, axis=0), 1e-300)
     triangle = np.linalg.qr(columns / size, mode="r")
     return np.asarray(np.linalg.solve(triangle, np.eye(len(size))) / size[:, None])
+
+
+def _inverse_positive(matrix: FloatArray) -> FloatArray | None:
+    """Inverse of a positive definite matrix, None for any other."""
+    size = np.sqrt(np.maximum(np.diag(matrix), 1e-300))
+    scaled = matrix / np.outer(size, size)
+    p = len(size)
+    columns, ok = solve_positive_definite(np.repeat(scaled[None], p, axis=0), np.eye(p))
+    return columns.T / np.outer(size, size) if ok.all() else None
 
 
 def spread_out(matrix: FloatArray, kept: IntArray, p: int) -> FloatArray:

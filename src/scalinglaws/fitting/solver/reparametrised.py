@@ -62,22 +62,31 @@ class Reparametrised(Model):
         self._ends = float(lower[pivot]), float(upper[pivot])
 
     def to_theta(self, phi: FloatArray) -> tuple[FloatArray, BoolArray]:
-        """Parameters at some coordinates, and whether there are any."""
+        """Parameters at some coordinates, and whether there are any.
+
+        One Newton step, and secants from there: values cost a fraction of gradients.
+        """
         k, target = self.pivot, phi[:, self.pivot]
         theta = phi.copy()
         theta[:, k] = self._start
-        low, high = self._ends
         with np.errstate(all="ignore"):
+            slope, miss = self._gradient(theta)[:, k], self._value(theta) - target
             for _ in range(_MOST_STEPS):
-                miss = self._value(theta) - target
-                step = -miss / self._gradient(theta)[:, k]
-                room = _TOWARDS_BOUND * np.where(step > 0, high - theta[:, k], theta[:, k] - low)
-                step = np.nan_to_num(np.clip(step, -room, room), posinf=0.0, neginf=0.0)
+                step = self._inside(theta[:, k], -miss / slope)
                 theta[:, k] += step
                 if np.all(np.abs(step) <= _ROUNDING * (1.0 + np.abs(theta[:, k]))):
                     break
+                last, miss = miss, self._value(theta) - target
+                secant = (miss - last) / step
+                slope = np.where(np.isfinite(secant) & (secant != 0.0), secant, slope)
             miss = np.abs(self._value(theta) - target)
         return theta, np.asarray(miss <= 1e-10 * (1.0 + np.abs(target)))
+
+    def _inside(self, here: FloatArray, step: FloatArray) -> FloatArray:
+        """The step, cut before it reaches a bound."""
+        low, high = self._ends
+        room = _TOWARDS_BOUND * np.where(step > 0, high - here, here - low)
+        return np.nan_to_num(np.clip(step, -room, room), posinf=0.0, neginf=0.0)
 
     def to_phi(self, theta: FloatArray) -> FloatArray:
         """Coordinates of some parameters."""
@@ -97,12 +106,11 @@ class Reparametrised(Model):
         """Hessian of g, from differences of its gradient."""
         n, p = theta.shape
         size = _DIFFERENCE * (1.0 + np.abs(np.where(np.isfinite(theta), theta, 0.0)))
-        found = np.empty((n, p, p))
-        for j in range(p):
-            step = np.zeros((n, p))
-            step[:, j] = size[:, j]
-            change = self._gradient(theta + step) - self._gradient(theta - step)
-            found[:, j] = change / (2.0 * size[:, j, None])
+        steps = size[:, None, :] * np.eye(p)
+        # one batch: (sides, rows, moved parameter)
+        moved = np.stack([theta[:, None] + steps, theta[:, None] - steps])
+        up, down = self._gradient(moved.reshape(-1, p)).reshape(2, n, p, p)
+        found = (up - down) / (2.0 * size[:, :, None])
         return 0.5 * (found + found.transpose(0, 2, 1))
 
     def sums(

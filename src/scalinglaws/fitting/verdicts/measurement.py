@@ -104,11 +104,12 @@ class Measurement:
             return uncertainty.spread_out(self.influence.covariance, self.kept, len(theta))
         if self.interval_method == uncertainty.STREAMED:
             absolute = self.problem.objective == "absolute"
+            known = None if absolute or not self.found.minima else self.found.minima[0].hessian
             # the curvature of absolute deviations is the density of residuals around zero
             window = self.spread.run * self.table.n ** (-1 / 3)
             loss = Loss("huber", window) if absolute else self.loss
             return uncertainty.streamed_covariance(
-                self.model, theta, weights, self.kept, loss, self._weighted_columns
+                self.model, theta, weights, self.kept, loss, self._weighted_columns, known
             )
         if self.interval_method == uncertainty.BOOTSTRAP:
             assert self._bootstrap is not None
