@@ -207,8 +207,8 @@ def test_a_table_on_one_ratio_whose_threshold_and_lifts_took_turns_without_end()
 
 def test_rates_are_of_the_tables_with_an_interval() -> None:
     frame = pd.DataFrame(
-        {"tables": [100], "given": [80], "covered": [72], "below": [5], "above": [3],
-         "width": [2.0], "oracle_width": [1.6]}
+        {"cell": [0], "target": ["alpha"], "tables": [100], "given": [80], "covered": [72],
+         "below": [5], "above": [3], "width": [2.0], "oracle_width": [1.6]}
     )  # fmt: skip
     row = rates(frame).iloc[0]
     assert row["coverage"] == pytest.approx(0.9)

@@ -170,12 +170,14 @@ def test_allowance_and_ceilings_are_kept(fit: sl.Fit) -> None:
 
 
 def test_better_than_a_plain_grid(fit: sl.Fit) -> None:
-    """By the true law the chosen runs leave less variance than a grid of the same compute."""
+    """By the true law the chosen runs leave less variance than a grid of the same compute.
+
+    In the middle one of five ladders: the choice goes by each fit's own idea of the law.
+    """
     n = np.geomspace(1, 16, 4)
     N, ratio = (g.ravel() for g in np.meshgrid(n, [10.0, 20.0, 40.0]))
     N = N * np.sqrt(2e20 / (6 * (N * N * ratio).sum()))
     grid = pd.DataFrame({"N": N, "D": N * ratio})
-    chosen = sl.next_runs(fit, budget=2e20, C=1e22, most_runs=12, shortest=N.min() * 10)
     alone = sl.next_runs(fit, budget=2e20, C=1e22, most_runs=12, candidates=grid, shortest=1e8)
     scale = [EPOCH.values[n] if n in "AB" else 1.0 for n in CHINCHILLA_LAW.parameter_names]
 
@@ -188,7 +190,13 @@ def test_better_than_a_plain_grid(fit: sl.Fit) -> None:
         target = gradient(sl.optimal(EPOCH, C=1e22))[0]
         return float(target @ np.linalg.solve(rows.T @ rows, target))
 
-    assert left(chosen.runs) < 0.8 * left(grid)
+    ratios = []
+    for seed in range(5):
+        ladder = sl.fit(sl.simulate(EPOCH, _ladder(), 0.004, rng=seed), "chinchilla")
+        chosen = sl.next_runs(ladder, budget=2e20, C=1e22, most_runs=12, shortest=N.min() * 10)
+        ratios.append(left(chosen.runs) / left(grid))
+    assert np.median(ratios) < 0.75
+    assert max(ratios) < 1.0
     assert set(alone.runs["N"]) <= set(N)
 
 

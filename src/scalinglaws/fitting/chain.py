@@ -12,6 +12,8 @@ import pandas as pd
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import IdentifiabilityWarning, warn
+from scalinglaws.fitting.inference.new_run import run_noise
+from scalinglaws.fitting.inference.noise import log_size
 from scalinglaws.fitting.inference.prediction import (
     Prediction,
     points,
@@ -95,10 +97,10 @@ class Chain:
         does not depend on that of losses around the first.
 
         The interval of the curve has no noise of runs in it. That of a new run has the noise of
-        each step, normal: the second law was fitted to the loss that each run had, so that a run's
-        distance from the first law is carried through the second, and its distance from the second
-        is added. (Had the second law been fitted to the first one's values, the former would count
-        twice.)
+        each step, as `Fit.predict` has it: the second law was fitted to the loss that each run had,
+        so that a run's distance from the first law is carried through the second, and its distance
+        from the second is added. (Had the second law been fitted to the first one's values, the
+        former would count twice.)
         """
         level = self.fits[-1].confidence_level if confidence_level is None else confidence_level
         check_level(level)
@@ -138,11 +140,12 @@ class Chain:
         first, *others = self.fits
         curve = _at_draws(first, first.draws(n_resamples, generator), columns)
         curve = np.broadcast_to(curve, (n_resamples, len(next(iter(columns.values())))))
-        run = _with_noise(first, curve, generator)
+        run = _with_noise(first, curve, columns, generator)
         for fit in others:
             params, (variable,) = fit.draws(n_resamples, generator), fit.law.variables
             curve = _at_draws(fit, params, {variable: curve})
-            run = _with_noise(fit, _at_draws(fit, params, {variable: run}), generator)
+            exact = _at_draws(fit, params, {variable: run})
+            run = _with_noise(fit, exact, {variable: run}, generator)
         return curve, run
 
     def __repr__(self) -> str:
@@ -218,8 +221,15 @@ def _at_draws(
     return within_limits(fit.law, np.asarray(fit.law.value(by_draw, columns), dtype=np.float64))
 
 
-def _with_noise(fit: Fit, exact: FloatArray, generator: np.random.Generator) -> FloatArray:
-    noise = fit.noise * generator.standard_normal(exact.shape)
+def _with_noise(
+    fit: Fit,
+    exact: FloatArray,
+    columns: Mapping[str, npt.NDArray[Any]],
+    generator: np.random.Generator,
+) -> FloatArray:
+    """The law at every draw with the noise of a run of that size."""
+    with np.errstate(invalid="ignore"):
+        noise = run_noise(fit).draws(log_size(columns, exact), exact.shape, generator)
     noisy = exact * np.exp(noise) if fit.scale == "log" else exact + noise
     return within_limits(fit.law, noisy)
 

@@ -58,6 +58,22 @@ class RunNoise:
         """Standard deviation of a run of some size."""
         return np.asarray(self.scale * np.sqrt(self.law.variance(log_size)))
 
+    def draws(
+        self, log_size: FloatArray, shape: tuple[int, ...], rng: np.random.Generator
+    ) -> FloatArray:
+        """Errors of new runs of some size, drawn independently.
+
+        Parameters
+        ----------
+        log_size : broadcasts to `shape`
+        """
+        student = rng.standard_t(self._freedom(log_size), shape)
+        if not len(self.shape):
+            return np.asarray(self.deviation(log_size) * student)
+        own = rng.choice(self.shape, shape) * rng.choice([-1.0, 1.0], shape)
+        drawn = np.where(rng.random(shape) < self.lent, student, own)
+        return np.asarray(self.deviation(log_size) * drawn)
+
     def half_width(
         self, log_size: FloatArray, std_error: FloatArray, dof: FloatArray, level: float
     ) -> FloatArray:
@@ -113,14 +129,18 @@ class RunNoise:
         level: float,
     ) -> FloatArray:
         """Student's t with the degrees of freedom of the sum of both variances."""
-        tilt = np.zeros(len(noise)) if self.slope_known else self.law.tilt(log_size)
         curve, run = std_error**2, noise**2
         with np.errstate(divide="ignore", invalid="ignore"):
-            own = 2.0 / (2.0 / np.float64(self.dof) + tilt**2)
-            both = (curve + run) ** 2 / (curve**2 / dof + run**2 / own)
+            both = (curve + run) ** 2 / (curve**2 / dof + run**2 / self._freedom(log_size))
         # an unknown curve has no interval, whatever the noise
         both = np.where(np.isfinite(both), both, dof)
         return np.array([t_quantile(level, d) for d in both]) * np.sqrt(curve + run)
+
+    def _freedom(self, log_size: FloatArray) -> FloatArray:
+        """Degrees of freedom of the variance of a run of some size."""
+        tilt = 0.0 if self.slope_known else self.law.tilt(log_size)
+        with np.errstate(divide="ignore"):
+            return np.asarray(2.0 / (2.0 / np.float64(self.dof) + np.square(tilt)))
 
 
 def run_noise(fit: FitRecord) -> RunNoise:
