@@ -46,6 +46,18 @@ def test_the_shape_of_heavy_tails_is_found() -> None:
         assert inside == pytest.approx(level, abs=0.02)  # a normal shape holds 62 % of 50
 
 
+def test_many_points_are_those_of_few() -> None:
+    """A spline through some of them, to a thousandth of the noise."""
+    rng = np.random.default_rng(3)
+    known = RunNoise(0.02, EQUAL, 55.0, True, np.sort(np.abs(rng.standard_t(3, 60))), 60, 0.3)
+    error, dof = 0.02 * np.geomspace(1e-4, 1e3, 1000), np.full(1000, 40.0)
+
+    many = known.half_width(np.zeros(1000), error, dof, 0.9)
+
+    few = [known.half_width(np.zeros(100), e, dof[:100], 0.9) for e in np.split(error, 10)]
+    np.testing.assert_allclose(many, np.concatenate(few), rtol=1e-3)
+
+
 def test_a_level_that_no_residual_shows_has_student_t() -> None:
     """At 99 % only half a run of fifty lies beyond."""
     shape = np.sort(np.abs(np.random.default_rng(0).standard_normal(50)))

@@ -17,6 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.interpolate import CubicSpline
 from scipy.special import ndtr, ndtri
 
 from scalinglaws.arrays import FloatArray
@@ -29,6 +30,7 @@ from scalinglaws.fitting.inference.uncertainty import t_quantile
 _FEWEST_BEYOND = 2.0
 _MOST_NODES = 256  # quantiles that stand for the residuals
 _BISECTIONS = 40
+_MOST_DIRECT = 256  # points
 
 
 @dataclass(frozen=True)
@@ -92,31 +94,38 @@ class RunNoise:
         wider = np.array([t_quantile(level, d) for d in dof]) / normal
         found = np.full(len(noise), np.inf)
         known = np.isfinite(std_error) & np.isfinite(noise) & np.isfinite(wider)
-        curve, noise = std_error[known] * wider[known], noise[known]
-        student = noise * t_quantile(level, self.dof) / normal
-        found[known] = self._spread_out(noise, student, curve, level)
+        ratio = std_error[known] * wider[known] / noise[known]
+        student = t_quantile(level, self.dof) / normal
+        found[known] = noise[known] * self._at_ratios(ratio, student, level)
         return found
 
-    def _spread_out(
-        self, noise: FloatArray, student: FloatArray, curve: FloatArray, level: float
-    ) -> FloatArray:
-        """Where the shape times the noise, plus a normal error of the curve, has its central share.
+    def _at_ratios(self, ratio: FloatArray, student: float, level: float) -> FloatArray:
+        """Half-widths in units of the noise; of many points by a spline, to a thousandth of one."""
+        if len(ratio) <= _MOST_DIRECT:
+            return self._root(ratio, student, level)
+        least, most = np.clip([ratio.min(), ratio.max()], 1e-6, 1e6)
+        nodes = np.geomspace(0.999 * least, 1.001 * most, _MOST_DIRECT)
+        spline = CubicSpline(np.log(nodes), self._root(nodes, student, level))
+        found = spline(np.log(np.clip(ratio, least, most)))
+        return np.asarray(found * np.maximum(ratio / most, 1.0))
+
+    def _root(self, ratio: FloatArray, student: float, level: float) -> FloatArray:
+        """Where the shape, plus a normal error of the curve, has its central share.
 
         Parameters
         ----------
-        noise, student, curve : (points,)
-            Standard deviations: of the residuals, of the normal shape that is lent, and of the
-            curve.
+        ratio : (points,)
+            Standard deviation of the curve, in units of the noise.
+        student : standard deviation of the normal shape that is lent
         """
-        errors, both = noise[:, None] * self.shape, np.hypot(student, curve)
-        curve = np.maximum(curve, 1e-9 * noise)[:, None]
-        low, high = np.zeros(len(noise)), errors[:, -1] + 10.0 * both
+        both, curve = np.hypot(student, ratio), np.maximum(ratio, 1e-9)[:, None]
+        low, high = np.zeros(len(ratio)), self.shape[-1] + 10.0 * both
         for _ in range(_BISECTIONS):
             middle = 0.5 * (low + high)
             at = middle[:, None]
-            own = (ndtr((at - errors) / curve) - ndtr((-at - errors) / curve)).mean(axis=1)
+            own = ndtr((at - self.shape) / curve) - ndtr((-at - self.shape) / curve)
             lent = 2.0 * ndtr(middle / both) - 1.0
-            less = (1.0 - self.lent) * own + self.lent * lent < level
+            less = (1.0 - self.lent) * own.mean(axis=1) + self.lent * lent < level
             low, high = np.where(less, middle, low), np.where(less, high, middle)
         return np.asarray(0.5 * (low + high))
 
