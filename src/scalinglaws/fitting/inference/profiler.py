@@ -187,6 +187,8 @@ class Profiler:
         j = quantity.parameter
         if j is not None and np.isneginf(self.theta[j]) and not self.offsets[j]:
             return False  # a term of size zero: any exponent goes with it
+        if not self._open.shape[1] and not len(self._others):
+            return True
         with np.errstate(all="ignore"):
             gradient = np.nan_to_num(quantity.gradient(self.origin[None, :])[0])
             here, there = quantity.value(self.theta[None, :]), quantity.value(self._others)
