@@ -124,3 +124,55 @@ def test_noise_of_few_residuals_is_not_mixed_up() -> None:
 
     assert np.median(slopes) == pytest.approx(-1.0, abs=0.1)
     assert np.median(mixed) > -0.75
+
+
+def test_what_is_said_of_the_noise_is_taken_at_its_word() -> None:
+    """Equal noise, or weights of one's own, whatever sixteen runs seem to show."""
+    rng = np.random.default_rng(1)
+    runs = runs_of(16, 0.01 * rng.standard_normal(16)).assign(w=rng.uniform(0.5, 2.0, 16))
+    equal = sl.fit(runs, "power", noise="equal")
+    own = sl.fit(runs, "power", weights="w")
+
+    for fit in (equal, own):
+        assert run_noise(fit).law == EQUAL
+        assert run_noise(fit).scale == fit.noise
+
+
+def test_only_the_ratios_of_weights_count() -> None:
+    """Ten thousand times every weight, and the same interval of a new run."""
+    rng = np.random.default_rng(1)
+    for n in (16, 60):
+        runs = runs_of(n, 0.01 * rng.standard_normal(n)).assign(w=rng.uniform(0.5, 2.0, n))
+        one, other = (
+            sl.fit(runs.assign(w=factor * runs["w"]), "power", weights="w").predict(N=1e9, D=1e11)
+            for factor in (1.0, 1e4)
+        )
+        assert other.run_high == pytest.approx(one.run_high, rel=1e-9)
+        assert other.curve_high == pytest.approx(one.curve_high, rel=1e-9)
+
+
+def test_a_run_without_a_size_has_the_noise_of_the_middle() -> None:
+    """A performance of zero has a logarithm of minus infinity."""
+    law = NoiseLaw(-0.4, 0.2, 40.0, 41.0)
+    for noise in (
+        RunNoise(0.02, law, 11.0, False, NONE, 16),
+        RunNoise(0.02, EQUAL, 9.0, True, NONE, 9),
+    ):
+        wide, middle = noise.deviation(np.array([-np.inf, noise.law.middle]))
+        assert wide == middle
+        assert np.isfinite(noise.draws(np.array([-np.inf]), (5, 1), np.random.default_rng(0))).all()
+
+
+def test_noise_measured_on_repeats_is_that_of_the_runs() -> None:
+    """Repeats of small sizes only: the law is centred on all runs, or new runs are too noisy."""
+    rng = np.random.default_rng(0)
+    C = np.r_[np.repeat(np.geomspace(1e17, 1e18, 10), 4), np.geomspace(2e18, 1e21, 40)]
+    runs = pd.DataFrame({"N": np.sqrt(C / 120), "D": np.sqrt(C / 120) * 20})
+    sd = 0.01 * (C / 1e18) ** -0.1
+    runs["loss"] = 20 * runs["N"] ** -0.05 * runs["D"] ** -0.07 * np.exp(sd * rng.normal(size=80))
+    fit = sl.fit(runs, "loss ~ a * D**b", noise="by-size")
+
+    found = run_noise(fit).deviation(np.log(runs["D"].to_numpy()))
+
+    assert np.sqrt(np.mean((found / sd) ** 2)) == pytest.approx(1.0, abs=0.3)
+    assert fit.runs.weights.mean() == pytest.approx(1.0)

@@ -228,9 +228,9 @@ def _with_noise(
     generator: np.random.Generator,
 ) -> FloatArray:
     """The law at every draw with the noise of a run of that size."""
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         noise = run_noise(fit).draws(log_size(columns, exact), exact.shape, generator)
-    noisy = exact * np.exp(noise) if fit.scale == "log" else exact + noise
+        noisy = exact * np.exp(noise) if fit.scale == "log" else exact + noise
     return within_limits(fit.law, noisy)
 
 

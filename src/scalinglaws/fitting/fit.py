@@ -138,7 +138,9 @@ def fit(
         where there are enough and to the residuals otherwise, and weights runs by it. "auto" does
         so where no method, objective, threshold or weights are given and the runs show it clearly:
         with at least 30 degrees of freedom and a slope of 3.5 standard errors.
-        ``fit.noise_law`` is it.
+        ``fit.noise_law`` is it. Below 30 degrees of freedom "auto" weights nothing, but standard
+        errors and new runs follow what little the runs show; "equal" and weights of your own are
+        taken at their word.
     clusters : str or None, default "auto"
         A column that tells which rows hang together: standard errors then count clusters, not rows.
         "auto" takes a column such as "run" or "run_id" where a run has several checkpoints; None
@@ -210,16 +212,22 @@ def fit(
         None if delta == "auto" else float(delta), held, start,
     )  # fmt: skip
     asked = (objective, delta, method)
+    told = noise == "equal" or weights is not None
     if noise == "auto" and (weights is not None or any(option != "auto" for option in asked)):
         noise = "equal"
-    return _fit_problem(problem, table, how, confidence_level, noise)
+    return _fit_problem(problem, table, how, confidence_level, noise, told)
 
 
 # --- the fit itself -----------------------------------------------------------------------------
 
 
 def _fit_problem(
-    problem: Problem, table: RunTable, method: str, confidence_level: float, noise: NoiseName
+    problem: Problem,
+    table: RunTable,
+    method: str,
+    confidence_level: float,
+    noise: NoiseName,
+    told: bool,
 ) -> Fit:
     model = bind(problem.law, problem.columns, problem.y, problem.scale)
     aliases = _structural_aliases(problem, model)
@@ -233,7 +241,9 @@ def _fit_problem(
     if noise == "auto" and len(table.clusters):
         problem, model, found, correlation = whitened(problem, model, table, found)
     assessment = assess(
-        Measurement(problem, model, table, found, aliases, method, confidence_level)
+        Measurement(
+            problem, model, table, found, aliases, method, confidence_level, noise_told=told
+        )
     )
     result = Fit(
         law=problem.law,
@@ -263,6 +273,7 @@ def _fit_problem(
         null_space=assessment.null_space,
         alternatives=found.alternatives,
         noise_law=noise_law,
+        noise_told=told,
         correlation=correlation,
     )  # fmt: skip
     _warn_of(assessment)

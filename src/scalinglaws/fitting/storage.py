@@ -83,6 +83,7 @@ def to_dict(fit: FitRecord) -> dict[str, Any]:
         "null_space": [_list(row) for row in fit.null_space],
         "alternatives": [_list(row) for row in fit.alternatives],
         "noise_law": {k: _plain(v) for k, v in asdict(fit.noise_law).items()},
+        "noise_told": fit.noise_told,
         "correlation": {k: _plain(v) for k, v in asdict(fit.correlation).items()},
         "runs": {
             "columns": dict(runs.columns),
@@ -154,9 +155,15 @@ def from_dict(values: Mapping[str, Any]) -> dict[str, Any]:
         null_space=np.array([_array(r) for r in values["null_space"]]).reshape(p, -1),
         alternatives=np.array([_array(r) for r in values["alternatives"]]).reshape(-1, p),
         correlation=_correlation(values.get("correlation", {})),
-        noise_law=NoiseLaw(**{k: _number(v) for k, v in values.get("noise_law", {}).items()}),
+        noise_law=_noise_law(values.get("noise_law", {})),
+        noise_told=bool(values.get("noise_told", False)),
         **plain,
     )  # fmt: skip
+
+
+def _noise_law(values: Mapping[str, Any]) -> NoiseLaw:
+    numbers = {k: _number(v) for k, v in values.items()}
+    return NoiseLaw(**{"middle": numbers.get("centre", 0.0), **numbers})
 
 
 def _correlation(values: Mapping[str, Any]) -> Correlation:

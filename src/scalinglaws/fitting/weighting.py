@@ -64,7 +64,7 @@ def noise_of(
     loss = smooth_loss(problem.objective, found.delta, float(np.std(residuals)))
     repeated = of_repeats(table.repeats, residuals, sizes)
     if repeated is not None:
-        law = noise_law(*repeated)
+        law = noise_law(*repeated).centred(sizes)
     else:
         pulls = influence(model, found.theta, problem.weights, kept, loss)
         law = noise_law(residuals, sizes, pulls.leverage, pulls.basis)

@@ -5,14 +5,15 @@ by -sum(u_i psi_i) with u_i = w_i g_i' B c, B an inverse of the curvature. Its v
 sum(u_i^2 v_i) with v_i the variance of each score. Two things are known of that: the run's own
 square, brought back to the size that it had before the fit took its share of it (HC2), which any
 pattern of noise shows in and which is one observation; and what a noise law fitted to all squares
-says of a run of this size (`noise`), which few runs can tell and nothing else. The second counts as
-many observations as 30 is of the degrees of freedom: with 11 it makes three quarters of v_i, with
-235 an eighth.
+says of a run of this size (`noise`), which is all that few runs can tell. With nu degrees of
+freedom the second has a share of 30/(30 + nu) in v_i: three quarters with 11, a ninth with 235. The
+inverse of the expected curvature has the same share in B, beside that of the Hessian.
 
-Runs that hang together in clusters have the first alone, in whole clusters (CR2: Bell and McCaffrey
-2002, Survey Methodology 28; Pustejovsky and Tipton 2018, J. Bus. Econ. Stat. 36). Both are unbiased
-where the noise is as the law says, and consistent where it is not. For the Huber loss the curvature
-is itself a count of residuals, for which Huber's (1973, Ann. Stat. 1) factor makes up.
+Runs that hang together in clusters have their own squares alone, in whole clusters (CR2: Bell and
+McCaffrey 2002, Survey Methodology 28; Pustejovsky and Tipton 2018, J. Bus. Econ. Stat. 36). Both
+are unbiased where the noise is as the law says, and consistent where it is not. For the Huber loss
+the curvature is itself a count of residuals, for which Huber's (1973, Ann. Stat. 1) factor makes
+up.
 
 Student's t has the degrees of freedom that the variance estimate of this very function has
 (Satterthwaite): few runs of high leverage, few clusters or a few noisy runs make them small, and
@@ -32,7 +33,7 @@ from scipy.special import ndtr
 from scalinglaws.arrays import BoolArray, FloatArray, IntArray
 from scalinglaws.fitting.inference.noise import EQUAL, LEAST_DOF, NoiseLaw, kept_noise
 
-_LEAST_REST = 1e-3  # share of its own residual that a run, or a direction of a cluster, keeps
+_LEAST_REST = 1e-3  # share of its own residual that a direction of a cluster keeps
 _NO_SHARE = 1e-12
 MANY_UNITS = 2_000  # of which what they show themselves is all
 _LEAST_CLIPPED = 8  # degrees of freedom below which clipping is no clue to the kurtosis
@@ -174,14 +175,12 @@ class Influence:
 
     @property
     def lent(self) -> float:
-        """Share of what is expected in what these runs show: a half at 30 degrees of freedom."""
-        if self.n_units > MANY_UNITS:
-            return 0.0
-        return LEAST_DOF / (LEAST_DOF + max(self.rest, 0))
+        """Share of what is expected in what these units show."""
+        return lent_share(self.n_units, self.rest)
 
     @cached_property
     def _counted(self) -> BoolArray:
-        """Runs that have a weight."""
+        """Runs that the parameters move, and that have a weight."""
         return np.asarray((self.columns != 0.0).any(axis=1))
 
     def leverage_of(self, gradient: FloatArray) -> FloatArray:
@@ -223,7 +222,8 @@ class Influence:
 
     def _dof_of_law(self, gradient: FloatArray) -> FloatArray:
         """Where the noise law gives the variances: those of its level, and what its slope adds."""
-        pulled = (gradient @ (self.columns @ self.bread).T) ** 2 * self.noise
+        along = _scaled(gradient @ (self.columns @ self.bread).T)
+        pulled = along * along * self.noise
         total = pulled.sum(axis=1)
         with np.errstate(divide="ignore", invalid="ignore"):
             tilt = np.where(total > 0, pulled @ self.tilt / total, 0.0)
@@ -231,10 +231,7 @@ class Influence:
 
     def _dof_of_squares(self, gradient: FloatArray) -> FloatArray:
         """Where the runs' own squares, or those of whole clusters, give them."""
-        # scale-free, so that no gradient under- or overflows
-        along = gradient @ self._pulls.T
-        largest = np.abs(along).max(axis=1, keepdims=True)
-        along = along / np.where(largest > 0, largest, 1.0)
+        along = _scaled(gradient @ self._pulls.T)
         # V = e'(sum of u_g u_g')e with residuals e = M x and var(x) = diag(noise): what counts is
         # W_gh = u_g' M diag(noise) M u_h, a diagonal plus a product of few columns
         own = self._by_unit((along * along * self.noise)[:, :, None])[:, :, 0]
@@ -272,6 +269,17 @@ class Influence:
         through = np.einsum("ik,fkl,il->fi", self.basis, spanned, self.basis, optimize=True)
         own = pulled * (1.0 - 2.0 * self.leverage) + through
         return np.asarray(((own * self.noise) ** 2).sum(axis=1))
+
+
+def lent_share(n_units: int, dof: int) -> float:
+    """Share of what is expected in what units show: a half at 30 degrees of freedom."""
+    return 0.0 if n_units > MANY_UNITS else LEAST_DOF / (LEAST_DOF + max(dof, 0))
+
+
+def _scaled(along: FloatArray) -> FloatArray:
+    """Rows whose largest is one, so that no gradient under- or overflows when it is squared."""
+    largest = np.abs(along).max(axis=1, keepdims=True)
+    return np.asarray(along / np.where(largest > 0, largest, 1.0))
 
 
 def clipped_kurtosis(threshold: float) -> float:

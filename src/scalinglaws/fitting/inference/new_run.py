@@ -2,7 +2,7 @@
 
 With few degrees of freedom it cannot be told from chance whether noise depends on the size of a
 run. It is then taken to do so as the runs have it, and the error of that enters the degrees of
-freedom: 2/nu is the variance of the logarithm of a variance. With more, noise is the same
+freedom: 2/nu is the relative variance of a variance (Satterthwaite). With more, noise is the same
 everywhere unless the runs clearly show that it is not (`weighting`).
 
 With more, the residuals also show the shape: a new run lies within h of the curve as often as they
@@ -21,7 +21,7 @@ from scipy.interpolate import CubicSpline
 from scipy.special import ndtr, ndtri
 
 from scalinglaws.arrays import FloatArray
-from scalinglaws.fitting.inference.influence import Influence
+from scalinglaws.fitting.inference.influence import Influence, lent_share
 from scalinglaws.fitting.inference.noise import LEAST_DOF, NoiseLaw
 from scalinglaws.fitting.inference.recall import recalled_influence
 from scalinglaws.fitting.inference.record import FitRecord
@@ -36,6 +36,8 @@ _MOST_DIRECT = 256  # points
 @dataclass(frozen=True)
 class RunNoise:
     """Noise of single runs around the curve.
+
+    Sizes that are no number, as of a performance of zero, have the noise of the middle of the law.
 
     Attributes
     ----------
@@ -58,12 +60,17 @@ class RunNoise:
 
     def deviation(self, log_size: FloatArray) -> FloatArray:
         """Standard deviation of a run of some size."""
-        return np.asarray(self.scale * np.sqrt(self.law.variance(log_size)))
+        return np.asarray(self.scale * np.sqrt(self.law.variance(self._known(log_size))))
+
+    def _known(self, log_size: FloatArray) -> FloatArray:
+        return np.where(np.isfinite(log_size), log_size, self.law.middle)
 
     def draws(
         self, log_size: FloatArray, shape: tuple[int, ...], rng: np.random.Generator
     ) -> FloatArray:
         """Errors of new runs of some size, drawn independently.
+
+        With a shape none is larger than the largest residual, but for those of the normal part.
 
         Parameters
         ----------
@@ -147,7 +154,7 @@ class RunNoise:
 
     def _freedom(self, log_size: FloatArray) -> FloatArray:
         """Degrees of freedom of the variance of a run of some size."""
-        tilt = 0.0 if self.slope_known else self.law.tilt(log_size)
+        tilt = 0.0 if self.slope_known else self.law.tilt(self._known(log_size))
         with np.errstate(divide="ignore"):
             return np.asarray(2.0 / (2.0 / np.float64(self.dof) + np.square(tilt)))
 
@@ -155,18 +162,21 @@ class RunNoise:
 def run_noise(fit: FitRecord) -> RunNoise:
     """The noise of new runs of a fit."""
     found, dof = recalled_influence(fit), min(fit.dof, fit.correlation.dof)
-    few = fit.dof < LEAST_DOF
-    if found is not None and found.clusters is None and few and not fit.noise_law.slope:
-        return RunNoise(_level(fit, found), found.noise_law, dof, False, np.zeros(0), fit.n)
-    if found is None or few:
-        return RunNoise(fit.noise, fit.noise_law, dof, True, np.zeros(0), fit.n)
-    return RunNoise(fit.noise, fit.noise_law, dof, True, _shape(fit), fit.n, found.lent)
+    few, n = fit.dof < LEAST_DOF, int(np.count_nonzero(fit.runs.weights > 0))
+    shown = found is not None and found.clusters is None and not fit.noise_told
+    if found is not None and shown and few and not fit.noise_law.slope:
+        return RunNoise(_level(fit, found), found.noise_law, dof, False, np.zeros(0), n)
+    if few:
+        return RunNoise(fit.noise, fit.noise_law, dof, False, np.zeros(0), n)
+    lent = lent_share(n, fit.dof) if found is None else found.lent
+    return RunNoise(fit.noise, fit.noise_law, dof, True, _shape(fit), n, lent)
 
 
 def _level(fit: FitRecord, found: Influence) -> float:
-    """Standard deviation of a run of relative variance one, under the noise law of few runs."""
-    used = fit.runs.weights > 0
-    squares = fit.residuals.to_numpy()[used] ** 2 * fit.runs.weights[used]
+    """Standard deviation of a run of average weight, where few runs' noise law is one."""
+    weights = fit.runs.weights
+    used = weights > 0
+    squares = fit.residuals.to_numpy()[used] ** 2 * weights[used] / weights[used].mean()
     return float(np.sqrt(squares.sum() / np.sum((found.kept * found.noise)[used])))
 
 

@@ -12,7 +12,7 @@ to these, since quiet runs of high leverage would otherwise look as noisy as the
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import chdtr
@@ -56,7 +56,17 @@ class NoiseLaw:
 
     def variance(self, log_size: FloatArray) -> FloatArray:
         """Relative variance at a logarithm of size."""
+        if not self.slope:
+            return np.ones(np.shape(log_size))
         return np.asarray(np.exp(self.slope * (log_size - self.centre)))
+
+    def centred(self, sizes: FloatArray) -> NoiseLaw:
+        """The same with weights 1/variance whose mean over these runs is one."""
+        if not self.slope:
+            return self
+        logs = -self.slope * sizes
+        centre = float(np.log(np.mean(np.exp(logs - logs.max()))) + logs.max())
+        return replace(self, centre=-centre / self.slope)
 
     def tilt(self, log_size: FloatArray) -> FloatArray:
         """Error of the log-variance at a size that comes from the slope's; zero for equal noise."""
@@ -74,7 +84,8 @@ def log_size(values: Mapping[str, FloatArray], fitted: FloatArray) -> FloatArray
     if not used:
         with np.errstate(divide="ignore"):
             return np.asarray(np.log(np.abs(fitted)))
-    return np.asarray(sum(np.log(values[v]) for v in used))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(sum(np.log(values[v]) for v in used))
 
 
 def noise_law(
@@ -115,18 +126,13 @@ def noise_law(
         if np.abs(step).max() < 1e-10:
             break
     slope = float(line[1]) / spread
-    # centred so that the weights 1/variance have a mean of one
-    logs = -slope * sizes
-    centre = float(np.log(np.mean(np.exp(logs - logs.max()))) + logs.max())
     if shrunk:
         error = 1.0 / np.sqrt(0.5 * float(np.sum(1.0 - leverage)) + 1.0 / _PRIOR**2)
     else:
         # what the scores really scatter by, since heavy tails make the slope less certain
         uncut = np.where(relative < _CUT / _CUT_MEAN, relative, 0.0)
         error = float(np.linalg.norm(z * (relative - 1.0))) / max(float(z * z @ uncut), 1e-300)
-    return NoiseLaw(
-        slope, float(error) / spread, -centre / slope if slope else 0.0, float(sizes.mean())
-    )
+    return NoiseLaw(slope, float(error) / spread, middle=float(sizes.mean())).centred(sizes)
 
 
 def kept_noise(

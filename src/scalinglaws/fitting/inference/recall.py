@@ -45,7 +45,9 @@ def linearised(fit: FitRecord) -> Influence:
         problem = problem_of(fit)
         model, kept = bind_problem(problem), np.flatnonzero(estimated(fit))
         loss = smooth_loss(fit.objective, fit.delta, fit.noise)
-        _LINEARISED[fit] = influence_of(problem, model, fit.runs, fit.theta, kept, loss)
+        _LINEARISED[fit] = influence_of(
+            problem, model, fit.runs, fit.theta, kept, loss, told=fit.noise_told
+        )
     return _LINEARISED[fit]
 
 
@@ -85,14 +87,23 @@ def influence_of(
     theta: FloatArray,
     kept: IntArray,
     loss: Loss,
+    *,
+    told: bool,
 ) -> Influence:
-    """Influence of each run, with degrees of freedom for noise as these runs show it."""
+    """Influence of each run, under the noise law that these runs show.
+
+    Parameters
+    ----------
+    told : bool
+        The user has said how the noise is: the weights are all there is to it.
+    """
     clusters = table.clusters if len(table.clusters) else None
     plain = influence(model, theta, problem.weights, kept, loss, clusters=clusters)
     residuals = model.residuals(theta[None, :])[0]
     sizes = sizes_of(problem, table, residuals)
     used = (problem.weights > 0) & np.isfinite(sizes)
-    if used.sum() <= len(kept) or used.sum() > MANY_UNITS or model.whitening is not None:
+    few = used.sum() <= len(kept) or plain.n_units > MANY_UNITS
+    if told or few or model.whitening is not None:
         return plain
     weighted = residuals[used] * np.sqrt(problem.weights[used])
     found = noise_law(weighted, sizes[used], plain.leverage[used], plain.basis[used], shrunk=True)

@@ -89,6 +89,7 @@ class FitRecord:
     null_space: FloatArray = field(repr=False)
     alternatives: FloatArray = field(repr=False)
     noise_law: NoiseLaw = EQUAL
+    noise_told: bool = False
     correlation: Correlation = INDEPENDENT
 
     # --- coefficients ----------------------------------------------------------------------

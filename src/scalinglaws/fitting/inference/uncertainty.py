@@ -192,7 +192,7 @@ def streamed_covariance(
 def _expected_bread(
     model: Model, theta: FloatArray, weights: FloatArray, loss: Loss, root: FloatArray
 ) -> FloatArray:
-    """Inverse of the expected curvature, where there is no strict minimum."""
+    """Inverse of the expected curvature: of that of the loss times J'WJ."""
     residuals = model.residuals(theta[None, :])[0]
     curved = summed(
         len(weights), lambda rows: float(weights[rows] @ loss.derivatives(residuals[rows])[1])

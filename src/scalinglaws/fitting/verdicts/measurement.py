@@ -39,6 +39,8 @@ class Measurement:
     ----------
     structural : Aliasing
         What the design leaves open whatever the values; those parameters were held.
+    noise_told : bool
+        The user has said how the noise is.
     """
 
     def __init__(
@@ -50,8 +52,10 @@ class Measurement:
         structural: Aliasing,
         method: str,
         confidence_level: float,
+        *,
+        noise_told: bool,
     ) -> None:
-        self.method = method
+        self.method, self.noise_told = method, noise_told
         self.problem, self.model, self.table, self.found = problem, model, table, found
         self.parameters = problem.law.parameters
         self.names = problem.law.parameter_names
@@ -125,8 +129,9 @@ class Measurement:
         if self.interval_method not in (uncertainty.ROBUST, uncertainty.CLUSTERED):
             return None
         return influence_of(
-            self.problem, self.model, self.table, self.found.theta, self.kept, self.loss
-        )
+            self.problem, self.model, self.table, self.found.theta, self.kept, self.loss,
+            told=self.noise_told,
+        )  # fmt: skip
 
     @cached_property
     def dof(self) -> FloatArray:
