@@ -212,7 +212,8 @@ def fit(
         None if delta == "auto" else float(delta), held, start,
     )  # fmt: skip
     asked = (objective, delta, method)
-    told = noise == "equal" or weights is not None
+    # runs left out by a weight of zero say nothing of the others' noise
+    told = noise == "equal" or bool(np.ptp(table.weights[table.weights > 0]) > 0)
     if noise == "auto" and (weights is not None or any(option != "auto" for option in asked)):
         noise = "equal"
     return _fit_problem(problem, table, how, confidence_level, noise, told)
