@@ -212,8 +212,9 @@ def fit(
         None if delta == "auto" else float(delta), held, start,
     )  # fmt: skip
     asked = (objective, delta, method)
-    # runs left out by a weight of zero say nothing of the others' noise
-    told = noise == "equal" or bool(np.ptp(table.weights[table.weights > 0]) > 0)
+    told = noise == "equal"
+    if weights is not None:  # of zero and one they say nothing of the noise of those that are left
+        told |= bool(np.ptp(table.weights[table.weights > 0]) > 0)
     if noise == "auto" and (weights is not None or any(option != "auto" for option in asked)):
         noise = "equal"
     return _fit_problem(problem, table, how, confidence_level, noise, told)
