@@ -162,8 +162,11 @@ class RunNoise:
 def run_noise(fit: FitRecord) -> RunNoise:
     """The noise of new runs of a fit."""
     found, dof = recalled_influence(fit), min(fit.dof, fit.correlation.dof)
-    few, n = fit.dof < LEAST_DOF, int(np.count_nonzero(fit.runs.weights > 0))
-    shown = found is not None and found.clusters is None and not fit.noise_told
+    n = int(np.count_nonzero(fit.runs.weights > 0))
+    # checkpoints of one run are one witness of the noise
+    by_run = found is not None and found.clusters is not None
+    few = (found.rest if found is not None and by_run else fit.dof) < LEAST_DOF
+    shown = not by_run and not fit.noise_told
     if found is not None and shown and few and not fit.noise_law.slope:
         return RunNoise(_level(fit, found), found.noise_law, dof, False, np.zeros(0), n)
     if few:
