@@ -15,6 +15,7 @@ is Student's t alone.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from scipy.interpolate import CubicSpline
@@ -31,6 +32,7 @@ _FEWEST_BEYOND = 2.0
 _MOST_NODES = 256  # quantiles that stand for the residuals
 _BISECTIONS = 40
 _MOST_DIRECT = 256  # points
+_OF_FIT: WeakKeyDictionary[FitRecord, RunNoise] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -160,7 +162,13 @@ class RunNoise:
 
 
 def run_noise(fit: FitRecord) -> RunNoise:
-    """The noise of new runs of a fit."""
+    """The noise of new runs of a fit; made once, since many residuals take long to sort."""
+    if fit not in _OF_FIT:
+        _OF_FIT[fit] = _noise_of(fit)
+    return _OF_FIT[fit]
+
+
+def _noise_of(fit: FitRecord) -> RunNoise:
     found, dof = recalled_influence(fit), min(fit.dof, fit.correlation.dof)
     n = int(np.count_nonzero(fit.runs.weights > 0))
     # checkpoints of one run are one witness of the noise
