@@ -43,7 +43,7 @@ def threshold(fit: sl.Fit, level: float = 0.95) -> float:
 
 def intervals(fit: sl.Fit, names: Sequence[str] = (), level: float = 0.95) -> Array:
     """Natural ends for some parameters, by default all."""
-    quantities = [parameter_quantity(fit, n) for n in names or fit.law.parameter_names]
+    quantities = [parameter_quantity(fit.law, n) for n in names or fit.law.parameter_names]
     ends = profile_interval(Profiler.of(fit), quantities, threshold(fit, level))
     return np.array([q.natural(e) for q, e in zip(quantities, ends, strict=True)])
 
@@ -185,7 +185,7 @@ def test_robust_intervals_are_as_wide_as_theory_says(objective: str, expected: f
 
 def test_scale_is_a_factor_on_the_deviance(fit: sl.Fit) -> None:
     """Four times the deviance is half the signed root."""
-    profiler, q = Profiler.of(fit), parameter_quantity(fit, "alpha")
+    profiler, q = Profiler.of(fit), parameter_quantity(fit.law, "alpha")
     np.testing.assert_allclose(
         profile_interval(profiler, q, 4.0, scale=4.0), profile_interval(profiler, q, 1.0)
     )
@@ -296,7 +296,7 @@ def test_what_is_not_determined_is_unbounded_and_has_no_profile() -> None:
         one = sl.fit(runs.assign(C=6.0 * runs["N"] * runs["D"]), "power")
 
     for name in ("b", "c", "d"):
-        ends = profile_interval(Profiler.of(one), parameter_quantity(one, name), 4.0)
+        ends = profile_interval(Profiler.of(one), parameter_quantity(one.law, name), 4.0)
         np.testing.assert_array_equal(ends, [[-np.inf, np.inf]])
     with pytest.raises(sl.FitError, match="do not determine b"):
         one.profile("b")
@@ -322,7 +322,7 @@ def test_a_derived_quantity_is_that_of_the_law_written_with_it(options: dict[str
 
 def test_a_parameter_as_a_derived_quantity(fit: sl.Fit) -> None:
     """A combination of one is the parameter itself, by another way."""
-    q = parameter_quantity(fit, "B")
+    q = parameter_quantity(fit.law, "B")
     other = Quantity("B again", q.value, q.gradient, is_log=True)
     profiler = Profiler.of(fit)
 
@@ -454,7 +454,7 @@ def test_the_chinchilla_runs(epoch: pd.DataFrame) -> None:
     """Every end that is reported satisfies its equation, under the papers' objective."""
     one = sl.fit(epoch, "chinchilla", delta=1e-3)
     profiler = Profiler.of(one)
-    quantities = [parameter_quantity(one, n) for n in one.law.parameter_names]
+    quantities = [parameter_quantity(one.law, n) for n in one.law.parameter_names]
     ends = profile_interval(profiler, quantities, threshold(one))
     for quantity, pair in zip(quantities, ends, strict=True):
         for end in pair:

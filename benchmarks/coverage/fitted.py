@@ -71,7 +71,9 @@ class Fitted:
     def _is_answered(self, j: int, target: Target) -> bool:
         fit = self.fit
         if target.kind == "parameter":
-            return bool(fit.table.loc[target.name, "status"] == "estimated")
+            row = fit.table.loc[target.name]
+            # a floor at zero has an interval as well
+            return bool(row["status"] == "estimated" or row["high"] < np.inf)
         if target.point is not None:
             return bool(np.isfinite(self._reached[target.point]))
         if not np.isfinite(self.estimates[j]):

@@ -143,6 +143,7 @@ def _delta(own: Fitted, covariance: Floats) -> Floats:
 def _around(own: Fitted, std_errors: Floats, dof: float) -> Floats:
     """Central intervals with Student's t on the targets' scales."""
     spread = np.hypot(std_errors, np.where(own.is_run, own.fit.noise, 0.0))
+    spread = np.where(spread > 0, spread, np.nan)  # as of a floor at zero
     half = np.array([t_quantile(level, int(dof)) for level in LEVELS]) * spread[:, None]
     centre = own.estimates[:, None]
     return _natural(own, np.stack([centre - half, centre + half], axis=-1))

@@ -74,6 +74,11 @@ class Parameter:
         """It scales a term, as a coefficient or as the logarithm of one under an exp."""
         return self.linear or self.role in ("coefficient", "offset")
 
+    @property
+    def is_floor(self) -> bool:
+        """A positive constant of its own, such as an irreducible loss: the law is linear in it."""
+        return self.positive and self.role == "offset"
+
 
 @dataclass(frozen=True, eq=True)
 class Law(IndexedNames):

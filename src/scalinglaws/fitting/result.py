@@ -236,7 +236,8 @@ class Fit(FitRecord):
         if all runs have the same noise. "profile" asks how far the quantity can be moved,
         everything else fitted again, before the fit gets worse than the noise allows: its intervals
         need not be symmetric. "adjusted-profile" does the same with the standard error of the
-        sandwich. The documentation has the measured coverage of each, from which "auto" was chosen.
+        sandwich. "auto" is the sandwich, and for floors such as E the adjusted profile, as in
+        `table`. The documentation has the measured coverage of each, from which it was chosen.
 
         Examples
         --------

@@ -10,6 +10,7 @@ import numpy as np
 
 from scalinglaws.fitting.inference.noise import log_size
 from scalinglaws.fitting.inference.record import FitRecord, Row
+from scalinglaws.fitting.inference.uncertainty import CLUSTERED, ROBUST
 from scalinglaws.fitting.tables.blocks import is_large
 from scalinglaws.numerals import (
     format_error,
@@ -43,7 +44,7 @@ class Facts:
 def facts_of(fit: FitRecord) -> Facts:
     """Collect the facts."""
     level = f"{100 * fit.confidence_level:g} %"
-    intervals = f"low, high: {level} interval ({fit.interval_method})"
+    intervals = f"low, high: {level} interval ({fit.interval_method}{_of_floors(fit)})"
     if fit.dof <= 0:
         intervals = f"no intervals: {plural(fit.n, 'run')} leave no degrees of freedom"
     return Facts(
@@ -57,6 +58,15 @@ def facts_of(fit: FitRecord) -> Facts:
         intervals=intervals,
         lines=tuple(_lines(fit)),
     )
+
+
+def _of_floors(fit: FitRecord) -> str:
+    """What else there is to say of how intervals were made."""
+    known = np.isfinite(fit.table["high"])
+    floors = [p.symbol for p in fit.law.parameters if p.is_floor and known[p.name]]
+    if not floors or fit.interval_method not in (ROBUST, CLUSTERED):
+        return ""
+    return f"; of {listed(list(dict.fromkeys(floors)))}, by its profile"
 
 
 def _cells(row: Row) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from scalinglaws.arrays import BoolArray, FloatArray
 from scalinglaws.errors import ConvergenceWarning, DataWarning, FitError, warn
-from scalinglaws.fitting.inference.recall import estimated, linearised, problem_of
+from scalinglaws.fitting.inference.recall import at_bound, estimated, linearised, problem_of
 from scalinglaws.fitting.inference.record import FitRecord
 from scalinglaws.fitting.inference.resamples import KINDS, NAMES, Kind, Resampler
 from scalinglaws.fitting.solver.binding import bind_problem
@@ -18,6 +18,7 @@ from scalinglaws.fitting.solver.model import to_natural
 from scalinglaws.fitting.solver.objective import smooth_loss
 from scalinglaws.fitting.solver.problem import Problem
 from scalinglaws.fitting.solver.resampling import Refitter
+from scalinglaws.numerals import listed
 from scalinglaws.options import check_count, check_option, generator_of
 from scalinglaws.workers import Workers, map_tasks
 
@@ -121,6 +122,7 @@ def resample(
             "There is nothing to resample: no coefficient of this fit has a standard error. "
             f"{fit.status.value}"
         )
+    _warn_of_bounds(fit)
     problem, resampler = problem_of(fit), _resampler(fit, kind)
     tasks = [
         _Task(problem, fit.theta, free, fit.noise, resampler, n, own)
@@ -138,6 +140,17 @@ def resample(
         )
     largest = float(np.max(decrement[converged], initial=0.0))
     return Resampled(theta[converged], converged, largest, NAMES[kind])
+
+
+def _warn_of_bounds(fit: FitRecord) -> None:
+    """What sits at a bound is not refitted."""
+    held = [row.name for row, bound in zip(fit.rows, at_bound(fit), strict=True) if bound]
+    if held:
+        warn(
+            f"{listed(held)} sits at a bound and stays there in every resample: what trades off "
+            "with it varies too little. `fit.intervals()` allows for a floor that is not 0.",
+            DataWarning,
+        )
 
 
 def _resampler(fit: FitRecord, kind: Kind) -> Resampler:

@@ -40,8 +40,9 @@ def quantities_of(fit: FitRecord, asked: Asked | None) -> list[Quantity]:
         If something that is asked for is neither a parameter nor made of parameters.
     """
     if asked is None:
-        names = np.array(fit.law.parameter_names)[estimated(fit)]
-        return [parameter_quantity(fit, str(name)) for name in names]
+        known = estimated(fit) | np.isfinite(fit.table["high"].to_numpy())
+        names = np.array(fit.law.parameter_names)[known]
+        return [parameter_quantity(fit.law, str(name)) for name in names]
     if isinstance(asked, str):
         asked = [asked]
     if not isinstance(asked, Iterable):
@@ -67,7 +68,7 @@ def quantities_of(fit: FitRecord, asked: Asked | None) -> list[Quantity]:
 def _quantity(fit: FitRecord, name: str, what: str | Function) -> Quantity:
     if isinstance(what, str):
         if what in fit.law.parameter_names:
-            found = parameter_quantity(fit, what)
+            found = parameter_quantity(fit.law, what)
             return Quantity(name, found.value, found.gradient, found.is_log, found.parameter)
         return _in_working(fit, name, _Typed(fit, what))
     if not callable(what):

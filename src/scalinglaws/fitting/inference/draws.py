@@ -7,9 +7,11 @@ import pandas as pd
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import FitError
+from scalinglaws.fitting.inference.raised import raised_floors
 from scalinglaws.fitting.inference.recall import estimated, recalled_influence
 from scalinglaws.fitting.inference.record import FitRecord
 from scalinglaws.fitting.inference.status import Status
+from scalinglaws.fitting.inference.uncertainty import t_quantile
 from scalinglaws.options import check_count, generator_of
 
 _ROUNDING = 1e-14  # of a correlation
@@ -30,12 +32,20 @@ def draw(fit: FitRecord, n_resamples: int, rng: np.random.Generator | int | None
     steps[:, moving] = normal @ _root(fit.covariance[np.ix_(moving, moving)]).T
     # one scale for a whole draw: a multivariate Student t, as in the table's intervals
     dof = _dof(fit)
-    steps *= np.sqrt(dof / generator.chisquare(dof, n_resamples))[:, None]
-    columns = {
-        p.name: _natural(float(fit.theta[j]), steps[:, j], p.positive, p.role == "offset")
+    wider = np.sqrt(dof / generator.chisquare(dof, n_resamples))[:, None]
+    steps *= wider
+    floors = {}
+    for place, end in raised_floors(fit, fit.confidence_level).items():
+        # half of a Student t: below zero the floor stays at zero
+        share = np.maximum(generator.standard_normal(n_resamples) * wider[:, 0], 0.0)
+        share /= t_quantile(fit.confidence_level, dof)
+        floors[fit.law.parameter_names[place]] = share * np.exp(end[place])
+        change = np.where(np.isfinite(fit.theta), end - fit.theta, 0.0)
+        steps += share[:, None] * np.nan_to_num(change)
+    drawn = pd.DataFrame({
+        p.name: _natural(float(fit.theta[j]), steps[:, j], p.positive, p.is_floor)
         for j, p in enumerate(fit.law.parameters)
-    }
-    drawn = pd.DataFrame(columns)
+    } | floors)  # fmt: skip
     drawn.attrs["method"] = f"drawn from {fit.interval_method}"
     return drawn
 

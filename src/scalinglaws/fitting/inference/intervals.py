@@ -8,14 +8,16 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from scalinglaws.arrays import FloatArray
+from scalinglaws.arrays import BoolArray, FloatArray
 from scalinglaws.errors import ConvergenceWarning, FitError, warn
+from scalinglaws.fitting.inference.adjusted import adjusted_ends
 from scalinglaws.fitting.inference.bootstrap import Resampled, resample
 from scalinglaws.fitting.inference.derived import Asked, quantities_of
 from scalinglaws.fitting.inference.profile import profile_interval
 from scalinglaws.fitting.inference.profiler import Profiler
 from scalinglaws.fitting.inference.quantity import Quantity
-from scalinglaws.fitting.inference.recall import clustered, estimated, recalled_influence
+from scalinglaws.fitting.inference.raised import raised_floors, widened
+from scalinglaws.fitting.inference.recall import at_bound, clustered, estimated, recalled_influence
 from scalinglaws.fitting.inference.record import FitRecord
 from scalinglaws.fitting.inference.resamples import KINDS
 from scalinglaws.fitting.inference.status import Status
@@ -63,21 +65,27 @@ def intervals(
         drawn = resample(fit, n_resamples, method, rng, workers)
         table = _from_draws(fit, quantities, drawn, level)
     else:
-        chosen = "sandwich" if method == "auto" else method
-        table = _FROM_CURVATURE[chosen](fit, quantities, level)
+        table = _FROM_CURVATURE[method](fit, quantities, level)
     table.attrs["confidence_level"] = level
-    _warn_of_missing_ends(table)
+    _warn_of_missing_ends(table, _at_bound(fit, quantities))
     return table
 
 
-def _warn_of_missing_ends(table: pd.DataFrame) -> None:
+def _warn_of_missing_ends(table: pd.DataFrame, bounded: BoolArray) -> None:
     """An end that is not known is said to be so."""
-    unknown = table.index[table[["low", "high"]].isna().any(axis=1)]
-    if len(unknown):
+    unknown = table[["low", "high"]].isna().any(axis=1).to_numpy()
+    moving, held = ([str(n) for n in table.index[unknown & w]] for w in (~bounded, bounded))
+    if moving:
         warn(
-            f"No end was found for {listed([str(name) for name in unknown])} (NaN): on the way "
-            "there it has no value or no minimum, or runs into the bound of a parameter. Ask for "
-            'an interval of the parameters, or take method="sandwich".',
+            f"No end was found for {listed(moving)} (NaN): on the way there it has no value or no "
+            "minimum, or runs into the bound of a parameter. Ask for an interval of the "
+            'parameters, or take method="sandwich".',
+            ConvergenceWarning,
+        )
+    if held:
+        warn(
+            f"{listed(held)} sits at a bound, where it has no standard error and no symmetric "
+            'interval (NaN): method="profile" has the end on the other side.',
             ConvergenceWarning,
         )
 
@@ -108,6 +116,7 @@ class _Linear:
         self.gradient = np.where(np.isfinite(gradient), gradient, 0.0)
         self.open = np.array([not self.profiler.determines(q) for q in quantities])
         self.kept = estimated(fit)
+        self.bounded = _at_bound(fit, quantities)
 
     @property
     def equal_noise(self) -> FloatArray:
@@ -115,7 +124,26 @@ class _Linear:
         return _errors(self.gradient, self.profiler.covariance)
 
 
-def _sandwich(fit: FitRecord, quantities: Sequence[Quantity], level: float) -> pd.DataFrame:
+def _auto(fit: FitRecord, quantities: Sequence[Quantity], level: float) -> pd.DataFrame:
+    """Symmetric intervals, but of floors, which have those of their profiles (see `adjusted`)."""
+    table = _sandwich(fit, quantities, level, _others(fit, level))
+    floors = [row for row, q in enumerate(quantities) if _is_floor(fit, q)]
+    if not floors or recalled_influence(fit) is None:
+        return table
+    profiled = _adjusted_profile(fit, [quantities[row] for row in floors], level)
+    found = profiled[["low", "high"]].notna().all(axis=1).to_numpy()
+    # a symmetric interval is better than none
+    table.iloc[np.array(floors)[found]] = profiled[found]
+    return table
+
+
+def _sandwich(
+    fit: FitRecord,
+    quantities: Sequence[Quantity],
+    level: float,
+    other: FloatArray | None = None,
+) -> pd.DataFrame:
+    """Symmetric intervals, widened by what other parameters, (others, parameters), would change."""
     at = _Linear(fit, quantities)
     found = recalled_influence(fit)
     covariance = fit.covariance[np.ix_(at.kept, at.kept)]
@@ -124,7 +152,8 @@ def _sandwich(fit: FitRecord, quantities: Sequence[Quantity], level: float) -> p
         dof, covariance = found.dof(own), found.covariance
     else:
         dof = np.full(len(own), float(fit.dof))
-    return _around(fit, quantities, at, _errors(own, covariance), dof, level, fit.interval_method)
+    errors = _errors(own, covariance)
+    return _around(fit, quantities, at, errors, dof, level, fit.interval_method, other)
 
 
 def _equal_noise(fit: FitRecord, quantities: Sequence[Quantity], level: float) -> pd.DataFrame:
@@ -137,26 +166,21 @@ def _profile(fit: FitRecord, quantities: Sequence[Quantity], level: float) -> pd
     at = _Linear(fit, quantities)
     dof = np.full(len(quantities), float(fit.dof))
     ends = profile_interval(at.profiler, quantities, t_quantile(level, fit.dof) ** 2)
-    return _frame(quantities, at.centre, at.equal_noise, ends, dof, "profile, Student t")
+    errors = np.where(at.bounded, np.nan, at.equal_noise)
+    return _frame(quantities, at.centre, errors, ends, dof, "profile, Student t")
 
 
 def _adjusted_profile(fit: FitRecord, quantities: Sequence[Quantity], level: float) -> pd.DataFrame:
-    """Ends where the profile's root has risen by as many robust standard errors as t asks for."""
-    at = _Linear(fit, quantities)
+    """Where the sandwich's errors are known; elsewhere the profile as it is."""
     found = recalled_influence(fit)
     if found is None:
         return _profile(fit, quantities, level)
+    at = _Linear(fit, quantities)
     own = at.gradient[:, at.kept]
-    dof, errors = found.dof(own), _errors(own, found.covariance)
-    threshold = np.array([t_quantile(level, d) for d in dof]) ** 2
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = (at.equal_noise / errors) ** 2
-    ratio = np.where(np.isfinite(ratio) & (ratio > 0), ratio, 1.0)
-    threshold = np.where(np.isfinite(threshold), threshold, t_quantile(level, fit.dof) ** 2)
-    ends = profile_interval(at.profiler, quantities, threshold, ratio)
-    ends[dof == 0] = -np.inf, np.inf
+    ends = adjusted_ends(at.profiler, found, np.flatnonzero(at.kept), quantities, level)
+    errors = np.where(at.bounded, np.nan, _errors(own, found.covariance))
     name = f"profile with {fit.interval_method}"
-    return _frame(quantities, at.centre, errors, ends, dof, name)
+    return _frame(quantities, at.centre, errors, ends, found.dof(own), name)
 
 
 def _errors(gradient: FloatArray, covariance: FloatArray) -> FloatArray:
@@ -172,26 +196,48 @@ def _around(
     dof: FloatArray,
     level: float,
     method: str,
+    other: FloatArray | None = None,
 ) -> pd.DataFrame:
     """Symmetric intervals on the scale of each quantity; of a floor, in itself and not below 0."""
     half = np.array([t_quantile(level, d) for d in dof]) * errors
-    half = np.where(at.open, np.inf, np.where(errors > 0, half, 0.0))
-    ends = at.centre[:, None] + half[:, None] * np.array([-1.0, 1.0])
+    half = np.where(at.open, np.inf, np.where(errors > 0, half, np.where(at.bounded, np.nan, 0.0)))
+    below, above = widened(half, _moved(quantities, at.centre, other))
+    ends = at.centre[:, None] + np.stack([-below, above], axis=1)
     for row, quantity in enumerate(quantities):
         if _is_floor(fit, quantity) and np.isfinite(half[row]):
             with np.errstate(divide="ignore"):
                 sides = np.log(np.maximum(1.0 + half[row] * np.array([-1.0, 1.0]), 0.0))
             ends[row] = at.centre[row] + sides
-    errors = np.where(at.open, np.nan, errors)
+    errors = np.where(at.open | at.bounded, np.nan, errors)
     return _frame(quantities, at.centre, errors, ends, dof, method)
+
+
+def _others(fit: FitRecord, level: float) -> FloatArray:
+    """Parameters with each floor that sits at zero as high as it can be; (floors, parameters)."""
+    return np.array([*raised_floors(fit, level).values()]).reshape(-1, len(fit.theta))
+
+
+def _moved(
+    quantities: Sequence[Quantity], centre: FloatArray, other: FloatArray | None
+) -> FloatArray:
+    """Each quantity at other parameters, less the estimate; shape (others, quantities)."""
+    if other is None or not len(other):
+        return np.zeros((0, len(centre)))
+    with np.errstate(invalid="ignore"):
+        return np.stack([q.value(other) for q in quantities], axis=1) - centre
+
+
+def _at_bound(fit: FitRecord, quantities: Sequence[Quantity]) -> BoolArray:
+    """Which are parameters that stopped at a bound."""
+    places = [-1 if q.parameter is None else q.parameter for q in quantities]
+    return np.append(at_bound(fit), False)[places]
 
 
 def _is_floor(fit: FitRecord, quantity: Quantity) -> bool:
     """The law is linear in a floor, whose logarithm runs off to minus infinity."""
     if quantity.parameter is None:
         return False
-    parameter = fit.law.parameters[quantity.parameter]
-    return parameter.role == "offset" and parameter.positive
+    return fit.law.parameters[quantity.parameter].is_floor
 
 
 def _from_draws(
@@ -239,6 +285,7 @@ def _frame(
 
 
 _FROM_CURVATURE = {
+    "auto": _auto,
     "sandwich": _sandwich,
     "equal-noise": _equal_noise,
     "profile": _profile,

@@ -1,8 +1,9 @@
 """What the noise of a new run is: its size, how well that is known, and its shape.
 
 With few degrees of freedom it cannot be told from chance whether noise depends on the size of a
-run. It is then taken to do so as the runs have it, and the error of that enters the degrees of
-freedom: 2/nu is the relative variance of a variance (Satterthwaite). With more, noise is the same
+run. From eight on it is then taken to do so as the runs have it, and the error of that enters the
+degrees of freedom: 2/nu is the relative variance of a variance (Satterthwaite). With fewer a slope
+says next to nothing, and would only make intervals wider; with thirty and more, noise is the same
 everywhere unless the runs clearly show that it is not (`weighting`).
 
 With more, the residuals also show the shape: a new run lies within h of the curve as often as they
@@ -28,6 +29,7 @@ from scalinglaws.fitting.inference.recall import recalled_influence
 from scalinglaws.fitting.inference.record import FitRecord
 from scalinglaws.fitting.inference.uncertainty import t_quantile
 
+_LEAST_SLOPE_DOF = 8  # degrees of freedom below which noise is taken to be equal
 _FEWEST_BEYOND = 2.0
 _MOST_NODES = 256  # quantiles that stand for the residuals
 _BISECTIONS = 40
@@ -174,7 +176,7 @@ def _noise_of(fit: FitRecord) -> RunNoise:
     # checkpoints of one run are one witness of the noise
     by_run = found is not None and found.clusters is not None
     few = (found.rest if found is not None and by_run else fit.dof) < LEAST_DOF
-    shown = not by_run and not fit.noise_told
+    shown = not by_run and not fit.noise_told and fit.dof >= _LEAST_SLOPE_DOF
     if found is not None and shown and few and not fit.noise_law.slope:
         return RunNoise(_level(fit, found), found.noise_law, dof, False, np.zeros(0), n)
     if few:

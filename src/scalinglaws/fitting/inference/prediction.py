@@ -23,10 +23,12 @@ from scalinglaws.errors import (
 )
 from scalinglaws.fitting.inference.new_run import run_noise
 from scalinglaws.fitting.inference.noise import log_size
+from scalinglaws.fitting.inference.raised import raised_floors, widened
 from scalinglaws.fitting.inference.recall import estimated, recalled_influence
 from scalinglaws.fitting.inference.record import FitRecord
 from scalinglaws.fitting.inference.status import Status
 from scalinglaws.fitting.inference.uncertainty import t_quantile
+from scalinglaws.fitting.solver.model import to_natural
 from scalinglaws.fitting.tables import columns as col
 from scalinglaws.fitting.tables.blocks import row_blocks
 from scalinglaws.numerals import format_plain, listed, parse_number
@@ -153,21 +155,41 @@ def at(fit: FitRecord, columns: Mapping[str, npt.NDArray[Any]], level: float) ->
     def shaped(values: npt.NDArray[Any]) -> Any:
         return values.reshape(shape) if shape else float(values[0])
 
-    low, high = _around(fit, estimate, half)
-    run_low, run_high = _around(fit, estimate, half_run)
+    moved = _with_floors_raised(fit, flat, estimate, level)
+    low, high = _around(fit, estimate, *widened(half, moved))
+    run_low, run_high = _around(fit, estimate, *widened(half_run, moved))
     return Prediction(
         shaped(estimate), shaped(low), shaped(high), shaped(run_low), shaped(run_high),
         shaped(beyond), level, shaped(np.where(lost, np.inf, leverage)),
     )  # fmt: skip
 
 
+def _with_floors_raised(
+    fit: FitRecord, columns: Mapping[str, npt.NDArray[Any]], estimate: FloatArray, level: float
+) -> FloatArray:
+    """By how much the curve moves with a floor that sits at zero as high as it can be.
+
+    On the scale of the residuals, shape (floors, points).
+    """
+    positive = np.array([p.positive for p in fit.law.parameters])
+    moved = [np.zeros((0, len(estimate)))]
+    for theta in raised_floors(fit, level).values():
+        params = dict(zip(fit.law.parameter_names, to_natural(theta, positive), strict=True))
+        with np.errstate(all="ignore"):
+            other = np.broadcast_to(fit.law.value(params, columns), estimate.shape)
+            change = np.log(other / estimate) if fit.scale == "log" else other - estimate
+        moved.append(change[None, :])
+    return np.concatenate(moved)
+
+
 def _around(
-    fit: FitRecord, estimate: FloatArray, half: FloatArray
+    fit: FitRecord, estimate: FloatArray, below: FloatArray, above: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
+    """The curve less and plus half-widths on the scale of the residuals."""
     if fit.scale == "log":
-        low, high = estimate * np.exp(-half), estimate * np.exp(half)
+        low, high = estimate * np.exp(-below), estimate * np.exp(above)
     else:
-        low, high = estimate - half, estimate + half
+        low, high = estimate - below, estimate + above
     return within_limits(fit.law, low), within_limits(fit.law, high)
 
 

@@ -71,6 +71,10 @@ def profile_interval(
     found = np.empty((len(every), 2))
     known = [k for k, q in enumerate(every) if profiler.determines(q)]
     found[:] = -np.inf, np.inf
+    if profiler.is_exact:  # without noise there is no other value, and no unit of deviance
+        for k in known:
+            found[k] = every[k].value(profiler.theta[None, :])
+        return found
     together = [k for k in known if every[k].parameter is not None]
     alone = [[k] for k in known if every[k].parameter is None]
     for group in [together, *alone] if together else alone:
@@ -174,8 +178,6 @@ class Ends:
 
     def find(self, limits: FloatArray) -> FloatArray:
         """Values at which the deviance reaches its limit, shape (quantities, 2)."""
-        if self.profiler.is_exact:
-            return np.repeat(self.centres[:, None], 2, axis=1)
         target = np.repeat(np.sqrt(limits), 2)
         n = len(target)
         state = _Search(
@@ -192,7 +194,24 @@ class Ends:
             if not len(rows):
                 break
             self._advance(state, inside, rows, target)
+        self._inside = inside
         return state.result.reshape(-1, 2)
+
+    def minima(self, ends: FloatArray) -> FloatArray:
+        """Coordinates with each quantity at an end that was just found; NaN where there is none.
+
+        Parameters
+        ----------
+        ends : (quantities, 2)
+
+        Returns
+        -------
+        (2 * quantities, parameters)
+        """
+        rows = np.arange(ends.size)
+        found = self._hold(self.distance(ends.ravel()), self._inside, rows)
+        known = found.known & np.isfinite(ends.ravel())
+        return np.where(known[:, None], found.phi, np.nan)
 
     def _advance(self, state: _Search, inside: Held, rows: IntArray, target: FloatArray) -> None:
         """One trial of each end that is still sought."""

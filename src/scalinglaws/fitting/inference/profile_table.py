@@ -96,7 +96,7 @@ def _one_quantity(fit: FitRecord, asked: str) -> Quantity:
     if not isinstance(asked, str):
         raise TypeError(f"`quantity` must be a parameter or an expression of some; got {asked!r}.")
     if asked.isidentifier():
-        return parameter_quantity(fit, asked)
+        return parameter_quantity(fit.law, asked)
     return quantities_of(fit, asked)[0]
 
 

@@ -27,7 +27,7 @@ from scalinglaws.arrays import BoolArray, FloatArray, IntArray
 from scalinglaws.core.roles import LARGEST_EXPONENT
 from scalinglaws.errors import FitError
 from scalinglaws.fitting.inference.quantity import Quantity
-from scalinglaws.fitting.inference.recall import estimated, problem_of
+from scalinglaws.fitting.inference.recall import at_bound, estimated, problem_of
 from scalinglaws.fitting.inference.record import FitRecord
 from scalinglaws.fitting.inference.status import Status
 from scalinglaws.fitting.solver.binding import bind_problem
@@ -130,7 +130,7 @@ class Profiler:
         self.weights = problem.weights[None, :]
         self._bounds = self.lower, self.upper = problem.bounds()
         self._amplitudes = problem.amplitudes
-        self.offsets = np.array([p.positive and p.role == "offset" for p in problem.law.parameters])
+        self.offsets = np.array([p.is_floor for p in problem.law.parameters])
         self.exponents = np.array([p.role == "exponent" for p in problem.law.parameters])
         own = problem.law.bounds
         asked = np.array([p.name in own or p.symbol in own for p in problem.law.parameters])
@@ -168,8 +168,7 @@ class Profiler:
         problem = problem_of(fit)
         model = bind_problem(problem)
         loss = smooth_loss(problem.objective, problem.delta, fit.noise)
-        at_bound = np.array([row.status.startswith("at its bound") for row in fit.rows])
-        free, theta = estimated(fit) | at_bound, fit.theta
+        free, theta = estimated(fit) | at_bound(fit), fit.theta
         if problem.objective == "absolute":  # the minimum of the smooth loss is beside the vertex
             theta = _settle(problem, model, loss, theta, free)
         with np.errstate(divide="ignore", invalid="ignore"):

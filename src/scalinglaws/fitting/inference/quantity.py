@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from scalinglaws.arrays import FloatArray
-from scalinglaws.fitting.inference.record import FitRecord
+from scalinglaws.core.law import Law
 
 
 @dataclass(frozen=True)
@@ -41,15 +41,15 @@ class Quantity:
             return np.asarray(np.exp(values) if self.is_log else values, dtype=np.float64)
 
 
-def parameter_quantity(fit: FitRecord, name: str) -> Quantity:
-    """One parameter of a fitted law.
+def parameter_quantity(law: Law, name: str) -> Quantity:
+    """One parameter of a law.
 
     Raises
     ------
     ValueError
         If the law has no such parameter.
     """
-    names = fit.law.parameter_names
+    names = law.parameter_names
     if name not in names:
         raise ValueError(f"The law has no parameter {name!r}; it has {', '.join(names)}.")
     place = names.index(name)
@@ -62,4 +62,4 @@ def parameter_quantity(fit: FitRecord, name: str) -> Quantity:
         found[:, place] = 1.0
         return found
 
-    return Quantity(name, value, gradient, fit.law.parameters[place].positive, place)
+    return Quantity(name, value, gradient, law.parameters[place].positive, place)

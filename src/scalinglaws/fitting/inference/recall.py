@@ -39,6 +39,11 @@ def estimated(fit: FitRecord) -> BoolArray:
     return np.asarray(np.diag(fit.covariance) > 0)
 
 
+def at_bound(fit: FitRecord) -> BoolArray:
+    """Parameters that were estimated and stopped at a bound."""
+    return np.array([row.status.startswith("at its bound") for row in fit.rows])
+
+
 def linearised(fit: FitRecord) -> Influence:
     """What each run does to the estimate; computed once for each fit."""
     if fit not in _LINEARISED:

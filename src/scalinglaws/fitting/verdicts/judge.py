@@ -192,7 +192,9 @@ def _bound_sentence(m: Measurement, j: int) -> str:
     parameter = m.parameters[j]
     value = format_plain(float(m.natural[j]))
     if parameter.role == "offset" and m.at_zero(j):
-        text = f"{parameter.name} is 0: these runs show no floor."
+        high = m.row(j).high
+        text = f"{parameter.name} is 0: these runs show no floor"
+        text += f", or one of at most {format_plain(high, 2)}." if np.isfinite(high) else "."
     elif m.at_zero(j):
         text = f"{parameter.name} is 0: these runs show no such term."
     else:

@@ -9,7 +9,11 @@ import numpy as np
 from scalinglaws.arrays import FloatArray, IntArray
 from scalinglaws.core.expression import names_in
 from scalinglaws.fitting.inference import uncertainty
+from scalinglaws.fitting.inference.adjusted import adjusted_ends
 from scalinglaws.fitting.inference.influence import Influence
+from scalinglaws.fitting.inference.profiler import Profiler
+from scalinglaws.fitting.inference.quantity import parameter_quantity
+from scalinglaws.fitting.inference.raised import raised, widened
 from scalinglaws.fitting.inference.recall import influence_of
 from scalinglaws.fitting.inference.record import Row
 from scalinglaws.fitting.inference.uncertainty import Spread, t_quantile
@@ -190,16 +194,18 @@ class Measurement:
             return self._bare(j, held if j in self.structural else "not identified")
         if self.at_zero(j):
             disputed = parameter.name in self.disputed
-            return self._bare(j, "not identified" if disputed else "at its bound, 0")
+            return self._bare(j, "not identified") if disputed else self._at_bound(j, "0")
         if not self.found.free[j]:
             return Row(parameter.name, np.nan, np.nan, np.nan, np.nan, "without effect")
         if self.at_bound(j):
-            return self._bare(j, f"at its bound, {format_plain(value)}")
+            return self._at_bound(j, format_plain(value))
         if self.partners(j) or parameter.name in self.disputed:
             return self._bare(j, "not identified")
         error = float(np.sqrt(self.covariance[j, j]))
         std_error = value * error if parameter.positive else error
-        if parameter.role == "offset" and parameter.positive:
+        if j in self._floor_ends:
+            low, high = self._floor_ends[j]
+        elif parameter.is_floor:
             # the law is linear in a floor, whose logarithm runs off to minus infinity
             low, high = self._interval(j, False, value, std_error)
             low = max(low, 0.0)
@@ -212,14 +218,56 @@ class Measurement:
             return self._bare(j, "estimated")
         return Row(parameter.name, value, std_error, low, high, "estimated")
 
+    def _at_bound(self, j: int, bound: str) -> Row:
+        """A floor at its bound has an interval on the other side of it, and no standard error."""
+        low, high = self._floor_ends.get(j, (np.nan, np.nan))
+        value = float(self.natural[j])
+        return Row(self.names[j], value, np.nan, low, high, f"at its bound, {bound}")
+
+    @cached_property
+    def _floor_ends(self) -> dict[int, tuple[float, float]]:
+        """Intervals of floors from their profiles; without those that have no end."""
+        floors = [j for j, p in enumerate(self.parameters) if p.is_floor and self._is_free(j)]
+        if not floors or self.influence is None or self.spread.dof <= 0 or not len(self.kept):
+            return {}
+        asked = [parameter_quantity(self.problem.law, self.names[j]) for j in floors]
+        found = adjusted_ends(
+            self._profiler, self.influence, self.kept, asked, self.confidence_level
+        )
+        ends = zip(floors, np.exp(found).tolist(), strict=True)
+        return {j: (low, high) for j, (low, high) in ends if not np.isnan([low, high]).any()}
+
+    @cached_property
+    def _raised(self) -> FloatArray:
+        """Parameters with a floor that sits at zero at its upper end; (floors, parameters)."""
+        if not any(self.at_zero(j) for j in self._floor_ends) or self.influence is None:
+            return np.zeros((0, len(self.names)))
+        found = raised(
+            self._profiler, self.influence, self.kept, self.problem.law, self.confidence_level
+        )
+        return np.array([*found.values()])
+
+    @cached_property
+    def _profiler(self) -> Profiler:
+        free = np.array([self._is_free(j) for j in range(len(self.names))])
+        return Profiler(
+            self.problem, self.model, self.loss, self.found.theta, free, self.spread.dof
+        )
+
+    def _is_free(self, j: int) -> bool:
+        """Estimated, at a bound or not."""
+        at_zero = self.at_zero(j) and self.names[j] not in self.problem.fixed
+        return j in self.kept or at_zero or self.at_bound(j)
+
     def _bare(self, j: int, status: str) -> Row:
         return Row(self.names[j], float(self.natural[j]), np.nan, np.nan, np.nan, status)
 
     def _interval(
         self, j: int, logarithm: bool, centre: float, error: float
     ) -> tuple[float, float]:
-        half = t_quantile(self.confidence_level, self.dof[j]) * error
-        low, high = centre - half, centre + half
+        half = np.array([t_quantile(self.confidence_level, self.dof[j]) * error])
+        below, above = widened(half, self._raised[:, [j]] - self.found.theta[j])
+        low, high = float(centre - below[0]), float(centre + above[0])
         if not logarithm:
             return low, high
         with np.errstate(over="ignore"):
