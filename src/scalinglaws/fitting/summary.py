@@ -70,12 +70,14 @@ def _of_floors(fit: FitRecord) -> str:
 
 
 def _cells(row: Row) -> tuple[str, ...]:
+    # a floor at zero has an interval, but no standard error
+    digits = row.std_error if np.isfinite(row.std_error) else 0.5 * (row.high - row.low)
     return (
         row.name,
         format_to(row.estimate, row.std_error),
         format_error(row.std_error),
-        format_to(row.low, row.std_error),
-        format_to(row.high, row.std_error),
+        format_to(row.low, digits),
+        format_to(row.high, digits),
         "" if row.status == "estimated" else row.status,
     )
 

@@ -113,7 +113,7 @@ def whitened(
         residuals = white.residuals(theta[None, :])[0]
         last, n_free = delta, int(found.free.sum())
         delta = HUBER_FACTOR * robust_scale(residuals, own.weights, n_free)
-        if abs(delta / last - 1.0) < _SAME_DELTA:
+        if abs(delta - last) <= _SAME_DELTA * last:
             break
     if solution is None or not solution.converged[0]:
         return same

@@ -56,11 +56,13 @@ def deviance_limits(
 
     A quantity without an error of its own, such as a floor at zero, is taken to be no better known
     than the parameter whose sandwich is widest beside equal noise, with the fewest degrees of
-    freedom of all.
+    freedom of all. Coefficients, which change their meaning with the units, count only if there is
+    nothing else.
     """
     gradient = np.array([q.gradient(profiler.theta[None, :])[0] for q in quantities])
     dof, inflation = _freedom_and_inflation(profiler, influence, kept, gradient)
-    each = _freedom_and_inflation(profiler, influence, kept, np.eye(len(profiler.theta))[kept])
+    others = kept[~profiler.amplitudes[kept]] if not profiler.amplitudes[kept].all() else kept
+    each = _freedom_and_inflation(profiler, influence, kept, np.eye(len(profiler.theta))[others])
     unknown = ~(np.isfinite(inflation) & np.isfinite(dof))
     dof = np.where(unknown, np.min(each[0]), dof)
     inflation = np.where(unknown, np.nanmax(each[1], initial=1.0), inflation)

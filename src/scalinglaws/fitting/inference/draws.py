@@ -69,6 +69,10 @@ def _refuse(fit: FitRecord) -> None:
         raise FitError(
             "There are as many coefficients as runs: nothing is known about their errors."
         )
+    if len(fit.runs.clusters) and _dof(fit) == 0:
+        raise FitError(
+            "There are no more clusters than coefficients: nothing is known about their errors."
+        )
     if fit.null_space.shape[1] or len(fit.alternatives):
         raise FitError(
             "The fitted runs do not determine every coefficient of this law, so that these have no "

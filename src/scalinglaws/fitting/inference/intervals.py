@@ -21,7 +21,7 @@ from scalinglaws.fitting.inference.recall import at_bound, clustered, estimated,
 from scalinglaws.fitting.inference.record import FitRecord
 from scalinglaws.fitting.inference.resamples import KINDS
 from scalinglaws.fitting.inference.status import Status
-from scalinglaws.fitting.inference.uncertainty import t_quantile
+from scalinglaws.fitting.inference.uncertainty import half_widths, t_quantile
 from scalinglaws.numerals import listed
 from scalinglaws.options import check_count, check_level, check_option
 from scalinglaws.workers import Workers
@@ -199,10 +199,11 @@ def _around(
     other: FloatArray | None = None,
 ) -> pd.DataFrame:
     """Symmetric intervals on the scale of each quantity; of a floor, in itself and not below 0."""
-    half = np.array([t_quantile(level, d) for d in dof]) * errors
+    half = half_widths(level, dof, errors)
     half = np.where(at.open, np.inf, np.where(errors > 0, half, np.where(at.bounded, np.nan, 0.0)))
     below, above = widened(half, _moved(quantities, at.centre, other))
-    ends = at.centre[:, None] + np.stack([-below, above], axis=1)
+    with np.errstate(invalid="ignore"):  # the logarithm of a floor at zero
+        ends = at.centre[:, None] + np.stack([-below, above], axis=1)
     for row, quantity in enumerate(quantities):
         if _is_floor(fit, quantity) and np.isfinite(half[row]):
             with np.errstate(divide="ignore"):

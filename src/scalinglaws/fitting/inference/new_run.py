@@ -27,7 +27,7 @@ from scalinglaws.fitting.inference.influence import Influence, lent_share
 from scalinglaws.fitting.inference.noise import LEAST_DOF, NoiseLaw
 from scalinglaws.fitting.inference.recall import recalled_influence
 from scalinglaws.fitting.inference.record import FitRecord
-from scalinglaws.fitting.inference.uncertainty import t_quantile
+from scalinglaws.fitting.inference.uncertainty import half_widths, t_quantile
 
 _LEAST_SLOPE_DOF = 8  # degrees of freedom below which noise is taken to be equal
 _FEWEST_BEYOND = 2.0
@@ -90,7 +90,7 @@ class RunNoise:
     def half_width(
         self, log_size: FloatArray, std_error: FloatArray, dof: FloatArray, level: float
     ) -> FloatArray:
-        """Half-width of the interval of a new run.
+        """Half-width of the interval of a new run, which is never surer than the curve.
 
         Parameters
         ----------
@@ -98,14 +98,14 @@ class RunNoise:
             Of the curve.
         """
         noise = self.deviation(log_size)
+        curve = half_widths(level, dof, std_error)
         if not len(self.shape) or self.n * (1.0 - level) < _FEWEST_BEYOND - 1e-9:
-            return self._of_student(noise, log_size, std_error, dof, level)
+            return np.maximum(self._of_student(noise, log_size, std_error, dof, level), curve)
         # as wide as Student's t has it, at this level
         normal = float(ndtri(0.5 + 0.5 * level))
-        wider = np.array([t_quantile(level, d) for d in dof]) / normal
         found = np.full(len(noise), np.inf)
-        known = np.isfinite(std_error) & np.isfinite(noise) & np.isfinite(wider)
-        ratio = std_error[known] * wider[known] / noise[known]
+        known = np.isfinite(curve) & np.isfinite(noise)
+        ratio = curve[known] / normal / noise[known]
         student = t_quantile(level, self.dof) / normal
         found[known] = noise[known] * self._at_ratios(ratio, student, level)
         return found

@@ -27,7 +27,7 @@ from scalinglaws.fitting.inference.raised import raised_floors, widened
 from scalinglaws.fitting.inference.recall import estimated, recalled_influence
 from scalinglaws.fitting.inference.record import FitRecord
 from scalinglaws.fitting.inference.status import Status
-from scalinglaws.fitting.inference.uncertainty import t_quantile
+from scalinglaws.fitting.inference.uncertainty import half_widths
 from scalinglaws.fitting.solver.model import to_natural
 from scalinglaws.fitting.tables import columns as col
 from scalinglaws.fitting.tables.blocks import row_blocks
@@ -146,7 +146,7 @@ def at(fit: FitRecord, columns: Mapping[str, npt.NDArray[Any]], level: float) ->
     own = gradient[:, estimated(fit)]
     dof = np.full(len(own), float(fit.dof)) if found is None else found.dof(own)
     leverage = np.full(len(own), np.nan) if found is None else found.leverage_of(own)
-    half = np.array([t_quantile(level, d) for d in dof]) * std_error
+    half = half_widths(level, dof, std_error)
     sizes = log_size(flat, estimate)
     half_run = run_noise(fit).half_width(sizes, std_error, dof, level)
     beyond = times_beyond(fit, flat)
@@ -187,7 +187,8 @@ def _around(
 ) -> tuple[FloatArray, FloatArray]:
     """The curve less and plus half-widths on the scale of the residuals."""
     if fit.scale == "log":
-        low, high = estimate * np.exp(-below), estimate * np.exp(above)
+        with np.errstate(over="ignore"):
+            low, high = estimate * np.exp(-below), estimate * np.exp(above)
     else:
         low, high = estimate - below, estimate + above
     return within_limits(fit.law, low), within_limits(fit.law, high)
@@ -222,8 +223,10 @@ def _working_gradient(
     for j, parameter in enumerate(fit.law.parameters):
         if parameter.positive:
             gradient[:, j] *= params[parameter.name]
-    gradient = np.where(np.isfinite(gradient), gradient, 0.0)
-    return gradient / estimate[:, None] if fit.scale == "log" else gradient
+    if fit.scale == "log":
+        with np.errstate(divide="ignore", invalid="ignore"):  # a performance of zero
+            gradient = gradient / estimate[:, None]
+    return np.where(np.isfinite(gradient), gradient, 0.0)
 
 
 def not_determined(fit: FitRecord, gradient: FloatArray) -> npt.NDArray[np.bool_]:

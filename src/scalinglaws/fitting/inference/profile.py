@@ -116,8 +116,7 @@ class Ends:
         self.base = np.exp(np.where(self.natural, self.centre, 0.0))
         self.width = np.repeat(self._widths(quantities), 2)
         self.width[self.natural] *= self.base[self.natural]
-        at_zero = self.natural & (self.base == 0.0)
-        self.width[at_zero] = 1e-2 * profiler.level
+        self.width[self.natural & (self.base == 0.0)] = profiler.noise
         self.start = self._origin()
         low, high = self._limits(places, is_log)
         self.bound = np.where(self.side < 0, np.repeat(low, 2), np.repeat(high, 2))

@@ -42,7 +42,7 @@ from scalinglaws.fitting.solver.steps import solve_positive_definite
 _COUNTED = 0.5
 # (1.5 phi(0)^2 z^2)^(1/3) with z = 1.96: Hall and Sheather's bandwidth of a median, times n^(1/3).
 _BANDWIDTH = 0.9716
-# An offset that was fitted at zero begins here, as a share of the smallest observation.
+# Where the curvature at an offset of zero is taken, as a share of the noise.
 _NEAR_ZERO = 1e-3
 _STEPS, _SAFE_STEPS, _LAST_STEPS = 60, 20, 120
 # How well a held minimum must be known, in units of the deviance.
@@ -102,7 +102,7 @@ class Profiler:
     null_space : (parameters, directions), optional
         Directions that the runs leave open.
     alternatives : (fits, parameters), optional
-        Working parameters of other fits that are as good.
+        Natural parameters of other fits that are as good.
 
     Raises
     ------
@@ -129,7 +129,7 @@ class Profiler:
         self.model, self.loss, self.free, self.dof = model, loss, free, dof
         self.weights = problem.weights[None, :]
         self._bounds = self.lower, self.upper = problem.bounds()
-        self._amplitudes = problem.amplitudes
+        self.amplitudes = problem.amplitudes
         self.offsets = np.array([p.is_floor for p in problem.law.parameters])
         self.exponents = np.array([p.role == "exponent" for p in problem.law.parameters])
         own = problem.law.bounds
@@ -137,22 +137,25 @@ class Profiler:
         self.ends_search = np.stack(
             [_is_search_limit(bound, problem.positive, asked) for bound in self._bounds]
         )
+        if problem.objective == "absolute":  # the minimum of the smooth loss is beside the vertex
+            theta = _settle(problem, model, loss, theta, free)
         self.theta = theta
         p = len(theta)
         self._open = np.zeros((p, 0)) if null_space is None else null_space
-        self._others = np.zeros((0, p)) if alternatives is None else alternatives
+        others = np.zeros((0, p)) if alternatives is None else alternatives
+        with np.errstate(divide="ignore", invalid="ignore"):
+            self._others = np.where(problem.positive, np.log(others), others)
         residuals = model.residuals(theta[None, :])[0]
         self.minimum = float(problem.weights @ loss.value(residuals))
         self.unit = _unit(loss, residuals, problem.weights, dof)
         rounding = float(loss.value(np.array([1e-14 * model.magnitude]))[0])
         self.is_exact = self.minimum <= rounding * float(problem.weights.sum())
         self.lowest = 0.0  # deviance seen so far: below zero, the fit was not at its minimum
-        # where an offset was fitted at zero, other values may want some of it
-        self.level = float(np.abs(problem.y).min())
-        at_zero = free & np.isneginf(theta)
-        self.origin = np.where(
-            at_zero & self.offsets, np.log(_NEAR_ZERO * self.level + 1e-300), theta
-        )
+        # where an offset was fitted at zero, other values may want some: a search begins above that
+        level = float(np.abs(problem.y).min()) if problem.scale == "log" else 1.0
+        self.noise = float(np.sqrt(self.unit)) * level
+        self.at_zero = free & np.isneginf(theta) & self.offsets
+        self.origin = np.where(self.at_zero, np.log(self.noise + 1e-300), theta)
 
     @classmethod
     def of(cls, fit: FitRecord) -> Profiler:
@@ -168,14 +171,10 @@ class Profiler:
         problem = problem_of(fit)
         model = bind_problem(problem)
         loss = smooth_loss(problem.objective, problem.delta, fit.noise)
-        free, theta = estimated(fit) | at_bound(fit), fit.theta
-        if problem.objective == "absolute":  # the minimum of the smooth loss is beside the vertex
-            theta = _settle(problem, model, loss, theta, free)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            others = np.where(problem.positive, np.log(fit.alternatives), fit.alternatives)
+        free = estimated(fit) | at_bound(fit)
         return cls(
-            problem, model, loss, theta, free, fit.dof, null_space=fit.null_space,
-            alternatives=others,
+            problem, model, loss, fit.theta, free, fit.dof, null_space=fit.null_space,
+            alternatives=fit.alternatives,
         )  # fmt: skip
 
     def determines(self, quantity: Quantity) -> bool:
@@ -228,10 +227,12 @@ class Profiler:
     @cached_property
     def covariance(self) -> FloatArray:
         """Twice the unit of deviance times the inverse Hessian, at the fit."""
-        hessian = self.model.sums(self.origin[None, :], self.weights, self.loss).hessian[0]
-        k = np.flatnonzero(self.free & ~self._at_bound(self.origin[None, :])[0])
+        beside = self.origin + np.where(self.at_zero, np.log(_NEAR_ZERO), 0.0)
+        hessian = self.model.sums(beside[None, :], self.weights, self.loss).hessian[0]
+        k = np.flatnonzero(self.free & ~self._at_bound(beside[None, :])[0])
         found = np.zeros_like(hessian)
-        found[np.ix_(k, k)] = 2.0 * self.unit * _positive_inverse(hessian[np.ix_(k, k)])
+        with np.errstate(over="ignore"):
+            found[np.ix_(k, k)] = 2.0 * self.unit * _positive_inverse(hessian[np.ix_(k, k)])
         return np.asarray(found)
 
     def _pull(self, phi: FloatArray, gradient: FloatArray, pivots: IntArray) -> FloatArray:
@@ -258,7 +259,7 @@ class Profiler:
             free[row] &= (np.nan_to_num(slopes) != 0.0).any(axis=0)
         found = self._minimise(model, start, free, steps=_STEPS)
         # a term that vanished on the way may have been lost to a step that was too long
-        vanished = (found.theta < _VANISHED) & (start >= _VANISHED) & self._amplitudes
+        vanished = (found.theta < _VANISHED) & (start >= _VANISHED) & self.amplitudes
         late = np.flatnonzero(~self._is_known(found) | vanished.any(axis=1))
         if len(late):
             safe = self._minimise(model, start[late], free[late], steps=_SAFE_STEPS, majorise=True)
@@ -277,7 +278,7 @@ class Profiler:
         steps: int,
         majorise: bool = False,
     ) -> Solution:
-        amplitude = self._amplitudes if model is self.model else np.zeros_like(self._amplitudes)
+        amplitude = self.amplitudes if model is self.model else np.zeros_like(self.amplitudes)
         return minimise(
             model, self.loss, start, self.weights, free, self.lower, self.upper,
             amplitude=amplitude, majorise=majorise, max_iterations=steps,
@@ -342,7 +343,7 @@ def _settle(
         model, loss, theta[None, :], problem.weights[None, :], free[None, :], lower, upper,
         amplitude=problem.amplitudes,
     )  # fmt: skip
-    return np.asarray(found.theta[0])
+    return np.where(np.isneginf(theta), theta, found.theta[0])
 
 
 def _unit(loss: Loss, residuals: FloatArray, weights: FloatArray, dof: int) -> float:

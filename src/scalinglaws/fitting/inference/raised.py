@@ -34,14 +34,15 @@ def raised(
 
     NaN where no end was found.
     """
-    at_zero = profiler.offsets & profiler.free & np.isneginf(profiler.theta)
-    places = np.flatnonzero(at_zero)
-    if not len(places):
+    places = np.flatnonzero(profiler.at_zero)
+    if not len(places) or profiler.is_exact:
         return {}
     floors = [parameter_quantity(law, law.parameter_names[j]) for j in places]
     ends = Ends(profiler, floors)
     found = ends.find(deviance_limits(profiler, influence, kept, floors, level))
-    return dict(zip(places.tolist(), ends.minima(found)[1::2], strict=True))
+    stays = np.isneginf(found[:, [1]])
+    theta = np.where(stays, profiler.theta, ends.minima(found)[1::2])
+    return dict(zip(places.tolist(), theta, strict=True))
 
 
 def raised_floors(fit: FitRecord, level: float) -> dict[int, FloatArray]:

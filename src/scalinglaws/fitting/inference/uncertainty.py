@@ -248,3 +248,10 @@ def t_quantile(confidence_level: float, dof: float) -> float:
     upper = 0.5 + 0.5 * confidence_level
     # stdtrit loses itself for huge dof, where t is normal to all digits
     return float(stdtrit(dof, upper)) if dof < 1e8 else float(ndtri(upper))
+
+
+def half_widths(confidence_level: float, dof: FloatArray, std_error: FloatArray) -> FloatArray:
+    """Of central intervals, one for each error; infinite where there are no degrees of freedom."""
+    quantiles = np.array([t_quantile(confidence_level, d) for d in dof])
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.where(np.isinf(quantiles), np.inf, quantiles * std_error))

@@ -207,8 +207,8 @@ class Measurement:
             low, high = self._floor_ends[j]
         elif parameter.is_floor:
             # the law is linear in a floor, whose logarithm runs off to minus infinity
-            low, high = self._interval(j, False, value, std_error)
-            low = max(low, 0.0)
+            half = self._half_width(j, std_error)
+            low, high = max(value - half, 0.0), value + half
         else:
             low, high = self._interval(j, parameter.positive, float(self.found.theta[j]), error)
         if self.problem.law.limits == (parameter.lower, parameter.upper):
@@ -240,19 +240,20 @@ class Measurement:
     @cached_property
     def _raised(self) -> FloatArray:
         """Parameters with a floor that sits at zero at its upper end; (floors, parameters)."""
-        if not any(self.at_zero(j) for j in self._floor_ends) or self.influence is None:
+        if self.influence is None or self.spread.dof <= 0 or not len(self.kept):
             return np.zeros((0, len(self.names)))
         found = raised(
             self._profiler, self.influence, self.kept, self.problem.law, self.confidence_level
         )
-        return np.array([*found.values()])
+        return np.array([*found.values()]).reshape(-1, len(self.names))
 
     @cached_property
     def _profiler(self) -> Profiler:
         free = np.array([self._is_free(j) for j in range(len(self.names))])
         return Profiler(
-            self.problem, self.model, self.loss, self.found.theta, free, self.spread.dof
-        )
+            self.problem, self.model, self.loss, self.found.theta, free, self.spread.dof,
+            null_space=self.null_space, alternatives=self.found.alternatives,
+        )  # fmt: skip
 
     def _is_free(self, j: int) -> bool:
         """Estimated, at a bound or not."""
@@ -265,13 +266,16 @@ class Measurement:
     def _interval(
         self, j: int, logarithm: bool, centre: float, error: float
     ) -> tuple[float, float]:
-        half = np.array([t_quantile(self.confidence_level, self.dof[j]) * error])
+        half = np.array([self._half_width(j, error)])
         below, above = widened(half, self._raised[:, [j]] - self.found.theta[j])
         low, high = float(centre - below[0]), float(centre + above[0])
         if not logarithm:
             return low, high
         with np.errstate(over="ignore"):
             return float(np.exp(low)), float(np.exp(high))
+
+    def _half_width(self, j: int, error: float) -> float:
+        return t_quantile(self.confidence_level, self.dof[j]) * error
 
     def at_zero(self, j: int) -> bool:
         """A coefficient of exactly zero."""
