@@ -31,14 +31,20 @@ Method = Callable[[Task], Floats]
 Maker = Callable[[Fitted, int], Draws | None]
 
 LEVELS = (0.5, 0.8, 0.9, 0.95)
+ALL = ("parameter", "derived", "curve", "run")
 _MOST_LEVERAGE = 0.98
 
 
 # --- intervals from standard errors -----------------------------------------------------------
 
 
-def of_library(method: IntervalMethod, task: Task) -> Floats:
-    """What `fit.intervals` gives, and `fit.predict` for the curve and new runs, by default."""
+def of_library(method: IntervalMethod, task: Task, *, kinds: tuple[str, ...] = ALL) -> Floats:
+    """What `fit.intervals` gives, and `fit.predict` for the curve and new runs, by default.
+
+    Parameters
+    ----------
+    kinds : of the targets that are answered
+    """
     own = task.default
     found = _nothing(own)
     if not own.answered.any():
@@ -46,7 +52,7 @@ def of_library(method: IntervalMethod, task: Task) -> Floats:
     # a budget's optimum that overflows has no interval: the library says so, for all that is asked
     natural = [float(t.natural(e)) for t, e in zip(own.targets, own.estimates, strict=True)]
     # a new run has no profile: it is shown with the library's own prediction
-    asks = ["parameter", "derived"] + (["curve"] if method != "auto" else [])
+    asks = {"parameter", "derived", *(["curve"] if method != "auto" else [])} & set(kinds)
     places = [j for j, t in enumerate(own.targets) if t.kind in asks and np.isfinite(natural[j])]
     asked = {own.targets[j].name: _function(own.targets[j]) for j in places}
     for k, level in enumerate(LEVELS):
@@ -57,7 +63,8 @@ def of_library(method: IntervalMethod, task: Task) -> Floats:
             if target.kind not in asks and target.point is not None:
                 row = predicted.iloc[points.index(target.point)]
                 found[j, k] = row[f"{target.kind}_low"], row[f"{target.kind}_high"]
-    return np.where(own.answered[:, None, None], found, np.nan)
+    answered = own.answered & np.array([t.kind in kinds for t in own.targets])
+    return np.where(answered[:, None, None], found, np.nan)
 
 
 def _function(target: Target) -> str | Callable[[Params], Any]:
@@ -207,6 +214,9 @@ METHODS: dict[str, Method] = {
     "auto": partial(of_library, "auto"),
     "profile": partial(of_library, "profile"),
     "adjusted profile": partial(of_library, "adjusted-profile"),
+    # the profile of a derived quantity takes up to a second
+    "profile of parameters": partial(of_library, "profile", kinds=("parameter",)),
+    "adjusted profile of parameters": partial(of_library, "adjusted-profile", kinds=("parameter",)),
     "sandwich": sandwich,
     "cluster sandwich": clustered,
     "equal noise": equal_noise,

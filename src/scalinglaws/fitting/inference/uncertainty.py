@@ -125,7 +125,7 @@ def influence(
     columns = model.jacobian(theta)[:, kept] * roots[:, None]
     columns = np.where(np.isfinite(columns), columns, 0.0)
     score, curvature = loss.derivatives(residuals)
-    expected = _expected_bread(model, theta, weights, loss, _inverse_root(columns))
+    expected = _expected_bread(_inverse_root(columns), float(weights @ curvature / weights.sum()))
     hessian = model.sums(theta[None, :], weights[None, :], loss).hessian[0]
     observed = _inverse_positive(hessian[np.ix_(kept, kept)])
     found = Influence(
@@ -171,7 +171,7 @@ def streamed_covariance(
         hessian = model.sums(theta[None, :], weights[None, :], loss).hessian[0]
     bread = _inverse_positive(hessian[np.ix_(kept, kept)])
     if bread is None:
-        bread = _expected_bread(model, theta, weights, loss, root)
+        bread = _expected_bread(root, _mean_curvature(model, theta, weights, loss))
     meat: FloatArray = np.zeros((len(kept), len(kept)))
     inside = np.zeros(2)
     for rows, residuals, jacobian in model.expansion(theta):
@@ -189,15 +189,17 @@ def streamed_covariance(
     return spread_out(inflation(mean, square, n, len(kept)) * meat, kept, model.n_parameters)
 
 
-def _expected_bread(
-    model: Model, theta: FloatArray, weights: FloatArray, loss: Loss, root: FloatArray
-) -> FloatArray:
-    """Inverse of the expected curvature: of that of the loss times J'WJ."""
+def _expected_bread(root: FloatArray, curvature: float) -> FloatArray:
+    """Inverse of the expected curvature: of the mean one of the loss, times J'WJ."""
+    return np.asarray(root @ root.T / max(curvature, 1e-12))
+
+
+def _mean_curvature(model: Model, theta: FloatArray, weights: FloatArray, loss: Loss) -> float:
     residuals = model.residuals(theta[None, :])[0]
     curved = summed(
         len(weights), lambda rows: float(weights[rows] @ loss.derivatives(residuals[rows])[1])
     )
-    return np.asarray(root @ root.T / max(curved / weights.sum(), 1e-12))
+    return float(curved / weights.sum())
 
 
 def bootstrap_covariance(

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from scalinglaws.core.expression import names_in
-from scalinglaws.core.law import Parameter
+from scalinglaws.core.parameter import Parameter
 from scalinglaws.fitting.inference.record import Row
 from scalinglaws.fitting.inference.status import Status, Verdict
 from scalinglaws.fitting.solver.objective import is_constant, robust_scale
