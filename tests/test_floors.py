@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ import pytest
 
 import scalinglaws as sl
 from scalinglaws.fitting.inference import intervals
+from scalinglaws.fitting.inference.raised import widened
 from scalinglaws.fitting.inference.uncertainty import t_quantile
 
 LAW = "loss ~ E + A/N**alpha"
@@ -163,6 +165,104 @@ def test_predictions_allow_for_it(at_zero: sl.Fit) -> None:
     assert run_up == pytest.approx(np.hypot(run_down, np.log(there / found.estimate)), rel=1e-5)
 
 
+def test_no_method_takes_it_as_known(at_zero: sl.Fit) -> None:
+    """Whichever is asked for: an interval on one side, or none."""
+    for method in set(intervals.METHODS) - {"clusters"}:
+        with warnings.catch_warnings(action="ignore"):
+            found = at_zero.intervals(method=method, n_resamples=100)
+        assert found.loc["E", "high"] != 0
+
+
+@pytest.mark.parametrize(
+    ("n", "seed", "how"), [(60, 4, {"objective": "absolute"}), (20, 1, {"delta": 1e-3})]
+)
+def test_losses_without_a_sandwich_allow_for_it(n: int, seed: int, how: dict[str, Any]) -> None:
+    """By the profile itself; the table and the verbs say the same."""
+    with warnings.catch_warnings(action="ignore"):
+        fit = sl.fit(runs_of(0.0, 0.02, seed, n), LAW, **how)
+    assert fit.table.loc["E", "status"] == "at its bound, 0"
+    assert 0 < fit.table.loc["E", "high"] < 2
+
+    found, plain = fit.intervals(), fit.intervals(["A", "alpha"], method="sandwich")
+    ends = ["low", "high"]
+    np.testing.assert_allclose(found[ends], fit.table[ends], rtol=1e-6)
+    assert (found["high"] - plain["high"])[["A", "alpha"]].gt(0).all()
+    np.testing.assert_allclose(found["low"][["A", "alpha"]], plain["low"], rtol=1e-9)
+
+
+def test_a_common_factor_of_the_weights_does_not_matter() -> None:
+    """Weights such as 1/variance are large numbers."""
+    runs = runs_of(0.0, 0.02, 1)
+    ends = []
+    for factor in (1e-8, 1.0, 1e8):
+        with warnings.catch_warnings(action="ignore"):
+            ends.append(sl.fit(runs, LAW, weights=np.full(20, factor)).table[["low", "high"]])
+    np.testing.assert_allclose(ends[0], ends[1], rtol=1e-6)
+    np.testing.assert_allclose(ends[2], ends[1], rtol=1e-6)
+
+
+def test_an_unknown_end_opens_both_sides() -> None:
+    """What has no minimum on the way may lie on either side."""
+    below, above = widened(np.array([1.0, 2.0]), np.array([[np.nan, 3.0], [0.5, -1.0]]))
+
+    np.testing.assert_array_equal(below, [np.inf, np.hypot(2, 1)])
+    np.testing.assert_array_equal(above, [np.inf, np.hypot(2, 3)])
+
+
+def test_no_more_clusters_than_coefficients_leave_the_floor_open() -> None:
+    """Two runs with ten checkpoints each."""
+    runs = runs_of(0.0, 0.02, 1).assign(run=np.repeat([0, 1], 10))
+    with warnings.catch_warnings(action="ignore"):
+        fit = sl.fit(runs, LAW)
+    assert fit.table.loc["E", "status"] == "at its bound, 0"
+    assert fit.table["high"].eq(np.inf).all()
+    with warnings.catch_warnings(action="ignore"):
+        assert fit.intervals()["high"].eq(np.inf).all()
+        assert fit.predict(N=1e10).curve_high == np.inf
+    with pytest.raises(sl.FitError, match="no more clusters than coefficients"):
+        fit.draws(10)
+
+
+# --- of several groups ------------------------------------------------------------------------
+
+
+def grouped(floors: tuple[float, ...], seed: int) -> pd.DataFrame:
+    """Runs of some data sets, each on its own floor."""
+    rng = np.random.default_rng(seed)
+    parts = []
+    for k, floor in enumerate(floors):
+        N = np.geomspace(5e7, 5e9, 12)
+        loss = (floor + 20 * N**-0.1) * np.exp(0.02 * rng.standard_normal(12))
+        parts.append(pd.DataFrame({"N": N, "loss": loss, "data": f"g{k}"}))
+    return pd.concat(parts, ignore_index=True)
+
+
+@pytest.mark.parametrize("floors", [(0.0, 0.0), (0.0, 0.6)])
+def test_floors_of_groups_are_not_counted_twice(floors: tuple[float, float]) -> None:
+    """They rise together with the exponent they share; draws and predictions agree."""
+    seeds = iter(range(100))
+    while True:
+        with warnings.catch_warnings(action="ignore"):
+            runs = grouped(floors, next(seeds))
+            fit = sl.fit(runs, "loss ~ E[data] + A[data]/N**alpha", objective="squared")
+        bounded = fit.table["status"].eq("at its bound, 0")
+        if bounded["E[g0]"] and bounded["E[g1]"] == (floors[1] == 0):
+            break
+    profile = fit.intervals(["alpha"], method="adjusted-profile").loc["alpha"]
+    with warnings.catch_warnings(action="ignore"):
+        far = fit.predict({"N": [1e12, 1e12], "data": ["g0", "g1"]})
+    draws = fit.draws(40_000, rng=0)
+
+    # counted twice it would be 1.4 times as far
+    far_up = fit.table.loc["alpha", "high"] - fit.params["alpha"]
+    assert far_up == pytest.approx(profile["high"] - profile["estimate"], rel=0.2)
+    for k in range(2):
+        curve = draws[f"E[g{k}]"] + draws[f"A[g{k}]"] * 1e12 ** -draws["alpha"]
+        width = far.curve_high[k] - far.curve_low[k]
+        assert curve.quantile(0.975) == pytest.approx(far.curve_high[k], abs=0.15 * width)
+        assert curve.quantile(0.025) == pytest.approx(far.curve_low[k], abs=0.15 * width)
+
+
 def test_draws_allow_for_it(at_zero: sl.Fit) -> None:
     """Half of them have a floor, and their quantiles are those of the intervals."""
     draws = at_zero.draws(20_000, rng=0)
@@ -179,11 +279,11 @@ def test_draws_allow_for_it(at_zero: sl.Fit) -> None:
 def test_it_is_said(at_zero: sl.Fit) -> None:
     """In the verdict, and where a method has nothing to say."""
     most = format(at_zero.table.loc["E", "high"], ".2g")
-    assert f"these runs show no floor, or one of at most {most}." in at_zero.summary()
-    with pytest.warns(sl.ConvergenceWarning, match="E sits at a bound, where it has no standard"):
+    assert f"these runs show no floor, or one of at most {most} (90 %)." in at_zero.summary()
+    with pytest.warns(sl.ConvergenceWarning, match="At its bound: E. There it has no standard"):
         found = at_zero.intervals(method="sandwich")
     assert found.loc["E", ["std_error", "low", "high"]].isna().all()
-    with pytest.warns(sl.DataWarning, match="E sits at a bound and stays there in every resample"):
+    with pytest.warns(sl.DataWarning, match="At its bound, and held there in every resample: E"):
         at_zero.bootstrap(50)
 
 

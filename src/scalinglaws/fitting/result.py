@@ -271,16 +271,18 @@ class Fit(FitRecord):
         -------
         DataFrame
             One row for each draw, one column for each parameter, in natural values; parameters
-            that were fixed or stopped at a bound are the same in every row.
+            that were fixed or stopped at a bound are the same in every row. Floors that sit at
+            zero are above it in half of the rows, together, and the rest follows them.
 
         Raises
         ------
         FitError
-            If the fit did not converge, or the runs do not determine its coefficients.
+            If the fit did not converge, or the runs do not determine its coefficients, or a floor
+            at zero has no upper end.
 
         Notes
         -----
-        Multivariate Student t with the fit's covariance, coefficients as logarithms, and the mean
+        Multivariate Student t with the fit's covariance, coefficients as logarithms, and the least
         of the exponents' degrees of freedom.
 
         Examples

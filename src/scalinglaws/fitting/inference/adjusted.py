@@ -25,7 +25,7 @@ from scalinglaws.fitting.inference.uncertainty import t_quantile
 
 def adjusted_ends(
     profiler: Profiler,
-    influence: Influence,
+    influence: Influence | None,
     kept: IntArray,
     quantities: Sequence[Quantity],
     level: float,
@@ -34,7 +34,7 @@ def adjusted_ends(
 
     Parameters
     ----------
-    influence : of the parameters that are kept
+    influence : of the parameters that are kept; None for the profile as it is
     kept : (parameters,)
         Their places among all.
     """
@@ -47,18 +47,21 @@ def adjusted_ends(
 
 def deviance_limits(
     profiler: Profiler,
-    influence: Influence,
+    influence: Influence | None,
     kept: IntArray,
     quantities: Sequence[Quantity],
     level: float,
 ) -> FloatArray:
     """Deviance at the ends of each quantity; infinite where nothing is known of its errors.
 
-    A quantity without an error of its own, such as a floor at zero, is taken to be no better known
-    than the parameter whose sandwich is widest beside equal noise, with the fewest degrees of
+    Without an influence it is that of the profile itself. A quantity without an error of its own,
+    such as a floor at zero, is taken to be no better known than equal noise has it, nor than the
+    parameter whose sandwich is widest beside that, with the fewest degrees of
     freedom of all. Coefficients, which change their meaning with the units, count only if there is
     nothing else.
     """
+    if influence is None:
+        return np.full(len(quantities), t_quantile(level, profiler.dof) ** 2)
     gradient = np.array([q.gradient(profiler.theta[None, :])[0] for q in quantities])
     dof, inflation = _freedom_and_inflation(profiler, influence, kept, gradient)
     others = kept[~profiler.amplitudes[kept]] if not profiler.amplitudes[kept].all() else kept
@@ -67,7 +70,8 @@ def deviance_limits(
     dof = np.where(unknown, np.min(each[0]), dof)
     inflation = np.where(unknown, np.nanmax(each[1], initial=1.0), inflation)
     quantiles = np.array([t_quantile(level, d) for d in dof])
-    return np.asarray(np.nan_to_num(quantiles**2 * inflation, nan=np.inf))
+    limits = quantiles**2 * inflation
+    return np.where(np.isnan(limits), np.inf, limits)
 
 
 def _freedom_and_inflation(

@@ -147,8 +147,8 @@ def _warn_of_bounds(fit: FitRecord) -> None:
     held = [row.name for row, bound in zip(fit.rows, at_bound(fit), strict=True) if bound]
     if held:
         warn(
-            f"{listed(held)} sits at a bound and stays there in every resample: what trades off "
-            "with it varies too little. `fit.intervals()` allows for a floor that is not 0.",
+            f"At its bound, and held there in every resample: {listed(held)}. What trades off with "
+            "it varies too little.",
             DataWarning,
         )
 

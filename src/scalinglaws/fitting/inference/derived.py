@@ -40,7 +40,7 @@ def quantities_of(fit: FitRecord, asked: Asked | None) -> list[Quantity]:
         If something that is asked for is neither a parameter nor made of parameters.
     """
     if asked is None:
-        known = estimated(fit) | np.isfinite(fit.table["high"].to_numpy())
+        known = estimated(fit) | fit.table["high"].notna().to_numpy()
         names = np.array(fit.law.parameter_names)[known]
         return [parameter_quantity(fit.law, str(name)) for name in names]
     if isinstance(asked, str):

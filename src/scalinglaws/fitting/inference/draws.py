@@ -7,7 +7,7 @@ import pandas as pd
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import FitError
-from scalinglaws.fitting.inference.raised import raised_floors
+from scalinglaws.fitting.inference.raised import direction
 from scalinglaws.fitting.inference.recall import estimated, recalled_influence
 from scalinglaws.fitting.inference.record import FitRecord
 from scalinglaws.fitting.inference.status import Status
@@ -34,14 +34,18 @@ def draw(fit: FitRecord, n_resamples: int, rng: np.random.Generator | int | None
     dof = _dof(fit)
     wider = np.sqrt(dof / generator.chisquare(dof, n_resamples))[:, None]
     steps *= wider
+    ends, change = direction(fit)
     floors = {}
-    for place, end in raised_floors(fit, fit.confidence_level).items():
-        # half of a Student t: below zero the floor stays at zero
+    if np.isfinite(ends).any():
+        # half of a Student t: below zero a floor stays at zero
         share = np.maximum(generator.standard_normal(n_resamples) * wider[:, 0], 0.0)
         share /= t_quantile(fit.confidence_level, dof)
-        floors[fit.law.parameter_names[place]] = share * np.exp(end[place])
-        change = np.where(np.isfinite(fit.theta), end - fit.theta, 0.0)
-        steps += share[:, None] * np.nan_to_num(change)
+        steps += share[:, None] * change
+        floors = {
+            p.name: share * end
+            for p, end in zip(fit.law.parameters, ends, strict=True)
+            if np.isfinite(end)
+        }
     drawn = pd.DataFrame({
         p.name: _natural(float(fit.theta[j]), steps[:, j], p.positive, p.is_floor)
         for j, p in enumerate(fit.law.parameters)

@@ -84,8 +84,8 @@ def _warn_of_missing_ends(table: pd.DataFrame, bounded: BoolArray) -> None:
         )
     if held:
         warn(
-            f"{listed(held)} sits at a bound, where it has no standard error and no symmetric "
-            'interval (NaN): method="profile" has the end on the other side.',
+            f"At its bound: {listed(held)}. There it has no standard error, and no interval by "
+            'this method (NaN); method="profile" has the end on the other side.',
             ConvergenceWarning,
         )
 
@@ -126,14 +126,16 @@ class _Linear:
 
 def _auto(fit: FitRecord, quantities: Sequence[Quantity], level: float) -> pd.DataFrame:
     """Symmetric intervals, but of floors, which have those of their profiles (see `adjusted`)."""
-    table = _sandwich(fit, quantities, level, _others(fit, level))
-    floors = [row for row, q in enumerate(quantities) if _is_floor(fit, q)]
-    if not floors or recalled_influence(fit) is None:
+    table = _sandwich(fit, quantities, level, raised_floors(fit, level))
+    floors = np.flatnonzero([_is_floor(fit, q) for q in quantities])
+    if recalled_influence(fit) is None:  # no sandwich that a profile could be as wide as
+        floors = floors[_at_bound(fit, quantities)[floors]]
+    if not len(floors):
         return table
-    profiled = _adjusted_profile(fit, [quantities[row] for row in floors], level)
+    profiled = _adjusted_profile(fit, [quantities[int(row)] for row in floors], level)
     found = profiled[["low", "high"]].notna().all(axis=1).to_numpy()
     # a symmetric interval is better than none
-    table.iloc[np.array(floors)[found]] = profiled[found]
+    table.iloc[floors[found]] = profiled[found]
     return table
 
 
@@ -200,7 +202,8 @@ def _around(
 ) -> pd.DataFrame:
     """Symmetric intervals on the scale of each quantity; of a floor, in itself and not below 0."""
     half = half_widths(level, dof, errors)
-    half = np.where(at.open, np.inf, np.where(errors > 0, half, np.where(at.bounded, np.nan, 0.0)))
+    half = np.where(at.open, np.inf, np.where(errors > 0, half, 0.0))
+    half = np.where(at.bounded, np.nan, half)
     below, above = widened(half, _moved(quantities, at.centre, other))
     with np.errstate(invalid="ignore"):  # the logarithm of a floor at zero
         ends = at.centre[:, None] + np.stack([-below, above], axis=1)
@@ -211,11 +214,6 @@ def _around(
             ends[row] = at.centre[row] + sides
     errors = np.where(at.open | at.bounded, np.nan, errors)
     return _frame(quantities, at.centre, errors, ends, dof, method)
-
-
-def _others(fit: FitRecord, level: float) -> FloatArray:
-    """Parameters with each floor that sits at zero as high as it can be; (floors, parameters)."""
-    return np.array([*raised_floors(fit, level).values()]).reshape(-1, len(fit.theta))
 
 
 def _moved(
@@ -249,9 +247,10 @@ def _from_draws(
     values = [np.asarray(q.value(drawn.theta), dtype=np.float64) for q in quantities]
     ends = np.array([np.quantile(v, tails, method="inverted_cdf") for v in values])
     ends[at.open] = -np.inf, np.inf
+    ends[at.bounded] = np.nan
     with np.errstate(invalid="ignore"):
         errors = np.array([_spread(v[np.isfinite(v)]) for v in values])
-    errors = np.where(at.open, np.nan, errors)
+    errors = np.where(at.open | at.bounded, np.nan, errors)
     dof = np.full(len(values), float(fit.dof))
     table = _frame(quantities, at.centre, errors, ends, dof, f"{drawn.method}, percentiles")
     table.attrs |= {"n_resamples": len(drawn.converged), "n_failed": drawn.n_failed}

@@ -150,7 +150,7 @@ class RunNoise:
     ) -> FloatArray:
         """Student's t with the degrees of freedom of the sum of both variances."""
         curve, run = std_error**2, noise**2
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             both = (curve + run) ** 2 / (curve**2 / dof + run**2 / self._freedom(log_size))
         # an unknown curve has no interval, whatever the noise
         both = np.where(np.isfinite(both), both, dof)

@@ -173,7 +173,7 @@ def _with_floors_raised(
     """
     positive = np.array([p.positive for p in fit.law.parameters])
     moved = [np.zeros((0, len(estimate)))]
-    for theta in raised_floors(fit, level).values():
+    for theta in raised_floors(fit, level):
         params = dict(zip(fit.law.parameter_names, to_natural(theta, positive), strict=True))
         with np.errstate(all="ignore"):
             other = np.broadcast_to(fit.law.value(params, columns), estimate.shape)

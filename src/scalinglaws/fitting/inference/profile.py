@@ -118,6 +118,7 @@ class Ends:
         self.width[self.natural] *= self.base[self.natural]
         self.width[self.natural & (self.base == 0.0)] = profiler.noise
         self.start = self._origin()
+        self._inside = self.start  # minima inside the ends that were found last
         low, high = self._limits(places, is_log)
         self.bound = np.where(self.side < 0, np.repeat(low, 2), np.repeat(high, 2))
         self.furthest = self.distance(self.bound)

@@ -42,8 +42,6 @@ from scalinglaws.fitting.solver.steps import solve_positive_definite
 _COUNTED = 0.5
 # (1.5 phi(0)^2 z^2)^(1/3) with z = 1.96: Hall and Sheather's bandwidth of a median, times n^(1/3).
 _BANDWIDTH = 0.9716
-# Where the curvature at an offset of zero is taken, as a share of the noise.
-_NEAR_ZERO = 1e-3
 _STEPS, _SAFE_STEPS, _LAST_STEPS = 60, 20, 120
 # How well a held minimum must be known, in units of the deviance.
 _KNOWN = 1e-7
@@ -137,6 +135,7 @@ class Profiler:
         self.ends_search = np.stack(
             [_is_search_limit(bound, problem.positive, asked) for bound in self._bounds]
         )
+        self.fitted = theta
         if problem.objective == "absolute":  # the minimum of the smooth loss is beside the vertex
             theta = _settle(problem, model, loss, theta, free)
         self.theta = theta
@@ -153,7 +152,7 @@ class Profiler:
         self.lowest = 0.0  # deviance seen so far: below zero, the fit was not at its minimum
         # where an offset was fitted at zero, other values may want some: a search begins above that
         level = float(np.abs(problem.y).min()) if problem.scale == "log" else 1.0
-        self.noise = float(np.sqrt(self.unit)) * level
+        self.noise = float(np.sqrt(self.unit / problem.weights.mean())) * level
         self.at_zero = free & np.isneginf(theta) & self.offsets
         self.origin = np.where(self.at_zero, np.log(self.noise + 1e-300), theta)
 
@@ -176,6 +175,18 @@ class Profiler:
             problem, model, loss, fit.theta, free, fit.dof, null_space=fit.null_space,
             alternatives=fit.alternatives,
         )  # fmt: skip
+
+    def moved(self, theta: FloatArray) -> FloatArray:
+        """The fit, moved as the minimum of the smooth loss is; that is the same but for vertices.
+
+        Parameters
+        ----------
+        theta : (batch, parameters)
+            Other minima.
+        """
+        known = np.isfinite(self.theta)
+        with np.errstate(invalid="ignore"):
+            return np.where(known, self.fitted + (theta - self.theta), theta)
 
     def determines(self, quantity: Quantity) -> bool:
         """Whether the runs determine a quantity: no direction that they leave open changes it.
@@ -227,9 +238,9 @@ class Profiler:
     @cached_property
     def covariance(self) -> FloatArray:
         """Twice the unit of deviance times the inverse Hessian, at the fit."""
-        beside = self.origin + np.where(self.at_zero, np.log(_NEAR_ZERO), 0.0)
-        hessian = self.model.sums(beside[None, :], self.weights, self.loss).hessian[0]
-        k = np.flatnonzero(self.free & ~self._at_bound(beside[None, :])[0])
+        theta = self.theta[None, :]
+        hessian = self.model.sums(theta, self.weights, self.loss).hessian[0]
+        k = np.flatnonzero(self.free & ~self._at_bound(theta)[0] & np.isfinite(theta[0]))
         found = np.zeros_like(hessian)
         with np.errstate(over="ignore"):
             found[np.ix_(k, k)] = 2.0 * self.unit * _positive_inverse(hessian[np.ix_(k, k)])

@@ -194,7 +194,8 @@ def _bound_sentence(m: Measurement, j: int) -> str:
     if parameter.role == "offset" and m.at_zero(j):
         high = m.row(j).high
         text = f"{parameter.name} is 0: these runs show no floor"
-        text += f", or one of at most {format_plain(high, 2)}." if np.isfinite(high) else "."
+        level = f"{100 * m.confidence_level:g} %"
+        text += f", or one of at most {format_plain(high, 2)} ({level})." if high < np.inf else "."
     elif m.at_zero(j):
         text = f"{parameter.name} is 0: these runs show no such term."
     else:

@@ -228,24 +228,30 @@ class Measurement:
     def _floor_ends(self) -> dict[int, tuple[float, float]]:
         """Intervals of floors from their profiles; without those that have no end."""
         floors = [j for j, p in enumerate(self.parameters) if p.is_floor and self._is_free(j)]
-        if not floors or self.influence is None or self.spread.dof <= 0 or not len(self.kept):
+        if self.influence is None:  # standard errors that a profile cannot be scaled to
+            floors = [j for j in floors if self.at_zero(j)]
+        if not floors or not self._can_profile:
             return {}
         asked = [parameter_quantity(self.problem.law, self.names[j]) for j in floors]
         found = adjusted_ends(
             self._profiler, self.influence, self.kept, asked, self.confidence_level
         )
-        ends = zip(floors, np.exp(found).tolist(), strict=True)
+        with np.errstate(over="ignore"):
+            ends = zip(floors, np.exp(found).tolist(), strict=True)
         return {j: (low, high) for j, (low, high) in ends if not np.isnan([low, high]).any()}
+
+    @property
+    def _can_profile(self) -> bool:
+        return self.model.is_one_block and self.spread.dof > 0 and len(self.kept) > 0
 
     @cached_property
     def _raised(self) -> FloatArray:
         """Parameters with a floor that sits at zero at its upper end; (floors, parameters)."""
-        if self.influence is None or self.spread.dof <= 0 or not len(self.kept):
+        if not self._can_profile or not any(self.at_zero(j) for j in range(len(self.names))):
             return np.zeros((0, len(self.names)))
-        found = raised(
+        return raised(
             self._profiler, self.influence, self.kept, self.problem.law, self.confidence_level
         )
-        return np.array([*found.values()]).reshape(-1, len(self.names))
 
     @cached_property
     def _profiler(self) -> Profiler:
@@ -257,7 +263,8 @@ class Measurement:
 
     def _is_free(self, j: int) -> bool:
         """Estimated, at a bound or not."""
-        at_zero = self.at_zero(j) and self.names[j] not in self.problem.fixed
+        name = self.names[j]
+        at_zero = self.at_zero(j) and name not in (*self.problem.fixed, *self.disputed)
         return j in self.kept or at_zero or self.at_bound(j)
 
     def _bare(self, j: int, status: str) -> Row:
