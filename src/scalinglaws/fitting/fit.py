@@ -244,7 +244,15 @@ def _fit_problem(
         problem, model, found, correlation = whitened(problem, model, table, found)
     assessment = assess(
         Measurement(
-            problem, model, table, found, aliases, method, confidence_level, noise_told=told
+            problem,
+            model,
+            table,
+            found,
+            aliases,
+            method,
+            confidence_level,
+            noise_law,
+            noise_told=told,
         )
     )
     result = Fit(

@@ -7,7 +7,8 @@ square, brought back to the size that it had before the fit took its share of it
 pattern of noise shows in and which is one observation; and what a noise law fitted to all squares
 says of a run of this size (`noise`), which is all that few runs can tell. With nu degrees of
 freedom the second has a share of 30/(30 + nu) in v_i: three quarters with 11, a ninth with 235. The
-inverse of the expected curvature has the same share in B, beside that of the Hessian.
+inverse of the expected curvature has the same share in B, beside that of the Hessian. Where a noise
+law has made the weights, it is not asked twice: then the runs' own squares are all.
 
 Runs that hang together in clusters have their own squares alone, in whole clusters (CR2: Bell and
 McCaffrey 2002, Survey Methodology 28; Pustejovsky and Tipton 2018, J. Bus. Econ. Stat. 36). Both
@@ -63,6 +64,8 @@ class Influence:
     kurtosis : float
         Fourth moment of a score over the square of its second; 3 for a normal one. Scores that are
         summed over clusters are taken as normal.
+    is_weighted : bool
+        The weights are those of a noise law that was fitted to these very runs.
     """
 
     columns: FloatArray
@@ -73,6 +76,7 @@ class Influence:
     log_size: FloatArray | None = None
     clusters: IntArray | None = None
     kurtosis: float = 3.0
+    is_weighted: bool = False
 
     @cached_property
     def basis(self) -> FloatArray:
@@ -175,8 +179,12 @@ class Influence:
 
     @property
     def lent(self) -> float:
-        """Share of what is expected in what these units show."""
-        return lent_share(self.n_units, self.rest)
+        """Share of what is expected in what these units show.
+
+        None where the weights have taken the noise law at its word already: where that is too
+        steep by chance, so are the weights, and only the runs' own squares show it.
+        """
+        return 0.0 if self.is_weighted else lent_share(self.n_units, self.rest)
 
     @cached_property
     def _counted(self) -> BoolArray:

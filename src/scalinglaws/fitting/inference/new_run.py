@@ -9,7 +9,7 @@ everywhere unless the runs clearly show that it is not (`weighting`).
 With more, the residuals also show the shape: a new run lies within h of the curve as often as they
 do, spread out by the error of the curve. As quantiles of residuals are uncertain themselves, they
 lend from the normal shape, in the share in which variances lend from what is expected
-(`Influence.lent`). Where residuals are few, or less than two of them lie beyond a level, the shape
+(`lent_share`). Where residuals are few, or less than two of them lie beyond a level, the shape
 is Student's t alone.
 """
 
@@ -181,7 +181,7 @@ def _noise_of(fit: FitRecord) -> RunNoise:
         return RunNoise(_level(fit, found), found.noise_law, dof, False, np.zeros(0), n)
     if few:
         return RunNoise(fit.noise, fit.noise_law, dof, False, np.zeros(0), n)
-    lent = lent_share(n, fit.dof) if found is None else found.lent
+    lent = lent_share(n, fit.dof if found is None else found.rest)
     return RunNoise(fit.noise, fit.noise_law, dof, True, _shape(fit), n, lent)
 
 

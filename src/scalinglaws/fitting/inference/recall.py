@@ -10,7 +10,7 @@ import numpy as np
 from scalinglaws.arrays import BoolArray, FloatArray, IntArray
 from scalinglaws.fitting.inference.correlation import whitening_of
 from scalinglaws.fitting.inference.influence import MANY_UNITS, Influence
-from scalinglaws.fitting.inference.noise import log_size, noise_law
+from scalinglaws.fitting.inference.noise import NoiseLaw, log_size, noise_law
 from scalinglaws.fitting.inference.record import FitRecord
 from scalinglaws.fitting.inference.uncertainty import CLUSTERED, ROBUST, influence
 from scalinglaws.fitting.solver.binding import bind_problem
@@ -51,7 +51,7 @@ def linearised(fit: FitRecord) -> Influence:
         model, kept = bind_problem(problem), np.flatnonzero(estimated(fit))
         loss = smooth_loss(fit.objective, fit.delta, fit.noise)
         _LINEARISED[fit] = influence_of(
-            problem, model, fit.runs, fit.theta, kept, loss, told=fit.noise_told
+            problem, model, fit.runs, fit.theta, kept, loss, fit.noise_law, told=fit.noise_told
         )
     return _LINEARISED[fit]
 
@@ -92,6 +92,7 @@ def influence_of(
     theta: FloatArray,
     kept: IntArray,
     loss: Loss,
+    weighted_by: NoiseLaw,
     *,
     told: bool,
 ) -> Influence:
@@ -99,11 +100,16 @@ def influence_of(
 
     Parameters
     ----------
+    weighted_by : NoiseLaw
+        That has made the weights; with equal noise none has.
     told : bool
         The user has said how the noise is: the weights are all there is to it.
     """
     clusters = table.clusters if len(table.clusters) else None
-    plain = influence(model, theta, problem.weights, kept, loss, clusters=clusters)
+    plain = influence(
+        model, theta, problem.weights, kept, loss, clusters=clusters,
+        is_weighted=bool(weighted_by.slope),
+    )  # fmt: skip
     residuals = model.residuals(theta[None, :])[0]
     sizes = sizes_of(problem, table, residuals)
     used = (problem.weights > 0) & np.isfinite(sizes)

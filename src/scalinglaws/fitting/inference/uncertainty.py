@@ -112,6 +112,7 @@ def influence(
     loss: Loss,
     *,
     clusters: IntArray | None = None,
+    is_weighted: bool = False,
 ) -> Influence:
     """What each run does to the kept parameters; for a table of one block.
 
@@ -119,6 +120,8 @@ def influence(
     ----------
     clusters : (runs,), optional
         A number for each set of runs that hang together.
+    is_weighted : bool
+        The weights are those of a noise law that was fitted to these runs.
     """
     roots = np.sqrt(weights)
     residuals = model.residuals(theta[None, :])[0]
@@ -135,6 +138,7 @@ def influence(
         huber_inflation(curvature, weights, len(kept)),
         clusters=clusters,
         kurtosis=_kurtosis(loss, residuals, weights, len(kept)),
+        is_weighted=is_weighted,
     )
     if observed is None:
         return found

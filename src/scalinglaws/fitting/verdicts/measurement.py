@@ -11,6 +11,7 @@ from scalinglaws.core.expression import names_in
 from scalinglaws.fitting.inference import uncertainty
 from scalinglaws.fitting.inference.adjusted import adjusted_ends
 from scalinglaws.fitting.inference.influence import Influence
+from scalinglaws.fitting.inference.noise import NoiseLaw
 from scalinglaws.fitting.inference.profiler import Profiler
 from scalinglaws.fitting.inference.quantity import parameter_quantity
 from scalinglaws.fitting.inference.raised import raised, widened
@@ -43,6 +44,8 @@ class Measurement:
     ----------
     structural : Aliasing
         What the design leaves open whatever the values; those parameters were held.
+    noise_law : NoiseLaw
+        That has made the weights; with equal noise none has.
     noise_told : bool
         The user has said how the noise is.
     """
@@ -56,10 +59,11 @@ class Measurement:
         structural: Aliasing,
         method: str,
         confidence_level: float,
+        noise_law: NoiseLaw,
         *,
         noise_told: bool,
     ) -> None:
-        self.method, self.noise_told = method, noise_told
+        self.method, self.noise_law, self.noise_told = method, noise_law, noise_told
         self.problem, self.model, self.table, self.found = problem, model, table, found
         self.parameters = problem.law.parameters
         self.names = problem.law.parameter_names
@@ -134,7 +138,7 @@ class Measurement:
             return None
         return influence_of(
             self.problem, self.model, self.table, self.found.theta, self.kept, self.loss,
-            told=self.noise_told,
+            self.noise_law, told=self.noise_told,
         )  # fmt: skip
 
     @cached_property
