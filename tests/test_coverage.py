@@ -12,7 +12,7 @@ from scipy import integrate, stats
 
 from benchmarks import held_out
 from benchmarks.coverage.__main__ import main
-from benchmarks.coverage.achieved import Likelihood, achieved
+from benchmarks.coverage.achieved import FloorProfile, Likelihood, _fit, achieved
 from benchmarks.coverage.cells import FACTORS, N_CELLS, OPEN, Cell, cells, pairs
 from benchmarks.coverage.fitted import Task
 from benchmarks.coverage.methods import LEVELS, METHODS, USUAL
@@ -270,3 +270,27 @@ def test_known_heavy_tails_have_the_gradient_of_their_likelihood() -> None:
     for j, move in enumerate(1e-6 * np.eye(len(theta))):
         up, down = (likelihood.value_and_gradient(theta + s * move)[0] for s in (1, -1))
         assert (up - down) / 2e-6 == pytest.approx(slope[j], rel=1e-5, abs=1e-4)
+
+
+def test_the_profile_of_a_known_likelihood_ends_where_it_says() -> None:
+    """By the deviance at its ends; with little noise they lie at the limit's distance."""
+    index = next(k for k, c in enumerate(cells()) if c.law == "power-floor" and c.level == 0.002)
+    setting = Setting(cells()[index])
+    runs, _ = setting.draw(np.random.default_rng(0))
+    likelihood = Likelihood(setting, np.log(runs["loss"].to_numpy()))
+    # the likelihood's own estimate: the library's fit of so little noise is close, not the same
+    start = truth_of(setting.cell)
+    law = law_of(setting.cell)
+    found = _fit(
+        likelihood,
+        np.array([np.log(start[p.name]) if p.positive else start[p.name] for p in law.parameters]),
+    )
+    assert found is not None
+    profile = FloorProfile(likelihood, found[0])
+    error = oracle(setting).width([t.name for t in setting.targets].index("E"), 0.9) / 2 / 1.645
+
+    low, high = profile.ends(2.7055, 0.25 * error)
+
+    assert [profile.deviance(low), profile.deviance(high)] == pytest.approx([2.7055] * 2, rel=2e-3)
+    assert low < found[0]["E"] < high
+    assert high - low == pytest.approx(2 * 1.645 * error, rel=0.15)

@@ -7,7 +7,8 @@ Each table is fitted by maximum likelihood with the true distribution of the err
 correlation included, from the true parameters on. Its intervals are the estimate and normal
 quantiles of the curvature there. No one can know so much; where even this fit covers less than it
 says, the law bends within its own uncertainty, and the limit is out of reach. `needed` is how wide
-an interval around this fit must be, relative to the limit, to hold the truth in 90 % of tables.
+an interval around this fit must be, relative to the limit, to hold the truth in 90 % of tables: of
+one width, or, for a floor, of one height of the profile of the likelihood, as the default has it.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ from benchmarks.harness import RESULTS
 Floats = npt.NDArray[np.float64]
 _LEVEL, _QUANTILE = 0.9, 1.6448536269514722
 _STEP = 1e-5  # of the differences that make a Hessian of exact gradients
+_STEP_OF_PROFILE = 0.25  # standard errors between the points of a profile
+FLOOR = "E"
 _FURTHEST = 12.0  # in working parameters from the truth: a fit beyond it has run away
 
 
@@ -99,18 +102,83 @@ def achieved(index: int, n_tables: int, seed: int = 0) -> pd.DataFrame:
         if t.kind != "run" and identified(known, j) == "yes"
     ]
     true = np.array([float(setting.targets[j].value(truth)) for j in places])
-    centres, errors = [], []
+    centres, errors, profiles = [], [], []
     for table in range(n_tables):
         rng = np.random.default_rng([seed, index, table])
         runs, _ = setting.draw(rng)
-        fit = _fit(Likelihood(setting, np.log(runs["loss"].to_numpy())), start)
+        likelihood = Likelihood(setting, np.log(runs["loss"].to_numpy()))
+        fit = _fit(likelihood, start)
         if fit is None:
             continue
         params, covariance = fit
+        if FLOOR in params:
+            profiles.append(FloorProfile(likelihood, params))
         slopes = np.array([gradient(law, params, setting.targets[j]) for j in places])
         centres.append([float(setting.targets[j].value(params)) for j in places])
         errors.append(np.sqrt(np.einsum("ij,jk,ik->i", slopes, covariance, slopes)))
-    return _summed_up(index, known, places, true, np.array(centres), np.array(errors))
+    found = _summed_up(index, known, places, true, np.array(centres), np.array(errors))
+    floor = [j for j in places if setting.targets[j].name == FLOOR]
+    if floor:
+        step = _STEP_OF_PROFILE * float(known.std_error[floor[0]])
+        limit = float(np.quantile([p.deviance(truth[FLOOR]) for p in profiles], _LEVEL))
+        width = float(np.median([np.ptp(p.ends(limit, step)) for p in profiles]))
+        found.loc[found["target"] == FLOOR, "needed"] = width / known.width(floor[0], _LEVEL)
+    return found
+
+
+class FloorProfile:
+    """How far the floor can be moved, the rest fitted again, before one table is less likely."""
+
+    def __init__(self, likelihood: Likelihood, params: dict[str, float]) -> None:
+        parameters = law_of(likelihood.setting.cell).parameters
+        self.likelihood = likelihood
+        self.theta = np.array(
+            [np.log(params[p.name]) if p.positive else params[p.name] for p in parameters]
+        )
+        self.place = [p.name for p in parameters].index(FLOOR)
+        self.rest = np.delete(np.arange(len(parameters)), self.place)
+        known = information(likelihood.setting)[np.ix_(self.rest, self.rest)]
+        self.root = np.linalg.cholesky(np.linalg.inv(known))
+        self.minimum = likelihood.value_and_gradient(self.theta)[0]
+
+    def deviance(self, floor: float) -> float:
+        """Twice the fall of the log-likelihood with this floor."""
+        return self._held(floor, self.theta)[0]
+
+    def ends(self, limit: float, step: float) -> tuple[float, float]:
+        """Floors at which the deviance reaches a limit, to a hundredth of a step."""
+        return self._end(limit, -step), self._end(limit, step)
+
+    def _end(self, limit: float, step: float) -> float:
+        floor, root, theta = float(np.exp(self.theta[self.place])), 0.0, self.theta
+        while True:
+            following = floor + step
+            if following <= 0.0:
+                return 0.0
+            deviance, theta = self._held(following, theta)
+            if deviance >= limit:
+                # the root of the deviance is nearly straight
+                share = (np.sqrt(limit) - root) / (np.sqrt(deviance) - root)
+                return floor + step * float(share)
+            floor, root = following, float(np.sqrt(max(deviance, 0.0)))
+
+    def _held(self, floor: float, start: Floats) -> tuple[float, Floats]:
+        """Deviance and parameters with the floor held, the rest fitted again."""
+        theta = start.copy()
+        theta[self.place] = np.log(floor)
+
+        def scaled(z: Floats) -> tuple[float, Floats]:
+            moved = theta.copy()
+            moved[self.rest] += self.root @ z
+            value, slope = self.likelihood.value_and_gradient(moved)
+            return value, self.root.T @ slope[self.rest]
+
+        with np.errstate(all="ignore"):
+            found = minimize(
+                scaled, np.zeros(len(self.rest)), jac=True, method="BFGS", options={"gtol": 1e-5}
+            )
+        theta[self.rest] += self.root @ found.x
+        return 2.0 * (float(found.fun) - self.minimum), theta
 
 
 def _fit(likelihood: Likelihood, start: Floats) -> tuple[dict[str, float], Floats] | None:
@@ -145,7 +213,7 @@ def _summed_up(
         "cell": index, "name": known.setting.cell.name, "target": [targets[j].name for j in places],
         "tables": len(centres), "coverage": inside.mean(axis=0), "width": widths,
         "oracle_width": limits, "ratio": widths / limits,
-        # what an interval of the right coverage would need, if it were of one width
+        # what an interval of the right coverage would need
         "needed": np.quantile(np.abs(centres - true), _LEVEL, axis=0) / (0.5 * limits),
     })  # fmt: skip
 
