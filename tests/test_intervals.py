@@ -77,6 +77,32 @@ def test_the_default_of_a_power_law_is_moderated_hc2_with_its_own_freedom() -> N
     assert table.loc["b", "high"] == pytest.approx(fit.table.loc["b", "high"], rel=1e-12)
 
 
+def test_runs_weighted_by_a_noise_law_have_their_own_squares_alone() -> None:
+    """The law that has made the weights is not asked twice: plain HC2, by dense matrices."""
+    runs = ladder(12, 8)
+    rng = np.random.default_rng(0)
+    size = runs["N"] * runs["D"]
+    noise = 0.03 * (size / size.min()) ** -0.2
+    curve = 20.0 * runs["N"] ** -0.05 * runs["D"] ** -0.07
+    runs["loss"] = curve * np.exp(noise * rng.standard_normal(len(runs)))
+    fit = sl.fit(runs, "power")
+    assert fit.noise_law.slope < 0
+    assert fit.interval_method == "HC2 sandwich of runs weighted by size, Student t"
+
+    x, y = design(runs)
+    roots = np.sqrt(1.0 / fit.noise_law.variance(np.log(size.to_numpy())))
+    x, y = x * roots[:, None], y * roots
+    inverse = np.linalg.inv(x.T @ x)
+    hat = x @ inverse @ x.T
+    maker = np.eye(len(y)) - hat
+    residuals, sizes = maker @ y, np.log(size.to_numpy())
+    # what is expected of each square, by the noise that the weights have left
+    left = noise_law(residuals, sizes, np.diag(hat), np.linalg.qr(x)[0], shrunk=True)
+    kept = maker**2 @ left.variance(sizes) / left.variance(sizes)
+    error = np.sqrt(np.sum((x @ inverse)[:, 1] ** 2 * residuals**2 / kept))
+    assert fit.table.loc["b", "std_error"] == pytest.approx(error, rel=1e-9)
+
+
 @pytest.mark.parametrize(
     ("clustered", "kurtosis"), [(False, 3.0), (False, 1.9), (True, 3.0), (True, 1.9)]
 )

@@ -10,7 +10,7 @@ import numpy as np
 
 from scalinglaws.fitting.inference.noise import log_size
 from scalinglaws.fitting.inference.record import FitRecord, Row
-from scalinglaws.fitting.inference.uncertainty import CLUSTERED, ROBUST
+from scalinglaws.fitting.inference.uncertainty import SANDWICHES
 from scalinglaws.fitting.tables.blocks import is_large
 from scalinglaws.numerals import (
     format_error,
@@ -64,7 +64,7 @@ def _of_floors(fit: FitRecord) -> str:
     """What else there is to say of how intervals were made."""
     known = np.isfinite(fit.table["high"])
     floors = [p.symbol for p in fit.law.parameters if p.is_floor and known[p.name]]
-    if not floors or fit.interval_method not in (ROBUST, CLUSTERED):
+    if not floors or fit.interval_method not in SANDWICHES:
         return ""
     return f"; of {listed(list(dict.fromkeys(floors)))}, by its profile"
 

@@ -12,7 +12,7 @@ from scalinglaws.fitting.inference.correlation import whitening_of
 from scalinglaws.fitting.inference.influence import MANY_UNITS, Influence
 from scalinglaws.fitting.inference.noise import NoiseLaw, log_size, noise_law
 from scalinglaws.fitting.inference.record import FitRecord
-from scalinglaws.fitting.inference.uncertainty import CLUSTERED, ROBUST, influence
+from scalinglaws.fitting.inference.uncertainty import CLUSTERED, SANDWICHES, influence
 from scalinglaws.fitting.solver.binding import bind_problem
 from scalinglaws.fitting.solver.model import Model
 from scalinglaws.fitting.solver.objective import Loss, smooth_loss
@@ -58,7 +58,7 @@ def linearised(fit: FitRecord) -> Influence:
 
 def recalled_influence(fit: FitRecord) -> Influence | None:
     """The same, where the covariance is made of it; None elsewhere."""
-    return linearised(fit) if fit.interval_method in (ROBUST, CLUSTERED) else None
+    return linearised(fit) if fit.interval_method in SANDWICHES else None
 
 
 def clustered(fit: FitRecord, column: str) -> FitRecord:
@@ -80,7 +80,7 @@ def clustered(fit: FitRecord, column: str) -> FitRecord:
     codes = cluster_codes(source, col.require(source, column, "`clusters`"))
     check_weighted(column, codes, fit.runs.weights)
     runs = replace(fit.runs, clusters=codes, cluster_column=column)
-    smooth = fit.interval_method in (ROBUST, CLUSTERED)
+    smooth = fit.interval_method in SANDWICHES
     method = CLUSTERED if smooth else fit.interval_method
     return replace(fit, runs=runs, interval_method=method)
 

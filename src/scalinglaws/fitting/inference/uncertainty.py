@@ -1,11 +1,12 @@
 """Standard errors of the coefficients, and how they are made.
 
 The covariance is a sandwich around the curvature of the objective, so that noise need not be the
-same everywhere and the loss need not be a likelihood: HC2 and a noise law for independent runs, CR2
-where checkpoints of one run hang together, each with the degrees of freedom of its own
-(`influence`). Of many runs the curvature is the exact Hessian; few lend from the expected one. That
-is without the part in which residuals meet second derivatives of the law, whose mean is zero, and
-which makes errors small just where the estimate happens to lie in a narrow place.
+same everywhere and the loss need not be a likelihood: HC2 and a noise law for independent runs, HC2
+alone where such a law has made the weights, CR2 where checkpoints of one run hang together, each
+with the degrees of freedom of its own (`influence`). Of many runs the curvature is the exact
+Hessian; few lend from the expected one. That is without the part in which residuals meet second
+derivatives of the law, whose mean is zero, and which makes errors small just where the estimate
+happens to lie in a narrow place.
 Tables of many blocks of rows have the same, summed block by block. Where the loss has too few runs
 in its quadratic part for a Hessian to mean anything, as with absolute deviations, runs are
 resampled instead; where these are too few even for that, noise is taken to be equal and normal.
@@ -32,7 +33,9 @@ from scalinglaws.fitting.solver.steps import solve_positive_definite
 from scalinglaws.fitting.tables.blocks import row_blocks, summed
 
 ROBUST = "moderated HC2 sandwich, Student t"
+WEIGHTED = "HC2 sandwich of runs weighted by size, Student t"
 CLUSTERED = "CR2 sandwich, Student t"
+SANDWICHES = (ROBUST, WEIGHTED, CLUSTERED)  # that are made of the influence of each run
 STREAMED = "HC2 sandwich, normal quantiles"
 BOOTSTRAP = "case bootstrap, Student t"
 EQUAL_NOISE = "equal noise, Student t"

@@ -98,7 +98,9 @@ class Measurement:
         if self.problem.objective == "squared" or uncertainty.is_smooth(
             self.residuals, self.problem.weights, self.found.delta
         ):
-            return uncertainty.CLUSTERED if len(self.table.clusters) else uncertainty.ROBUST
+            if len(self.table.clusters):
+                return uncertainty.CLUSTERED
+            return uncertainty.WEIGHTED if self.noise_law.slope else uncertainty.ROBUST
         return uncertainty.EQUAL_NOISE if self._bootstrap is None else uncertainty.BOOTSTRAP
 
     @property
@@ -134,7 +136,7 @@ class Measurement:
     @cached_property
     def influence(self) -> Influence | None:
         """What each run does to the estimate, where the covariance is made of it."""
-        if self.interval_method not in (uncertainty.ROBUST, uncertainty.CLUSTERED):
+        if self.interval_method not in uncertainty.SANDWICHES:
             return None
         return influence_of(
             self.problem, self.model, self.table, self.found.theta, self.kept, self.loss,
