@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -25,6 +25,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.optimize import minimize
 
+import scalinglaws as sl
 from benchmarks.coverage.cells import OPEN, cells
 from benchmarks.coverage.oracle import Oracle, information, oracle, whitened
 from benchmarks.coverage.study import identified
@@ -93,9 +94,7 @@ def achieved(index: int, n_tables: int, seed: int = 0) -> pd.DataFrame:
     """One row for each identified target of a cell that is no run."""
     setting = Setting(cells()[index])
     known, law, truth = oracle(setting), law_of(setting.cell), truth_of(setting.cell)
-    start = np.array(
-        [np.log(truth[p.name]) if p.positive else truth[p.name] for p in law.parameters]
-    )
+    start = _working(law, truth)
     places = [
         j
         for j, t in enumerate(setting.targets)
@@ -126,17 +125,21 @@ def achieved(index: int, n_tables: int, seed: int = 0) -> pd.DataFrame:
     return found
 
 
+def _working(law: sl.Law, params: Mapping[str, float]) -> Floats:
+    """Parameters as the likelihood takes them: logarithms of the positive ones."""
+    return np.array(
+        [np.log(params[p.name]) if p.positive else params[p.name] for p in law.parameters]
+    )
+
+
 class FloorProfile:
     """How far the floor can be moved, the rest fitted again, before one table is less likely."""
 
     def __init__(self, likelihood: Likelihood, params: dict[str, float]) -> None:
-        parameters = law_of(likelihood.setting.cell).parameters
-        self.likelihood = likelihood
-        self.theta = np.array(
-            [np.log(params[p.name]) if p.positive else params[p.name] for p in parameters]
-        )
-        self.place = [p.name for p in parameters].index(FLOOR)
-        self.rest = np.delete(np.arange(len(parameters)), self.place)
+        law = law_of(likelihood.setting.cell)
+        self.likelihood, self.theta = likelihood, _working(law, params)
+        self.place = law.parameter_names.index(FLOOR)
+        self.rest = np.delete(np.arange(len(self.theta)), self.place)
         known = information(likelihood.setting)[np.ix_(self.rest, self.rest)]
         self.root = np.linalg.cholesky(np.linalg.inv(known))
         self.minimum = likelihood.value_and_gradient(self.theta)[0]

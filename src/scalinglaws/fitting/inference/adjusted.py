@@ -20,7 +20,7 @@ from scalinglaws.fitting.inference.influence import Influence
 from scalinglaws.fitting.inference.profile import profile_interval
 from scalinglaws.fitting.inference.profiler import Profiler
 from scalinglaws.fitting.inference.quantity import Quantity
-from scalinglaws.fitting.inference.uncertainty import t_quantile
+from scalinglaws.fitting.inference.uncertainty import half_widths, t_quantile
 
 
 def adjusted_ends(
@@ -56,21 +56,20 @@ def deviance_limits(
 
     Without an influence it is that of the profile itself. A quantity without an error of its own,
     such as a floor at zero, is taken to be no better known than equal noise has it, nor than the
-    parameter whose sandwich is widest beside that, with the fewest degrees of
-    freedom of all. Coefficients, which change their meaning with the units, count only if there is
-    nothing else.
+    parameter whose sandwich is widest beside that, with the fewest degrees of freedom of all.
+    Coefficients, which change their meaning with the units, count only if there is nothing else.
     """
     if influence is None:
         return np.full(len(quantities), t_quantile(level, profiler.dof) ** 2)
     gradient = np.array([q.gradient(profiler.theta[None, :])[0] for q in quantities])
     dof, inflation = _freedom_and_inflation(profiler, influence, kept, gradient)
-    others = kept[~profiler.amplitudes[kept]] if not profiler.amplitudes[kept].all() else kept
+    free_of_units = ~profiler.amplitudes[kept]
+    others = kept[free_of_units] if free_of_units.any() else kept
     each = _freedom_and_inflation(profiler, influence, kept, np.eye(len(profiler.theta))[others])
     unknown = ~(np.isfinite(inflation) & np.isfinite(dof))
     dof = np.where(unknown, np.min(each[0]), dof)
     inflation = np.where(unknown, np.nanmax(each[1], initial=1.0), inflation)
-    quantiles = np.array([t_quantile(level, d) for d in dof])
-    limits = quantiles**2 * inflation
+    limits = half_widths(level, dof, np.sqrt(inflation)) ** 2
     return np.where(np.isnan(limits), np.inf, limits)
 
 

@@ -154,7 +154,7 @@ class RunNoise:
             both = (curve + run) ** 2 / (curve**2 / dof + run**2 / self._freedom(log_size))
         # an unknown curve has no interval, whatever the noise
         both = np.where(np.isfinite(both), both, dof)
-        return np.array([t_quantile(level, d) for d in both]) * np.sqrt(curve + run)
+        return half_widths(level, both, np.sqrt(curve + run))
 
     def _freedom(self, log_size: FloatArray) -> FloatArray:
         """Degrees of freedom of the variance of a run of some size."""
