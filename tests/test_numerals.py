@@ -27,10 +27,17 @@ def test_numbers_are_read(text: str, value: float) -> None:
     assert parse_number(text) == value
 
 
-@pytest.mark.parametrize("text", ["", "seven", "7Z", "1,00", "1.2.3", "7 billion", "0x10"])
+@pytest.mark.parametrize("text", ["", "seven", "7Z", "1.2.3", "7 billion", "0x10"])
 def test_other_text_is_refused(text: str) -> None:
     """With what to write instead."""
     with pytest.raises(ValueError, match="is not a number; write it as"):
+        parse_number(text)
+
+
+@pytest.mark.parametrize("text", ["1,00", "2,39", "0,980", "-0,5e3"])
+def test_a_decimal_comma_is_refused(text: str) -> None:
+    """Thousands have three digits and do not begin with zero."""
+    with pytest.raises(ValueError, match="is not a number; write a decimal point, not a comma"):
         parse_number(text)
 
 

@@ -8,9 +8,12 @@ import re
 _SUFFIXES = {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9, "g": 1e9, "t": 1e12, "q": 1e15}
 _LETTERS = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "K"))
 _PATTERN = re.compile(
-    r"([-+]?)((?:\d{1,3}(?:[,_]\d{3})+|\d+)(?:\.\d*)?|\.\d+)(?:e([-+]?\d+))?\s*([kmbgtq]?)",
+    r"([-+]?)((?:[1-9]\d{0,2}(?:[,_]\d{3})+|\d+)(?:\.\d*)?|\.\d+)(?:e([-+]?\d+))?\s*([kmbgtq]?)",
     re.IGNORECASE,
 )
+_DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+(?:e[-+]?\d+)?", re.IGNORECASE)
+_THOUSANDS_OR_DECIMALS = re.compile(r"[-+]?\d{1,3},\d{3}")
+_WIDEST_INTEGER = 1024  # bits; what is wider is no float64
 _UNUSUAL = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 
@@ -32,12 +35,51 @@ def parse_number(text: str) -> float:
         return _UNUSUAL[stripped.lower()]
     match = _PATTERN.fullmatch(stripped)
     if match is None:
-        raise ValueError(
-            f"{text!r} is not a number; write it as 7000000000, 7e9, 7,000,000,000 or 7B."
-        )
+        how = "write it as 7000000000, 7e9, 7,000,000,000 or 7B"
+        if _DECIMAL_COMMA.fullmatch(stripped):
+            how = "write a decimal point, not a comma"
+        raise ValueError(f"{abridged(text)} is not a number; {how}.")
     sign, digits, exponent, suffix = match.groups()
     plain = float(f"{sign}{digits.replace(',', '').replace('_', '')}e{exponent or 0}")
     return plain * _SUFFIXES[suffix.lower()]
+
+
+def has_suffix(text: str) -> bool:
+    """Whether a number is written with one of the letters for thousands, millions and so on.
+
+    Examples
+    --------
+    >>> has_suffix("7B"), has_suffix("2.39")
+    (True, False)
+    """
+    match = _PATTERN.fullmatch(text.strip())
+    return match is not None and bool(match[4])
+
+
+def has_doubtful_comma(text: str) -> bool:
+    """Whether the comma of a number may stand for thousands as well as for decimals.
+
+    Examples
+    --------
+    >>> has_doubtful_comma("2,390"), has_doubtful_comma("2,390,000"), has_doubtful_comma("2.39")
+    (True, False, False)
+    """
+    return _THOUSANDS_OR_DECIMALS.fullmatch(text.strip()) is not None
+
+
+def abridged(value: object, most: int = 60) -> str:
+    """A value as Python writes it, cut where it is long.
+
+    Examples
+    --------
+    >>> abridged("2,39"), abridged("x" * 100, most=11)
+    ("'2,39'", "'xxx...xxx'")
+    """
+    if isinstance(value, int) and value.bit_length() > _WIDEST_INTEGER:
+        return f"a whole number of {value.bit_length():,} bits"
+    text = " ".join(repr(value).split())
+    half = (most - 3) // 2
+    return text if len(text) <= most else f"{text[:half]}...{text[-half:]}"
 
 
 def format_count(value: float, digits: int = 3) -> str:

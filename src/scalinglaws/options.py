@@ -9,15 +9,25 @@ from typing import Literal
 
 import numpy as np
 
+from scalinglaws.numerals import abridged
+
 ObjectiveName = Literal["squared", "huber", "absolute"]
 ScaleName = Literal["log", "level"]
 OBJECTIVES: tuple[ObjectiveName, ...] = ("squared", "huber", "absolute")
 SCALES: tuple[ScaleName, ...] = ("log", "level")
+# A level nearer to 0 or 1 has a quantile that rounds to zero, or one without a use.
+_LEVEL_MARGIN = 1e-9
 
 
 def is_number(value: object) -> bool:
-    """Whether something is a real number, NumPy's included and truth values not."""
-    return isinstance(value, Real) and not isinstance(value, bool)
+    """Whether something is a number that float64 holds, NumPy's included and truth values not."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return False
+    try:
+        float(value)
+    except OverflowError:
+        return False
+    return True
 
 
 def check_level(level: object) -> None:
@@ -28,8 +38,9 @@ def check_level(level: object) -> None:
     ValueError
         If `level` is not a number between 0 and 1.
     """
-    if not is_number(level) or not 0 < float(level) < 1:  # type: ignore[arg-type]
-        raise ValueError(f"`confidence_level` must be between 0 and 1; got {level!r}.")
+    low, high = _LEVEL_MARGIN, 1 - _LEVEL_MARGIN
+    if not is_number(level) or not low <= level <= high:  # type: ignore[operator]
+        raise ValueError(f"`confidence_level` must be between 0 and 1; got {abridged(level)}.")
 
 
 def check_count(name: str, value: object, least: int = 1) -> None:
@@ -43,7 +54,7 @@ def check_count(name: str, value: object, least: int = 1) -> None:
     if is_number(value) and isinstance(value, Integral) and int(value) >= least:
         return
     what = "a positive whole number" if least == 1 else f"a whole number, {least} or more"
-    raise ValueError(f"`{name}` must be {what}; got {value!r}.")
+    raise ValueError(f"`{name}` must be {what}; got {abridged(value)}.")
 
 
 def check_share(name: str, value: object, *, zero: bool = True) -> float:
@@ -54,9 +65,9 @@ def check_share(name: str, value: object, *, zero: bool = True) -> float:
     ValueError
         If `value` is none.
     """
-    if is_number(value) and 0 <= float(value) < 1 and (zero or value):  # type: ignore[arg-type]
+    if is_number(value) and 0 <= value < 1 and (zero or value):  # type: ignore[operator]
         return float(value)  # type: ignore[arg-type]
-    raise ValueError(f"`{name}` is a share such as 0.005; got {value!r}.")
+    raise ValueError(f"`{name}` is a share such as 0.005; got {abridged(value)}.")
 
 
 def generator_of(rng: object) -> np.random.Generator:
@@ -72,7 +83,7 @@ def generator_of(rng: object) -> np.random.Generator:
     except (TypeError, ValueError) as error:
         raise ValueError(
             "`rng` must be a seed (a whole number, 0 or more), a NumPy Generator or None; "
-            f"got {rng!r}."
+            f"got {abridged(rng)}."
         ) from error
 
 
@@ -84,11 +95,11 @@ def check_option(name: str, value: str, choices: Sequence[str]) -> None:
     ValueError
         If `value` is none of `choices`.
     """
-    if value in choices:
+    if isinstance(value, str) and value in choices:
         return
     near = difflib.get_close_matches(str(value), choices, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     raise ValueError(
         f"`{name}` must be {', '.join(map(repr, choices[:-1]))} or {choices[-1]!r}; "
-        f"got {value!r}.{hint}"
+        f"got {abridged(value)}.{hint}"
     )

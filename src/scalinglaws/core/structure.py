@@ -181,7 +181,13 @@ def _parameters_of(part: Product, parameters: Collection[str]) -> list[str]:
 
 def _linear_candidates(part: Product, parameters: Collection[str]) -> list[str]:
     """Parameters that scale a product: a base of its own, or a summand under exp."""
-    found = [b.name for b in part.factors if isinstance(b, Name) and b.name in parameters]
+    found = [
+        base.name
+        for base, exponent in part.factors.items()
+        if isinstance(base, Name)
+        and base.name in parameters
+        and set(names_in(exponent)) <= set(parameters)  # a**N is no coefficient
+    ]
     decomposed = affine(part.factors.get(EULER, ZERO), parameters)
     if decomposed is not None:
         found += [name for name, slope in decomposed[1].items() if slope == ONE]

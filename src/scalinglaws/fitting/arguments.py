@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,7 @@ from scalinglaws.errors import DataError, FitError, FormulaError
 from scalinglaws.fitting.solver import loglinear
 from scalinglaws.fitting.tables import columns as col
 from scalinglaws.fitting.tables.runs import RunTable
-from scalinglaws.numerals import listed, plural
+from scalinglaws.numerals import abridged, format_plain, listed, plural
 from scalinglaws.options import (
     OBJECTIVES,
     SCALES,
@@ -28,6 +29,8 @@ from scalinglaws.options import (
 )
 
 METHODS = ("auto", "log-linear", "nls")
+# Thresholds whose squares are ordinary numbers.
+_DELTAS = (1e-100, 1e100)
 
 
 def check_options(
@@ -42,8 +45,15 @@ def check_options(
     check_level(level)
     if delta == "auto":
         return
-    if not is_number(delta) or not 0 < float(delta) < np.inf:  # type: ignore[arg-type]
-        raise ValueError(f"`delta` must be a positive number or 'auto'; got {delta!r}.")
+    if not is_number(delta) or not 0 < delta < np.inf:  # type: ignore[operator]
+        raise ValueError(f"`delta` must be a positive number or 'auto'; got {abridged(delta)}.")
+    low, high = _DELTAS
+    if not low <= delta <= high:  # type: ignore[operator]
+        raise ValueError(
+            f"`delta` must be from {format_plain(low)} to {format_plain(high)}; got "
+            f"{abridged(delta)}. For a smaller one take objective='absolute', for a larger one "
+            "objective='squared'."
+        )
     if objective in ("squared", "absolute"):
         raise ValueError(
             f"`delta` is the threshold of the Huber loss; objective={objective!r} has none."
@@ -61,7 +71,7 @@ def resolve_law(
     """The law that is meant, by name, from one line of maths or as it is, tied and indexed."""
     for option, given in (("tied", tied), ("groups", groups)):
         if given is not None and not isinstance(given, Mapping):
-            raise TypeError(f"`{option}` must be a mapping from parameters; got {given!r}.")
+            raise TypeError(f"`{option}` must be a mapping from parameters; got {abridged(given)}.")
     indices = (groups or {}).values()
     found = _resolve(law, frame, {v: c for v, c in columns.items() if v not in indices}, y)
     if tied:
@@ -153,21 +163,15 @@ def _check_columns(law: Law, columns: Mapping[str, str]) -> Law:
 def check_fixed(law: Law, fixed: Mapping[str, float] | None) -> dict[str, float]:
     """Values of the parameters that are held, inside their ranges."""
     held: dict[str, float] = {}
-    if fixed is not None and not isinstance(fixed, Mapping):
-        raise TypeError(f"`fixed` must map parameters to numbers; got {fixed!r}.")
-    for name, value in law.for_each(fixed or {}).items():
-        parameter = next((p for p in law.parameters if p.name == name), None)
-        if parameter is None:
-            raise ValueError(
-                f"`fixed` names {name!r}, which is no parameter of the law; "
-                f"the parameters are {', '.join(law.parameter_names)}."
-            )
+    of_name = {p.name: p for p in law.parameters}
+    for name, value in _by_parameter(law, "fixed", fixed or {}).items():
+        parameter = of_name[name]
         if not is_number(value):
-            raise TypeError(f"`fixed` must hold {name} at a number; got {value!r}.")
-        if not np.isfinite(value) or not parameter.lower <= value <= parameter.upper:
+            raise TypeError(f"`fixed` must hold {name} at a number; got {abridged(value)}.")
+        if not (parameter.lower <= value <= parameter.upper and abs(value) < np.inf):
             raise ValueError(
-                f"`fixed` holds {name} at {value}, outside its range from {parameter.lower:g} to "
-                f"{parameter.upper:g}; widen the range with `bounds`."
+                f"`fixed` holds {name} at {abridged(value)}, outside its range from "
+                f"{parameter.lower:g} to {parameter.upper:g}; widen the range with `bounds`."
             )
         held[name] = float(value)
     if len(held) == len(law.parameters):
@@ -176,17 +180,46 @@ def check_fixed(law: Law, fixed: Mapping[str, float] | None) -> dict[str, float]
 
 
 def check_start(law: Law, start: Mapping[str, float] | None) -> dict[str, float] | None:
-    """A value for every parameter; refused where one is missing or leaves its range."""
+    """A finite value for every parameter; one outside its range is moved into it later."""
     if start is None:
         return None
-    start = law.for_each(start)
+    start = _by_parameter(law, "start", start)
     missing = [name for name in law.parameter_names if name not in start]
     if missing:
         raise ValueError(f"`start` needs a value for each parameter; {', '.join(missing)} missing.")
     for p in law.parameters:
-        if p.positive and not start[p.name] > 0:
-            raise ValueError(f"`start` of {p.name} must be positive; got {start[p.name]}.")
-    return start
+        value = start[p.name]
+        if not is_number(value) or not abs(value) < np.inf:
+            raise ValueError(f"`start` of {p.name} must be a finite number; got {abridged(value)}.")
+        if p.positive and not value > 0:
+            raise ValueError(f"`start` of {p.name} must be positive; got {abridged(value)}.")
+    return {name: float(value) for name, value in start.items()}
+
+
+def _by_parameter(law: Law, option: str, given: object) -> dict[str, Any]:
+    """What an option says of each parameter.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no mapping, or names something else.
+    """
+    if not isinstance(given, Mapping):
+        raise TypeError(f"`{option}` must map parameters to numbers; got {abridged(given)}.")
+    for name in given:
+        if name not in law.parameter_names and name not in law.symbols:
+            raise ValueError(
+                f"`{option}` names {abridged(name)}, which is no parameter of the law; "
+                f"the parameters are {listed(list(law.parameter_names), most=20)}."
+            )
+    return law.for_each(given)
+
+
+def check_bounds(law: Law, bounds: Mapping[str, tuple[float, float]] | None) -> Law:
+    """The law with these ranges."""
+    if bounds is not None and not isinstance(bounds, Mapping):
+        raise TypeError(f"`bounds` must map parameters to (low, high); got {abridged(bounds)}.")
+    return law.with_bounds(bounds) if bounds else law
 
 
 def choose_method(

@@ -22,6 +22,7 @@ from scalinglaws.fitting.inference.prediction import (
     within_limits,
 )
 from scalinglaws.fitting.result import Fit
+from scalinglaws.fitting.tables.points import frame_of_points
 from scalinglaws.options import check_level, generator_of
 
 DEFAULT_RESAMPLES = 10_000
@@ -104,6 +105,7 @@ class Chain:
         """
         level = self.fits[-1].confidence_level if confidence_level is None else confidence_level
         check_level(level)
+        data = frame_of_points(data)
         columns = points(self.fits[0], data, variables)
         shape = np.broadcast_shapes(*map(np.shape, columns.values()))
         flat = {name: np.broadcast_to(c, shape).ravel() for name, c in columns.items()}

@@ -22,6 +22,7 @@ from scalinglaws.errors import (
     warn,
 )
 from scalinglaws.fitting.arguments import (
+    check_bounds,
     check_count,
     check_fixed,
     check_options,
@@ -200,8 +201,7 @@ def fit(
         scale=scale, units=units, clusters=clusters,
     )  # fmt: skip
     law = law.with_levels(table.levels)
-    if bounds:
-        law = law.with_bounds(bounds)
+    law = check_bounds(law, bounds)
     held = check_fixed(law, fixed)
     start = check_start(law, start)
     how = choose_method(law, method, objective, scale, bounds, start)

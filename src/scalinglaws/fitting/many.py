@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import warnings
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,12 +10,13 @@ from typing import Any
 
 import pandas as pd
 
+from scalinglaws.core.groups import distinct_labels, warn_of_look_alikes
 from scalinglaws.core.law import Law
 from scalinglaws.errors import DataError, ScalingLawError, ScalingLawWarning, warn
 from scalinglaws.fitting.fit import fit
 from scalinglaws.fitting.result import Fit
 from scalinglaws.fitting.tables import columns as col
-from scalinglaws.numerals import listed
+from scalinglaws.numerals import abridged, listed
 from scalinglaws.workers import Workers, map_tasks
 
 
@@ -76,7 +78,10 @@ class Fits(Mapping[Hashable, Fit]):
         return "\n".join([f"{len(self)} fits", text, *lost]).strip()
 
     def _repr_html_(self) -> str:
-        lost = "".join(f"<p>No fit of {n!r}: {reason}</p>" for n, reason in self._reasons.items())
+        lost = "".join(
+            f"<p>No fit of {html.escape(repr(name))}: {html.escape(reason)}</p>"
+            for name, reason in self._reasons.items()
+        )
         return f"{self._overview().to_html(float_format=lambda v: f'{v:.4g}')}{lost}"
 
 
@@ -117,11 +122,15 @@ def fit_each(
     ------
     DataError
         If a column of `by` is not there, or no series has a fit.
+    TypeError
+        If `by` names no columns.
 
     Warns
     -----
     ScalingLawWarning
         Once, if some series are doubtful or have no fit.
+    DataWarning
+        If names of series look alike, such as "C4" and "c4".
 
     Examples
     --------
@@ -133,9 +142,7 @@ def fit_each(
     ['E', 'a', 'c']
     """
     frame = col.as_frame(runs)
-    keys = [by] if isinstance(by, str) else list(by)
-    for key in keys:
-        col.require(frame, key, "`by`")
+    keys = _keys(frame, by)
     groups = list(frame.groupby(keys[0] if len(keys) == 1 else keys, sort=True, observed=True))
     tasks = [_Task(group, law, options) for _, group in groups]
     answers = map_tasks(_fit_quietly, tasks, workers)
@@ -161,6 +168,17 @@ def fit_each(
     return result
 
 
+def _keys(frame: pd.DataFrame, by: object) -> list[str]:
+    """The columns that name the series, with labels that can be told apart."""
+    keys = [by] if isinstance(by, str) else list(by) if isinstance(by, list | tuple) else []
+    if not keys:
+        raise TypeError(f"`by` must name a column, or several in a list; got {abridged(by)}.")
+    for key in keys:
+        labels = col.one_column(frame, col.require(frame, key, "`by`"))
+        warn_of_look_alikes(distinct_labels(labels, key)[1], key)
+    return keys
+
+
 def _fit_quietly(task: _Task) -> Fit | str:
     """The fit, or why there is none; what a fit warns of, its status says as well."""
     with warnings.catch_warnings():
@@ -169,3 +187,5 @@ def _fit_quietly(task: _Task) -> Fit | str:
             return fit(task.runs, task.law, **task.options)
         except ScalingLawError as error:
             return str(error)
+        except Exception as error:  # noqa: BLE001 - the other series have their fits
+            return f"{type(error).__name__}: {error}"

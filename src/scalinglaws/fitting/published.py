@@ -14,9 +14,8 @@ import pandas as pd
 from scalinglaws.arrays import FloatArray
 from scalinglaws.core.catalogue import Coefficients, Entry, entries
 from scalinglaws.core.law import Law
-from scalinglaws.core.roles import positive_variables
-from scalinglaws.fitting.inference.prediction import possible, to_values
-from scalinglaws.fitting.tables import columns as col
+from scalinglaws.fitting.inference.prediction import possible
+from scalinglaws.fitting.tables.points import frame_of_points, read_points
 from scalinglaws.numerals import format_plain
 
 
@@ -100,28 +99,14 @@ class Published:
         DataWarning
             Where the law gives no number, or one beyond the limits of its performance: NaN.
         """
+        data = frame_of_points(data)
+        own_names = {name: name for name in self.law.variables}
+        estimate = self._evaluate(read_points(self.law, own_names, data, variables))
         if isinstance(data, pd.DataFrame):
-            names = {v: col.resolve_variable(data, v, {}) for v in self.law.variables}
-            columns = {v: col.to_floats(data[name], name) for v, name in names.items()}
-            return pd.DataFrame({"estimate": self._evaluate(columns)}, index=data.index)
-        given = {**dict({} if data is None else data), **variables}
-        unknown = [name for name in given if name not in self.law.variables]
-        missing = [name for name in self.law.variables if name not in given]
-        if missing or [name for name in unknown if name not in ("N", "D", "C")]:
-            raise ValueError(
-                f"{self.name} needs {', '.join(self.law.variables)}; got "
-                f"{', '.join(given) or 'nothing'}. The law is {self.law.formula}."
-            )
-        estimate = self._evaluate({v: to_values(v, given[v]) for v in self.law.variables})
+            return pd.DataFrame({"estimate": estimate}, index=data.index)
         return PublishedPrediction(estimate if estimate.ndim else float(estimate), self.name)
 
     def _evaluate(self, columns: Mapping[str, FloatArray]) -> FloatArray:
-        positive = positive_variables(self.law.parsed.expression, self.law.variables)
-        for name, values in columns.items():
-            wrong = ~np.isfinite(values) | ((values <= 0) & (name in positive))
-            if np.any(wrong):
-                worst = np.ravel(values)[np.ravel(wrong)][0]
-                raise ValueError(f"{name} must be positive and finite; got {worst:g}.")
         with np.errstate(all="ignore"):
             value = np.asarray(self.law.value(self.values, columns), dtype=np.float64)
         return possible(self.law, value)

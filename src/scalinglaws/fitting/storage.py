@@ -98,7 +98,7 @@ def to_dict(fit: FitRecord) -> dict[str, Any]:
             "labels": {name: list(labels) for name, labels in runs.labels.items()},
             "clusters": runs.clusters.tolist(),
             "cluster_column": runs.cluster_column,
-            "dropped": [[_label(k), v] for k, v in runs.dropped.items()],
+            "dropped": [[_label(k), v] for k, v in runs.dropped],
         },
     }
 
@@ -118,7 +118,7 @@ def from_dict(values: Mapping[str, Any]) -> dict[str, Any]:
         index=pd.Index(runs["index"]),
         columns=runs["columns"],
         target=runs["target"],
-        dropped=dict(runs["dropped"]),
+        dropped=tuple((label, reason) for label, reason in runs["dropped"]),
         weighted=runs["weighted"],
         repeats=np.array(runs["repeats"], dtype=np.intp),
         labels={

@@ -107,7 +107,7 @@ def _lines(fit: FitRecord) -> list[tuple[str, str]]:
         held = [f"{name} = {format_plain(v, 6)}" for name, v in fit.fixed.items()]
         lines.insert(3, ("fixed", ", ".join(held)))
     if runs.dropped:
-        rows = [f"{label} ({reason})" for label, reason in runs.dropped.items()]
+        rows = [f"{label} ({reason})" for label, reason in runs.dropped]
         lines.append(("left out", listed(rows, most=4)))
     return lines
 

@@ -70,7 +70,7 @@ def read_columns(runs: Any, y: str | None, columns: Mapping[str, str] | None) ->
         values["C"], counted = SIX * values["N"] * values["D"], "6ND"
     if "D" not in values:
         values["D"], counted = values["C"] / (SIX * values["N"]), f"{counted}, D as C/6N"
-    table = {**values, target: col.to_floats(frame[target], target)}
+    table = {**values, target: col.performance_to_floats(frame[target], target)}
     for name, array in table.items():
         wrong = ~(np.isfinite(array) & (array > 0))
         if wrong.any():

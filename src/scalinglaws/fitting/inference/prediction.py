@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -13,7 +13,6 @@ import pandas as pd
 from scalinglaws.arrays import FloatArray
 from scalinglaws.core.groups import codes_of
 from scalinglaws.core.law import Law
-from scalinglaws.core.roles import positive_variables
 from scalinglaws.errors import (
     ConvergenceWarning,
     DataWarning,
@@ -29,9 +28,9 @@ from scalinglaws.fitting.inference.record import FitRecord
 from scalinglaws.fitting.inference.status import Status
 from scalinglaws.fitting.inference.uncertainty import half_widths
 from scalinglaws.fitting.solver.model import to_natural
-from scalinglaws.fitting.tables import columns as col
 from scalinglaws.fitting.tables.blocks import row_blocks
-from scalinglaws.numerals import format_plain, listed, parse_number
+from scalinglaws.fitting.tables.points import frame_of_points, read_points
+from scalinglaws.numerals import format_plain
 from scalinglaws.options import check_level
 
 _FAR = 100.0
@@ -107,6 +106,7 @@ def predict(
     """See `Fit.predict`."""
     level = fit.confidence_level if confidence_level is None else confidence_level
     check_level(level)
+    data = frame_of_points(data)
     found = at(fit, points(fit, data, variables), level)
     return found.to_frame(data.index) if isinstance(data, pd.DataFrame) else found
 
@@ -115,11 +115,7 @@ def points(
     fit: FitRecord, data: pd.DataFrame | Mapping[str, Any] | None, variables: Mapping[str, Any]
 ) -> dict[str, npt.NDArray[Any]]:
     """Columns under the law's names, from a table, or from a mapping and keywords."""
-    if isinstance(data, pd.DataFrame):
-        return _checked(fit, _columns_of(fit, data))
-    given = {**dict({} if data is None else data), **variables}
-    columns = {name: _read(fit, name, value) for name, value in _named(fit, given).items()}
-    return _checked(fit, columns)
+    return read_points(fit.law, fit.runs.columns, data, variables, constant_ratio(fit))
 
 
 def at(fit: FitRecord, columns: Mapping[str, npt.NDArray[Any]], level: float) -> Prediction:
@@ -284,7 +280,8 @@ def _by_group(
 
 def _beyond(runs: Mapping[str, FloatArray], columns: Mapping[str, FloatArray]) -> FloatArray:
     used = ["C"] if "C" in runs else [v for v in ("N", "D") if v in runs]
-    here = np.prod([np.asarray(columns[v]) for v in used], axis=0)
+    with np.errstate(over="ignore"):  # infinitely far, then
+        here = np.prod([np.asarray(columns[v]) for v in used], axis=0)
     beyond = here / _largest_product([runs[v] for v in used]) if used else np.zeros(1)
     for name in (v for v in runs if v not in ("N", "D", "C")):
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -312,50 +309,6 @@ def warn_if_far(beyond: FloatArray) -> None:
         )
 
 
-def _columns_of(fit: FitRecord, frame: pd.DataFrame) -> dict[str, npt.NDArray[Any]]:
-    """Variables from a table, by the law's names, the fitted table's, or the usual ones."""
-    found: dict[str, npt.NDArray[Any]] = {}
-    for variable, fitted_name in fit.runs.columns.items():
-        here = [name for name in (fitted_name, variable) if name in frame.columns]
-        name = here[0] if here else col.resolve_variable(frame, variable, {})
-        is_label = variable in fit.law.group_columns
-        found[variable] = (
-            frame[name].to_numpy(dtype=object) if is_label else col.to_floats(frame[name], name)
-        )
-    return found
-
-
-def _named(fit: FitRecord, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Values under the law's names; what the law does not use may be given all the same."""
-    wanted = (*fit.law.variables, *fit.law.group_columns)
-    named: dict[str, Any] = {}
-    for name, value in given.items():
-        variable = fit.runs.variable_of(name)
-        if variable in wanted:
-            named[variable] = value
-        elif variable not in ("N", "D", "C"):
-            raise ValueError(f"The law has no variable {name!r}; it has {', '.join(wanted)}.")
-    missing = [v for v in wanted if v not in named]
-    if missing == ["C"] and (ratio := constant_ratio(fit)) is not None:
-        named["C"] = ratio * to_values("N", named["N"]) * to_values("D", named["D"])
-        missing = []
-    if missing:
-        raise ValueError(
-            f"The prediction needs {', '.join(missing)}: the law is {fit.law.formula}. "
-            f"Pass {', '.join(f'{name}=...' for name in wanted)}{_known_groups(fit, missing)}."
-        )
-    return named
-
-
-def _known_groups(fit: FitRecord, columns: Sequence[str]) -> str:
-    """The groups that may be asked for."""
-    return "".join(
-        f"; {column} is one of {listed(list(fit.law.levels[column]), most=20)}"
-        for column in columns
-        if column in fit.law.group_columns
-    )
-
-
 def constant_ratio(fit: FitRecord) -> float | None:
     """C / (N*D) where it is the same in every fitted run, to a millionth."""
     values = fit.runs.values
@@ -363,40 +316,3 @@ def constant_ratio(fit: FitRecord) -> float | None:
         return None
     ratio = values["C"] / (values["N"] * values["D"])
     return float(ratio[0]) if np.ptp(ratio) <= 1e-6 * ratio[0] else None
-
-
-def _read(fit: FitRecord, name: str, value: Any) -> npt.NDArray[Any]:
-    """Numbers of a variable, or labels of a column that is an index."""
-    return np.asarray(value, object) if name in fit.law.group_columns else to_values(name, value)
-
-
-def to_values(name: str, value: Any) -> FloatArray:
-    """Numbers given as such or as text such as "7B".
-
-    Raises
-    ------
-    ValueError
-        If they are none.
-    """
-    if isinstance(value, str):
-        return np.asarray(parse_number(value))
-    if isinstance(value, list | tuple) and any(isinstance(item, str) for item in value):
-        return np.array([parse_number(item) for item in value])
-    try:
-        return np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise ValueError(f"{name} must be a number or numbers; got {value!r}.") from error
-
-
-def _checked(fit: FitRecord, columns: dict[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
-    """Refuse values for which the law has none."""
-    positive = positive_variables(fit.law.parsed.expression, fit.law.variables)
-    fit.law.places(columns)  # refuses groups that are not known
-    for name in fit.law.variables:
-        values = columns[name]
-        wrong = ~np.isfinite(values) | ((values <= 0) & (name in positive))
-        if np.any(wrong):
-            raise ValueError(
-                f"{name} must be positive and finite; got {np.ravel(values)[np.ravel(wrong)][0]:g}."
-            )
-    return columns

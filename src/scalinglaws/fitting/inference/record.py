@@ -129,7 +129,8 @@ class FitRecord:
     @property
     def dropped(self) -> pd.Series:
         """Rows left out, with the reason."""
-        return pd.Series(dict(self.runs.dropped), name="reason", dtype=object)
+        labels, reasons = zip(*self.runs.dropped, strict=True) if self.runs.dropped else ((), ())
+        return pd.Series(reasons, pd.Index(labels, tupleize_cols=False), object, "reason")
 
     # --- runs ------------------------------------------------------------------------------
 

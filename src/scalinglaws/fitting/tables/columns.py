@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import difflib
 import fnmatch
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from numbers import Real
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from scalinglaws.arrays import FloatArray
-from scalinglaws.errors import DataError
-from scalinglaws.numerals import listed, parse_number
+from scalinglaws.arrays import FloatArray, IntArray
+from scalinglaws.errors import DataError, DataWarning, warn
+from scalinglaws.numerals import (
+    abridged,
+    has_doubtful_comma,
+    has_suffix,
+    listed,
+    parse_number,
+)
 
 # Usual names of each variable, the best first.
 _VARIABLE_ALIASES: Mapping[str, tuple[str, ...]] = {
@@ -43,6 +52,8 @@ _PERFORMANCE_ALIASES: tuple[tuple[str, ...], ...] = (
     ("performance", "error", "error_rate", "accuracy", "acc", "eval_accuracy", "bleu", "score",
      "win_rate", "pass_rate", "pass@1", "reward"),
 )  # fmt: skip
+# Rows written out in a message.
+_MOST_LISTED = 8
 # Text that stands for a missing value.
 _MISSING = ("", "-", "n/a", "na", "none", "null", "nat")
 # Targets in front of ~ that only say "the performance".
@@ -50,24 +61,82 @@ _GENERIC_TARGETS = ("loss", "L", "y", "performance")
 
 
 def as_frame(runs: Any, name: str = "runs") -> pd.DataFrame:
-    """Any table as a DataFrame.
+    """Any table with rows as a DataFrame.
 
     Raises
     ------
     TypeError
         If it is none.
+    DataError
+        If it has no rows, or cannot be converted.
     """
-    if isinstance(runs, pd.DataFrame):
-        return runs
-    if hasattr(runs, "to_pandas"):
-        return pd.DataFrame(runs.to_pandas())
-    if isinstance(runs, Mapping):
-        return pd.DataFrame(dict(runs))
-    hint = "; read a file with sl.read_runs(path)" if isinstance(runs, str) else ""
-    raise TypeError(
-        f"`{name}` must be a DataFrame, something with to_pandas(), or a mapping of columns; "
-        f"got {type(runs).__name__}{hint}."
-    )
+    frame = frame_of(runs, name)
+    if frame is None and isinstance(runs, Mapping):
+        frame = _from_columns(runs, name)
+    if frame is None:
+        hint = "; read a file with sl.read_runs(path)" if isinstance(runs, str | Path) else ""
+        raise TypeError(
+            f"`{name}` must be a DataFrame, something with to_pandas(), a mapping of columns or a "
+            f"list of rows as mappings; got {type(runs).__name__}{hint}."
+        )
+    if not len(frame):
+        raise DataError(f"The table of runs is empty: `{name}` has no rows.")
+    return frame
+
+
+def frame_of(table: Any, name: str) -> pd.DataFrame | None:
+    """A DataFrame of what is a table by its type; None for anything else, as for a mapping.
+
+    Raises
+    ------
+    DataError
+        If its own conversion fails.
+    """
+    if isinstance(table, pd.DataFrame):
+        return table
+    if hasattr(table, "to_pandas"):
+        try:
+            return pd.DataFrame(table.to_pandas())
+        except ImportError as error:
+            raise DataError(
+                f"`{name}` cannot be converted by its to_pandas(), which needs a package that is "
+                f"not installed ({error})."
+            ) from error
+    if isinstance(table, list | tuple) and table and all(isinstance(r, Mapping) for r in table):
+        return pd.DataFrame([dict(row) for row in table])
+    return None
+
+
+def _from_columns(columns: Mapping[Any, Any], name: str) -> pd.DataFrame:
+    """A frame of a mapping of columns, whose lengths must agree; labels of rows are kept."""
+    flat = [str(key) for key, v in columns.items() if isinstance(v, str) or not np.ndim(v)]
+    if flat:
+        raise DataError(
+            f"`{name}` needs a list or an array for each column; {listed(flat)} "
+            f"{'holds' if len(flat) == 1 else 'hold'} one value."
+        )
+    lengths = {str(key): len(v) for key, v in columns.items()}
+    if len(set(lengths.values())) > 1:
+        sizes = [f"{key!r} has {n:,}" for key, n in lengths.items()]
+        raise DataError(f"The columns of `{name}` differ in length: {listed(sizes)}.")
+    try:
+        return pd.DataFrame(dict(columns))
+    except (TypeError, ValueError) as error:
+        raise DataError(f"`{name}` cannot be read as columns: {error}.") from error
+
+
+def one_column(frame: pd.DataFrame, name: str) -> pd.Series:
+    """A column by its name.
+
+    Raises
+    ------
+    DataError
+        If the table has several of that name.
+    """
+    column = frame[name]
+    if column.ndim != 1:
+        raise DataError(f"The table has more than one column called {name!r}; rename one of them.")
+    return column
 
 
 def find_variable(frame: pd.DataFrame, variable: str) -> str | None:
@@ -133,7 +202,7 @@ def resolve_variable(frame: pd.DataFrame, variable: str, columns: Mapping[str, s
 def require(frame: pd.DataFrame, column: str, where: str) -> str:
     """The column itself, or an error that says which exist."""
     if not isinstance(column, str):
-        raise TypeError(f"{where} must name a column by text; got {column!r}.")
+        raise TypeError(f"{where} must name a column by text; got {abridged(column)}.")
     if column in frame.columns:
         return column
     near = _nearest(column, frame)
@@ -189,7 +258,46 @@ def to_floats(column: pd.Series, name: str) -> FloatArray:
     ------
     DataError
         If something in it is not a number; the message lists the rows.
+
+    Warns
+    -----
+    DataWarning
+        If all of it is text such as "2,390", whose comma is taken to separate thousands.
     """
+    if (commas := _doubtful_commas(column)) is not None:
+        warn(
+            f"Column {name!r} has numbers such as {commas}, read as thousands. If the comma is a "
+            "decimal one, read the file with decimal=','.",
+            DataWarning,
+        )
+    return _to_floats(column, name)
+
+
+def performance_to_floats(column: pd.Series, name: str) -> FloatArray:
+    """The performance as float64, where "2,390" and "2.39m" are no numbers.
+
+    Raises
+    ------
+    DataError
+        If something in it is not a number, or may be another one than it seems.
+    """
+    if (commas := _doubtful_commas(column)) is not None:
+        raise DataError(
+            f"Column {name!r} has numbers such as {commas}: their comma may separate decimals or "
+            "thousands. Write a decimal point, or no comma (pandas.read_csv takes decimal=',')."
+        )
+    return _to_floats(column, name, suffixes=False)
+
+
+def _doubtful_commas(column: pd.Series) -> str | None:
+    """An example, if every text of a column has one comma that may be a decimal one."""
+    if column.ndim != 1 or pd.api.types.is_numeric_dtype(column.dtype):
+        return None
+    texts = [x for x in column if isinstance(x, str) and x.strip().lower() not in _MISSING]
+    return repr(texts[0]) if texts and all(map(has_doubtful_comma, texts)) else None
+
+
+def _to_floats(column: pd.Series, name: str, *, suffixes: bool = True) -> FloatArray:
     if column.ndim != 1:
         raise DataError(f"The table has more than one column called {name!r}; rename one of them.")
     kind = column.dtype
@@ -198,28 +306,59 @@ def to_floats(column: pd.Series, name: str) -> FloatArray:
     if pd.api.types.is_complex_dtype(kind):
         raise DataError(f"Column {name!r} holds complex numbers; real ones are needed.")
     if pd.api.types.is_numeric_dtype(kind):
-        return column.to_numpy(dtype=np.float64, na_value=np.nan)
+        with np.errstate(all="ignore"):  # of an extended float, the infinity is named later
+            return column.to_numpy(dtype=np.float64, na_value=np.nan)
     values = np.empty(len(column))
-    wrong: list[str] = []
-    for place, (label, item) in enumerate(column.items()):
+    wrong: list[int] = []
+    for place, item in enumerate(column):
         try:
-            values[place] = _item_to_float(item)
+            values[place] = item_to_float(item, suffixes=suffixes)
         except (ValueError, TypeError, OverflowError):
-            wrong.append(f"{label} ({item!r})")
+            wrong.append(place)
     if wrong:
+        rows = row_names(column.index, wrong)
+        shown = [f"{r} ({abridged(column.iloc[k])})" for r, k in zip(rows, wrong, strict=True)]
+        how = (
+            "7000000000, 7e9, 7,000,000,000 or 7B"
+            if suffixes
+            else "2.39 or 2.39e0, without a suffix"
+        )
         raise DataError(
             f"Column {name!r} holds something that is not a number in row"
-            f"{'s' if len(wrong) > 1 else ''} {listed(wrong)}. "
-            "Numbers may be written as 7000000000, 7e9, 7,000,000,000 or 7B."
+            f"{'s' if len(wrong) > 1 else ''} {listed(shown)}. Numbers may be written as {how}."
         )
     return values
 
 
-def _item_to_float(item: Any) -> float:
+def item_to_float(item: Any, *, suffixes: bool = True) -> float:
+    """One number, as such or as text; NaN for what stands for a missing value.
+
+    Raises
+    ------
+    TypeError, ValueError, OverflowError
+        If it is none.
+    """
     if item is None or item is pd.NA or item is pd.NaT:
         return float("nan")
     if isinstance(item, str) and item.strip().lower() in _MISSING:
         return float("nan")
-    if isinstance(item, bool | np.bool_):
-        raise TypeError("a truth value is not a number")
-    return parse_number(item) if isinstance(item, str) else float(item)
+    if isinstance(item, str):
+        if not suffixes and has_suffix(item):
+            raise ValueError("a performance has no suffix")
+        return parse_number(item)
+    if isinstance(item, bool | np.bool_) or not isinstance(item, Real | Decimal):
+        raise TypeError("not a number")
+    return float(item)
+
+
+def row_names(index: pd.Index, places: Sequence[int] | IntArray) -> list[str]:
+    """Rows by their labels, and by their positions too where labels repeat."""
+    if index.is_unique:
+        return [str(index[int(place)]) for place in places]
+    return [f"{index[int(place)]} at position {int(place)}" for place in places]
+
+
+def listed_rows(index: pd.Index, places: IntArray) -> str:
+    """The names of some rows, the first few in words."""
+    names = row_names(index, places[:_MOST_LISTED])
+    return listed(names, n_more=len(places) - len(names))

@@ -19,14 +19,11 @@ from scalinglaws.errors import DataError, DataWarning, warn
 from scalinglaws.fitting.tables import columns as col
 from scalinglaws.fitting.tables.blocks import is_large, places_where, row_blocks
 from scalinglaws.fitting.tables.clusters import check_weighted, find_clusters
+from scalinglaws.fitting.tables.columns import listed_rows, row_names
 from scalinglaws.fitting.tables.repeats import exact_copies, sets_of_repeats
-from scalinglaws.numerals import format_plain, listed, plural
+from scalinglaws.fitting.tables.units import check_units
+from scalinglaws.numerals import abridged, format_plain, listed, plural
 from scalinglaws.options import ScaleName
-
-# Nothing lies in so wide a gap of a ladder's sizes unless two units were mixed.
-_UNIT_GAP = 1e3
-# Row labels written out in a message.
-_MOST_LISTED = 8
 
 
 @dataclass(frozen=True)
@@ -40,7 +37,7 @@ class RunTable:
     weights : one number per run
     index : the input's row labels
     columns : the table's column for each variable; `target` likewise for the performance
-    dropped : row label to reason, for rows left out
+    dropped : label and reason of each row left out
     labels : the group of each run, for each column that indexes parameters; `columns` has these too
     clusters : a number for each set of rows that hang together, such as checkpoints of one run;
         empty where all are independent
@@ -61,7 +58,7 @@ class RunTable:
     index: pd.Index
     columns: Mapping[str, str]
     target: str
-    dropped: Mapping[Any, str] = field(default_factory=dict)
+    dropped: tuple[tuple[Any, str], ...] = ()
     weighted: bool = False
     repeats: IntArray = field(default_factory=lambda: np.zeros(0, dtype=np.intp), repr=False)
     labels: Mapping[str, pd.Categorical] = field(default_factory=dict)
@@ -132,8 +129,6 @@ def read_table(
     DataError
         If the table cannot be fitted as it is.
     """
-    if not len(frame):
-        raise DataError("The table of runs is empty.")
     target = col.resolve_target(frame, y, law.target)
     names = {v: col.resolve_variable(frame, v, columns) for v in law.variables}
     groups = {g: col.resolve_variable(frame, g, columns) for g in law.group_columns}
@@ -141,12 +136,12 @@ def read_table(
         if name == target:
             raise DataError(f"Column {name!r} would be both {variable} and the performance.")
     values = {v: col.to_floats(frame[name], name) for v, name in names.items()}
-    performance = col.to_floats(frame[target], target)
+    performance = col.performance_to_floats(frame[target], target)
     weight = _read_weights(frame, weights)
     must_be_positive = {v: names[v] for v in positive_variables(law.parsed.expression, names)}
     if "C" in names:
         _refuse_overflow(frame, values["C"], names["C"])
-    labels = {g: categories(frame[name]) for g, name in groups.items()}
+    labels = {g: categories(col.one_column(frame, name), name) for g, name in groups.items()}
     unlabelled = {groups[g]: found.isna() for g, found in labels.items()}
     bad = _unusable(values, performance, weight, names, target, must_be_positive, scale, unlabelled)
     dropped = _handle_unusable(bad, frame.index, missing)
@@ -172,7 +167,7 @@ def read_table(
     _check_enough(table, frame)
     _check_limits(table, law)
     if units == "check":
-        _check_units(table, must_be_positive)
+        check_units(table.values, must_be_positive, columns, table.index)
     _warn_repeats(table, frame_kept)
     return table
 
@@ -186,13 +181,16 @@ def _read_weights(frame: pd.DataFrame, weights: str | npt.ArrayLike | None) -> F
         if not weights.index.is_unique or set(weights.index) != set(frame.index):
             raise DataError("`weights` has row labels that are not those of the runs.")
         weights = weights.reindex(frame.index)
-    array = col.to_floats(pd.Series(np.ravel(np.asarray(weights))), "weights")
-    if array.shape != (len(frame),):
+    try:
+        given = np.asarray(weights)
+    except ValueError:  # lists of several lengths
+        given = np.asarray(None)
+    if given.shape != (len(frame),):
         raise DataError(
             f"`weights` must have one number for each of the {len(frame)} runs; "
-            f"got shape {array.shape}."
+            f"got {f'shape {given.shape}' if given.shape else abridged(weights)}."
         )
-    return array
+    return col.to_floats(pd.Series(given, index=frame.index), "weights")
 
 
 def _unusable(
@@ -230,11 +228,13 @@ def _unusable(
     return {place: "; ".join(texts) for place, texts in sorted(reasons.items())}
 
 
-def _handle_unusable(bad: Mapping[int, str], index: pd.Index, missing: str) -> dict[Any, str]:
-    dropped = {index[int(place)]: reason for place, reason in bad.items()}
+def _handle_unusable(
+    bad: Mapping[int, str], index: pd.Index, missing: str
+) -> tuple[tuple[Any, str], ...]:
     if not bad:
-        return {}
-    rows = listed([f"{label} ({reason})" for label, reason in dropped.items()])
+        return ()
+    names = row_names(index, list(bad))
+    rows = listed([f"{name} ({why})" for name, why in zip(names, bad.values(), strict=True)])
     if missing == "raise":
         raise DataError(
             f"{plural(len(bad), 'run')} of {len(index)} cannot be fitted: row"
@@ -246,7 +246,7 @@ def _handle_unusable(bad: Mapping[int, str], index: pd.Index, missing: str) -> d
         f"{rows}. See fit.dropped.",
         DataWarning,
     )
-    return dropped
+    return tuple((index[place], reason) for place, reason in bad.items())
 
 
 def _refuse_overflow(frame: pd.DataFrame, compute: FloatArray, name: str) -> None:
@@ -257,7 +257,8 @@ def _refuse_overflow(frame: pd.DataFrame, compute: FloatArray, name: str) -> Non
     n = col.to_floats(frame[n_column], n_column)
     d = col.to_floats(frame[d_column], d_column)
     places = places_where(len(n), lambda rows: _has_wrapped(n[rows], d[rows], compute[rows]))
-    wrapped = [f"{frame.index[int(k)]} ({compute[k]:.3g})" for k in places]
+    names_of = row_names(frame.index, places)
+    wrapped = [f"{row} ({compute[k]:.3g})" for row, k in zip(names_of, places, strict=True)]
     if wrapped:
         raise DataError(
             f"Column {name!r} is 6*N*D computed in integers, which overflowed in row"
@@ -284,9 +285,8 @@ def _has_wrapped(n: FloatArray, d: FloatArray, compute: FloatArray) -> npt.NDArr
 
 def _check_enough(table: RunTable, frame: pd.DataFrame) -> None:
     if table.n == 0:
-        raise DataError(
-            f"None of the {len(frame)} runs can be fitted: {listed(list(table.dropped.values()))}."
-        )
+        reasons = listed([reason for _, reason in table.dropped])
+        raise DataError(f"None of the {len(frame)} runs can be fitted: {reasons}.")
     if table.weights.sum() <= 0:
         raise DataError("The weights are all zero.")
     spread = np.ptp(table.y)
@@ -303,76 +303,13 @@ def _check_limits(table: RunTable, law: Law) -> None:
     low, high = law.limits
     outside = places_where(table.n, lambda rows: (table.y[rows] < low) | (table.y[rows] > high))
     if len(outside):
-        rows = [f"{table.index[int(k)]} ({format_plain(table.y[k])})" for k in outside]
+        names = row_names(table.index, outside)
+        rows = [f"{r} ({format_plain(table.y[k])})" for r, k in zip(names, outside, strict=True)]
         raise DataError(
             f"{table.target!r} lies outside {format_plain(low)} to {format_plain(high)}, which is "
             f"all that the law {law.label!r} knows, in row{'s' if len(rows) > 1 else ''} "
             f"{listed(rows)}. Divide per cent by 100; a law of your own has no such limits."
         )
-
-
-def _check_units(table: RunTable, positive: Mapping[str, str]) -> None:
-    for variable, name in positive.items():
-        values = table.values[variable]
-        if len(values) < 2:
-            continue
-        if _may_have_gap(values):
-            _check_gap(values, name, table.index)
-        if variable in ("N", "D") and values.max() < 1e5:
-            warn(
-                f"{name!r} spans {format_plain(values.min())} to {format_plain(values.max())}: "
-                "this looks like thousands, millions or billions. The exponents do not depend on "
-                "it, but coefficients and predictions are in these units.",
-                DataWarning,
-            )
-
-
-def _may_have_gap(values: FloatArray) -> bool:
-    """Whether so many powers of two in a row are missing that a gap of a thousand fits in."""
-    present = np.zeros(2200, dtype=np.bool_)
-    for rows in row_blocks(len(values)):
-        present[np.frexp(values[rows])[1] + 1100] = True  # exponents are -1073 to 1024
-    missing = np.diff(np.flatnonzero(present)) - 1
-    return bool((missing >= np.floor(np.log2(_UNIT_GAP)) - 1).any())
-
-
-def _check_gap(values: FloatArray, name: str, index: pd.Index) -> None:
-    """Refuse two groups far apart; one lone tiny or huge run may be meant."""
-    ordered = np.sort(values)
-    gap, ratio = _widest_gap(ordered)
-    if ratio < _UNIT_GAP:
-        return
-    below, above = gap + 1, len(ordered) - gap - 1
-    is_low = values <= ordered[gap]
-    if min(below, above) < max(2, len(ordered) // 10):
-        rows = index[is_low if below < above else ~is_low]
-        warn(
-            f"{name!r} of row{'s' if len(rows) > 1 else ''} "
-            f"{listed_rows(rows, np.arange(len(rows)))} is more than {_UNIT_GAP:g} times apart "
-            "from that of every other run: is it in another unit?",
-            DataWarning,
-        )
-        return
-    low = index[is_low]
-    raise DataError(
-        f"{name!r} falls into two groups, {plural(below, 'run')} from "
-        f"{format_plain(ordered[0])} to {format_plain(ordered[gap])} and {above} from "
-        f"{format_plain(ordered[gap + 1])} to {format_plain(ordered[-1])}, with nothing in "
-        "between: are some rows in millions and some in units? The smaller ones are rows "
-        f"{listed_rows(low, np.arange(len(low)))}. If all is well, pass "
-        'units="trust".'
-    )
-
-
-def _widest_gap(ordered: FloatArray) -> tuple[int, float]:
-    """Place and ratio of the widest step of sorted values."""
-    gap, widest = 0, 0.0
-    for rows in row_blocks(len(ordered) - 1):
-        ratio = ordered[rows.start + 1 : rows.stop + 1] / ordered[rows]
-        place = int(np.argmax(ratio))
-        if ratio[place] > widest:
-            gap, widest = rows.start + place, float(ratio[place])
-    return gap, widest
 
 
 def _warn_repeats(table: RunTable, frame: pd.DataFrame) -> None:
@@ -396,9 +333,3 @@ def _warn_repeats(table: RunTable, frame: pd.DataFrame) -> None:
             f"subset={list(dict.fromkeys([*table.columns.values(), table.target]))}).",
             DataWarning,
         )
-
-
-def listed_rows(index: pd.Index, places: IntArray) -> str:
-    """The labels of some rows, the first few in words."""
-    labels = [str(index[int(place)]) for place in places[:_MOST_LISTED]]
-    return listed(labels, n_more=len(places) - len(labels))

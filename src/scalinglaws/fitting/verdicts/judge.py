@@ -11,7 +11,7 @@ from scalinglaws.fitting.inference.record import Row
 from scalinglaws.fitting.inference.status import Status, Verdict
 from scalinglaws.fitting.solver.objective import is_constant, robust_scale
 from scalinglaws.fitting.tables.blocks import places_where, spread_rows
-from scalinglaws.fitting.tables.runs import listed_rows
+from scalinglaws.fitting.tables.columns import listed_rows
 from scalinglaws.fitting.verdicts.identifiability import combination_label
 from scalinglaws.fitting.verdicts.lack_of_fit import compare_with_repeats
 from scalinglaws.fitting.verdicts.measurement import Measurement
@@ -200,6 +200,8 @@ def _bound_sentence(m: Measurement, j: int) -> str:
         text = f"{parameter.name} is 0: these runs show no such term."
     else:
         text = f"{parameter.name} stopped at its bound {value}."
+        if m.natural[j] != 0:  # the term is there
+            return text + _facts_sentence(m)
     return text + _wrong_way(m, parameter) + _facts_sentence(m)
 
 
