@@ -33,7 +33,9 @@ from scalinglaws.fitting.many import fit_each as fit_each
 from scalinglaws.fitting.published import Published as Published
 from scalinglaws.fitting.published import published as published
 from scalinglaws.fitting.result import Fit as Fit
-from scalinglaws.fitting.result import load as load
+from scalinglaws.forecasting.forecast import Forecast as Forecast
+from scalinglaws.forecasting.forecast import forecast as forecast
+from scalinglaws.loading import load as load
 from scalinglaws.planning import Transformer as Transformer
 from scalinglaws.planning import compare_recipes as compare_recipes
 from scalinglaws.planning import envelope as envelope
@@ -63,6 +65,7 @@ __all__ = [
     "Fit",
     "FitError",
     "Fits",
+    "Forecast",
     "FormulaError",
     "IdentifiabilityWarning",
     "LackOfFitWarning",
@@ -80,6 +83,7 @@ __all__ = [
     "envelope",
     "fit",
     "fit_each",
+    "forecast",
     "gain",
     "isoflop",
     "laws",

@@ -1,0 +1,1 @@
+"""Forecasts: one flexible law, plus the smooth error that any law has."""

@@ -1,0 +1,116 @@
+"""What a forecast says at given points, and how these points are read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from scalinglaws.arrays import FloatArray
+from scalinglaws.fitting.inference.prediction import to_values
+from scalinglaws.fitting.tables import columns as col
+from scalinglaws.forecasting import wording
+from scalinglaws.forecasting.run_rows import RunRows
+
+FIELDS = (
+    "estimate", "curve_low", "curve_high", "run_low", "run_high", "times_beyond",
+    "share_coefficients", "share_law_error", "share_noise",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """A forecast at one point or many; every field has the shape of the input.
+
+    Attributes
+    ----------
+    estimate : the metric, posterior median
+    curve_low, curve_high : interval of the mean of many such runs
+    run_low, run_high : interval of one new run
+    times_beyond : compute relative to the largest run of the table
+    share_coefficients, share_law_error, share_noise : of the variance of a new run: from the
+        coefficients of the flexible law, from its own error, and from the noise of single runs
+    confidence_level : level of both intervals
+    """
+
+    estimate: Any
+    curve_low: Any
+    curve_high: Any
+    run_low: Any
+    run_high: Any
+    times_beyond: Any
+    share_coefficients: Any
+    share_law_error: Any
+    share_noise: Any
+    confidence_level: float
+    target: str = field(default="loss", repr=False)
+    points: Mapping[str, FloatArray] = field(default_factory=dict, repr=False)
+
+    @property
+    def half_width(self) -> Any:
+        """Half the width of the interval of a new run, relative to the estimate."""
+        return (self.run_high - self.run_low) / (2 * np.abs(self.estimate))
+
+    def to_frame(self, index: pd.Index | None = None) -> pd.DataFrame:
+        """One row for each point."""
+        return pd.DataFrame({name: np.ravel(getattr(self, name)) for name in FIELDS}, index=index)
+
+    def __str__(self) -> str:
+        if np.ndim(self.estimate):
+            return self.to_frame().to_string()
+        return wording.outlook_text(self)
+
+
+def given_points(rows: RunRows, given: Mapping[str, Any]) -> dict[str, FloatArray]:
+    """N, D and C from numbers or text.
+
+    Raises
+    ------
+    ValueError
+        If two of them are not given, or something is not positive.
+    """
+    by_column = {column: variable for variable, column in rows.table.columns.items()}
+    values = {}
+    for name, value in given.items():
+        variable = by_column.get(name, name)
+        if variable not in ("N", "D", "C"):
+            raise ValueError(f"A forecast has no variable {name!r}; it has N, D and C.")
+        values[variable] = to_values(variable, value)
+    return _completed(rows, values)
+
+
+def tabled_points(rows: RunRows, frame: pd.DataFrame) -> dict[str, FloatArray]:
+    """N, D and C of a table."""
+    values = {}
+    for variable in ("N", "D", "C"):
+        column = rows.table.columns.get(variable)
+        if column is None or column not in frame.columns:
+            column = col.find_variable(frame, variable)
+        if column is not None:
+            values[variable] = col.to_floats(frame[column], column)
+    return _completed(rows, values)
+
+
+def _completed(rows: RunRows, values: dict[str, FloatArray]) -> dict[str, FloatArray]:
+    """With the third of N, D and C, by the FLOPs per parameter and token of the largest runs."""
+    for name, array in values.items():
+        wrong = ~(np.isfinite(array) & (array > 0))
+        if np.any(wrong):
+            got = np.ravel(array)[np.ravel(wrong)][0]
+            raise ValueError(f"{name} must be positive and finite; got {got:g}.")
+    missing = {"N", "D", "C"} - set(values)
+    if len(missing) > 1:
+        raise ValueError(
+            "A forecast needs N and D, or one of them and C: pass N=..., D=... . For compute "
+            "alone, forecast.rows.path(C) has N and D at the largest runs' tokens per parameter."
+        )
+    if missing == {"C"}:
+        values["C"] = rows.flops * values["N"] * values["D"]
+    elif missing:
+        known = values["D" if missing == {"N"} else "N"]
+        values[missing.pop()] = values["C"] / (rows.flops * known)
+    shape = np.broadcast_shapes(*(np.shape(v) for v in values.values()))
+    return {name: np.broadcast_to(values[name], shape) for name in ("N", "D", "C")}

@@ -1,0 +1,251 @@
+"""The posterior of a forecast: flexible law, plus its own error as a Gaussian process.
+
+The runs are y = m(theta) + e + noise. The noise of run i has variance sigma^2 / w_i. The error e of
+the law is a Gaussian process over (ln N, ln D) with variance 30 sigma^2 + (1 %)^2 and a Matern 3/2
+correlation of three e-folds: smooth, never negligible, larger where runs scatter more. So
+
+    y ~ normal(m(theta), sigma^2 R),    R = diag(1/w) + q K,    q = 30 + (.01 / sigma)^2
+
+sigma^2 has a scaled inverse chi^2 prior of 2 degrees of freedom and scale (.4 %)^2, and is
+integrated out, which leaves a smooth objective in theta. The Gauss-Newton approximation of its
+curvature is positive definite, so there is always an answer. The posterior of theta is taken to be
+normal around the minimum.
+
+Outliers: each run's noise has Student's t with 4 degrees of freedom, by iterative reweighting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import cho_solve, cholesky, lapack
+from scipy.spatial.distance import cdist
+
+from scalinglaws.arrays import FloatArray
+from scalinglaws.forecasting import flexible_law as law
+
+# Error of the law: variance in units of that of a run, least standard deviation (of ln loss), and
+# length in e-folds.
+_ERROR_TO_NOISE, _LEAST_ERROR, _LENGTH = 30.0, 0.01, 3.0
+# Prior of the noise of a run: degrees of freedom, scale.
+_NOISE_DOF, _NOISE_SCALE = 2.0, 0.004
+_TAIL_DOF, _MOST_WEIGHT = 4.0, 1.25
+# Degrees of freedom of intervals: n + 2 - p, but not beyond these.
+_LEAST_DOF, _MOST_DOF = 2.5, 6.0
+_ROUNDS = 4  # of solving, before each of which covariance and weights are brought up to date
+_STEPS, _LATER_STEPS, _LONGEST_STEP, _SMALL_GAIN = 30, 10, 1.0, 1e-8
+_PRIOR = np.diag(law.PRIOR_PRECISION)
+_BLOCK = 4096  # points that are forecast at a time
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Mean of the logarithm of the loss, and the three parts of its variance."""
+
+    mean: FloatArray
+    coefficients: FloatArray
+    law_error: FloatArray
+    noise: FloatArray
+
+    @property
+    def curve(self) -> FloatArray:
+        """Variance of the curve: all but the noise of a new run."""
+        return self.coefficients + self.law_error
+
+    @property
+    def run(self) -> FloatArray:
+        """Variance of one new run."""
+        return self.curve + self.noise
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """What the runs say of the flexible law and of its error.
+
+    Attributes
+    ----------
+    theta : coefficients of the flexible law, m
+    covariance : of the coefficients
+    noise : variance of a run of weight one, on the scale of ln loss
+    ratio : variance of the law's error in units of `noise`
+    weights : of the runs, those that make outliers count less included
+    n_effective : coefficients that the runs determine, from 0 to 6
+    dof : degrees of freedom of the intervals
+    points : (runs, 2), ln N and ln D from the anchor
+    residuals, jacobian : R^-1 (y - m), and R^-1 dm/dtheta
+    factor : lower Cholesky factor of R
+    """
+
+    theta: FloatArray
+    covariance: FloatArray
+    noise: float
+    ratio: float
+    weights: FloatArray
+    n_effective: float
+    dof: float
+    points: FloatArray
+    residuals: FloatArray
+    jacobian: FloatArray
+    factor: FloatArray
+
+    def at(self, n: FloatArray, d: FloatArray) -> Moments:
+        """Forecast at points (n, d), measured from the anchor."""
+        blocks = [self._moments(n[rows], d[rows]) for rows in _blocks(len(n))]
+        return Moments(*(np.concatenate(part) for part in zip(*blocks, strict=True)))
+
+    def _moments(self, n: FloatArray, d: FloatArray) -> tuple[FloatArray, ...]:
+        mean, jacobian = law.values_and_jacobian(self.theta, n, d)
+        near = self.ratio * correlation(np.column_stack([n, d]), self.points)
+        solved = cho_solve((self.factor, True), near.T, check_finite=False).T  # A = k R^-1
+        beyond = jacobian - near @ self.jacobian
+        coefficients = np.einsum("ij,jk,ik->i", beyond, self.covariance, beyond)
+        error = self.noise * np.maximum(self.ratio - np.einsum("ij,ij->i", solved, near), 0.0)
+        return (
+            mean + near @ self.residuals,
+            np.maximum(coefficients, 0.0),
+            error,
+            np.full(len(n), self.noise),
+        )
+
+    def response(self, n: float, d: float) -> FloatArray:
+        """Change of the forecast at a point with the logarithm of each run's loss."""
+        point = np.array([n]), np.array([d])
+        jacobian = law.values_and_jacobian(self.theta, *point)[1][0]
+        near = self.ratio * correlation(np.column_stack(point), self.points)[0]
+        solved = cho_solve((self.factor, True), near, check_finite=False)
+        beyond = jacobian - near @ self.jacobian
+        found = solved + self.jacobian @ self.covariance @ beyond / self.noise
+        return np.asarray(found)
+
+
+def correlation(a: FloatArray, b: FloatArray) -> FloatArray:
+    """Matern 3/2 correlation of the law's error between points, shape (len(a), len(b))."""
+    distance = cdist(a, b) * (np.sqrt(3.0) / _LENGTH)
+    return np.asarray((1.0 + distance) * np.exp(-distance))
+
+
+def infer(points: FloatArray, y: FloatArray, weights: FloatArray, level: float) -> Posterior:
+    """Posterior of the flexible law and its error.
+
+    Parameters
+    ----------
+    points : (runs, 2), logarithms of N and D from the anchor
+    y : logarithm of the loss
+    weights : relative precisions, of mean one
+    level : y at the anchor, a start
+    """
+    alike = correlation(points, points)
+    theta, robust, ratio = _starts(level), np.ones(len(y)), _ERROR_TO_NOISE
+    target = _Target(points, y, np.diag(1.0 / weights) + ratio * alike)
+    theta = target.minimise(theta, _STEPS)
+    for _ in range(_ROUNDS):
+        noise, pulled = target.noise(theta), target.pulled(theta)
+        outlying = pulled**2 / (weights * robust**2 * noise)
+        robust = np.minimum((_TAIL_DOF + 1) / (_TAIL_DOF + outlying), _MOST_WEIGHT)
+        ratio = _ERROR_TO_NOISE + _LEAST_ERROR**2 / noise
+        target = _Target(points, y, np.diag(1.0 / (weights * robust)) + ratio * alike)
+        theta = target.minimise(theta, _LATER_STEPS)
+    return target.posterior(theta, ratio, weights * robust)
+
+
+def _starts(level: float) -> FloatArray:
+    """Little floor or much, slow decay or fast."""
+    return np.array(
+        [
+            [level, floor, 0.0, rate, rate, law.PRIOR_MEAN[5]]
+            for floor in (-1.0, 1.5)
+            for rate in (-1.6, -0.5)
+        ]
+    )
+
+
+class _Target:
+    """The runs with one covariance sigma^2 R: objective, minimum, posterior."""
+
+    def __init__(self, points: FloatArray, y: FloatArray, covariance: FloatArray) -> None:
+        self.points, self.y = points, y
+        self.factor = np.asarray(cholesky(covariance, lower=True, check_finite=False))
+        self.whiten = np.tril(lapack.dtrtri(self.factor, lower=1)[0])
+
+    def minimise(self, theta: FloatArray, n_steps: int) -> FloatArray:
+        """The best of the minima reached from several starts, by damped Gauss-Newton steps.
+
+        The objective is -ln of the posterior density of theta, with sigma^2 integrated out:
+        (n + nu)/2 ln(nu s^2 + r'R^-1 r) + prior/2.
+        """
+        damping = np.full((len(theta), 1), 1e-2)
+        value, noise, residuals, jacobian = self._expand(theta)
+        for step_number in range(n_steps):
+            departure = theta - law.PRIOR_MEAN
+            curvature = jacobian.transpose(0, 2, 1) @ jacobian / noise[:, None, None] + _PRIOR
+            downhill = np.einsum("bik,bi->bk", jacobian, residuals) / noise[:, None]
+            downhill -= departure * law.PRIOR_PRECISION
+            diagonal = np.einsum("bkk->bk", curvature)
+            damped = curvature + np.einsum(
+                "bk,kl->bkl", damping * diagonal, np.eye(diagonal.shape[1])
+            )
+            step = np.linalg.solve(damped, downhill[..., None])[..., 0]
+            tried = np.clip(
+                theta + np.clip(step, -_LONGEST_STEP, _LONGEST_STEP), law.LOWER, law.UPPER
+            )
+            there = self._expand(tried)
+            better = there[0] < value
+            gain = float(np.max(np.where(better, value - there[0], 0.0)))
+            theta = np.where(better[:, None], tried, theta)
+            value, noise, residuals, jacobian = (
+                np.where(better.reshape(-1, *[1] * (new.ndim - 1)), new, old)
+                for new, old in zip(there, (value, noise, residuals, jacobian), strict=True)
+            )
+            damping = np.clip(np.where(better[:, None], damping * 0.3, damping * 5.0), 1e-9, 1e8)
+            if gain < _SMALL_GAIN and step_number > 3:
+                break
+        return theta[[np.argmin(value)]]
+
+    def _expand(self, theta: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+        """Objective, sigma^2, whitened residuals and whitened derivatives."""
+        fitted, jacobian = law.values_and_jacobian(theta, *self.points.T)
+        residuals = (self.y - fitted) @ self.whiten.T
+        total = _NOISE_DOF * _NOISE_SCALE**2 + np.einsum("bi,bi->b", residuals, residuals)
+        size = len(self.y) + _NOISE_DOF
+        prior = (theta - law.PRIOR_MEAN) ** 2 @ law.PRIOR_PRECISION
+        value = 0.5 * size * np.log(total) + 0.5 * prior
+        return value, total / size, residuals, self.whiten @ jacobian
+
+    def noise(self, theta: FloatArray) -> float:
+        """Variance of a run at the minimum."""
+        return float(self._expand(theta)[1][0])
+
+    def pulled(self, theta: FloatArray) -> FloatArray:
+        """R^-1 (y - m)."""
+        residuals = self.y - law.values(theta[0], *self.points.T)
+        return np.asarray(cho_solve((self.factor, True), residuals, check_finite=False))
+
+    def posterior(self, theta: FloatArray, ratio: float, weights: FloatArray) -> Posterior:
+        """Normal approximation at the minimum, with sigma^2 divided by n + nu - p."""
+        _, variance, _, whitened = (part[0] for part in self._expand(theta))
+        information = whitened.T @ whitened / variance
+        n_effective = float(np.trace(np.linalg.solve(information + _PRIOR, information)))
+        size = len(self.y) + _NOISE_DOF
+        left = max(size - n_effective, 1.0)
+        growth = size / left
+        jacobian = law.values_and_jacobian(theta[0], *self.points.T)[1]
+        return Posterior(
+            theta=theta[0],
+            covariance=np.linalg.inv(information / growth + _PRIOR),
+            noise=float(variance) * growth,
+            ratio=ratio,
+            weights=weights,
+            n_effective=n_effective,
+            dof=float(np.clip(left, _LEAST_DOF, _MOST_DOF)),
+            points=self.points,
+            residuals=self.pulled(theta),
+            jacobian=np.asarray(cho_solve((self.factor, True), jacobian, check_finite=False)),
+            factor=self.factor,
+        )
+
+
+def _blocks(count: int) -> Iterator[slice]:
+    for first in range(0, max(count, 1), _BLOCK):
+        yield slice(first, first + _BLOCK)

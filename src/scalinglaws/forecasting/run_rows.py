@@ -1,0 +1,301 @@
+"""The rows that a forecast is made from: last checkpoints, a fixed order, at most 300."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from scalinglaws.arrays import BoolArray, FloatArray, IntArray
+from scalinglaws.core.law import Law
+from scalinglaws.errors import DataError
+from scalinglaws.fitting.tables import columns as col
+from scalinglaws.fitting.tables.runs import RunTable, read_table
+from scalinglaws.forecasting.metric_scale import MetricScale
+from scalinglaws.numerals import format_compute, format_count, plural
+
+FEWEST_RUNS, FEWEST_SIZES = 6, 3
+_LEAST_SPAN = 2.0  # of compute, smallest to largest
+_ONE_RATIO = 1.1  # D/N that differ by less are one
+# Runs kept: those of largest compute, and others spread over the rest of the table.
+_LARGEST, _SPREAD = 150, 150
+_SAME = 1e-6  # relative difference of compute that is rounding
+_DIGITS = 9  # of logarithms that are compared, so that units do not decide ties
+_FALLING = ("loss", "perplexity", "ppl", "bpb", "bits", "entropy", "error")
+# What a table must have to be read; the forecast's own law is in `flexible_law`.
+_TWO = Law("E + A/N**alpha + B/D**beta", variables=["N", "D"])
+_THREE = Law("E + A/N**alpha + B/D**beta + F/C**gamma", variables=["N", "D", "C"])
+
+
+@dataclass(frozen=True)
+class RunRows:
+    """Runs in an order that does not depend on the table's, by compute.
+
+    Attributes
+    ----------
+    table : everything that was read
+    places : rows of the table that the forecast uses
+    N, D, C, y, weights : of these rows; C is the table's, or 6ND
+    scale : on which the metric is forecast
+    flops : C / (N D) of the largest runs
+    n_checkpoints : earlier checkpoints of the same runs, left out
+    n_thinned : runs left out because the table is large
+    """
+
+    table: RunTable
+    places: IntArray
+    N: FloatArray
+    D: FloatArray
+    C: FloatArray
+    y: FloatArray
+    weights: FloatArray
+    scale: MetricScale
+    flops: float
+    n_checkpoints: int
+    n_thinned: int
+
+    @property
+    def n(self) -> int:
+        """Number of runs used."""
+        return len(self.y)
+
+    @property
+    def index(self) -> pd.Index:
+        """Labels of the rows used."""
+        return self.table.index[self.places]
+
+    @property
+    def largest(self) -> float:
+        """Compute of the largest run."""
+        return float(self.C[-1])
+
+    @property
+    def is_largest(self) -> BoolArray:
+        """The runs that the anchor is made of."""
+        return largest_runs(self.C)
+
+    @property
+    def anchor(self) -> tuple[float, float]:
+        """Mean ln N and ln D of the largest tenth of the runs, three at least."""
+        top = self.is_largest
+        return float(np.log(self.N[top]).mean()), float(np.log(self.D[top]).mean())
+
+    @property
+    def one_ratio(self) -> bool:
+        """Whether all runs have the same tokens per parameter."""
+        ratios = self.D / self.N
+        return bool(ratios.max() < _ONE_RATIO * ratios.min())
+
+    def path(self, compute: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
+        """N and D of a compute at the tokens per parameter of the largest runs."""
+        ln_n, ln_d = self.anchor
+        size = np.sqrt(np.asarray(compute, dtype=np.float64) / self.flops * np.exp(ln_n - ln_d))
+        return size, size * np.exp(ln_d - ln_n)
+
+    def without(self, out: BoolArray) -> RunRows:
+        """The rows without some of them; their scale stays."""
+        return _rows(self.table, self.places[~out], self.C[~out], self.scale, 0)
+
+
+def read_rows(
+    frame: pd.DataFrame,
+    *,
+    y: str | None,
+    columns: Mapping[str, str],
+    weights: str | npt.ArrayLike | None,
+    missing: str,
+    units: str,
+    limits: tuple[float | None, float | None],
+) -> RunRows:
+    """Read a table of runs, and refuse what leaves a forecast open.
+
+    Raises
+    ------
+    DataError
+        If the table cannot be read, or has too few runs, sizes or budgets.
+    """
+    _check_columns(frame, columns)
+    has_compute = "C" in columns or col.find_variable(frame, "C") is not None
+    table = read_table(
+        frame, _THREE if has_compute else _TWO, y=y, columns=columns, weights=weights,
+        missing=missing, scale="log" if limits == (None, None) else "level", units=units,
+    )  # fmt: skip
+    _check_limits(table, limits)
+    compute = table.values["C"] if has_compute else 6.0 * table.values["N"] * table.values["D"]
+    last = _last_rows(table) & (table.weights > 0)
+    places = np.flatnonzero(last)
+    _check_design(table, places, compute[places])
+    scale = _metric_scale(table, places, compute[places], limits)
+    n_earlier = int((table.weights > 0).sum()) - len(places)
+    return _rows(table, places, compute[places], scale, n_earlier)
+
+
+def _rows(
+    table: RunTable, places: IntArray, compute: FloatArray, scale: MetricScale, n_earlier: int
+) -> RunRows:
+    """Rows in their order, thinned where there are many."""
+
+    def part(values: FloatArray) -> FloatArray:
+        return np.asarray(np.round(np.log(values / values.max()), _DIGITS))
+
+    sizes, tokens, y = table.values["N"][places], table.values["D"][places], table.y[places]
+    score = scale.forward(y)
+    order = np.lexsort((table.weights[places], score, part(tokens), part(sizes), part(compute)))
+    points = np.column_stack([part(sizes), part(tokens)])[order]
+    order = order[_kept(points)]
+    chosen, weights = places[order], table.weights[places[order]]
+    compute, sizes, tokens = compute[order], sizes[order], tokens[order]
+    top = largest_runs(compute)
+    return RunRows(
+        table, chosen, sizes, tokens, compute, score[order], weights / weights.mean(), scale,
+        float(np.exp(np.mean(np.log(compute[top] / sizes[top] / tokens[top])))),
+        n_earlier, len(places) - len(order),
+    )  # fmt: skip
+
+
+def restored(
+    runs: Mapping[str, FloatArray],
+    index: pd.Index,
+    columns: Mapping[str, str],
+    target: str,
+    scale: MetricScale,
+    dropped: Mapping[Any, str],
+    cluster_column: str,
+    left_out: tuple[int, int],
+) -> RunRows:
+    """The rows of a saved forecast."""
+    table = RunTable(
+        {name: runs[name] for name in ("N", "D", "C")}, runs["y"], runs["weights"], index,
+        columns, target, dropped, cluster_column=cluster_column,
+    )  # fmt: skip
+    rows = _rows(table, np.arange(table.n), runs["C"], scale, left_out[0])
+    return replace(rows, n_thinned=left_out[1])
+
+
+def largest_runs(compute: FloatArray) -> BoolArray:
+    """The tenth of the runs with the largest compute, three at least, and those equal to them."""
+    count = min(max(3, len(compute) // 10), len(compute))
+    return np.asarray(compute >= np.sort(compute)[-count] * (1 - _SAME))
+
+
+def _kept(points: FloatArray) -> IntArray:
+    """All of few runs; of many the largest, and each time the one farthest from those kept."""
+    count = len(points)
+    if count <= _LARGEST + _SPREAD:
+        return np.arange(count)
+    rest, kept = points[: count - _LARGEST], list(range(count - _LARGEST, count))
+    nearest = np.full(len(rest), np.inf)
+    for point in points[kept]:
+        nearest = np.minimum(nearest, ((rest - point) ** 2).sum(axis=1))
+    for _ in range(_SPREAD):
+        place = int(np.argmax(nearest))
+        kept.append(place)
+        nearest = np.minimum(nearest, ((rest - rest[place]) ** 2).sum(axis=1))
+        nearest[place] = -1.0
+    return np.sort(np.array(kept, dtype=np.intp))
+
+
+def _last_rows(table: RunTable) -> BoolArray:
+    """The row of most tokens of each run; every row where runs have one each."""
+    if not len(table.clusters):
+        return np.ones(table.n, dtype=np.bool_)
+    order = np.lexsort((table.values["D"], table.clusters))
+    ends = np.append(np.diff(table.clusters[order]) != 0, True)
+    last = np.zeros(table.n, dtype=np.bool_)
+    last[order[ends]] = True
+    return last
+
+
+# --- refusals --------------------------------------------------------------------------------
+
+
+def _check_columns(frame: pd.DataFrame, columns: Mapping[str, str]) -> None:
+    for variable in columns:
+        if variable not in ("N", "D", "C"):
+            raise ValueError(f"`columns` names {variable!r}; a forecast has N, D and C.")
+    for variable, what in (("N", "parameters"), ("D", "training tokens")):
+        if variable not in columns and col.find_variable(frame, variable) is None:
+            raise DataError(
+                f"A forecast needs {variable} ({what}), and the table has no column for it. "
+                f"{col.describe_columns(frame)} Say which it is with columns={{{variable!r}: ...}}."
+            )
+
+
+def _check_limits(table: RunTable, limits: tuple[float | None, float | None]) -> None:
+    low, high = limits
+    outside = np.zeros(table.n, dtype=np.bool_)
+    outside |= False if low is None else table.y <= low
+    outside |= False if high is None else table.y >= high
+    if outside.any():
+        place = int(np.flatnonzero(outside)[0])
+        raise DataError(
+            f"{table.target!r} is {table.y[place]:g} in row {table.index[place]!r}, which is not "
+            f"between the `limits` {limits}: correct them, or leave such runs out."
+        )
+
+
+def _check_design(table: RunTable, places: IntArray, compute: FloatArray) -> None:
+    if len(places) < FEWEST_RUNS:
+        found = plural(len(places), "run")
+        raise DataError(f"A forecast needs {FEWEST_RUNS} runs or more; the table has {found}.")
+    for variable, what in (("N", "size N"), ("D", "number of tokens D")):
+        values = table.values[variable][places]
+        distinct = len(np.unique(np.round(np.log(values / values.max()), 6)))
+        if distinct < FEWEST_SIZES:
+            shown = " and ".join(format_count(v) for v in sorted({float(v) for v in values})[:2])
+            raise DataError(
+                f"All runs have the same {what} or one of two ({shown}), which leaves open how "
+                f"{table.target!r} falls with {variable}. A forecast needs {FEWEST_SIZES} or more: "
+                f"add runs, or fit a law in the other variable."
+            )
+    if compute.max() < _LEAST_SPAN * compute.min():
+        raise DataError(
+            f"All runs have nearly the same compute ({format_compute(compute.min())} to "
+            f"{format_compute(compute.max())}), which leaves open how {table.target!r} changes "
+            f"with compute. Add runs of {_LEAST_SPAN:g} times less or more."
+        )
+
+
+def _metric_scale(
+    table: RunTable,
+    places: IntArray,
+    compute: FloatArray,
+    limits: tuple[float | None, float | None],
+) -> MetricScale:
+    """The metric's scale; it falls or rises as it does with compute."""
+    y = table.y[places]
+    size = np.log(compute)
+    falls = bool(np.sum((size - size.mean()) * (y - y.mean())) <= 0)
+    if not falls and any(word in table.target.lower() for word in _FALLING):
+        raise DataError(
+            f"{table.target!r} rises with compute in these runs. A forecast takes a metric that "
+            "improves: is a column in the wrong unit, or are small runs missing?"
+        )
+    return MetricScale.of(falls, limits)
+
+
+def facts_of(rows: RunRows) -> list[str]:
+    """What a reader should know of the rows."""
+    table, found = rows.table, []
+    if rows.one_ratio:
+        found.append(
+            f"All runs have about {rows.D[-1] / rows.N[-1]:.3g} tokens per parameter. At other "
+            "ratios the split between N and D rests on the prior."
+        )
+    if rows.n_checkpoints:
+        found.append(
+            f"The last checkpoint of each run is used ({table.cluster_column!r}); "
+            f"{plural(rows.n_checkpoints, 'earlier one')} left out."
+        )
+    if rows.n_thinned:
+        found.append(
+            f"{plural(rows.n, 'run')} of {rows.n + rows.n_thinned:,} are used: the {_LARGEST} of "
+            f"largest compute and {_SPREAD} spread over the others."
+        )
+    if not rows.scale.falls:
+        found.append(f"{table.target!r} rises with compute.")
+    return found
