@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from scalinglaws.arrays import FloatArray
-from scalinglaws.fitting.inference.prediction import to_values
 from scalinglaws.fitting.tables import columns as col
+from scalinglaws.fitting.tables.points import to_values
 from scalinglaws.forecasting import wording
 from scalinglaws.forecasting.run_rows import RunRows
 
