@@ -238,7 +238,7 @@ def test_equal_runs_share_the_anchor() -> None:
     (lambda t: t.head(5), "needs 6 runs or more; the table has 5 runs"),
     (lambda t: t[t["N"] < 1e8], r"same size N .*two \(10M and 39.8M\).*how 'loss' falls with N"),
     (lambda t: t[t["D"] < 1e10], "number of tokens D.*falls with D"),
-    (lambda t: t.assign(D=1e19 / t["N"]), "nearly the same compute .*how 'loss' changes with"),
+    (lambda t: t.assign(D=1e21 / t["N"]), "nearly the same compute .*how 'loss' changes with"),
     (lambda t: t.drop(columns="D"), r"A forecast needs D \(training tokens\)"),
     (lambda t: t.assign(loss=1 / t["loss"]), "'loss' rises with compute"),
 ])  # fmt: skip

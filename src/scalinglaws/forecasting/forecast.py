@@ -101,12 +101,12 @@ class Forecast:
         """
         level = self.confidence_level if confidence_level is None else confidence_level
         check_level(level)
-        if data is not None and not isinstance(data, Mapping):
-            data = col.as_frame(data, "data")
-        if isinstance(data, pd.DataFrame):
-            points = tabled_points(self.rows, data)
-        else:
-            points = given_points(self.rows, {**dict(data or {}), **variables})
+        frame = col.frame_of(data, "data")
+        points = (
+            given_points(self.rows, data, variables)
+            if frame is None
+            else tabled_points(self.rows, frame, variables)
+        )
         moments = self.moments(points)
         found = self.outlook(points, level, moments)
         if not self.usable(points, moments).all():
@@ -115,7 +115,7 @@ class Forecast:
                 f" times the largest run). {self.status}",
                 ExtrapolationWarning,
             )
-        return found.to_frame(data.index) if isinstance(data, pd.DataFrame) else found
+        return found if frame is None else found.to_frame(frame.index)
 
     def outlook(
         self, points: Mapping[str, FloatArray], level: float, moments: Moments | None = None
@@ -209,7 +209,9 @@ class Forecast:
     @property
     def dropped(self) -> pd.Series:
         """Rows left out as unusable, with the reason."""
-        return pd.Series(dict(self.rows.table.dropped), name="reason", dtype=object)
+        dropped = self.rows.table.dropped
+        labels, reasons = zip(*dropped, strict=True) if dropped else ((), ())
+        return pd.Series(reasons, pd.Index(labels, tupleize_cols=False), object, "reason")
 
     # --- words and files ---------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from scalinglaws.fitting.tables import columns as col
 from scalinglaws.fitting.tables.points import to_values
 from scalinglaws.forecasting import wording
 from scalinglaws.forecasting.run_rows import RunRows
+from scalinglaws.numerals import abridged, listed
 
 FIELDS = (
     "estimate", "curve_low", "curve_high", "run_low", "run_high", "times_beyond",
@@ -64,7 +65,7 @@ class Outlook:
         return wording.outlook_text(self)
 
 
-def given_points(rows: RunRows, given: Mapping[str, Any]) -> dict[str, FloatArray]:
+def given_points(rows: RunRows, data: Any, variables: Mapping[str, Any]) -> dict[str, FloatArray]:
     """N, D and C from numbers or text.
 
     Raises
@@ -72,25 +73,34 @@ def given_points(rows: RunRows, given: Mapping[str, Any]) -> dict[str, FloatArra
     ValueError
         If two of them are not given, or something is not positive.
     """
+    if not isinstance(data, Mapping | None):
+        raise TypeError(f"`data` must be a table or a mapping; got {abridged(data)}.")
+    given = {**dict(data or {}), **variables}
     by_column = {column: variable for variable, column in rows.table.columns.items()}
     values = {}
     for name, value in given.items():
         variable = by_column.get(name, name)
         if variable not in ("N", "D", "C"):
             raise ValueError(f"A forecast has no variable {name!r}; it has N, D and C.")
+        if variable in values:
+            raise ValueError(f"{variable} is given twice, once as {name!r}.")
         values[variable] = to_values(variable, value)
     return _completed(rows, values)
 
 
-def tabled_points(rows: RunRows, frame: pd.DataFrame) -> dict[str, FloatArray]:
+def tabled_points(
+    rows: RunRows, frame: pd.DataFrame, variables: Mapping[str, Any]
+) -> dict[str, FloatArray]:
     """N, D and C of a table."""
+    if variables:
+        raise ValueError(f"Pass a table or {listed(sorted(variables))}, not both.")
     values = {}
     for variable in ("N", "D", "C"):
         column = rows.table.columns.get(variable)
         if column is None or column not in frame.columns:
             column = col.find_variable(frame, variable)
         if column is not None:
-            values[variable] = col.to_floats(frame[column], column)
+            values[variable] = col.to_floats(col.one_column(frame, column), column)
     return _completed(rows, values)
 
 
@@ -107,10 +117,14 @@ def _completed(rows: RunRows, values: dict[str, FloatArray]) -> dict[str, FloatA
             "A forecast needs N and D, or one of them and C: pass N=..., D=... . For compute "
             "alone, forecast.rows.path(C) has N and D at the largest runs' tokens per parameter."
         )
+    shapes = {name: np.shape(array) for name, array in values.items()}
+    try:
+        shape = np.broadcast_shapes(*shapes.values())
+    except ValueError:
+        raise ValueError(f"The points do not go together; their shapes are {shapes}.") from None
     if missing == {"C"}:
         values["C"] = rows.flops * values["N"] * values["D"]
     elif missing:
         known = values["D" if missing == {"N"} else "N"]
         values[missing.pop()] = values["C"] / (rows.flops * known)
-    shape = np.broadcast_shapes(*(np.shape(v) for v in values.values()))
     return {name: np.broadcast_to(values[name], shape) for name in ("N", "D", "C")}

@@ -163,7 +163,7 @@ def restored(
     columns: Mapping[str, str],
     target: str,
     scale: MetricScale,
-    dropped: Mapping[Any, str],
+    dropped: tuple[tuple[Any, str], ...],
     cluster_column: str,
     left_out: tuple[int, int],
 ) -> RunRows:

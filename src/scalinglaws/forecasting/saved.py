@@ -41,7 +41,7 @@ def to_dict(forecast: Forecast) -> dict[str, Any]:
         "columns": dict(table.columns),
         "target": table.target,
         "cluster_column": table.cluster_column,
-        "dropped": [[_label(k), v] for k, v in table.dropped.items()],
+        "dropped": [[_label(k), v] for k, v in table.dropped],
         "n_checkpoints": rows.n_checkpoints,
         "n_thinned": rows.n_thinned,
         "runs": {
@@ -95,7 +95,7 @@ def _rows(values: Mapping[str, Any]) -> RunRows:
     }
     return restored(
         runs, pd.Index(values["runs"]["index"]), values["columns"], values["target"],
-        MetricScale(**values["scale"]), dict(values["dropped"]),
+        MetricScale(**values["scale"]), tuple((label, why) for label, why in values["dropped"]),
         values["cluster_column"], (int(values["n_checkpoints"]), int(values["n_thinned"])),
     )  # fmt: skip
 
