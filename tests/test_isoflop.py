@@ -51,7 +51,8 @@ def test_bias_of_parabolas(alpha: float, beta: float, errors: tuple[float, ...])
     law = chinchilla(1.69, 406.4, 410.7, alpha, beta)
     true = sl.optimal(law, C=1e24).iloc[0]
     for width, error in zip((2, 4, 8, 16), errors, strict=True):
-        found = sl.isoflop(profiles(law, width=width), truth=law, n_resamples=20)
+        whole = {"window": np.inf, "rise": np.inf}
+        found = sl.isoflop(profiles(law, width=width), truth=law, n_resamples=20, **whole)
         at_target = found.predict(1e24).iloc[0]
 
         assert 100 * (at_target["D"] / true["D"] - 1) == pytest.approx(error, abs=0.05)
@@ -71,16 +72,16 @@ def test_bias_of_centres() -> None:
             with pytest.raises(sl.DataError, match="No budget has an optimum between its runs"):
                 sl.isoflop(runs)
             continue
-        found = sl.isoflop(runs, truth=law, n_resamples=20)
+        found = sl.isoflop(runs, truth=law, n_resamples=20, window=np.inf, rise=np.inf)
         assert found.bias is not None
         assert 100 * found.bias.at(1e24)["D_bias"].iloc[0] == pytest.approx(error, abs=0.05)
-    # the same sizes on every budget: what looks like 0.35 is 0.50
-    N, C = (g.ravel() for g in np.meshgrid(np.geomspace(1e8, 1e10, 9), [1e20, 3e20, 1e21]))
+    # the same sizes on every budget: what looks like 0.40 is 0.50
+    N, C = (g.ravel() for g in np.meshgrid(np.geomspace(1e8, 2e10, 9), [1e20, 3e20, 1e21]))
     drifting = pd.DataFrame({"N": N, "D": C / (6.0 * N)})
     drifting["loss"] = law.law.value(law.values, drifting)
-    found = sl.isoflop(drifting, truth=law, n_resamples=20)
+    found = sl.isoflop(drifting, truth=law, n_resamples=20, window=np.inf, rise=np.inf)
     assert found.bias is not None
-    assert found.bias.exponents.loc["N", "bias"] == pytest.approx(-0.15, abs=0.02)
+    assert found.bias.exponents.loc["N", "bias"] == pytest.approx(-0.10, abs=0.01)
     assert found.bias.exponents.loc["N", "true"] == pytest.approx(0.5, abs=1e-9)
     np.testing.assert_allclose(
         found.bias.exponents["found"], found.exponents["exponent"], atol=1e-9
@@ -170,8 +171,8 @@ def test_three_approaches_on_marin(data: Path, series: str) -> None:
     bias = valleys.bias.exponents.loc["N"]
 
     # D falls faster than N rises along these budgets: 6ND does not hold
-    assert 0.42 < exponent < 0.45
-    assert 0.03 < bias["bias"] < 0.045
+    assert 0.37 < exponent < 0.40  # 0.42 to 0.45 by whole profiles, most of the excess being bias
+    assert abs(bias["bias"]) < 0.02
     assert exponent - bias["bias"] == pytest.approx(bias["true"], abs=0.03)
     own = curves.bias.exponents.loc["N"]
     assert 0.02 < own["bias"] < 0.05
@@ -206,12 +207,12 @@ def test_budgets_in_noisy_compute(epoch: pd.DataFrame) -> None:
         found = sl.isoflop(epoch)
         named = sl.isoflop(epoch, budgets=[1e19, 3e19, 6e19, 1e20, 3e20, 6e20, 1e21], tolerance=0.1)
 
-    assert len(found.optima) == 14
-    assert (found.optima["runs"] >= 5).all()
+    assert len(found.optima) == 15
+    assert (found.optima["runs"] >= 4).all()
     assert (found.optima["sizes"] >= 4).all()
     assert f"{found.left_out} runs of 240 share no budget" in repr(found)
     row = found.exponents.loc["N"]
-    assert row["exponent"] == pytest.approx(0.505, abs=5e-3)
+    assert row["exponent"] == pytest.approx(0.495, abs=5e-3)
     assert row["low"] < 0.49 < row["high"]
     assert named.optima["C"].tolist() == [1e19, 3e19, 6e19, 1e20, 3e20, 6e20, 1e21]
     assert named.exponents.loc["N", "exponent"] == pytest.approx(0.49, abs=0.05)
@@ -252,14 +253,115 @@ def test_refusals_are_by_name() -> None:
         found = sl.isoflop(pd.concat(parts, ignore_index=True), budgets=budgets)
 
     assert found.refused.to_dict() == {
-        "3e18": "the minimum is not bracketed: it lies beyond the smallest model",
-        "1e19": "the minimum is not bracketed: it lies beyond the largest model",
+        "3e18": "the minimum is not bracketed: the smallest model is the best",
+        "1e19": "the minimum is not bracketed: the largest model is the best",
         "3e19": "3 model sizes, and at least 4 are needed",
     }
     assert found.optima.loc["3e18", ["N", "N_low", "D", "loss"]].isna().all()
     flat = profiles(EPOCH, width=1.3, noise=0.01)
-    with pytest.raises(sl.DataError, match="a trend needs at least two"):
+    with pytest.raises(sl.DataError, match=r"needs at least two\. Refused: "):
         sl.isoflop(flat)
+
+
+FOUR_SIZES = pd.DataFrame(
+    {
+        "C": np.repeat([3e18, 1e19], 4),
+        "D": [1.73e10, 7e9, 2.77e9, 1.57e9, 5.77e10, 2.3e10, 9.2e9, 5.2e9],
+        "loss": [3.298, 3.204, 3.224, 3.289, 3.21, 3.06, 3.033, 3.06],
+    }
+).assign(N=lambda t: t["C"] / (6 * t["D"]))
+
+
+def test_four_sizes_a_budget_are_enough() -> None:
+    """A sweep of four sizes a budget is found unasked, as by the name of its column."""
+    found, named = sl.isoflop(FOUR_SIZES), sl.isoflop(FOUR_SIZES, budgets="C")
+
+    assert found.exponents.loc["N", "exponent"] == pytest.approx(0.3694, abs=5e-4)
+    pd.testing.assert_frame_equal(found.optima, named.optima)
+    numbers = named.optima.drop(columns="status").to_numpy(dtype=float)
+    assert np.isfinite(numbers).all()
+    assert (named.optima["N_low"] < named.optima["N"]).all()
+
+
+def test_errors_list_the_reason_of_each_budget() -> None:
+    """Three sizes are no profile; a table is not needed to see so."""
+    table = pd.DataFrame(
+        {
+            "C": [1e18] * 3 + [3e18] * 4,
+            "D": [5.77e9, 2.33e9, 9.23e8, 1.73e10, 7e9, 2.77e9, 1.57e9],
+            "loss": [3.399, 3.364, 3.456, 3.298, 3.204, 3.224, 3.289],
+        }
+    )
+    table["N"] = table["C"] / (6 * table["D"])
+    message = r"Refused: 1e18 \(3 model sizes, and at least 4 are needed\)\."
+    with pytest.raises(sl.DataError, match=message):
+        sl.isoflop(table, budgets="C")
+    with pytest.raises(sl.DataError, match=r"5e20 \(no runs\)"):
+        sl.isoflop(FOUR_SIZES, budgets=[3e18, 5e20])
+
+
+def test_a_refused_budget_changes_nothing() -> None:
+    """Its runs enter neither the noise, nor the power law, nor any interval."""
+    good = profiles(EPOCH, width=4, n=9, budgets=[1e18, 1e19, 1e20], noise=0.002)
+    bad = profiles(EPOCH, width=4, n=9, budgets=[1e21], noise=0.3, seed=5).sort_values("N")
+    bad["loss"] = np.sort(bad["loss"])[::-1]  # the largest model is the best
+    options = {"n_resamples": 200, "truth": None}
+    alone = sl.isoflop(good, **options)
+    with pytest.warns(sl.DataWarning, match="1 budget of 4 has no optimum"):
+        both = sl.isoflop(pd.concat([good, bad], ignore_index=True), **options)
+
+    assert both.noise == alone.noise
+    assert both.optima["status"].tolist()[:3] == ["ok"] * 3
+    # other random numbers, since a copy has more runs
+    pd.testing.assert_frame_equal(both.exponents, alone.exponents, rtol=0.3)
+    np.testing.assert_allclose(both.exponents["exponent"], alone.exponents["exponent"], rtol=1e-12)
+
+
+def test_intervals_that_are_cut_say_so() -> None:
+    """Copies without a minimum inside are placed at the end, never at zero or infinity."""
+    law = chinchilla(1.69, 406.4, 410.7, 0.31, 0.31)
+    runs = profiles(law, width=2.2, n=7, noise=0.003, seed=3)
+    with warnings.catch_warnings(action="ignore", category=sl.DataWarning):
+        found = sl.isoflop(runs, noise=0.01, truth=None)
+    used = found.optima[found.optima["N"].notna()]
+
+    assert used["status"].str.startswith("interval cut: the minimum is at the smallest").any()
+    assert "interval cut" in repr(found)
+    for budget, row in used.iterrows():
+        sizes = runs.loc[np.isclose(runs["C"], row["C"]), "N"]
+        assert sizes.min() * 0.999 <= row["N_low"] <= row["N_high"] <= sizes.max() * 1.001, budget
+
+
+@pytest.mark.parametrize(
+    ("source", "error", "covered"), [("porian", 0.13, 0.6), ("marin", 0.08, 0.9)]
+)
+def test_optima_of_larger_budgets(data: Path, source: str, error: float, covered: float) -> None:
+    """Three budgets or more foretell those held out, in ln N; 90 % intervals."""
+    if source == "porian":
+        table = pd.read_csv(data / "porian" / "porian_isoflop.csv")
+        table = table[table["series"].str.endswith("N-standard_val")].assign(
+            budget=lambda t: t["C"]
+        )
+    else:
+        table = pd.read_csv(data / "isoflop_marin" / "marin_isoflop.csv").query("kind == 'isoflop'")
+    errors, inside = [], []
+    for _, runs in table.groupby("series"):
+        with warnings.catch_warnings(action="ignore", category=sl.DataWarning):
+            whole = sl.isoflop(runs, budgets="budget", truth=None, n_resamples=50).optima
+            half = runs[runs["budget"] <= whole["C"].iloc[len(whole) // 2]]
+            found = sl.isoflop(
+                half, budgets="budget", truth=None, confidence_level=0.9, n_resamples=200
+            )
+        later = whole[(whole["C"] > half["budget"].max()) & whole["N"].notna()]
+        ahead = found.predict(later["C"])
+        errors.append(np.abs(np.log(ahead["N"].to_numpy() / later["N"].to_numpy())).mean())
+        inside.append(
+            ((ahead["N_low"].to_numpy() < later["N"]) & (later["N"] < ahead["N_high"].to_numpy()))
+            .mean()
+        )  # fmt: skip
+
+    assert np.mean(errors) < error
+    assert np.mean(inside) > covered
 
 
 def test_intervals_cover_about_as_often_as_they_say() -> None:
@@ -284,7 +386,7 @@ def test_the_answer_in_words() -> None:
 
     assert "if the law 'E + A/N**alpha + B/D**beta' as given holds" in text
     assert text.startswith("IsoFLOP profiles, parabola: 5 budgets\n  N ~ C^0.4516")
-    assert "exponent of N +0.0000, N at 1e21 +3.0 %" in text
+    assert "exponent of N +0.0000, N at 1e21 +1.6 %" in text
     assert repr(sl.envelope(_grid(law), n_resamples=9)).startswith("Envelope of training curves: ")
 
 
@@ -362,7 +464,7 @@ def test_points_of_an_envelope_have_intervals() -> None:
         ({"N": [1e8] * 5, "loss": [3.0] * 5}, {}, "needs D, and the table has no column"),
         (
             {"N": np.geomspace(1e8, 1e9, 6), "D": [1e9] * 6, "loss": [3.0] * 6}, {},
-            "No 5 runs of 4 sizes have the same compute to 5 per cent",
+            "No runs of 4 sizes have the same compute to 5 per cent",
         ),
         ({"N": [1e8, -1.0], "C": [1e18] * 2, "loss": [3.0] * 2}, {}, "N is missing, .* in row 1"),
         ({"N": [1e8], "C": [1e18], "loss": [3.0]}, {"method": "cubic"}, "`method` must be"),
@@ -393,7 +495,7 @@ def test_the_bias_is_stated_unasked() -> None:
     """Of the law fitted to the runs; too few runs state none, and a wrong name is an error."""
     law = chinchilla(1.69, 406.4, 410.7, 0.465, 0.155)
     runs = profiles(law, width=8, noise=1e-4)
-    stated = sl.isoflop(runs, n_resamples=20).bias
+    stated = sl.isoflop(runs, n_resamples=20, window=np.inf, rise=np.inf).bias
     assert stated is not None
     assert stated.truth == "the law 'chinchilla' fitted to these runs"
     assert 100 * stated.at(1e24)["D_bias"].iloc[0] == pytest.approx(-13.91, abs=0.5)

@@ -77,7 +77,10 @@ def test_trends_leave_gaps_out() -> None:
     np.testing.assert_allclose(trend.exponent, [0.5, 0.25, -1.0], rtol=1e-12)
     np.testing.assert_allclose(trend.at(np.array([10.0]))[:, 0], [6.0, 4.5, -7.0], rtol=1e-12)
     rough = copies[:1] + np.array([0.1, -0.1, 0.1, -0.1, 0.1, -0.1])
-    assert fit_trend(x, rough, np.full(6, 1 / 0.01**2)).scatter > 5
+    noisy = rough + 0.01 * np.random.default_rng(0).standard_normal((200, 6))
+    for weight in (None, np.full(6, 1 / 0.01**2)):
+        scatter = fit_trend(x, np.concatenate([rough, noisy]), weight).scatter
+        assert scatter == pytest.approx(0.1 / 0.01 * np.sqrt(6 / 4), rel=0.15)
 
 
 def test_intervals_count_missing_copies_as_beyond() -> None:

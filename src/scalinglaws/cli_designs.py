@@ -36,8 +36,8 @@ from scalinglaws.planning import (
     simulate,
 )
 from scalinglaws.planning.money import PEAKS
+from scalinglaws.planning.profile_minimum import METHODS
 from scalinglaws.planning.recipes import SHARED
-from scalinglaws.planning.valleys import METHODS
 from scalinglaws.readers import read_runs
 
 

@@ -16,14 +16,14 @@ from scalinglaws.planning.gains import Gain as Gain
 from scalinglaws.planning.gains import Gains as Gains
 from scalinglaws.planning.grouped import OneGroup as OneGroup
 from scalinglaws.planning.grouped import one_group as one_group
+from scalinglaws.planning.isoflop import IsoFLOP as IsoFLOP
+from scalinglaws.planning.isoflop import isoflop as isoflop
 from scalinglaws.planning.judgement import regret as regret
 from scalinglaws.planning.ladder_cost import shape_cost as shape_cost
 from scalinglaws.planning.latent_attention import LatentAttention as LatentAttention
 from scalinglaws.planning.lifetime import served_for as served_for
 from scalinglaws.planning.lifetime import serving as serving
 from scalinglaws.planning.money import bill as bill
-from scalinglaws.planning.profiles import IsoFLOP as IsoFLOP
-from scalinglaws.planning.profiles import isoflop as isoflop
 from scalinglaws.planning.recipes import compare_recipes as compare_recipes
 from scalinglaws.planning.recipes import gain as gain
 from scalinglaws.planning.repeats import effective as effective

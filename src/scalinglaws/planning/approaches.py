@@ -15,7 +15,7 @@ from scalinglaws.planning.budgets import cost_of_runs, read_columns
 from scalinglaws.planning.compute_optimal import optimal
 from scalinglaws.planning.envelopes import Envelope, envelope
 from scalinglaws.planning.frontier import Frontier
-from scalinglaws.planning.profiles import IsoFLOP, isoflop
+from scalinglaws.planning.isoflop import IsoFLOP, isoflop
 from scalinglaws.planning.subject import (
     DEFAULT_RESAMPLES,
     LawWithValues,

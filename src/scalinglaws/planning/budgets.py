@@ -18,7 +18,7 @@ from scalinglaws.planning.cost import SIX, RunCost, cost_of
 from scalinglaws.planning.subject import numbers
 
 _CONSTANT = 1e-6  # relative spread of C/ND that is rounding
-_FEWEST, _FEWEST_SIZES = 5, 4  # runs that make a budget where none is named, and their sizes
+_FEWEST_SIZES = 4  # that make a budget where none is named
 
 
 @dataclass(frozen=True)
@@ -43,10 +43,15 @@ class RunColumns:
 
 @dataclass(frozen=True)
 class Budget:
-    """Runs of nearly one compute: its value, and their places in the table."""
+    """Runs of nearly one compute: its value, and the places of its runs in the table.
+
+    `near` are those of the runs near the minimum, `refusal` says why there is no minimum.
+    """
 
     C: float
     rows: IntArray
+    near: IntArray
+    refusal: str = ""
 
 
 def read_columns(runs: Any, y: str | None, columns: Mapping[str, str] | None) -> RunColumns:
@@ -111,33 +116,28 @@ def find_budgets(table: RunColumns, budgets: Any, tolerance: float) -> list[Budg
     """Sort runs by compute into budgets, the smallest first.
 
     Named budgets take the runs within `tolerance` of them. Otherwise the fullest window of that
-    width becomes a budget, then the fullest of what is left, as long as five runs are in it; one
+    width becomes a budget, then the fullest of what is left, as long as four runs are in it; one
     of fewer than four sizes is no profile.
     """
-    C = table.C
     if not is_number(tolerance) or not 0 < tolerance < 1:
         raise ValueError(f"`tolerance` is a share such as 0.05; got {tolerance!r}.")
     width = np.log1p(tolerance)
+    C = table.C
     logs = np.log(C)
     if budgets is not None:
         named = np.sort(numbers("budgets", budgets))
         nearest = np.abs(logs[:, None] - np.log(named)).argmin(axis=1)
         near = np.abs(logs - np.log(named)[nearest]) <= width
-        return [
-            Budget(float(value), np.flatnonzero(near & (nearest == k)))
-            for k, value in enumerate(named)
-        ]
+        members = [np.flatnonzero(near & (nearest == k)) for k in range(len(named))]
+        return [Budget(float(c), own, own) for c, own in zip(named, members, strict=True)]
     free, found = np.ones(len(C), dtype=bool), []
-    while True:
-        members = _fullest(logs, free, width)
-        if len(members) < _FEWEST:
-            break
-        if count_sizes(table.N[members]) >= _FEWEST_SIZES:
-            found.append(Budget(float(np.exp(np.mean(logs[members]))), members))
-        free[members] = False
+    while len(fullest := _fullest(logs, free, width)) >= _FEWEST_SIZES:
+        if count_sizes(table.N[fullest]) >= _FEWEST_SIZES:
+            found.append(Budget(float(np.exp(np.mean(logs[fullest]))), fullest, fullest))
+        free[fullest] = False
     if not found:
         raise DataError(
-            f"No {_FEWEST} runs of {_FEWEST_SIZES} sizes have the same compute to "
+            f"No runs of {_FEWEST_SIZES} sizes have the same compute to "
             f"{100 * tolerance:g} per cent: C goes from {format_compute(C.min())} to "
             f"{format_compute(C.max())}. Name the budgets with "
             "`budgets`, widen `tolerance`, or fit a law with sl.fit."

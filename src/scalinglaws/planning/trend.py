@@ -67,7 +67,7 @@ def fit_trend(
     if used.sum() < 2:
         raise DataError(
             f"{'No budget has' if not used.any() else 'Only one budget has'} an optimum between "
-            "its runs; a trend needs at least two. The table of optima says why."
+            "its runs; a power law through optima needs at least two."
         )
     x, y = log_c[used], log_y[:, used]
     weight = np.ones(len(x)) if precision is None else precision[used]
@@ -81,13 +81,20 @@ def fit_trend(
         determinant = s0 * s2 - s1**2
         exponent = (s0 * t1 - s1 * t0) / determinant
         intercept = (t0 - exponent * s1) / s0
-    residual = y[0] - intercept[0] - exponent[0] * u
-    dof = int((weight > 0).sum()) - 2
-    scatter = 1.0
-    if widened and precision is not None and dof > 0:
-        scatter = max(1.0, float(np.sqrt(weight @ residual**2 / dof)))
+    residual = np.where(w > 0, y - intercept[:, None] - exponent[:, None] * u, np.nan)
+    scatter = _birge_ratio(residual, weight) if widened and len(x) > 2 else 1.0
     wider = [v[0] + scatter * (v - v[0]) for v in (intercept, exponent)]
     return Trend(wider[0], wider[1], pivot, scatter)
+
+
+def _birge_ratio(residual: FloatArray, weight: FloatArray) -> float:
+    """Scatter around the line over what the noise of the copies explains, at least one."""
+    own = weight > 0
+    squares = (residual[1:, own] - residual[0, own]) ** 2 @ weight[own]
+    squares = squares[np.isfinite(squares)]
+    if not len(squares) or not squares.any():
+        return 1.0
+    return max(1.0, float(np.sqrt(residual[0, own] ** 2 @ weight[own] / squares.mean())))
 
 
 def interval(copies: FloatArray, level: float) -> tuple[FloatArray, FloatArray]:

@@ -22,9 +22,9 @@ from scalinglaws.planning.bands import overtraining
 from scalinglaws.planning.cost import SIX, Cost
 from scalinglaws.planning.gains import Gain, Gains
 from scalinglaws.planning.grouped import chosen_group
-from scalinglaws.planning.profiles import IsoFLOP
+from scalinglaws.planning.isoflop import IsoFLOP
+from scalinglaws.planning.profile_minimum import parabola_coefficients
 from scalinglaws.planning.subject import DEFAULT_RESAMPLES, LawWithValues, Rng, number, target_of
-from scalinglaws.planning.valleys import parabola_coefficients
 from scalinglaws.plotting.axes import (
     LABELS,
     add_legend,
@@ -66,7 +66,8 @@ def plot_isoflop(
 
     Notes
     -----
-    Budgets that were refused are hollow and have no curve.
+    Budgets that were refused are hollow and have no curve. Runs far from the minimum, to which no
+    parabola is fitted, are small.
     """
     check_kind("found", found, IsoFLOP, "sl.isoflop")
     ax = new_axes() if ax is None else ax
@@ -77,13 +78,16 @@ def plot_isoflop(
     for place, group in enumerate(found.budgets):
         row = optima.iloc[place]
         colour = colours(0.88 * float(norm(group.C)))
-        x, y = table.N[group.rows], found.adjusted[group.rows]
-        fine = row["status"] == "ok"
-        options: dict[str, Any] = {"s": 22, "zorder": 3, "linewidths": 0.8, "edgecolors": colour}
-        options |= {"c": [colour] if fine else "white", **(point or {})}
-        ax.scatter(x, y, **options)
+        fine = not group.refusal
+        used = np.isin(group.rows, group.near) | (not fine)
+        options: dict[str, Any] = {"zorder": 3, "linewidths": 0.8, "edgecolors": colour}
+        options |= {"c": [colour] if fine else "white"}
+        for rows, size in ((group.rows[used], 22), (group.rows[~used], 6)):
+            style = {**options, "s": size, **(point or {})}
+            ax.scatter(table.N[rows], found.adjusted[rows], **style)
         if not fine:
             continue
+        x, y = table.N[group.near], found.adjusted[group.near]
         along = np.geomspace(x.min(), x.max(), 200)
         ax.plot(along, _curve(x, y, found.method)(along), color=colour, linewidth=1.3, zorder=2)
         _draw_minimum(ax, row, table.target, colour)
@@ -125,7 +129,7 @@ def _draw_minimum(ax: Axes, row: Any, target: str, colour: Any) -> None:
 
 def _draw_trend(ax: Axes, found: IsoFLOP) -> None:
     """The minima joined, in the order of compute."""
-    fine = found.optima[found.optima["status"] == "ok"]
+    fine = found.optima[found.optima["N"].notna()]
     ax.plot(
         fine["N"], fine[found.runs.target], color=_GREY, linewidth=0.8, linestyle=_DASHED,
         zorder=1.8,

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from scalinglaws.arrays import BoolArray, FloatArray
-from scalinglaws.errors import DataWarning, warn
+from scalinglaws.arrays import FloatArray
+from scalinglaws.errors import DataError, DataWarning, warn
 from scalinglaws.fitting.tables import columns as col
 from scalinglaws.numerals import format_compute, listed, plural
-from scalinglaws.options import check_count, check_level, check_option, check_share, generator_of
+from scalinglaws.options import (
+    check_count,
+    check_level,
+    check_option,
+    check_share,
+    generator_of,
+    is_number,
+)
 from scalinglaws.planning.bias import Bias, Truth, bias_of, stated
 from scalinglaws.planning.budgets import (
     Budget,
@@ -22,6 +29,13 @@ from scalinglaws.planning.budgets import (
     count_sizes,
     find_budgets,
     read_columns,
+)
+from scalinglaws.planning.profile_minimum import (
+    METHODS,
+    ProfileMinimum,
+    near_minimum,
+    profile_minimum,
+    why_not_bracketed,
 )
 from scalinglaws.planning.subject import DEFAULT_RESAMPLES, LawWithValues, Rng, numbers
 from scalinglaws.planning.trend import (
@@ -32,7 +46,6 @@ from scalinglaws.planning.trend import (
     interval,
     precision_of,
 )
-from scalinglaws.planning.valleys import METHODS, valley
 
 _POLYNOMIAL = {"parabola": 2, "akima": 4}  # around which a profile's own noise is measured
 _SAME = 1e-3  # spread of compute inside a budget that needs no correction
@@ -45,8 +58,9 @@ class IsoFLOP:
     Attributes
     ----------
     optima : DataFrame
-        One row for each budget: ``C``, ``runs``, ``sizes``, ``N``, ``D`` and the performance at
-        the minimum with ``_low`` and ``_high``, and ``status``: "ok", or why it was refused.
+        One row for each budget: ``C``, ``runs``, ``sizes``, ``used`` (runs near the minimum),
+        ``N``, ``D`` and the performance at the minimum with ``_low`` and ``_high``, and
+        ``status``: "ok", why the interval is cut, or why the budget was refused.
     exponents : DataFrame
         Rows N and D: ``exponent`` of compute with ``low`` and ``high``, ``coefficient`` at
         C = 1 with ``_low`` and ``_high``.
@@ -74,14 +88,13 @@ class IsoFLOP:
 
     def predict(self, C: npt.ArrayLike | str) -> pd.DataFrame:
         """The trend at other budgets: ``C``, ``N`` and ``D`` with intervals, ``times_beyond``."""
-        used = self.optima["status"] == "ok"
-        largest = float(self.optima.loc[used, "C"].max())
+        largest = float(self.optima.loc[self.optima["N"].notna(), "C"].max())
         return carried_on(self.trends, numbers("C", C), largest, self.confidence_level)
 
     @property
     def refused(self) -> pd.Series:
         """Budgets that have no optimum, with the reason."""
-        return self.optima.loc[self.optima["status"] != "ok", "status"]
+        return self.optima.loc[self.optima["N"].isna(), "status"]
 
     @property
     def left_out(self) -> int:
@@ -98,6 +111,8 @@ class IsoFLOP:
         if self.left_out:
             lines.append(f"  {plural(self.left_out, 'run')} of {len(self.runs.N)} share no budget")
         lines += [f"  refused {label}: {reason}" for label, reason in self.refused.items()]
+        cut = self.optima[self.optima["N"].notna() & (self.optima["status"] != "ok")]
+        lines += [f"  {label}: {reason}" for label, reason in cut["status"].items()]
         if self.bias is not None or self.no_bias:
             lines.append(f"  {self.bias.sentence if self.bias else self.no_bias}")
         return "\n".join(lines)
@@ -111,7 +126,9 @@ def isoflop(
     budgets: npt.ArrayLike | str | None = None,
     tolerance: float = 0.05,
     method: Literal["parabola", "akima"] = "parabola",
-    weighted: bool = True,
+    window: float = 1.7,
+    rise: float = 0.08,
+    weighted: bool = False,
     noise: float | None = None,
     truth: LawWithValues | str | None = "chinchilla",
     confidence_level: float = 0.95,
@@ -133,8 +150,13 @@ def isoflop(
     method : {"parabola", "akima"}
         A parabola in ln N (Hoffmann et al. 2022), or Akima's interpolation of the logarithm in
         ln N (Porian et al. 2024).
+    window, rise : float
+        The parabola of a budget is fitted to the runs whose ln N is within `window`, and whose log
+        performance is within `rise`, of its best run, and at least to the four sizes nearest to
+        that. ``float("inf")`` takes whole profiles.
+        Akima's interpolation is local and takes whole profiles always.
     weighted : bool
-        Weigh budgets by the precision of their minima.
+        Weight budgets by the precision of their minima in the power law through them.
     noise : float, optional
         Relative noise of a run; by default from the scatter around the profiles, which includes
         what these miss.
@@ -161,10 +183,14 @@ def isoflop(
     Notes
     -----
     Where C varies inside a budget, performances are first moved to its mean along one slope that
-    all budgets share. Each noisy copy of the runs has its own minima and its own trend; where the
-    minima scatter around the trend by more than their noise, intervals are widened by that ratio.
-    A budget is refused if its minimum is not between its smallest and largest model, or if its
-    curvature is not two standard errors above zero.
+    all budgets share. A budget is refused if it has fewer than four sizes (five for "akima"), if
+    its smallest or largest model is the best, or if its curvature is not two standard errors above
+    zero. Refused budgets enter neither the noise nor the power law.
+
+    Intervals are quantiles over noisy copies of the runs, each with minima and a power law of its
+    own. The minimum of a copy is looked for between the smallest and largest model that are used:
+    an interval that ends at one of them is cut there, and ``status`` says so. Where the minima
+    scatter around the power law by more than their noise, its intervals are widened by that ratio.
 
     References
     ----------
@@ -175,7 +201,7 @@ def isoflop(
     --------
     >>> import numpy as np, pandas as pd, scalinglaws as sl
     >>> steps, C = (g.ravel() for g in np.meshgrid(np.geomspace(1 / 4, 4, 9), [1e19, 1e20, 1e21]))
-    >>> N = 0.1 * C**0.5 * steps
+    >>> N = 0.4 * C**0.5 * steps
     >>> D = C / (6.0 * N)
     >>> runs = pd.DataFrame({"N": N, "D": D, "loss": 1.7 + 400 / N**0.34 + 410 / D**0.34})
     >>> found = sl.isoflop(runs)
@@ -185,33 +211,41 @@ def isoflop(
     check_option("method", method, METHODS)
     check_level(confidence_level)
     check_count("n_resamples", n_resamples, 0)
+    for name, value in (("window", window), ("rise", rise)):
+        if not is_number(value) or not value > 0:
+            raise ValueError(f"`{name}` must be a positive number; got {value!r}.")
     known_noise = None if noise is None else check_share("noise", noise)
     table = read_columns(runs, y, columns)
     if isinstance(budgets, str) and budgets in col.as_frame(runs):
         budgets = np.unique(col.to_floats(col.as_frame(runs)[budgets], budgets))
-    groups = tuple(find_budgets(table, budgets, tolerance))
+    groups = [
+        _near_its_minimum(table, group, method, window, rise)
+        for group in find_budgets(table, budgets, tolerance)
+    ]
     adjusted = _at_their_budget(table, groups)
-    found_noise, dof = _noise(table, groups, adjusted, method)
-    if known_noise is not None:
-        found_noise, dof = known_noise, 0
+    groups = [_judged(table, group, adjusted, method) for group in groups]
+    accepted = _at_least_two(groups)
+    found_noise, dof = (
+        _noise(table, accepted, adjusted, method) if known_noise is None else (known_noise, 0)
+    )
     copies = _copies(adjusted, found_noise, dof, n_resamples, rng)
-    minima = _minima(table, groups, copies, method)
-    log_c = np.log([group.C for group in groups])
-    precision = precision_of(minima.log_n[1:]) if weighted else None
+    minima = _minima(table, accepted, copies, method)
+    log_c = np.log([group.C for group in accepted])
+    known = np.where(minima.end == 0, minima.log_n, np.nan)  # a minimum at an end may lie beyond
+    precision = precision_of(known[1:]) if weighted else None
     trends = {
         "N": fit_trend(log_c, minima.log_n, precision),
         "D": fit_trend(log_c, minima.log_d, precision),
     }
-    optima = _optima(table, groups, minima, confidence_level)
-    fine = (optima["status"] == "ok").to_numpy()
     bias, no_bias = stated(
         truth,
         table,
-        lambda law: _bias(law, table, groups, fine, method, precision, confidence_level),
+        lambda law: _bias(law, table, accepted, method, precision, confidence_level),
     )
     found = IsoFLOP(
-        optima, exponent_table(trends, confidence_level), bias, method, found_noise,
-        confidence_level, no_bias, table, groups, adjusted, trends,
+        _optima(table, groups, minima, confidence_level),
+        exponent_table(trends, confidence_level), bias, method, found_noise,
+        confidence_level, no_bias, table, tuple(groups), adjusted, trends,
     )  # fmt: skip
     _warn_refused(found)
     return found
@@ -219,27 +253,69 @@ def isoflop(
 
 @dataclass(frozen=True)
 class _Minima:
-    log_n: FloatArray  # (copies, budgets)
+    """Minima of every copy on every accepted budget, arrays of shape (copies, budgets)."""
+
+    log_n: FloatArray
     log_d: FloatArray
     y: FloatArray
-    refusals: tuple[str, ...]
+    end: FloatArray
 
 
-def _at_their_budget(table: RunColumns, groups: tuple[Budget, ...]) -> FloatArray:
+def _near_its_minimum(
+    table: RunColumns, group: Budget, method: str, window: float, rise: float
+) -> Budget:
+    """The budget with its runs near the minimum, or refused."""
+    x, y = np.log(table.N[group.rows]), table.y[group.rows]
+    if not len(x):
+        return replace(group, refusal="no runs")
+    near = np.ones(len(x), dtype=bool)
+    if method == "parabola":
+        near = near_minimum(x, y, window, rise)
+    return replace(group, near=group.rows[near], refusal=why_not_bracketed(x, y, method))
+
+
+def _judged(table: RunColumns, group: Budget, adjusted: FloatArray, method: str) -> Budget:
+    """The budget, refused if the curve through its runs has no minimum."""
+    if group.refusal:
+        return group
+    found = profile_minimum(*_profile(table, adjusted[None], group), method)
+    return replace(group, refusal=found.refusal)
+
+
+def _profile(
+    table: RunColumns, performance: FloatArray, group: Budget
+) -> tuple[FloatArray, FloatArray]:
+    """Ln N of a budget's runs near the minimum, and their performance, shape (copies, runs)."""
+    return np.log(table.N[group.near]), performance[:, group.near]
+
+
+def _at_least_two(groups: Sequence[Budget]) -> list[Budget]:
+    """The budgets that have an optimum."""
+    accepted = [group for group in groups if not group.refusal]
+    if len(accepted) < 2:
+        reasons = [f"{format_compute(g.C)} ({g.refusal})" for g in groups if g.refusal]
+        raise DataError(
+            f"{'Only one budget has' if accepted else 'No budget has'} an optimum between its "
+            "runs, and a power law through optima needs at least two"
+            + (f". Refused: {listed(reasons, most=20)}." if reasons else ".")
+        )
+    return accepted
+
+
+def _at_their_budget(table: RunColumns, groups: Sequence[Budget]) -> FloatArray:
     """Performances moved to the compute of their budget, along a slope that all budgets share."""
     offset = np.zeros(len(table.C))
     for group in groups:
         offset[group.rows] = np.log(table.C[group.rows]) - np.log(group.C)
-    if np.abs(offset).max() < _SAME:
+    accepted = [group for group in groups if not group.refusal]
+    if np.abs(offset).max() < _SAME or not accepted:
         return table.y
     left: list[FloatArray] = []
     right: list[FloatArray] = []
-    for group in groups:
-        x = np.log(table.N[group.rows])
-        degree = min(2, len(np.unique(np.round(x, 4))) - 1)
-        design = np.vander(x - x.mean(), degree + 1)
-        basis = np.linalg.qr(design)[0]
-        for source, kept in ((offset[group.rows], left), (np.log(table.y[group.rows]), right)):
+    for group in accepted:
+        x = np.log(table.N[group.near])
+        basis = np.linalg.qr(np.vander(x - x.mean(), 3))[0]
+        for source, kept in ((offset[group.near], left), (np.log(table.y[group.near]), right)):
             kept.append(source - basis @ (basis.T @ source))
     moved, response = np.concatenate(left), np.concatenate(right)
     size = float(moved @ moved)
@@ -248,16 +324,14 @@ def _at_their_budget(table: RunColumns, groups: tuple[Budget, ...]) -> FloatArra
 
 
 def _noise(
-    table: RunColumns, groups: tuple[Budget, ...], adjusted: FloatArray, method: str
+    table: RunColumns, groups: Sequence[Budget], adjusted: FloatArray, method: str
 ) -> tuple[float, int]:
     """Relative scatter of runs around smooth profiles, and its degrees of freedom."""
     total, dof = 0.0, 0
     for group in groups:
-        x, log_y = np.log(table.N[group.rows]), np.log(adjusted[group.rows])
-        sizes = count_sizes(table.N[group.rows])
-        degree = min(_POLYNOMIAL[method], sizes - 2)
-        if degree < 2:
-            continue
+        x, y = _profile(table, adjusted[None], group)
+        log_y = np.log(y[0])
+        degree = min(_POLYNOMIAL[method], count_sizes(table.N[group.near]) - 2)
         design = np.vander(x - x.mean(), degree + 1)
         residual = log_y - design @ np.linalg.lstsq(design, log_y, rcond=None)[0]
         total += float(residual @ residual)
@@ -277,20 +351,16 @@ def _copies(
 
 
 def _minima(
-    table: RunColumns, groups: tuple[Budget, ...], copies: FloatArray, method: str
+    table: RunColumns, groups: Sequence[Budget], copies: FloatArray, method: str
 ) -> _Minima:
-    log_n, log_d, lowest, refusals = [], [], [], []
-    for group in groups:
-        x = np.log(table.N[group.rows])
-        found = valley(x, copies[:, group.rows], method)
-        at = np.full(len(copies), np.nan) if found.refusal else found.x
-        log_n.append(at)
-        log_d.append(tokens_along(table, group)(at))
-        lowest.append(np.where(np.isnan(at), np.nan, found.y))
-        refusals.append(found.refusal)
+    found: list[ProfileMinimum] = [
+        profile_minimum(*_profile(table, copies, group), method) for group in groups
+    ]
+    log_d = [tokens_along(table, g)(own.x) for g, own in zip(groups, found, strict=True)]
     return _Minima(
-        np.stack(log_n, axis=1), np.stack(log_d, axis=1), np.stack(lowest, axis=1), tuple(refusals)
-    )
+        np.stack([own.x for own in found], axis=1), np.stack(log_d, axis=1),
+        np.stack([own.y for own in found], axis=1), np.stack([own.end for own in found], axis=1),
+    )  # fmt: skip
 
 
 def tokens_along(table: RunColumns, group: Budget) -> np.poly1d:
@@ -298,55 +368,64 @@ def tokens_along(table: RunColumns, group: Budget) -> np.poly1d:
     x = np.log(table.N[group.rows])
     # D on the budget itself: its runs may be a little off
     log_d = np.log(table.D[group.rows]) + np.log(group.C / table.C[group.rows])
-    degree = min(2, len(np.unique(np.round(x, 4))) - 1)
-    centred = np.polynomial.Polynomial.fit(x, log_d, degree) if degree else None
-    if centred is None:
-        return np.poly1d([float(log_d.mean())])
-    return np.poly1d(centred.convert().coef[::-1])
+    return np.poly1d(np.polynomial.Polynomial.fit(x, log_d, 2).convert().coef[::-1])
 
 
 def _optima(
-    table: RunColumns, groups: tuple[Budget, ...], minima: _Minima, level: float
+    table: RunColumns, groups: Sequence[Budget], minima: _Minima, level: float
 ) -> pd.DataFrame:
     frame = pd.DataFrame(
         {
             "C": [group.C for group in groups],
             "runs": [len(group.rows) for group in groups],
-            "sizes": [count_sizes(table.N[g.rows]) for g in groups],
+            "sizes": [count_sizes(table.N[group.rows]) for group in groups],
+            "used": [0 if group.refusal else len(group.near) for group in groups],
         },
         index=pd.Index([format_compute(group.C) for group in groups], name="budget"),
     )
+    fine = np.array([not group.refusal for group in groups])
     for name, values in (
         ("N", np.exp(minima.log_n)), ("D", np.exp(minima.log_d)), (table.target, minima.y),
     ):  # fmt: skip
-        low, high = interval(values[1:], level)
-        refused = np.isnan(values[0])
-        frame[name] = values[0]
-        frame[f"{name}_low"] = np.where(refused, np.nan, low)
-        frame[f"{name}_high"] = np.where(refused, np.nan, high)
-    frame["status"] = [reason or "ok" for reason in minima.refusals]
+        for suffix, numbers_ in zip(
+            ("", "_low", "_high"), (values[0], *interval(values[1:], level)), strict=True
+        ):
+            frame[f"{name}{suffix}"] = np.nan
+            frame.loc[fine, f"{name}{suffix}"] = numbers_
+    frame["status"] = [group.refusal for group in groups]
+    frame.loc[fine, "status"] = [_cut(end, level) or "ok" for end in minima.end[1:].T]
     return frame
+
+
+def _cut(end: FloatArray, level: float) -> str:
+    """Whether an interval ends at the smallest or largest model, since copies have it there."""
+    if not len(end):
+        return ""
+    tail = 0.5 * (1.0 - level)
+    shares = {"smallest": float((end < 0).mean()), "largest": float((end > 0).mean())}
+    cut = [f"{side} model in {100 * s:.2g} %" for side, s in shares.items() if s > tail]
+    if not cut:
+        return ""
+    return f"interval cut: the minimum is at the {' and at the '.join(cut)} of copies"
 
 
 def _bias(
     truth: Truth,
     table: RunColumns,
-    groups: tuple[Budget, ...],
-    fine: BoolArray,
+    groups: Sequence[Budget],
     method: str,
     precision: FloatArray | None,
     level: float,
 ) -> Bias:
     """The same analysis of exact performances, on the budgets that have an optimum."""
-    usable = tuple(group for group, is_fine in zip(groups, fine, strict=True) if is_fine)
 
     def estimate(performance: FloatArray) -> tuple[FloatArray, FloatArray]:
-        minima = _minima(table, usable, performance, method)
-        return minima.log_n, minima.log_d
+        minima = _minima(table, groups, performance, method)
+        inside = minima.end == 0
+        return np.where(inside, minima.log_n, np.nan), np.where(inside, minima.log_d, np.nan)
 
-    tokens = [tokens_along(table, group) for group in usable]
-    own = None if precision is None else precision[fine]
-    return bias_of(truth, table, usable, tokens, estimate, own, level)
+    tokens = [tokens_along(table, group) for group in groups]
+    return bias_of(truth, table, groups, tokens, estimate, precision, level)
 
 
 def _warn_refused(found: IsoFLOP) -> None:
