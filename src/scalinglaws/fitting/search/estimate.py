@@ -13,16 +13,19 @@ from scalinglaws.fitting.search.independent import Share, independent_groups, to
 from scalinglaws.fitting.search.lifting import vanished_terms
 from scalinglaws.fitting.search.pace import QUICK, THOROUGH, Pace
 from scalinglaws.fitting.search.polish import Polisher
+from scalinglaws.fitting.search.scale import ResidualScale
 from scalinglaws.fitting.search.starts import Candidates, can_be_exhaustive, find_starts
 from scalinglaws.fitting.solver.binding import bind
 from scalinglaws.fitting.solver.model import Model
-from scalinglaws.fitting.solver.objective import Loss
+from scalinglaws.fitting.solver.objective import HUBER_FACTOR, Loss
 from scalinglaws.fitting.solver.problem import Estimate, Problem
 
 # Huber thresholds, in units of the residuals' scale, on the way to absolute deviations.
 _TOWARDS_ABSOLUTE = (0.3, 0.03, 1e-3)
 # Starts from which on agreement is asked for, and exponents so small that a term hardly changes.
 _ENOUGH, _FLAT = 3, 0.02
+# A threshold is renewed, once, if the residuals ask for another by more than this factor.
+_MOVED = 4.0 / 3.0
 # Scaled curvature below which parameters may trade against each other without end.
 _SINGULAR = 1e-10
 
@@ -46,37 +49,60 @@ def estimate(problem: Problem, model: Model) -> Estimate:
 
 
 def _of_each_group(problem: Problem, model: Model, shares: Sequence[Share]) -> Estimate:
-    """Each group by itself; then all together for the Huber threshold that they share."""
-    found = []
-    for share in shares:
-        own = share.problem
-        found.append(_of_whole(own, bind(own.law, own.columns, own.y, own.scale)))
-    whole = together(problem, shares, found)
-    if problem.objective != "huber" or problem.delta is not None:
-        return whole
-    start = Candidates(whole.theta[None], whole.free[None])
-    run = Polisher(problem, model, start, THOROUGH)
+    """Each group by itself, with one Huber threshold for all of them."""
+
+    def solved(problem: Problem) -> Estimate:
+        found = []
+        for share in shares:
+            own = replace(share.problem, objective=problem.objective, delta=problem.delta)
+            found.append(_searched(own, bind(own.law, own.columns, own.y, own.scale)))
+        return together(problem, shares, found)
+
+    if not _is_automatic(problem):
+        return solved(problem)
+    start = solved(replace(problem, objective="squared"))
+    run = Polisher(problem, model, Candidates(start.theta[None], start.free[None]), THOROUGH)
     run.warm_up()
-    last = run.best(run.own_delta())
-    return replace(
-        last, n_starts=whole.n_starts, n_agreeing=whole.n_agreeing, n_minima=whole.n_minima,
-        alternatives=whole.alternatives,
-    )  # fmt: skip
+    found = solved(replace(problem, delta=run.threshold()))
+    renewed = _renewed(problem, model, found)
+    return found if renewed is None else solved(renewed)
 
 
 def _of_whole(problem: Problem, model: Model) -> Estimate:
-    found = None
+    found = _searched(problem, model)
+    renewed = _renewed(problem, model, found) if _is_automatic(problem) else None
+    return found if renewed is None else _searched(renewed, model, found)
+
+
+def _is_automatic(problem: Problem) -> bool:
+    """Whether the Huber threshold is taken from the residuals."""
+    return problem.objective == "huber" and problem.delta is None
+
+
+def _renewed(problem: Problem, model: Model, found: Estimate) -> Problem | None:
+    """The problem with the threshold that the fit's residuals ask for, if it is a different one."""
+    assert found.delta is not None
+    scale = ResidualScale(problem, model.magnitude)
+    residuals = model.residuals(found.theta[None])[0]
+    asked = HUBER_FACTOR * scale.robust(residuals, int(found.free.sum()))
+    if 1.0 / _MOVED < asked / found.delta < _MOVED:
+        return None
+    return replace(problem, delta=asked)
+
+
+def _searched(problem: Problem, model: Model, known: Estimate | None = None) -> Estimate:
+    """The best minimum; an automatic threshold is that of the first look."""
+    found = known
     # with a prior the other minima are wanted as well
     is_free = problem.objective != "absolute" and model.penalty is None
     if is_free and can_be_exhaustive(problem):
         quick = _starts(problem, 0)
         if len(quick.theta):
-            found = _search(problem, model, quick, QUICK)
+            found = _search(problem, model, _with(found, quick), QUICK)
+            problem = replace(problem, delta=found.delta)
             if _is_certain(problem, found):
                 return found
-    starts = _starts(problem, 1)
-    if found is not None:
-        starts = _with(found, starts)
+    starts = _with(found, _starts(problem, 1))
     if not len(starts.theta):
         raise FitError(
             f"No starting point has a finite value for the law {problem.law.label!r} on these "
@@ -84,6 +110,7 @@ def _of_whole(problem: Problem, model: Model) -> Estimate:
         )
     found = _search(problem, model, starts, replace(THOROUGH, many=_ENOUGH))
     if found.n_starts >= _ENOUGH and _is_disputed(found):
+        problem = replace(problem, delta=found.delta)
         return _search(problem, model, _with(found, _starts(problem, 2)), THOROUGH)
     return found
 
@@ -93,8 +120,10 @@ def _is_disputed(found: Estimate) -> bool:
     return found.n_agreeing < 2 or found.n_minima > 1
 
 
-def _with(found: Estimate, starts: Candidates) -> Candidates:
+def _with(found: Estimate | None, starts: Candidates) -> Candidates:
     """Starts, and first among them what was found before."""
+    if found is None:
+        return starts
     return Candidates(found.theta[None], found.free[None]).joined(starts)
 
 
@@ -123,11 +152,10 @@ def _search(problem: Problem, model: Model, starts: Candidates, pace: Pace) -> E
         run.lift()
         return run.best(None)
     if problem.objective == "huber":
-        if problem.delta is None:
-            return run.best(run.own_delta())
-        run.to_huber(problem.delta)
+        delta = run.threshold() if problem.delta is None else problem.delta
+        run.to_huber(delta)
         run.lift()
-        return run.best(problem.delta)
+        return run.best(delta)
     run.newton(Loss("squared"))
     run.least_squares()
     for factor in _TOWARDS_ABSOLUTE:

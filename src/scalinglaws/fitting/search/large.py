@@ -3,8 +3,8 @@
 A sample of a few thousand runs has the same basins as the table. Its best minima, polished on a
 larger sample, are within a few standard errors of those of the table, where Newton's steps on the
 whole table converge at once. A minimum that the larger sample does not tell apart from the
-best (Vuong 1989, Econometrica 57) is followed to the end as well. The Huber threshold that the
-residuals ask for is renewed with each step, by a secant, and the parameters move along with it.
+best (Vuong 1989, Econometrica 57) is followed to the end as well. The Huber threshold comes from
+the residuals of the whole table, near absolute deviations.
 """
 
 from __future__ import annotations
@@ -16,15 +16,14 @@ import numpy as np
 from scalinglaws.arrays import BoolArray, FloatArray, IntArray
 from scalinglaws.fitting.search.estimate import estimate
 from scalinglaws.fitting.search.lifting import lifted_starts
-from scalinglaws.fitting.search.roots import root_near
+from scalinglaws.fitting.search.scale import ResidualScale
 from scalinglaws.fitting.search.standing import SAME_MINIMUM, smallest_curvature
 from scalinglaws.fitting.solver.absolute import to_vertex
 from scalinglaws.fitting.solver.binding import OTHER_DIVISION, bind, same_everywhere, term_shares
 from scalinglaws.fitting.solver.model import Model, to_natural
 from scalinglaws.fitting.solver.newton import TOLERANCE, minimise
-from scalinglaws.fitting.solver.objective import HUBER_FACTOR, Loss, is_constant, robust_scale
+from scalinglaws.fitting.solver.objective import HUBER_FACTOR, Loss, is_constant
 from scalinglaws.fitting.solver.problem import Estimate, Minimum, Problem
-from scalinglaws.fitting.solver.steps import solve_positive_definite
 
 # Rows of the sample that is searched, and of the one on which its minima are compared.
 _SEARCHED, _COMPARED, _COMPARED_SHARE, _MOST_COMPARED = 8_192, 131_072, 16, 1_048_576
@@ -32,17 +31,11 @@ _SEARCHED, _COMPARED, _COMPARED_SHARE, _MOST_COMPARED = 8_192, 131_072, 16, 1_04
 _LIFTED = 32_768
 # A minimum is given up when it is so many standard errors above the best, on the larger sample.
 _BEHIND = 6.0
-# Passes of undamped Newton steps before the damped solver takes over. The latter's steps along a
-# long valley, times the rows: a minute or two.
-_PASSES, _DAMPED_STEPS, _DAMPED_WORK = 15, (100, 2000), 1e9
-# Times that another minimum may prove lower under the threshold of the best.
-_MOST_EXCHANGES = 3
-# Promised decrease and relative change of the Huber threshold at which a minimum is reached, on
-# the table and on a sample; the latter is never asked for more than rounding of residuals allows.
-_EXACT, _ROUGH = (TOLERANCE, 1e-12), (1e-9, 1e-4)
-_ROUNDING = 4e-15
-# Change of the threshold asked for, relative to that of the threshold, which a secant may use.
-_MOST_SLOPE = 0.5
+# Steps along a long valley, from and to, and times the rows: a minute or two.
+_STEPS, _WORK = (100, 2000), 1e9
+_ROUGH = 1e-9  # promised decrease at which a minimum is reached on a sample
+# Huber threshold, in units of the residuals' scale, of the fit whose residuals are measured.
+_SHARP = 0.1
 # Huber thresholds on the way to absolute deviations: the first in units of the residuals' scale,
 # and the runs that the last leaves in its quadratic part.
 _FIRST_FACTOR, _LAST_INSIDE = 0.1, 1000
@@ -55,11 +48,9 @@ class _Minimum:
 
     theta: FloatArray
     free: BoolArray
-    delta: float | None
-    value: float
-    decrement: float
-    converged: bool
-    hessian: FloatArray
+    value: float = np.inf
+    decrement: float = np.inf
+    converged: bool = False
 
 
 def estimate_large(problem: Problem, model: Model) -> Estimate:
@@ -73,22 +64,36 @@ def estimate_large(problem: Problem, model: Model) -> Estimate:
     if problem.objective == "absolute":
         return _absolute(problem, model)
     small, found, contenders = _searched(problem)
+    if problem.objective == "huber" and problem.delta is None:
+        assert found.delta is not None
+        problem = replace(problem, delta=_threshold(problem, model, found.delta, contenders[0]))
     whole = _Finisher(problem, model)
-    best, others = whole.best_of(contenders)
+    best, *others = whole.best_of(contenders)
     best = whole.lifted(best, _sampled(problem, _LIFTED, np.random.default_rng(_SEED)))
+    hessian = whole.hessian(best)
     return replace(
         found,
         theta=best.theta,
         free=best.free,
         value=best.value,
-        delta=best.delta,
+        delta=problem.delta,
         converged=best.converged,
         decrement=best.decrement,
-        alternatives=_alternatives(small, best, others, whole.rounding(best)),
-        curvature=smallest_curvature(best.hessian, best.free),
-        minima=(Minimum(best.theta, best.value, best.hessian),),
+        alternatives=_alternatives(small, best, others, whole.rounding),
+        curvature=smallest_curvature(hessian, best.free),
+        minima=(Minimum(best.theta, best.value, hessian),),
         rivals=None,
     )
+
+
+def _threshold(problem: Problem, model: Model, rough: float, start: _Minimum) -> float:
+    """Huber threshold for the whole table, from that of the sample."""
+    # a power of two: the sample, and with it the order of the rows, does not show in the answer
+    near = 2.0 ** np.round(np.log2(_SHARP * rough / HUBER_FACTOR))
+    sharp = _Finisher(replace(problem, delta=float(near)), model)
+    residuals = sharp.residuals(sharp.finish(start))
+    scale = ResidualScale(problem, model.magnitude)
+    return HUBER_FACTOR * scale.robust(residuals, int(start.free.sum()), overwrite=True)
 
 
 def _searched(problem: Problem) -> tuple[Problem, Estimate, list[_Minimum]]:
@@ -98,25 +103,25 @@ def _searched(problem: Problem) -> tuple[Problem, Estimate, list[_Minimum]]:
     small = _sampled(problem, _SEARCHED, rng)
     found = estimate(small, _bound(small))
     n_compared = min(max(_COMPARED, n // _COMPARED_SHARE), _MOST_COMPARED)
-    return small, found, _compared(_sampled(problem, n_compared, rng), found)
+    larger = replace(_sampled(problem, n_compared, rng), delta=found.delta)
+    return small, found, _compared(larger, found)
 
 
 def _absolute(problem: Problem, model: Model) -> Estimate:
     """Least absolute deviations: by Huber losses ever nearer to them, and to the vertex."""
     robust = replace(problem, objective="huber", delta=None)
-    small, found, contenders = _searched(robust)
-    best, others = contenders[0], contenders[1:]
-    assert best.delta is not None
+    small, found, minima = _searched(robust)
+    assert found.delta is not None
     # at the last threshold a thousand runs or more are in the quadratic part
     factor, last = _FIRST_FACTOR, _LAST_INSIDE / len(problem.y)
-    whole = _Finisher(replace(robust, delta=best.delta), model)
-    scale = best.delta / HUBER_FACTOR
+    scale = found.delta / HUBER_FACTOR
     while True:
-        best = replace(best, delta=max(factor, last) * scale)
-        best, others = whole.best_of([best, *others])
+        whole = _Finisher(replace(robust, delta=max(factor, last) * scale), model)
+        minima = whole.best_of(minima)
         if factor <= last:
             break
         factor *= 0.1
+    best, *others = minima
     lower, upper = problem.bounds()
     vertex = to_vertex(model, best.theta, problem.weights, best.free, lower, upper)
     return replace(
@@ -128,8 +133,8 @@ def _absolute(problem: Problem, model: Model) -> Estimate:
         converged=vertex.certified,
         decrement=vertex.promise,
         curvature=np.nan,
-        alternatives=_alternatives(small, best, others, whole.rounding(best)),
-        minima=(Minimum(vertex.theta, vertex.value, best.hessian),),
+        alternatives=_alternatives(small, best, others, whole.rounding),
+        minima=(Minimum(vertex.theta, vertex.value, whole.hessian(best)),),
         rivals=None,
     )
 
@@ -163,22 +168,17 @@ def _draw(weights: FloatArray, n_drawn: int, rng: np.random.Generator) -> IntArr
 
 def _compared(problem: Problem, found: Estimate) -> list[_Minimum]:
     """The minima of a search that a larger sample does not rule out, the best first."""
-    finisher = _Finisher(problem, _bound(problem), tolerance=_ROUGH)
-    hessian = found.minima[0].hessian
-    first = _Minimum(found.theta, found.free, found.delta, found.value, 0.0, True, hessian)
-    minima = [first]
+    finisher = _Finisher(problem, _bound(problem), _ROUGH)
+    minima = [_Minimum(found.theta, found.free)]
     if found.rivals is not None:
-        minima += [
-            replace(first, theta=theta, free=free)
-            for theta, free in zip(found.rivals.theta, found.rivals.free, strict=True)
-        ]
-    best, others = finisher.best_of(minima)
-    reference = finisher.losses(best)
+        minima += map(_Minimum, found.rivals.theta, found.rivals.free)
+    best, *others = finisher.best_of(minima)
+    losses = finisher.loss.value(finisher.residuals(best))
     kept = [best]
     for other in others:
-        excess = finisher.losses(other) - reference
+        excess = finisher.loss.value(finisher.residuals(other)) - losses
         error = float(np.sqrt((excess * excess).sum()))
-        if excess.sum() <= _BEHIND * error + finisher.rounding(best):
+        if excess.sum() <= _BEHIND * error + finisher.rounding:
             kept.append(other)
     return kept
 
@@ -205,187 +205,54 @@ def _alternatives(
 
 
 class _Finisher:
-    """From near a minimum to its bottom, on one table."""
+    """From near a minimum to its bottom, on one table and with one loss."""
 
-    def __init__(
-        self, problem: Problem, model: Model, tolerance: tuple[float, float] = _EXACT
-    ) -> None:
-        self.problem, self.model = problem, model
-        self.tolerance, self.settled = tolerance
+    def __init__(self, problem: Problem, model: Model, tolerance: float = TOLERANCE) -> None:
+        self.problem, self.model, self.tolerance = problem, model, tolerance
         self.lower, self.upper = problem.bounds()
         self.weights = problem.weights[None, :]
-        self.total = float(problem.weights.sum())
-        self.residuals = np.empty(model.n_rows)
-        self.damped_steps = int(np.clip(_DAMPED_WORK / model.n_rows, *_DAMPED_STEPS))
+        self.loss = Loss("squared") if problem.delta is None else Loss("huber", problem.delta)
+        self.steps = int(np.clip(_WORK / model.n_rows, *_STEPS))
+        residual = np.array([1e-13 * model.magnitude])
+        # objective of residuals at rounding level: below it, minima cannot be told apart
+        self.rounding = float(problem.weights.sum() * self.loss.value(residual)[0])
 
-    def best_of(self, minima: list[_Minimum]) -> tuple[_Minimum, list[_Minimum]]:
-        """The lowest minimum, and the others under its threshold."""
-        first, *rest = minima
-        for _ in range(_MOST_EXCHANGES):
-            best = self.finish(first, settle=True)
-            others = [self.finish(replace(start, delta=best.delta)) for start in rest]
-            lowest = min(others, key=lambda other: other.value, default=best)
-            if not lowest.value < best.value * (1 - SAME_MINIMUM) - self.rounding(best):
-                break
-            first, rest = lowest, [best, *(other for other in others if other is not lowest)]
-        return best, others
-
-    def lifted(self, best: _Minimum, sample: Problem) -> _Minimum:
-        """The same minimum, or a lower one in which a coefficient at zero is at work."""
-        loss = self._loss(best.delta)
-        starts = lifted_starts(sample, _bound(sample), loss, best.theta, best.free)
-        if not len(starts.theta):
-            return best
-        there = self.model.sums(starts.theta, self.weights, loss)
-        order = np.argsort(there.value)
-        place = int(order[0])
-        start = replace(best, theta=starts.theta[place], free=starts.free[place])
-        low = self.finish(start)
-        if low.value < best.value * (1 - SAME_MINIMUM) - self.rounding(best):
-            return self.finish(low, settle=True)
-        return best
-
-    def losses(self, minimum: _Minimum) -> FloatArray:
-        """Loss of each row."""
-        residuals = self.model.residuals(minimum.theta[None, :])[0]
-        return self._loss(minimum.delta).value(residuals)
-
-    def rounding(self, minimum: _Minimum) -> float:
-        """Objective of residuals at rounding level: below it, minima cannot be told apart."""
-        residual = np.array([1e-13 * self.model.magnitude])
-        return self.total * float(self._loss(minimum.delta).value(residual)[0])
-
-    def _loss(self, delta: float | None) -> Loss:
-        return Loss("squared") if delta is None else Loss("huber", delta)
-
-    def finish(self, start: _Minimum, *, settle: bool = False) -> _Minimum:
-        """To the bottom; to `settle`, with the threshold that the residuals there ask for."""
-        if settle and self.problem.objective == "huber" and self.problem.delta is None:
-            return self._straight_and_settled(start) or self._settled(start)
-        return self._straight(start) or self._damped(start)
-
-    def _straight(self, minimum: _Minimum) -> _Minimum | None:
-        """Undamped Newton steps; None where these go astray."""
-        earlier = np.inf
-        for _ in range(_PASSES):
-            here, moved = self._newton(minimum)
-            if not here.converged or here.value > earlier * (1 + 1e-9):
-                return None
-            if here.decrement <= self.tolerance or here.value <= self.rounding(here):
-                return replace(here, theta=moved)
-            minimum, earlier = replace(here, theta=moved), here.value
-        return None
-
-    def _straight_and_settled(self, minimum: _Minimum) -> _Minimum | None:
-        """The same with the threshold renewed at each step."""
-        track = _Track(self.lower, self.upper)
-        for place in range(_PASSES):
-            assert minimum.delta is not None
-            here, moved = self._newton(minimum, self.residuals)
-            asked = self._asked(minimum.free)
-            if not here.converged:
-                return None
-            if here.value <= self.rounding(here):
-                return here
-            if here.decrement <= self.tolerance and self._is_settled(minimum.delta, asked):
-                return replace(here, theta=moved)
-            # the first step also makes up for a rough start, and says nothing of the next ones
-            if place:
-                moved, asked = track.next(moved, minimum.free, minimum.delta, asked)
-            minimum = replace(here, theta=moved, delta=asked)
-        return None
-
-    def _newton(
-        self, minimum: _Minimum, residuals: FloatArray | None = None
-    ) -> tuple[_Minimum, FloatArray]:
-        """The point with its objective and what a step promises there, and where it leads.
-
-        Not converged if there is no such step. The residuals are written where there is room.
-        """
-        theta, loss = minimum.theta, self._loss(minimum.delta)
-        sums = self.model.sums(theta[None, :], self.weights, loss, residuals=residuals)
-        value, gradient, hessian = float(sums.value[0]), sums.gradient[0], sums.hessian[0]
-        blocked = ~minimum.free
-        blocked |= (theta <= self.lower) & (gradient > 0)
-        blocked |= (theta >= self.upper) & (gradient < 0)
-        gradient = np.where(blocked, 0.0, gradient)
-        inner = np.where(blocked[:, None] | blocked[None, :], 0.0, hessian)
-        steps, ok = solve_positive_definite(inner[None], -gradient[None], blocked[None])
-        step = np.where(blocked, 0.0, steps[0])
-        promised = float(-(gradient + 0.5 * inner @ step) @ step)
-        moved = np.where(blocked, theta, np.clip(theta + step, self.lower, self.upper))
-        decrement = promised / (abs(value) + 1e-5 * self.rounding(minimum) + 1e-300)
-        usable = bool(np.isfinite(value) and ok[0] and promised >= 0)
-        return replace(
-            minimum, value=value, decrement=decrement, converged=usable, hessian=hessian
-        ), moved
-
-    def _asked(self, free: BoolArray) -> float:
-        """Threshold that the residuals of the last pass ask for."""
-        scale = robust_scale(self.residuals, self.problem.weights, int(free.sum()), overwrite=True)
-        return HUBER_FACTOR * max(scale, 1e-14 * self.model.magnitude)
-
-    def _is_settled(self, delta: float, asked: float) -> bool:
-        tolerance = self.settled + _ROUNDING * self.model.magnitude / delta
-        return bool(abs(np.log(asked / delta)) <= tolerance)
-
-    def _damped(self, minimum: _Minimum) -> _Minimum:
-        """The same by the solver that copes with any start."""
+    def finish(self, minimum: _Minimum) -> _Minimum:
+        """To the bottom."""
         found = minimise(
-            self.model, self._loss(minimum.delta), minimum.theta[None, :], self.weights,
-            minimum.free[None, :], self.lower, self.upper, amplitude=self.problem.amplitudes,
-            patient=True, max_iterations=self.damped_steps,
+            self.model, self.loss, minimum.theta[None, :], self.weights, minimum.free[None, :],
+            self.lower, self.upper, amplitude=self.problem.amplitudes, patient=True,
+            tolerance=self.tolerance, max_iterations=self.steps,
         )  # fmt: skip
-        there = self.model.sums(found.theta, self.weights, self._loss(minimum.delta))
+        value = float(found.value[0])
         return replace(
             minimum,
             theta=found.theta[0],
-            value=float(found.value[0]),
+            value=value,
             decrement=float(found.decrement[0]),
-            converged=bool(found.converged[0]),
-            hessian=there.hessian[0],
+            converged=bool(found.converged[0]) or value <= self.rounding,
         )
 
-    def _settled(self, minimum: _Minimum) -> _Minimum:
-        """The threshold as a fixed point, by Brent's method in its logarithm."""
-        assert minimum.delta is not None
-        current = minimum
+    def best_of(self, minima: list[_Minimum]) -> list[_Minimum]:
+        """All of them at the bottom, the lowest first."""
+        return sorted(map(self.finish, minima), key=lambda minimum: minimum.value)
 
-        def excess(log_delta: float) -> float:
-            nonlocal current
-            current = self._damped(replace(current, delta=float(np.exp(log_delta))))
-            self.residuals[:] = self.model.residuals(current.theta[None, :])[0]
-            return float(np.log(self._asked(current.free))) - log_delta
+    def lifted(self, best: _Minimum, sample: Problem) -> _Minimum:
+        """The same minimum, or a lower one in which a coefficient at zero is at work."""
+        starts = lifted_starts(sample, _bound(sample), self.loss, best.theta, best.free)
+        if not len(starts.theta):
+            return best
+        there = self.model.sums(starts.theta, self.weights, self.loss)
+        place = int(np.argmin(there.value))
+        low = self.finish(replace(best, theta=starts.theta[place], free=starts.free[place]))
+        return low if low.value < best.value * (1 - SAME_MINIMUM) - self.rounding else best
 
-        log_delta = root_near(excess, float(np.log(minimum.delta)))
-        return self._damped(replace(current, delta=float(np.exp(log_delta))))
+    def residuals(self, minimum: _Minimum) -> FloatArray:
+        """Residuals of each row."""
+        return np.asarray(self.model.residuals(minimum.theta[None, :])[0])
 
-
-class _Track:
-    """Thresholds tried, what the residuals asked for there, and where Newton's steps led.
-
-    The next threshold is that of the secant through the last two; the parameters move along with
-    it as they did last time.
-    """
-
-    def __init__(self, lower: FloatArray, upper: FloatArray) -> None:
-        self.lower, self.upper = lower, upper
-        self.theta: FloatArray | None = None
-        self.log_delta = self.log_asked = np.nan
-
-    def next(
-        self, theta: FloatArray, free: BoolArray, delta: float, asked: float
-    ) -> tuple[FloatArray, float]:
-        """Where to evaluate next, and with which threshold."""
-        here, there = float(np.log(delta)), float(np.log(asked))
-        earlier, self.theta = self.theta, theta
-        change, asked_change = here - self.log_delta, there - self.log_asked
-        self.log_delta, self.log_asked = here, there
-        if earlier is None or change == 0.0:
-            return theta, asked
-        slope = float(np.clip(asked_change / change, -_MOST_SLOPE, _MOST_SLOPE))
-        step = (there - here) / (1.0 - slope)
-        moving = free & np.isfinite(theta) & np.isfinite(earlier)
-        response = np.where(moving, theta, 0.0) - np.where(moving, earlier, 0.0)
-        along = np.clip(theta + step / change * response, self.lower, self.upper)
-        return np.where(moving, along, theta), float(np.exp(here + step))
+    def hessian(self, minimum: _Minimum) -> FloatArray:
+        """Of the objective at a minimum."""
+        return np.asarray(
+            self.model.sums(minimum.theta[None, :], self.weights, self.loss).hessian[0]
+        )

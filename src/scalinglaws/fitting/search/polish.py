@@ -12,7 +12,7 @@ from scalinglaws.errors import FitError
 from scalinglaws.fitting.search.lifting import lifted_starts, without_vanished
 from scalinglaws.fitting.search.neighbours import neighbouring_starts
 from scalinglaws.fitting.search.pace import THOROUGH, Pace
-from scalinglaws.fitting.search.roots import root_near
+from scalinglaws.fitting.search.scale import ResidualScale
 from scalinglaws.fitting.search.standing import SAME_MINIMUM, Standing, smallest_curvature
 from scalinglaws.fitting.search.starts import Candidates
 from scalinglaws.fitting.search.valley import follow_valley
@@ -20,12 +20,10 @@ from scalinglaws.fitting.solver.absolute import to_vertex
 from scalinglaws.fitting.solver.active_set import Vertex, descend
 from scalinglaws.fitting.solver.model import Model
 from scalinglaws.fitting.solver.newton import Solution, minimise
-from scalinglaws.fitting.solver.objective import HUBER_FACTOR, Loss, robust_scale
+from scalinglaws.fitting.solver.objective import HUBER_FACTOR, Loss
 from scalinglaws.fitting.solver.problem import Estimate, Problem
 
 _MOST_LIFTS = 3
-# Of threshold and second look in turn: by rounding alone each can seem to improve on the other.
-_MOST_ROUNDS = 10
 _LAST_STEPS = 300
 # A winner that further steps promise more than this, or with a smaller curvature than this, is
 # followed on; so is a row that has not arrived and is so little above it, in so many rows.
@@ -34,9 +32,8 @@ _MAY_YET_WIN, _MOST_VALLEYS = 1e-3, 3
 # A row this many times above the best after the Newton steps is late, and may be given some more.
 _LATE = 1.01
 _MOST_LATE = 8
-# With fewer runs than this many times the parameters, the scale of the residuals is at least this
-# share of the one of least squares.
-_FEW, _LEAST_SHARE = 3, 0.5
+# Thresholds on the way to the scale of the residuals, in units of the scale so far.
+_SHARPENING = (HUBER_FACTOR, 0.5, 0.1)
 # Of nearly absolute Huber fits: how much higher than the best one may be, and how many, to be
 # followed to the vertex.
 _MAY_BE_LOWER, _MOST_VERTICES = 1.01, 8
@@ -54,7 +51,7 @@ class Polisher:
         self.lower, self.upper = problem.bounds()
         self.amplitude = problem.amplitudes
         self.kinds = candidates.free.copy()
-        self.least_squares_scale = 0.0
+        self.scale = ResidualScale(problem, model.magnitude)
         self.is_absolute = False  # at the end of the way to absolute deviations
         self.weights = problem.weights[None, :]
         self.loss = Loss("squared")
@@ -188,16 +185,10 @@ class Polisher:
         """Robust scale of the best row's residuals, never quite zero."""
         winner = self._winner()
         residuals = self.model.residuals(self.solution.theta[winner][None])[0]
-        n_free = int(self.free[winner].sum())
-        scale = robust_scale(residuals, self.problem.weights, n_free)
-        n = int((self.problem.weights > 0).sum())
-        if n <= _FEW * n_free:
-            # about as many residuals as parameters are zero by construction, and the median is too
-            scale = max(scale, _LEAST_SHARE * self.least_squares_scale)
-        return max(scale, 1e-14 * self.model.magnitude)
+        return self.scale.robust(residuals, int(self.free[winner].sum()))
 
     def least_squares(self) -> None:
-        """Bring the winner to the bottom of least squares, for the scale of its residuals.
+        """Bring the winner to the bottom of least squares.
 
         The others stay where the safe steps left them: what vanishes in least squares need not in
         a robust fit.
@@ -205,43 +196,29 @@ class Polisher:
         winner = np.array([self._winner()])
         one = self._minimise(self.loss, self.solution.theta, steps=_LAST_STEPS, rows=winner)
         self.solution.put(winner, one)
-        used = int((self.problem.weights > 0).sum())
-        dof = max(1, used - int(self.free[winner].sum()))
-        mean = float(one.value[0]) / self.problem.weights.sum() * used / dof
-        self.least_squares_scale = float(np.sqrt(mean))
 
-    def own_delta(self) -> float:
-        """Huber threshold at 1.345 times the scale of the residuals of the fit that it gives.
+    def threshold(self) -> float:
+        """Huber threshold for these runs: 1.345 times the scale of their residuals.
 
-        The winner alone looks for the fixed point, by Brent's method in log delta; all candidates
-        are brought to the first threshold and to the last.
+        The winner alone goes from least squares towards absolute deviations, each time with the
+        scale of the last residuals.
         """
         self.least_squares()
-        delta = self._fixed_point(HUBER_FACTOR * self.residual_scale())
-        for _ in range(_MOST_ROUNDS):
-            if not self.lift() and not self.settle():
-                break
-            delta = self._fixed_point(HUBER_FACTOR * self.residual_scale())
-        return delta
-
-    def _fixed_point(self, first: float) -> float:
-        self.to_huber(first)
-        limit = np.nanmin(self.solution.value) * _LATE + self._rounding()
-        self._keep(self.solution.converged | (self.solution.value <= limit))
-        theta, free = self.solution.theta, self.free
         winner = self._winner()
-        self.free, self.solution = free[[winner]], self.solution.take([winner])
-        delta = float(np.exp(root_near(self._excess_scale, float(np.log(first)))))
-        theta[winner] = self.solution.theta[0]
-        self.free = free
-        self.solution = self._minimise(self.loss, theta, steps=0)
-        self.newton(Loss("huber", delta))
-        return delta
-
-    def _excess_scale(self, log_delta: float) -> float:
-        """Logarithm of the threshold that the residuals ask for, over the one that they got."""
-        self.newton(Loss("huber", float(np.exp(log_delta))))
-        return float(np.log(HUBER_FACTOR * self.residual_scale())) - log_delta
+        theta, free = self.solution.theta[[winner]], self.free[[winner]]
+        n_free = int(free.sum())
+        residuals = self.model.residuals(theta)[0]
+        scale = self.scale.root_mean_square(residuals, n_free)
+        for factor in _SHARPENING:
+            loss = Loss("huber", factor * scale)
+            for majorise, steps in ((True, self.pace.reweighted), (False, self.pace.newton)):
+                found = minimise(
+                    self.model, loss, theta, self.weights, free, self.lower, self.upper,
+                    majorise=majorise, max_iterations=steps, amplitude=self.amplitude,
+                )  # fmt: skip
+                theta = found.theta
+            scale = self.scale.robust(self.model.residuals(theta)[0], n_free)
+        return HUBER_FACTOR * scale
 
     def lift(self) -> bool:
         """A second look from the winner; True if that was better.

@@ -124,13 +124,15 @@ def robust_scale(
 ) -> float:
     """Standard deviation of the residuals' core: a normalised, weighted median of absolute values.
 
-    Only the ratios of the weights matter. The factor sqrt(n/(n-p)), with n the number of runs that
-    have weight, makes up for the fitted parameters.
+    About as many residuals as parameters are next to zero by construction: that many of the
+    smallest take no part. Only the ratios of the weights matter.
     """
     sizes = np.abs(residuals, out=residuals if overwrite else None)
-    median = weighted_median(sizes, weights)
-    n = max(int(np.count_nonzero(weights > 0)), n_parameters + 1)
-    return float(median / _NORMAL_MEDIAN * np.sqrt(n / (n - n_parameters)))
+    used = weights > 0
+    if not used.all():
+        sizes, weights = sizes[used], weights[used]
+    n_small = max(0, min(n_parameters, len(sizes) - 1))
+    return weighted_median(sizes, weights, n_small) / _NORMAL_MEDIAN
 
 
 def is_constant(weights: FloatArray) -> bool:
@@ -138,26 +140,30 @@ def is_constant(weights: FloatArray) -> bool:
     return weights.strides == (0,) or bool(np.ptp(weights) == 0.0)
 
 
-def weighted_median(values: FloatArray, weights: FloatArray) -> float:
+def weighted_median(values: FloatArray, weights: FloatArray, n_small: int = 0) -> float:
     """Median under weights, by the midpoint rule where one half is hit exactly.
 
-    `values` is overwritten.
+    So many of the smallest values take no part. `values` is overwritten.
     """
     n = len(values)
     if is_constant(weights):
-        values.partition(n // 2)
-        upper = values[n // 2]
-        lower = upper if n % 2 else values[: n // 2].max()
+        middle = n_small + (n - n_small) // 2
+        values.partition(middle)
+        upper = values[middle]
+        lower = upper if (n - n_small) % 2 else values[:middle].max()
         return float(0.5 * (lower + upper))
     total = float(weights.sum())
+    half = 0.5 * total
+    if n_small:
+        half += 0.5 * float(weights[np.argpartition(values, n_small)[:n_small]].sum())
     low, high, below = -np.inf, np.inf, 0.0
     if n > _SORTED_WHOLE:
         low, high, below = _bracket(values, weights, total)
     inside = np.flatnonzero((values >= low) & (values <= high))
     inside = inside[np.argsort(values[inside])]
     cumulative = np.cumsum(weights[inside])
-    first = np.searchsorted(cumulative, 0.5 * total * (1 - 1e-12) - below)
-    last = np.searchsorted(cumulative, 0.5 * total * (1 + 1e-12) - below)
+    first = np.searchsorted(cumulative, half * (1 - 1e-12) - below)
+    last = np.searchsorted(cumulative, half * (1 + 1e-12) - below)
     ends = values[inside[[min(int(k), len(inside) - 1) for k in (first, last)]]]
     return float(0.5 * (ends[0] + ends[1]))
 
