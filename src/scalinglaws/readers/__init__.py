@@ -1,5 +1,5 @@
-"""Tables of runs out of files. Readers return plain DataFrames and know nothing of laws."""
+"""Logs and tables out of files. Readers return plain DataFrames and know nothing of laws."""
 
-from scalinglaws.readers.tables import read_runs as read_runs
+from scalinglaws.readers.read import read_runs as read_runs
 
 __all__ = ["read_runs"]

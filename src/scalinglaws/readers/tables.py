@@ -1,72 +1,199 @@
-"""A file with one row per run, in any of the usual formats."""
+"""Tables of runs as they are: CSV, TSV, JSON, JSON lines and parquet."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
+import csv
+import io
+import json
 from typing import Any
 
 import pandas as pd
 
 from scalinglaws.errors import DataError
+from scalinglaws.fitting.tables.columns import require
+from scalinglaws.readers.given import Given, read_given
+from scalinglaws.readers.logs import LogFile, flatten
+from scalinglaws.readers.quantities import match_variable
+from scalinglaws.readers.tabulate import Source
 
-_READERS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
-    ".csv": (pd.read_csv, {}),
-    ".tsv": (pd.read_csv, {"sep": "\t"}),
-    ".json": (pd.read_json, {}),
-    ".jsonl": (pd.read_json, {"lines": True}),
-    ".parquet": (pd.read_parquet, {}),
-}
-_HINTS = {".json": " A table is a list of rows, or of columns of one length; a saved fit is none."}
-_COMPRESSIONS = (".gz", ".bz2", ".xz", ".zip", ".zst")
+_PARQUET, _ZSTD = b"PAR1", b"\x28\xb5\x2f\xfd"
+_RUNS = ("run", "Name", "name", "run_id", "id", "model")  # columns with the name of a run
+_HINT = "A table is a list of rows, or of columns of one length"
 
 
-def read_runs(path: str | Path) -> pd.DataFrame:
-    r"""Read a table of training runs, one row per run.
+def looks_like_table(file: LogFile) -> bool:
+    """Whether a file of a folder could be a table: parquet, JSON rows, or lines with separators."""
+    return file.head[:4] == _PARQUET or (
+        file.is_text and (file.head.lstrip()[:1] in {b"{", b"["} or _separator(file) is not None)
+    )
 
-    Parameters
-    ----------
-    path : str or Path
-        A .csv, .tsv, .json, .jsonl or .parquet file (parquet needs pyarrow); text may be compressed
-        (.gz, .bz2, .xz, .zip, .zst). Every column is kept as it is.
 
-    Returns
-    -------
-    DataFrame
+def read_table(file: LogFile) -> pd.DataFrame:
+    """The rows of a file, every column as it is; nested JSON becomes columns such as ``a.b``.
 
     Raises
     ------
     DataError
-        If the file has no rows or is none of these formats.
-    FileNotFoundError
-        If there is no such file.
-
-    Examples
-    --------
-    >>> import tempfile, pathlib
-    >>> import scalinglaws as sl
-    >>> path = pathlib.Path(tempfile.mkdtemp()) / "runs.csv"
-    >>> _ = path.write_text("N,D,loss\n1e6,2e7,3.1\n")
-    >>> sl.read_runs(path).shape
-    (1, 3)
+        If it has no rows or is no table.
     """
-    file = Path(path)
-    if not file.exists():
-        raise FileNotFoundError(f"There is no file {str(path)!r}.")
-    suffixes = [s.lower() for s in file.suffixes if s.lower() not in _COMPRESSIONS]
-    kind = suffixes[-1] if suffixes else ""
-    if kind not in _READERS:
-        raise DataError(
-            f"{file.name} is none of {', '.join(_READERS)}; read it with pandas and pass the frame."
-        )
-    reader, options = _READERS[kind]
+    name = file.shown
+    if not file.head.strip():
+        raise DataError(f"{name} is empty.")
+    if not file.is_text and file.head[:4] not in {_PARQUET, _ZSTD}:
+        raise DataError(f"{name} is binary and none of the known logs and tables.")
     try:
-        frame = pd.DataFrame(reader(file, **options))
-    except pd.errors.EmptyDataError as error:
-        raise DataError(f"{file.name} is empty.") from error
-    except (pd.errors.ParserError, UnicodeDecodeError, ValueError) as error:
-        why = f"{str(error).rstrip('.')}.{_HINTS.get(kind, '')}"
-        raise DataError(f"{file.name} cannot be read as {kind[1:]}: {why}") from error
+        if file.head[:4] == _PARQUET:
+            frame = pd.read_parquet(file.path)
+        elif file.head[:4] == _ZSTD:
+            frame = pd.read_csv(file.path, compression="zstd")
+        elif file.head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in {b"{", b"["}:
+            frame = _read_json(file)
+        else:
+            frame = _read_lines(file)
+    except ImportError as error:
+        raise DataError(
+            f"{name} needs a package: {str(error).splitlines()[0].rstrip('.')}."
+        ) from error
+    except DataError:
+        raise
+    except (ValueError, RecursionError, OverflowError, OSError, MemoryError, csv.Error) as error:
+        raise DataError(f"{name} cannot be read: {str(error).rstrip('.')}.") from error
     if frame.empty:
-        raise DataError(f"{file.name} has no rows.")
+        raise DataError(f"{name} has no rows.")
     return frame
+
+
+def complete_table(
+    frame: pd.DataFrame, metric: str | None, given: dict[str, Given]
+) -> pd.DataFrame:
+    """The table with the loss, N and D that were asked for, and counts in plain units.
+
+    A column such as ``total_gflops`` or ``Model Size (B)`` has its unit in its name; the count in
+    plain units is a new column.
+    """
+    told: dict[str, str] = {}
+    if metric is not None:
+        frame["loss"] = frame[require(frame, metric, "`metric`")]
+        told["loss"] = f"{metric!r} (as given)"
+    for variable, given_value in given.items():
+        function, text, _ = read_given(given_value, variable)
+        run = next((c for c in _RUNS if c in frame), None)
+        rows = frame.to_dict("records")
+        frame[variable] = [
+            function({"run": str(row[run]) if run else "", **{str(k): v for k, v in row.items()}})
+            for row in rows
+        ]
+        told[variable] = text
+    for variable in ("N", "D", "C"):
+        for name in list(frame.columns):
+            match = match_variable(str(name), variable)
+            if variable not in frame and match is not None and match[1] != 1:
+                frame[variable] = pd.to_numeric(frame[name], errors="coerce") * match[1]
+                told[variable] = f"{name!r} times {match[1]:g}"
+    frame.attrs["source"] = Source(files={}, columns=told, guessed=[], skipped=[], notes=[])
+    return frame
+
+
+# --- lines with separators ---------------------------------------------------------------------
+
+
+def _separator(file: LogFile) -> str | None:
+    """What separates the columns of the first line: the one that occurs most."""
+    line = file.head.splitlines()[0].decode("utf-8", errors="replace") if file.head else ""
+    counts = {mark: line.count(mark) for mark in (",", "\t", ";")}
+    best = max(counts, key=lambda mark: counts[mark])
+    return best if counts[best] else None
+
+
+def _read_lines(file: LogFile) -> pd.DataFrame:
+    separator = _separator(file)
+    first = file.text.partition("\n")[0]
+    if separator is None and len(first.split()) != 1:
+        raise DataError(
+            f"{file.shown} is text, but neither a known log nor a table with separators; its first "
+            f"line is {first[:60]!r}. Known logs and tables are listed in docs/logs.md."
+        )
+    try:
+        return pd.read_csv(io.StringIO(file.text), sep=separator or ",")
+    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise DataError(
+            f"{file.shown} cannot be read as csv: {str(error).strip().rstrip('.')}."
+        ) from error
+
+
+# --- JSON --------------------------------------------------------------------------------------
+
+
+def _read_json(file: LogFile) -> pd.DataFrame:
+    document = file.document
+    if document is None:
+        document = _json_lines(file)
+    if isinstance(document, dict):
+        document = _inner_rows(document)
+    if isinstance(document, dict):
+        return _columns(file, document)
+    if not isinstance(document, list) or not all(isinstance(row, dict) for row in document):
+        raise DataError(f"{file.shown} cannot be read as json: {_HINT}.")
+    return pd.DataFrame([flatten(row) for row in document])
+
+
+def _json_lines(file: LogFile) -> list[Any]:
+    rows: list[Any] = []
+    lines = file.text.splitlines()
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            rows.append(json.loads(line))
+        except (ValueError, RecursionError) as error:
+            raise DataError(_what_is_wrong(file, rows, number, len(lines), error)) from error
+    return rows
+
+
+def _what_is_wrong(
+    file: LogFile, rows: list[Any], number: int, n_lines: int, error: Exception
+) -> str:
+    """One sentence about JSON that does not parse: too deep, cut off, or broken at a line."""
+    if isinstance(error, RecursionError):
+        return f"{file.shown} cannot be read as json: it is nested too deep."
+    if rows:
+        end = "; the file was cut off there" if number == n_lines else ""
+        return f"{file.shown} cannot be read as jsonl: line {number} is no JSON ({error}){end}."
+    try:
+        json.loads(file.text)
+    except RecursionError:
+        return f"{file.shown} cannot be read as json: it is nested too deep."
+    except json.JSONDecodeError as whole:
+        # cut off in the middle of a value, all is well up to the end
+        if whole.pos >= len(file.text.rstrip()) - 1 or whole.msg.startswith("Unterminated"):
+            kind = "a trainer_state.json, " if '"log_history"' in file.text else "JSON "
+            return f"{file.shown} is {kind}cut off in the middle, at byte {len(file.data):,}."
+        return f"{file.shown} cannot be read as json: {whole}."
+    except ValueError as whole:
+        return f"{file.shown} cannot be read as json: {whole}."
+    return f"{file.shown} cannot be read as json: {error}."
+
+
+def _inner_rows(document: dict[str, Any]) -> Any:
+    """The one list of rows inside an object, such as ``{"runs": [...]}``, or the object itself."""
+    lists = [
+        item
+        for item in document.values()
+        if isinstance(item, list) and item and all(isinstance(row, dict) for row in item)
+    ]
+    return lists[0] if len(lists) == 1 else document
+
+
+def _columns(file: LogFile, document: dict[str, Any]) -> pd.DataFrame:
+    items = list(document.values())
+    if items and all(isinstance(item, list | dict) for item in items):
+        kinds = {type(item) for item in items}
+        sizes = {len(item) for item in items}
+        if len(kinds) == 1 and len(sizes) == 1 and not any(_nested(item) for item in items):
+            return pd.DataFrame(document)
+    raise DataError(f"{file.shown} cannot be read as json: {_HINT}; a saved fit is none.")
+
+
+def _nested(item: list[Any] | dict[str, Any]) -> bool:
+    values = item.values() if isinstance(item, dict) else item
+    return any(isinstance(value, list | dict) for value in values)

@@ -24,7 +24,7 @@ from scalinglaws.numerals import (
 )
 
 # Usual names of each variable, the best first.
-_VARIABLE_ALIASES: Mapping[str, tuple[str, ...]] = {
+VARIABLE_ALIASES: Mapping[str, tuple[str, ...]] = {
     "N": (
         "N", "params", "n_params", "num_params", "parameters", "n_parameters", "num_parameters",
         "parameter_count", "model_num_parameters", "params_total", "model_size", "Model Size",
@@ -141,13 +141,13 @@ def one_column(frame: pd.DataFrame, name: str) -> pd.Series:
 
 def find_variable(frame: pd.DataFrame, variable: str) -> str | None:
     """Column of a variable by its usual names; None if there is none."""
-    aliases = _VARIABLE_ALIASES.get(variable, (variable,))
+    aliases = VARIABLE_ALIASES.get(variable, (variable,))
     return _first_present(frame, aliases, variable)
 
 
 def usual_variable(name: str) -> str | None:
     """The variable that a name usually stands for, such as N for "params"."""
-    for variable, aliases in _VARIABLE_ALIASES.items():
+    for variable, aliases in VARIABLE_ALIASES.items():
         if len(name) > 1 and name.lower() in {alias.lower() for alias in aliases}:
             return variable
     return None

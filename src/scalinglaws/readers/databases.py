@@ -1,0 +1,110 @@
+"""Trackers that keep their runs in SQLite: trackio and MLflow."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import TypeVar
+
+from scalinglaws.errors import DataError
+from scalinglaws.readers.flat_yaml import read_scalar
+from scalinglaws.readers.logs import Layout, LogFile, RunLog, flatten
+
+_MAGIC = b"SQLite format 3\0"
+_TRACKIO = {"metrics": {"run_name", "step", "metrics"}}
+_MLFLOW = {"runs": {"run_uuid"}, "metrics": {"run_uuid", "key", "value", "step"}}
+
+
+def _has(file: LogFile, tables: dict[str, set[str]]) -> bool:
+    if file.head[:16] != _MAGIC:
+        return False
+    present = _query(file, _columns)
+    return all(names <= present.get(table, set()) for table, names in tables.items())
+
+
+def _columns(database: sqlite3.Connection) -> dict[str, set[str]]:
+    rows = database.execute(
+        "SELECT m.name, p.name FROM sqlite_master m JOIN pragma_table_info(m.name) p "
+        "WHERE m.type = 'table'"
+    )
+    found: dict[str, set[str]] = {}
+    for table, column in rows:
+        found.setdefault(table, set()).add(column)
+    return found
+
+
+T = TypeVar("T")
+
+
+def _query(file: LogFile, ask: Callable[[sqlite3.Connection], T]) -> T:
+    """Ask a copy of the database, so that nothing is written beside the original."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "copy.db"
+        shutil.copyfile(file.path, copy)
+        journal = file.path.with_name(file.path.name + "-wal")
+        if journal.is_file():  # what a running tracker has not yet written into the file
+            shutil.copyfile(journal, copy.with_name("copy.db-wal"))
+        try:
+            with closing(sqlite3.connect(copy)) as database:
+                database.execute("PRAGMA trusted_schema = OFF")
+                return ask(database)
+        except sqlite3.Error as error:
+            raise DataError(f"{file.shown} is a damaged SQLite database: {error}.") from error
+
+
+# --- trackio -----------------------------------------------------------------------------------
+
+
+def _read_trackio(file: LogFile) -> list[RunLog]:
+    def ask(database: sqlite3.Connection) -> list[RunLog]:
+        tables = _columns(database)
+        key = "run_id" if "run_id" in tables["metrics"] else "run_name"
+        runs: dict[str, RunLog] = {}
+        for ident, name, step, metrics in database.execute(
+            f"SELECT {key}, run_name, step, metrics FROM metrics ORDER BY step, id"
+        ):
+            run = runs.setdefault(ident, RunLog(name, TRACKIO.name, file.shown, str(ident)))
+            run.add_row(step, json.loads(metrics))
+        if "configs" in tables:
+            for ident, config in database.execute(f"SELECT {key}, config FROM configs"):
+                if ident in runs:
+                    items = json.loads(config).items()
+                    runs[ident].config = flatten({k: v for k, v in items if k[0] != "_"})
+        return list(runs.values())
+
+    return _query(file, ask)
+
+
+TRACKIO = Layout("trackio database", lambda file: _has(file, _TRACKIO), _read_trackio)
+
+# --- MLflow ------------------------------------------------------------------------------------
+
+
+def _read_mlflow(file: LogFile) -> list[RunLog]:
+    def ask(database: sqlite3.Connection) -> list[RunLog]:
+        tables = _columns(database)
+        names = "name" if "name" in tables["runs"] else "run_uuid"
+        runs = {
+            ident: RunLog(name or ident, MLFLOW.name, file.shown, ident)
+            for ident, name in database.execute(f"SELECT run_uuid, {names} FROM runs")
+        }
+        for ident, key, value, step in database.execute(
+            "SELECT run_uuid, key, value, step FROM metrics ORDER BY step, timestamp"
+        ):
+            if ident in runs:
+                runs[ident].add_row(step, {key: value})
+        if "params" in tables:
+            for ident, key, value in database.execute("SELECT run_uuid, key, value FROM params"):
+                if ident in runs:
+                    runs[ident].config[key] = read_scalar(str(value))
+        return list(runs.values())
+
+    return _query(file, ask)
+
+
+MLFLOW = Layout("MLflow database", lambda file: _has(file, _MLFLOW), _read_mlflow)

@@ -1,0 +1,16 @@
+"""Every layout of logs, in the order in which they are tried; a new one is a line here."""
+
+from __future__ import annotations
+
+from scalinglaws.readers import databases, mlflow_files, tensorboard, trainer_state, wandb_logs
+from scalinglaws.readers.logs import Layout
+
+LAYOUTS: tuple[Layout, ...] = (
+    wandb_logs.OFFLINE,
+    tensorboard.LAYOUT,
+    databases.TRACKIO,
+    databases.MLFLOW,
+    mlflow_files.LAYOUT,
+    trainer_state.LAYOUT,
+    wandb_logs.SUMMARY,
+)

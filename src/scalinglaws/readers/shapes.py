@@ -1,0 +1,34 @@
+"""Parameters of a run from the shape in its configuration."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from scalinglaws.errors import ScalingLawError
+from scalinglaws.planning.shape import Transformer
+from scalinglaws.readers.logs import RunLog
+from scalinglaws.readers.quantities import Count, constant
+
+
+def count_from_shape(run: RunLog) -> Count | None:
+    """N from a Hugging Face configuration, at the top or under ``model``, ``model_config``."""
+    for prefix in ("", "model.", "model_config.", "config."):
+        config = {
+            name.removeprefix(prefix): item
+            for name, item in run.config.items()
+            if name.startswith(prefix)
+        }
+        if "model_type" not in config:
+            continue
+        shape = _shape(config)
+        if shape is not None:
+            run.config.setdefault("N_no_emb", shape.N_no_emb)
+            return constant(float(shape.N), run, "counted from the shape in the configuration")
+    return None
+
+
+def _shape(config: dict[str, Any]) -> Transformer | None:
+    try:
+        return Transformer.from_config(config)
+    except (ScalingLawError, ValueError, TypeError, ArithmeticError, AttributeError):
+        return None

@@ -1,0 +1,293 @@
+"""From runs to one table, by one rule: the last value of each metric, with where it came from."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from scalinglaws.errors import DataError, DataWarning, warn
+from scalinglaws.numerals import listed, plural
+from scalinglaws.readers.given import Given, read_given
+from scalinglaws.readers.logs import RunLog, to_number
+from scalinglaws.readers.quantities import Count, Loss, choose_loss, constant, find_count, last_step
+from scalinglaws.readers.shapes import count_from_shape
+
+Every = Literal["eval", "step"] | None
+_FIRST = ("run", "step", "N", "D", "C", "loss")
+
+
+class Source(dict[str, Any]):
+    """Where a table came from: a plain mapping that prints as sentences."""
+
+    def __repr__(self) -> str:
+        lines: list[str] = []
+        for key, items in self.items():
+            if items:
+                pairs = items.items() if isinstance(items, Mapping) else [("-", i) for i in items]
+                lines += [f"{key}:", *(f"  {name} {item}" for name, item in pairs)]
+        return "\n".join(lines)
+
+    __str__ = __repr__
+
+
+@dataclass
+class _Table:
+    """Rows under construction, and what there is to tell about them."""
+
+    every: Every
+    metric: str | None
+    given: dict[str, Given]
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    sources: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    guessed: Counter[str] = field(default_factory=Counter)
+    notes: list[str] = field(default_factory=list)
+
+
+def merge_parts(logs: Iterable[RunLog]) -> list[RunLog]:
+    """One log a run, with parts of the same run merged in the order of time, and distinct names."""
+    runs: dict[tuple[str, str], RunLog] = {}
+    for log in sorted(logs, key=lambda log: log.started):
+        first = runs.setdefault((log.layout, log.key), log)
+        if first is not log:
+            first.absorb(log)
+    found = sorted(runs.values(), key=lambda log: log.origin)
+    names = Counter(log.name for log in found)
+    for log in found:
+        if names[log.name] > 1:
+            log.name = f"{log.name} ({log.key})"
+    return found
+
+
+def tabulate(
+    logs: Sequence[RunLog], every: Every, metric: str | None, given: dict[str, Given]
+) -> pd.DataFrame:
+    """One row a run, or one for each step that was logged or evaluated.
+
+    Raises
+    ------
+    DataError
+        If `metric` is in no run.
+    """
+    table = _Table(every, metric, given)
+    choices = [choose_loss(_metric_names(run), metric) for run in logs]
+    if metric is not None and not any(choices):
+        names = sorted({name for run in logs for name in _metric_names(run)})
+        raise DataError(
+            f"No run has the metric {metric!r}; "
+            f"they have {listed([repr(n) for n in names], most=20)}."
+        )
+    for run, losses in zip(logs, choices, strict=True):
+        _add_run(table, run, losses)
+    frame = _frame(table)
+    frame.attrs["source"] = Source(
+        files=dict(Counter(run.layout for run in logs)),
+        columns={name: _tell(counts) for name, counts in table.sources.items()},
+        guessed=[f"{text} ({plural(n, 'run')})" for text, n in table.guessed.items()],
+        skipped=[],
+        notes=list(dict.fromkeys(table.notes)),
+    )
+    _warn_of_losses(logs, choices, metric)
+    _warn_of_missing(frame)
+    for text in frame.attrs["source"]["guessed"]:
+        warn(f"Guessed: {text}.", DataWarning)
+    return frame
+
+
+def _metric_names(run: RunLog) -> list[str]:
+    numbers = (n for n, item in run.summary.items() if to_number(item) is not None)
+    return list(dict.fromkeys([*run.series, *numbers]))
+
+
+def _tell(counts: Counter[str]) -> str:
+    if len(counts) == 1:
+        return next(iter(counts))
+    return "; ".join(f"{text} ({plural(n, 'run')})" for text, n in counts.most_common())
+
+
+# --- rows of one run ---------------------------------------------------------------------------
+
+
+def _add_run(table: _Table, run: RunLog, losses: list[Loss]) -> None:
+    table.notes += run.notes
+    if run.overwritten or run.skipped:
+        table.notes.append(
+            f"{run.name}: {run.overwritten:,} values were logged again (the later ones count), "
+            f"{run.skipped:,} rows had no step."
+        )
+    steps = _steps(table.every, run, losses)
+    counts = _counts(table, run)
+    loss = losses[0].name if len(losses) == 1 else None
+    if loss is not None:
+        kind = losses[0].family if table.metric else f"{_kind(losses[0])}, {losses[0].family}"
+        table.sources["loss"][f"{loss!r} ({kind})"] += 1
+        _note_divergence(table, run, loss)
+    for step in steps:
+        row: dict[str, Any] = {"run": run.name, "step": step, **dict.fromkeys(("N", "D", "C"))}
+        row["loss"] = None if loss is None else _loss_at(run, loss, step)
+        values = _values(table, run, step)
+        # a metric may have the name of a setting, or of a column that stands for something else
+        taken = run.config.keys() | set(_FIRST)
+        row |= {name: item for name, item in run.config.items() if name not in _FIRST}
+        row |= {f"logged {name}" if name in taken else name: item for name, item in values.items()}
+        for variable, count in counts.items():
+            row[variable] = float(count.values[-1]) if variable == "N" else count.at(step)
+        _fill_given(table, run, row)
+        for name in run.config.keys() & set(_FIRST):
+            if run.config[name] != row[name]:
+                row[f"configured {name}"] = run.config[name]
+        table.rows.append(row)
+    for name in run.config.keys() - set(_FIRST):
+        table.sources[name]["the configuration"] += 1
+    if not steps:
+        table.notes.append(f"{run.name}: no row, since no {table.metric or 'loss'} was logged.")
+
+
+def _kind(loss: Loss) -> str:
+    return "held-out" if loss.held_out else "training"
+
+
+def _steps(every: Every, run: RunLog, losses: list[Loss]) -> list[float]:
+    """The steps that become rows; a run without steps has one row, at no step."""
+    names = [loss.name for loss in losses if loss.name in run.series]
+    if every is None or not run.series:
+        last = max((s for name in names for s in _finite(run.series[name])), default=None)
+        return [
+            last_step(run) if last is None and run.series else math.nan if last is None else last
+        ]
+    if every == "eval":
+        return sorted({step for name in names for step in _finite(run.series[name])})
+    return sorted({step for values in run.series.values() for step in values})
+
+
+def _finite(values: Mapping[float, float]) -> list[float]:
+    return [step for step, value in values.items() if not math.isnan(value)]
+
+
+def _loss_at(run: RunLog, name: str, step: float) -> float | None:
+    if name in run.series:
+        return run.series[name].get(step)
+    return to_number(run.summary.get(name))
+
+
+def _values(table: _Table, run: RunLog, step: float) -> dict[str, Any]:
+    """Metrics of a row: at its step, or the last that are numbers where a row is a run."""
+    if table.every is not None and run.series:
+        return {name: values.get(step) for name, values in run.series.items()}
+    found: dict[str, Any] = {n: item for n, item in run.summary.items() if n not in run.series}
+    for name, values in run.series.items():
+        usable = _finite(values)
+        found[name] = values[max(usable)] if usable else math.nan
+    return found
+
+
+def _note_divergence(table: _Table, run: RunLog, loss: str) -> None:
+    values = run.series.get(loss, {})
+    if values and not math.isfinite(values[max(values)]):
+        table.notes.append(f"{run.name}: the last {loss!r}, at step {max(values):g}, is no number.")
+
+
+# --- N, D and C --------------------------------------------------------------------------------
+
+
+def _counts(table: _Table, run: RunLog) -> dict[str, Count]:
+    found: dict[str, Count] = {}
+    for variable in ("N", "D", "C"):
+        if variable in table.given:
+            continue
+        count = find_count(run, variable)
+        if count is None and variable == "N":
+            count = count_from_shape(run)
+        if count is not None:
+            found[variable] = count
+    for variable, count in found.items():
+        table.sources[variable][count.source] += 1
+        if count.guess:
+            table.guessed[f"{variable} {count.guess}"] += 1
+    return found
+
+
+def _fill_given(table: _Table, run: RunLog, row: dict[str, Any]) -> None:
+    """Values that the user gave, and tokens from the FLOPs that Hugging Face reports."""
+    for variable, given in table.given.items():
+        function, text, is_total = read_given(given, variable)
+        value = function(row)
+        if is_total and variable == "D" and table.every is not None:
+            value = constant(value, run, text).at(row["step"])
+            table.sources[variable][f"{text}, the total in proportion to the step"] += 1
+        else:
+            table.sources[variable][text] += 1
+        row[variable] = value
+    if row["D"] is None and "total_flos" in run.summary and row["N"] and row["C"]:
+        row["D"] = row["C"] / (6 * row["N"])
+        text = "total_flos / 6N (the Trainer counts 6 FLOPs a parameter without embeddings)"
+        table.sources["D"][text] += 1
+        table.guessed[f"D = {text}"] += 1
+
+
+# --- the table ---------------------------------------------------------------------------------
+
+
+def _frame(table: _Table) -> pd.DataFrame:
+    names = dict.fromkeys(_FIRST)
+    for row in table.rows:
+        names.update(dict.fromkeys(row))
+    frame = pd.DataFrame({name: [row.get(name) for row in table.rows] for name in names})
+    for name in ("N", "D", "C", "loss"):
+        frame[name] = frame[name].astype(np.float64)
+    if frame["step"].notna().all() and (frame["step"] % 1 == 0).all():
+        frame["step"] = frame["step"].astype(np.int64)
+    empty = [name for name in ("C", "loss", "step") if frame[name].isna().all()]
+    kept = "last value logged" if table.every is None else "value logged at the step"
+    for column in frame.columns.difference(list(_FIRST), sort=False):
+        if column not in table.sources:
+            table.sources[column][kept] += 1
+    return frame.drop(columns=empty)
+
+
+def _warn_of_losses(
+    logs: Sequence[RunLog], choices: Sequence[list[Loss]], metric: str | None
+) -> None:
+    if metric is not None:
+        missing = [run.name for run, losses in zip(logs, choices, strict=True) if not losses]
+        if missing:
+            warn(f"{listed(missing)} did not log {metric!r}.", DataWarning)
+        return
+    unclear = {tuple(loss.name for loss in losses) for losses in choices if len(losses) > 1}
+    for names in unclear:
+        warn(
+            f"Several metrics could be the loss: {listed([repr(n) for n in names])}. "
+            "Say which with metric=.",
+            DataWarning,
+        )
+    chosen = [losses[0] for losses in choices if len(losses) == 1]
+    training = sorted({loss.name for loss in chosen if not loss.held_out})
+    if training:
+        warn(
+            f"No held-out loss in {plural(sum(not loss.held_out for loss in chosen), 'run')}: "
+            f"the training loss {listed([repr(n) for n in training])} is taken.",
+            DataWarning,
+        )
+    if len({loss.family for loss in chosen}) > 1:
+        families = listed(sorted({f"{loss.name!r} ({loss.family})" for loss in chosen}))
+        warn(f"The runs log losses in different units: {families}.", DataWarning)
+
+
+_HOW = {
+    "N": 'N={"run-a": "1B"}, a file with such a table, or a pattern on the run\'s name',
+    "D": 'D="step * 524288", D={"run-a": "20B"}, or a file with such a table',
+}
+
+
+def _warn_of_missing(frame: pd.DataFrame) -> None:
+    for variable, how in _HOW.items():
+        missing = frame.loc[frame[variable].isna(), "run"].astype(str).unique()
+        if len(missing):
+            text = f"{variable} is not in the logs of {listed(list(missing))}. Give it: {how}."
+            frame.attrs["source"]["notes"].append(text)
+            warn(text, DataWarning)

@@ -1,0 +1,86 @@
+"""``trainer_state.json`` of the Hugging Face Trainer; checkpoints of one folder are one run."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from scalinglaws.readers.logs import Layout, LogFile, RunLog, flatten, to_number
+
+_NAME = "Hugging Face trainer_state"
+_PROGRESS = {"log_history", "global_step", "epoch", "total_flos", "num_input_tokens_seen"}
+_MOST_HEADER = 2**26  # bytes of names and shapes in front of a model's weights
+
+
+def _recognise(file: LogFile) -> bool:
+    return file.has_keys("log_history", "global_step")
+
+
+def _read(file: LogFile) -> list[RunLog]:
+    state: dict[str, Any] = file.document
+    folder = file.path.parent
+    is_checkpoint = folder.name.startswith("checkpoint-")
+    root = folder.parent if is_checkpoint else folder
+    step = to_number(state["global_step"]) or 0.0
+    run = RunLog(root.name or file.path.stem, _NAME, file.shown, str(root), started=step)
+    if not is_checkpoint and folder.resolve() == Path.cwd():
+        run.name = folder.resolve().name
+    run.config = {
+        name: item
+        for name, item in state.items()
+        if name not in _PROGRESS and isinstance(item, int | float | str)
+    }
+    run.config |= _model(folder)
+    for row in state["log_history"]:
+        values = dict(row)
+        # a summary at the end of training: its loss is a mean over the whole run
+        place = values.pop("step", None)
+        if "train_runtime" in values:
+            run.summary |= values
+        else:
+            run.add_row(place, values)
+    for name in ("total_flos", "num_input_tokens_seen"):
+        value = to_number(state.get(name))
+        if value:
+            run.summary[name] = value
+            run.add(step, name, value)
+    return [run]
+
+
+def _model(folder: Path) -> dict[str, Any]:
+    """Settings of the model beside the log, and its size from the header of its weights."""
+    found: dict[str, Any] = {}
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        found |= {f"model.{name}": item for name, item in flatten(config).items()}
+    except (OSError, ValueError, AttributeError, RecursionError):
+        pass
+    weights = sorted(folder.glob("model*.safetensors"))
+    try:
+        shapes: dict[str, list[int]] = {}
+        for file in weights:
+            shapes |= _shapes(file)
+    except (OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError):
+        return found
+    if shapes:
+        found["num_parameters"] = sum(math.prod(shape) for shape in shapes.values())
+        found["N_no_emb"] = sum(
+            math.prod(shape)
+            for name, shape in shapes.items()
+            if not any(part in name for part in ("embed", "wte", "wpe", "lm_head"))
+        )
+    return found
+
+
+def _shapes(file: Path) -> dict[str, list[int]]:
+    with file.open("rb") as weights:
+        length = int.from_bytes(weights.read(8), "little")
+        if length > _MOST_HEADER:
+            return {}
+        header = json.loads(weights.read(length))
+    return {name: item["shape"] for name, item in header.items() if name != "__metadata__"}
+
+
+LAYOUT = Layout(_NAME, _recognise, _read)

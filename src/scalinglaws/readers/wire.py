@@ -1,0 +1,154 @@
+"""The wire formats behind binary logs: protobuf messages, and records with checksums."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+
+import numpy as np
+
+_VARINT, _EIGHT, _BYTES, _FOUR = 0, 1, 2, 5  # wire types of protobuf
+_BLOCK = 32_768  # bytes in a block of LevelDB's log format
+_FULL, _FIRST, _MIDDLE, _LAST = 1, 2, 3, 4  # kinds of its records
+_CHECKED = 256  # longest event whose checksum is worked out; scalars are far shorter
+
+
+def fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
+    """Number and value of each field of a protobuf message; fixed widths come as bytes.
+
+    Raises
+    ------
+    ValueError
+        If it is no such message.
+    """
+    place, end = 0, len(message)
+    while place < end:
+        key = message[place]
+        place += 1
+        if key > 127:
+            key, place = _varint(message, place - 1)
+        kind = key & 7
+        if kind == _VARINT:
+            value, place = _varint(message, place)
+            yield key >> 3, value
+            continue
+        if kind == _BYTES:
+            if place < end and message[place] < 128:  # nearly always
+                stop = place + 1 + message[place]
+                place += 1
+            else:
+                length, place = _varint(message, place)
+                stop = place + length
+        elif kind == _EIGHT:
+            stop = place + 8
+        elif kind == _FOUR:
+            stop = place + 4
+        else:
+            raise ValueError(f"there is no wire type {kind}")
+        if stop > end:
+            raise ValueError("a field is longer than its message")
+        yield key >> 3, message[place:stop]
+        place = stop
+
+
+def _varint(message: bytes, place: int) -> tuple[int, int]:
+    value = 0
+    for shift in range(0, 70, 7):
+        if place >= len(message):
+            break
+        byte = message[place]
+        place += 1
+        value |= (byte & 127) << shift
+        if byte < 128:
+            return value, place
+    raise ValueError("a whole number does not end")
+
+
+def leveldb_records(data: bytes, start: int) -> tuple[list[bytes], int]:
+    """Records of a LevelDB log whose blocks count from byte 0, and how many were damaged.
+
+    Reading goes on in the next block after a damaged record.
+    """
+    records: list[bytes] = []
+    parts: list[bytes] | None = None
+    place, damaged = start, 0
+    while place + 7 <= len(data):
+        left = _BLOCK - place % _BLOCK
+        if left < 7:
+            place += left
+            continue
+        checksum, length, kind = struct.unpack_from("<IHB", data, place)
+        chunk = data[place + 7 : place + 7 + length]
+        if not checksum and not length and not kind:  # the rest of a block may be empty
+            place += left
+            continue
+        sound = _FULL <= kind <= _LAST and length <= left - 7 and len(chunk) == length
+        if not sound or zlib.crc32(chunk, zlib.crc32(bytes([kind]))) != checksum:
+            damaged, parts = damaged + 1, None
+            place += left
+            continue
+        place += 7 + length
+        if kind in {_FULL, _FIRST}:
+            parts = []
+        if parts is None:  # its beginning was damaged
+            continue
+        parts.append(chunk)
+        if kind in {_FULL, _LAST}:
+            records.append(b"".join(parts))
+            parts = None
+    return records, damaged
+
+
+def event_records(data: bytes) -> tuple[list[bytes], int, int]:
+    """Records of a TensorBoard file, how many were damaged, and bytes behind the last whole one."""
+    starts: list[int] = []
+    lengths: list[int] = []
+    place, end = 0, len(data)
+    while place + 16 <= end:
+        length = int.from_bytes(data[place : place + 8], "little")
+        if place + 16 + length > end:
+            break
+        starts.append(place + 12)
+        lengths.append(length)
+        place += 16 + length
+    sound = _intact(data, np.array(starts, dtype=np.int64), np.array(lengths, dtype=np.int64))
+    records = [
+        data[start : start + length]
+        for start, length, good in zip(starts, lengths, sound, strict=True)
+        if good
+    ]
+    return records, len(starts) - len(records), end - place
+
+
+def _crc_table() -> np.ndarray:
+    table = np.arange(256, dtype=np.uint32)
+    for _ in range(8):
+        table = np.where(table & 1, (table >> 1) ^ np.uint32(0x82F63B78), table >> 1)
+    return table
+
+
+_CRC32C = _crc_table()
+
+
+def _intact(data: bytes, starts: np.ndarray, lengths: np.ndarray) -> list[bool]:
+    """Whether each record has its masked CRC-32C, all records at once, byte by byte."""
+    if not len(starts):
+        return []
+    checked = np.flatnonzero(lengths <= _CHECKED)
+    order = checked[np.argsort(lengths[checked])]
+    content = np.frombuffer(data, dtype=np.uint8)
+    first, size = starts[order], lengths[order]
+    crc = np.full(len(order), 0xFFFFFFFF, dtype=np.uint32)
+    for byte in range(int(size[-1]) if len(size) else 0):
+        longer = int(np.searchsorted(size, byte, side="right"))  # records that have this byte
+        here = crc[longer:]
+        crc[longer:] = _CRC32C[(here ^ content[first[longer:] + byte]) & 255] ^ (here >> 8)
+    crc = ~crc
+    masked = ((crc >> 15) | (crc << 17)) + np.uint32(0xA282EAD8)
+    stored = np.zeros(len(order), dtype=np.uint32)
+    for byte in range(4):
+        stored |= content[first + size + byte].astype(np.uint32) << np.uint32(8 * byte)
+    sound = np.ones(len(starts), dtype=bool)
+    sound[order] = masked == stored
+    return [bool(good) for good in sound]
