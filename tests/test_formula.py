@@ -1,5 +1,7 @@
 """Reading one line of maths, and the errors that point at the place."""
 
+import time
+
 import pytest
 
 from scalinglaws.core.expression import Apply, Name, Number
@@ -89,6 +91,95 @@ def test_hopeless_lines_are_refused(text: str, message: str) -> None:
     """Empty, endless and bottomless formulas get an error, not a crash."""
     with pytest.raises(FormulaError, match=message):
         parse(text)
+
+
+@pytest.mark.parametrize(
+    ("n", "message"),
+    [
+        (26, "the law has more than 10,000 names, numbers and operations"),
+        (300, "the law has more than 10,000 names"),
+    ],
+)
+def test_definitions_that_multiply_are_refused(n: int, message: str) -> None:
+    """Each use of a definition copies it; the size is known before the tree is built."""
+    definitions = "; ".join(f"x{i + 1}=x{i}+x{i}" for i in range(n))
+    with pytest.raises(FormulaError, match=message):
+        Law(f"loss ~ E + A/N**x{n} where x0=beta; {definitions}")
+    with pytest.raises(FormulaError, match="more than 200 operations inside each other"):
+        Law("N*x250 where x0=beta; " + "; ".join(f"x{i + 1}=x{i}+1" for i in range(250)))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "N+(a+b)" + "/c" * 50, "N+(a+b)" + "/(c+d)" * 50, "N+(a+b)" + "*(c+d)" * 150,
+        "N+" + "+".join(f"a{i}*N**b{i}" for i in range(190)),
+        "N*" + "*".join(f"a{i}**b{i}" for i in range(190)),
+        "N+min(" + ",".join(["a"] * 3000) + ")",
+    ],
+)  # fmt: skip
+def test_a_law_is_taken_apart_within_a_second(text: str) -> None:
+    """Quotients of sums doubled the work each, and wide laws squared it."""
+    begin = time.process_time()
+    law = Law(text)
+    assert law.parameters
+    assert law.separation
+    assert law.inversion is None or law.products is not None
+    assert time.process_time() - begin < 2
+
+
+@pytest.mark.parametrize(
+    ("text", "column"),
+    [("1e999*N", 0), ("N*" + "9" * 400, 2), ("N*" + "9" * 5000, 2), ("a*N + 1e-400", 6)],
+)
+def test_numbers_out_of_range_are_refused(text: str, column: int) -> None:
+    """Neither an infinity nor a zero in their place."""
+    with pytest.raises(FormulaError, match="This number is out of range") as caught:
+        parse(text)
+
+    assert str(caught.value).split("\n")[2].index("^") - 2 == column
+
+
+@pytest.mark.parametrize(
+    ("text", "latin", "column"),
+    [("E + A/\N{GREEK CAPITAL LETTER NU}**alpha", "N", 6),
+     ("N*\N{CYRILLIC SMALL LETTER A}lpha", "alpha", 2)],
+)  # fmt: skip
+def test_letters_that_look_latin_are_pointed_at(text: str, latin: str, column: int) -> None:
+    """Such a name would be a parameter beside the one that it looks like."""
+    with pytest.raises(FormulaError, match=f"only look like those of '{latin}'") as caught:
+        parse(text)
+
+    assert str(caught.value).split("\n")[2].index("^") - 2 == column
+    assert parse("α*N + \N{CYRILLIC SMALL LETTER EF}").target is None
+
+
+def test_a_long_line_is_quoted_around_its_caret() -> None:
+    """A hundred characters of it, and the caret under the right one."""
+    text = "a+" * 2000 + "N^a" + "+a" * 2000
+    with pytest.raises(FormulaError) as caught:
+        parse(text)
+
+    _, line, caret = str(caught.value).split("\n")
+    assert len(line) < 120
+    assert line[caret.index("^")] == "^"
+    assert line.startswith("  ...")
+    assert line.endswith("...")
+    assert len(Law("a+" * 190 + "N").label) <= 200
+
+
+def test_what_cannot_be_printed_is_not_quoted() -> None:
+    """Control characters would move the caret, or colour the terminal."""
+    with pytest.raises(FormulaError) as caught:
+        parse("N\t*^a\x1b[31m")
+
+    assert str(caught.value).split("\n")[1:] == ["  N\ufffd*^a\ufffd[31m", "     ^"]
+
+
+def test_python_says_nothing_of_its_own() -> None:
+    """The parser warns of "1if"; warnings are errors here."""
+    with pytest.raises(FormulaError):
+        parse("1if N else a")
 
 
 def test_a_law_must_be_text() -> None:

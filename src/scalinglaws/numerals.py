@@ -77,7 +77,11 @@ def abridged(value: object, most: int = 60) -> str:
     """
     if isinstance(value, int) and value.bit_length() > _WIDEST_INTEGER:
         return f"a whole number of {value.bit_length():,} bits"
-    text = " ".join(repr(value).split())
+    return cut(" ".join(repr(value).split()), most)
+
+
+def cut(text: str, most: int = 60) -> str:
+    """A text without its middle, where it is long."""
     half = (most - 3) // 2
     return text if len(text) <= most else f"{text[:half]}...{text[-half:]}"
 

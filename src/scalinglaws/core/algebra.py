@@ -109,9 +109,14 @@ def products(expression: Expression, parameters: Collection[str]) -> list[Produc
         case Apply("neg", (u,)):
             return [_negated(p) for p in products(u, parameters)]
         case Apply("*", (u, v)):
-            return _expanded(expression, u, v, parameters)
-        case Apply("/", (u, v)) if len(products(u, parameters)) > 1:
-            return _expanded(expression, u, Apply("**", (v, Number(-1.0))), parameters)
+            left, right = products(u, parameters), products(v, parameters)
+            return _expanded(expression, (u, left), (v, right), parameters)
+        case Apply("/", (u, v)):
+            left = products(u, parameters)
+            if len(left) > 1:
+                inverse = Apply("**", (v, Number(-1.0)))
+                right = [_as_product(inverse)]
+                return _expanded(expression, (u, left), (inverse, right), parameters)
     return [_as_product(expression)]
 
 
@@ -120,10 +125,13 @@ def _negated(product: Product) -> Product:
 
 
 def _expanded(
-    whole: Expression, u: Expression, v: Expression, parameters: Collection[str]
+    whole: Expression,
+    first: tuple[Expression, list[Product]],
+    second: tuple[Expression, list[Product]],
+    parameters: Collection[str],
 ) -> list[Product]:
     """Multiply out, but only where a sum holds coefficients of its own: b*(1 - exp(-c*x)) stays."""
-    left, right = products(u, parameters), products(v, parameters)
+    (u, left), (v, right) = first, second
     if not any(len(s) > 1 and _has_coefficients(s, parameters) for s in (left, right)):
         return [_as_product(whole)]
     # A sum without coefficients of its own goes in as one factor.

@@ -8,7 +8,9 @@ from __future__ import annotations
 import ast
 import difflib
 import keyword
+import math
 import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -46,10 +48,17 @@ _REPLACEMENTS = {
     "³": "**3",
     "√": "sqrt(...)",
 }
-_LONGEST = 10_000
-_DEEPEST = 200
-
-
+_LONGEST = 10_000  # characters
+_DEEPEST = 200  # operations inside each other
+_LARGEST = 10_000  # names, numbers and operations, with definitions put in
+_QUOTED = 100  # characters of a longer line that stand around the caret
+# Greek and Cyrillic letters that are drawn as a Latin one.
+_LATIN = str.maketrans(
+    "ΑΒΕΖΗΙΚΜΝΟΡΤΥΧοАВЕЅІЈКМНОРСТХаеорсухіјѕ",
+    "ABEZHIKMNOPTYXoABESIJKMHOPCTXaeopcyxijs",
+)
+_OUT_OF_RANGE = "This number is out of range (about 1e-308 to 1e308 in size)"
+_GIANT_NUMBER = re.compile(r"\d{400,}")
 _WHERE = re.compile(r"\bwhere\b")
 
 
@@ -124,6 +133,7 @@ class _Reader:
             raise self._error(stop, "Nothing stands to the right of '~'")
         written = self._tree(self.shift, stop)
         definitions = self._definitions(found.end()) if found else {}
+        self._refuse_giants(written, definitions, stop)
         expression = written
         for name in reversed(definitions):  # a definition may use those before it
             if name not in names_in(expression):
@@ -131,6 +141,22 @@ class _Reader:
             expression = substitute(expression, {name: definitions[name]})
         groups = {name: index for name, index in self.index_of.items() if index is not None}
         return Formula(self.text, target, expression, written, definitions, groups)
+
+    def _refuse_giants(
+        self, written: Expression, definitions: Mapping[str, Expression], place: int
+    ) -> None:
+        """Definitions of two uses each double the tree; its size is known before it is built."""
+        extents: dict[str, tuple[int, int]] = {}
+        for name, part in [*definitions.items(), ("", written)]:
+            extents[name] = _extent(part, extents)
+        size, depth = extents[""]
+        if size > _LARGEST:
+            what = f"more than {_LARGEST:,} names, numbers and operations"
+        elif depth > _DEEPEST:
+            what = f"more than {_DEEPEST} operations inside each other"
+        else:
+            return
+        raise self._error(place, f"With its definitions put in, the law has {what}")
 
     def _definitions(self, start: int) -> dict[str, Expression]:
         """What stands after ``where``."""
@@ -154,7 +180,9 @@ class _Reader:
         if not body:
             raise self._error(stop, "A formula is missing here")
         try:
-            tree = ast.parse(body, mode="eval")
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of "1if", which is refused below
+                tree = ast.parse(body, mode="eval")
         except SyntaxError as error:
             raise self._syntax_error(error, body) from None
         except (ValueError, RecursionError, MemoryError):
@@ -180,12 +208,22 @@ class _Reader:
                 raise self._error(place, f"Write {replacement} instead of {self.text[place]}")
 
     def _error(self, place: int, reason: str) -> FormulaError:
-        return FormulaError(f"{reason}:\n  {self.text}\n  {' ' * place}^")
+        # what cannot be printed would move the caret
+        line = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in self.text)
+        first, last = 0, len(line)
+        if last > _QUOTED:
+            first = max(0, min(place - _QUOTED // 2, last - _QUOTED))
+            last = first + _QUOTED
+        before, after = "..." if first else "", "..." if last < len(line) else ""
+        caret = " " * (len(before) + place - first)
+        return FormulaError(f"{reason}:\n  {before}{line[first:last]}{after}\n  {caret}^")
 
     def _syntax_error(self, error: SyntaxError, body: str) -> FormulaError:
         # an error at the end of the line has no offset
         place = self.shift + (error.offset - 1 if error.offset else len(body))
         place = min(place, len(self.text))
+        if giant := _GIANT_NUMBER.search(body):
+            raise self._error(self.shift + giant.start(), _OUT_OF_RANGE)
         for word in re.finditer(r"[^\W\d]\w*", body):
             if keyword.iskeyword(word[0]):
                 return self._error(
@@ -215,8 +253,8 @@ class _Reader:
         match node:
             case ast.Constant(value=bool() | complex() | str() | bytes() | None):
                 raise self._error(place, f"{node.value!r} is not a number")
-            case ast.Constant(value=int() | float()):
-                return Number(float(node.value))  # type: ignore[arg-type]
+            case ast.Constant(value=int() | float() as value):
+                return self._number(value, ast.get_source_segment(body, node) or "", place)
             case ast.Name(id=name):
                 if name in FUNCTIONS:
                     raise self._error(place, f"'{name}' is a function; write {name}(...)")
@@ -249,8 +287,24 @@ class _Reader:
             f"({', '.join(FUNCTIONS)}) may stand in a law",
         )
 
+    def _number(self, value: float, written: str, place: int) -> Number:
+        """A number of the line, if float64 has it."""
+        try:
+            number = float(value)
+        except OverflowError:
+            number = math.inf
+        mantissa = written.lower().partition("e")[0]
+        if math.isinf(number) or (number == 0 and any(c in "123456789" for c in mantissa)):
+            raise self._error(place, _OUT_OF_RANGE)
+        return Number(number)
+
     def _name(self, name: str, index: str | None, place: int) -> Name:
         """A name, which has the same index, or none, wherever it stands."""
+        latin = name.translate(_LATIN)
+        if latin.isascii() and not name.isascii():
+            raise self._error(
+                place, f"This name has letters that only look like those of {latin!r}; type it anew"
+            )
         known = self.index_of.setdefault(name, index)
         if known != index:
             forms = [name if i is None else f"{name}[{i}]" for i in (known, index)]
@@ -271,3 +325,13 @@ class _Reader:
             raise self._error(
                 place, f"'{name}' is written {several.signature}; it got {n_arguments} arguments"
             )
+
+
+def _extent(expression: Expression, known: Mapping[str, tuple[int, int]]) -> tuple[int, int]:
+    """Nodes and depth of a tree whose names stand for trees of known extents."""
+    if isinstance(expression, Name):
+        return known.get(expression.name, (1, 1))
+    if not isinstance(expression, Apply):
+        return 1, 1
+    parts = [_extent(argument, known) for argument in expression.arguments]
+    return 1 + sum(size for size, _ in parts), 1 + max(depth for _, depth in parts)

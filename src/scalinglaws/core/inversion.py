@@ -28,6 +28,7 @@ from scalinglaws.core.expression import Apply, Expression, Name, Number, evaluat
 
 HOLE = Name("inner part")  # no identifier, so that it cannot collide with a name
 _FIRST_ARGUMENT_ONLY = ("share",)
+_LARGEST = 200  # nodes of a law; the search takes their square, and longer
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,8 @@ class Inversion:
 
 def find_inversion(expression: Expression, parameters: Sequence[str]) -> Inversion | None:
     """The part with the most parameters that follow by linear algebra; None if there is none."""
+    if sum(1 for _ in walk(expression)) > _LARGEST:
+        return None
     best: Inversion | None = None
     for form in (expression, _without_smoothmax(expression)):
         for node in walk(form):

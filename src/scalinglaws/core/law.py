@@ -29,6 +29,7 @@ from scalinglaws.core.structure import (
     separate,
 )
 from scalinglaws.errors import FormulaError
+from scalinglaws.numerals import abridged, cut
 from scalinglaws.options import is_number
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 # Names that are variables without being told: parameters, training tokens, training FLOPs.
 STANDARD_VARIABLES = ("N", "D", "C")
+_LABEL = 200  # characters of a formula that stands for a law
 _ARGUMENTS = (
     "formula", "variables", "name", "bounds", "levels", "limits", "description", "reference",
 )  # fmt: skip
@@ -120,12 +122,12 @@ class Law(IndexedNames):
     ) -> None:
         parsed = parse(formula)
         wanted = STANDARD_VARIABLES if variables is None else tuple(variables)
-        found = names_in(parsed.expression)
+        found, shown = names_in(parsed.expression), abridged(formula, _LABEL)
         if variables is not None:
             for variable in wanted:
                 if variable not in found:
                     raise FormulaError(
-                        f"The variable {variable!r} does not occur in the law {formula!r}."
+                        f"The variable {variable!r} does not occur in the law {shown}."
                     )
         # a frozen dataclass sets its own fields this way
         object.__setattr__(self, "formula", formula)
@@ -139,13 +141,13 @@ class Law(IndexedNames):
         object.__setattr__(self, "_parsed", parsed)
         if not self.parameter_names:
             raise FormulaError(
-                f"The law {formula!r} has no parameters: every name in it is a variable."
+                f"The law {shown} has no parameters: every name in it is a variable."
             )
         for symbol, column in parsed.groups.items():
             for variable, what in ((symbol, "have an index"), (column, "be an index")):
                 if variable in self.variables:
                     raise FormulaError(
-                        f"{variable!r} is a variable of the law {formula!r} and cannot {what}."
+                        f"{variable!r} is a variable of the law {shown} and cannot {what}."
                     )
         for parameter, pair in self.bounds.items():
             low, high = pair if isinstance(pair, tuple | list) and len(pair) == 2 else (None, None)
@@ -222,8 +224,8 @@ class Law(IndexedNames):
 
     @property
     def label(self) -> str:
-        """The short name, or the formula where there is none."""
-        return self.name or self.formula
+        """The short name, or the formula where there is none, without its middle if it is long."""
+        return self.name or cut(self.formula, _LABEL)
 
     @property
     def latex(self) -> str:

@@ -103,7 +103,7 @@ def _resolve(law: str | Law, frame: pd.DataFrame, columns: Mapping[str, str], y:
     ]
     if not variables:
         raise FormulaError(
-            f"No name in the law {law!r} is a column. {col.describe_columns(frame)} "
+            f"No name in the law {abridged(law, 200)} is a column. {col.describe_columns(frame)} "
             "Say which variable is which column with columns={...}."
         )
     _refuse_lost_columns(parsed, variables, frame, performance)
