@@ -123,7 +123,7 @@ def test_gopher_on_the_chinchilla_runs(epoch: pd.DataFrame) -> None:
     assert plan["note"] == "44.5 times the compute of the largest run"
 
 
-def test_intervals_are_quantiles_of_the_draws() -> None:
+def test_intervals_of_a_law_with_draws_alone() -> None:
     """Each draw has an optimum of its own; the interval is that of the optima."""
     generator = np.random.default_rng(3)
     table = pd.DataFrame({name: np.full(999, value) for name, value in EPOCH.values.items()})
@@ -139,13 +139,96 @@ def test_intervals_are_quantiles_of_the_draws() -> None:
 
 
 def test_draws_without_an_optimum_widen_the_interval() -> None:
-    """They are counted, and are beyond either end."""
+    """They are counted, and placed at either end of the others, not at zero and infinity."""
     table = pd.DataFrame({name: np.full(100, value) for name, value in EPOCH.values.items()})
-    table.loc[:9, "alpha"] = -0.1
-    plan = sl.optimal(Known(CHINCHILLA_LAW, EPOCH.values, table), C=1e22).iloc[0]
+    table["A"] *= np.linspace(0.5, 2.0, 100)
+    known = Known(CHINCHILLA_LAW, EPOCH.values, table)
+    before = sl.optimal(known, C=1e22, confidence_level=0.98).iloc[0]
+    table.loc[40:49, "alpha"] = -0.1
+    plan = sl.optimal(known, C=1e22).iloc[0]
 
-    assert (plan["N_low"], plan["N_high"]) == (0.0, np.inf)
     assert plan["note"] == "10 of 100 draws have no optimum"
+    ends = sl.optimal(Known(CHINCHILLA_LAW, EPOCH.values, table.iloc[[0, -1]]), C=1e22).iloc[0]
+    assert (plan["N_low"], plan["N_high"]) == (ends["N_low"], ends["N_high"])
+    assert plan["N_low"] <= before["N_low"] < before["N_high"] <= plan["N_high"]
+
+
+CLIFF = pd.DataFrame(
+    {
+        "N": np.repeat([1238144, 2869504, 8886784, 33506304], 3),
+        "D": np.tile([5e6, 2e7, 8e7], 4),
+        "loss": [8.16, 5.64, 4.21, 7.29, 5.30, 3.82, 6.65, 4.80, 3.21, 6.06, 4.50, 2.79],
+    }
+)
+
+
+def test_a_loss_is_never_infinite_because_of_a_few_draws() -> None:
+    """Twelve runs of which 2 % of the draws have no optimum; the loss has the interval of predict.
+
+    Runs: fourlhs/greek-scaling-laws, results.csv, losses to two decimals.
+    """
+    with warnings.catch_warnings(action="ignore", category=sl.ScalingLawWarning):
+        fit = sl.fit(CLIFF, "chinchilla")
+        plan = sl.optimal(fit, C=1e15).iloc[0]
+        there = fit.predict(N=plan["N"], D=plan["D"])
+
+    assert "draws have no optimum" in plan["note"]
+    assert plan["loss"] == pytest.approx(there.estimate, rel=1e-12)
+    assert plan["loss_low"] == pytest.approx(there.curve_low, rel=1e-12)
+    assert plan["loss_high"] == pytest.approx(there.curve_high, rel=1e-12)
+    assert 1e5 < plan["N_low"] < plan["N"] < plan["N_high"] < 1e8
+    with warnings.catch_warnings(action="ignore", category=sl.ScalingLawWarning):
+        plans = [
+            sl.near_optimal(fit, C=1e15, within=0.01),
+            sl.serving(fit, served=1e9, loss=4.0),
+            sl.serving(fit, served=1e8, budget=1e15),
+            sl.limited_data(fit, C=1e15, unique=2e7),
+            sl.optimal(fit, loss=3.5),
+            sl.optimal(fit, N=1e7),
+        ]
+    for table in plans:
+        numbers = table.select_dtypes("number").to_numpy()
+        assert np.isfinite(numbers).all(), table.T.to_string()
+        assert (table.filter(like="_low").drop(columns=["saving_low", "worth_low"], errors="ignore")
+                > 0).all(axis=None)  # fmt: skip
+
+
+@pytest.mark.parametrize("law", ["chinchilla", "kaplan", "E + A/N**alpha + B/D**beta + G/(N*D)"])
+def test_intervals_by_the_delta_method(law: str) -> None:
+    """Against derivatives of closed forms, and against draws of a fit with little noise."""
+    runs = make_runs(0.002, seed=4)
+    with warnings.catch_warnings(action="ignore", category=sl.ScalingLawWarning):
+        fit = sl.fit(runs, law)
+        plan = sl.optimal(fit, C=1e22).iloc[0]
+        draws = Known(fit.law, fit.values, fit.draws(2000, rng=1))
+        other = sl.optimal(draws, C=1e22).iloc[0]
+        best = fit.predict(N=plan["N"], D=plan["D"])
+    for name in ("N", "D", "ratio", "loss"):
+        assert plan[name] == other[name]
+    if law == "chinchilla":
+        exact = fit.intervals(
+            {
+                "N": lambda p: (
+                    (p["alpha"] * p["A"] / (p["beta"] * p["B"])) ** (1 / (p["alpha"] + p["beta"]))
+                    * (1e22 / 6) ** (p["beta"] / (p["alpha"] + p["beta"]))
+                )
+            },
+            method="sandwich",
+        )
+        assert plan["N_low"] == pytest.approx(exact["low"].item(), rel=1e-6)
+        assert plan["N_high"] == pytest.approx(exact["high"].item(), rel=1e-6)
+        assert np.log(plan["N_high"] / plan["N_low"]) == pytest.approx(
+            np.log(other["N_high"] / other["N_low"]), rel=0.25
+        )
+    assert (plan["loss_low"], plan["loss_high"]) == (best.curve_low, best.curve_high)
+
+
+def test_plans_do_not_depend_on_the_seed_but_for_the_count() -> None:
+    """Intervals are made without random numbers."""
+    fit = sl.fit(make_runs(0.01, seed=2), "chinchilla")
+    first, second = (sl.optimal(fit, C=1e22, rng=seed) for seed in (0, 1))
+
+    pd.testing.assert_frame_equal(first, second)
 
 
 def test_a_published_law_has_no_interval() -> None:

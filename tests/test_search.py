@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scalinglaws.planning.search import minimum, root
-from scalinglaws.planning.trend import fit_trend, interval
+from scalinglaws.planning.subject import central_interval
+from scalinglaws.planning.trend import fit_trend
 
 
 @given(st.lists(st.floats(-20, 20), min_size=1, max_size=8), st.integers(0, 3))
@@ -84,10 +85,10 @@ def test_trends_leave_gaps_out() -> None:
 
 
 def test_intervals_count_missing_copies_as_beyond() -> None:
-    """Five in a hundred without an answer leave a 95 % interval open."""
+    """They are placed at the lowest and at the highest copy, not at zero and infinity."""
     copies = np.linspace(1.0, 2.0, 100)[:, None]
-    low, high = interval(copies, 0.9)
+    low, high = central_interval(copies, 0.9)
     assert 1.0 < low[0] < high[0] < 2.0
     copies[:6] = np.nan
-    assert [float(v[0]) for v in interval(copies, 0.9)] == [0.0, np.inf]
-    assert np.isnan(interval(np.zeros((0, 1)), 0.9)[0][0])
+    assert [float(v[0]) for v in central_interval(copies, 0.9)] == [copies[6, 0], 2.0]
+    assert np.isnan(central_interval(np.zeros((0, 1)), 0.9)[0][0])

@@ -20,11 +20,11 @@ from scalinglaws.planning.subject import (
     DEFAULT_RESAMPLES,
     LawWithValues,
     Rng,
+    central_interval,
     check_fit,
     number,
     sample_of,
 )
-from scalinglaws.planning.trend import interval
 
 
 def approaches(
@@ -140,11 +140,11 @@ def _of_law(
     rng: Rng,
 ) -> dict[str, Any]:
     cost = cost_of_runs(table)
-    sample = sample_of(fit, confidence_level=level, n_resamples=n_resamples, rng=rng)
+    sample = sample_of(fit, confidence_level=level, n_resamples=n_resamples, rng=rng, delta=False)
     best = Frontier(sample, cost, {}).at_budget(ends[None, :])
     with np.errstate(all="ignore"):
         exponent = np.log(best.N[:, 1:] / best.N[:, :1]) / np.log(ends[1] / ends[0])
-    low, high = interval(exponent[1:], level)
+    low, high = central_interval(exponent[1:], level)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ScalingLawWarning)  # the note says the same
         plan = optimal(

@@ -101,14 +101,19 @@ def near_optimal(
     with np.errstate(all="ignore"):
         smallest = np.exp(root(excess, centre - _WIDEST, centre))
         largest = np.exp(root(excess, centre, centre + _WIDEST))
-    frame = pd.DataFrame({"C": budgets[0]})
-    for name, values in {
+    columns = {
         "N": best.N, sample.target: best.performance, "smallest": smallest, "largest": largest,
         "span": largest / smallest,
-    }.items():  # fmt: skip
-        frame = frame.assign(**sample.columns(name, values))
+    }  # fmt: skip
+    frame = pd.DataFrame({"C": budgets[0]})
+    for name, values in columns.items():
+        if name == sample.target:
+            own = sample.performance_columns(best.N[0], best.D[0], budgets[0], values)
+        else:
+            own = sample.columns(name, values)
+        frame = frame.assign(**own)
     frame["times_beyond"] = times_beyond(fit, frontier, budgets[0])
-    frame["note"] = "; ".join(sample.caveats)
+    frame["note"] = ["; ".join(own) for own in sample.caveats_at(best.N)]
     return frame
 
 
@@ -179,10 +184,12 @@ def overtraining(
     for name, values in {
         "N": N, "D": D, "times_tokens": D / best.D, "overhead": overhead, "limit": limit,
     }.items():  # fmt: skip
-        frame = frame.assign(**sample.columns(name, values))
+        # beyond its limit no amount of data is enough for a smaller model
+        frame = frame.assign(**sample.columns(name, values, smooth=name == "N"))
     frame["times_beyond"] = times_beyond(fit, frontier, frontier.cost(N, D)[0])
     beyond = f"no data is enough: the limit is {format_plain(float(limit[0, 0]), 3)} times smaller"
-    frame["note"] = ["; ".join([*([beyond] if np.isinf(d) else []), *sample.caveats]) for d in D[0]]
+    (caveats,) = sample.caveats_at(best.N)
+    frame["note"] = ["; ".join([*([beyond] if np.isinf(d) else []), *caveats]) for d in D[0]]
     return frame
 
 

@@ -16,8 +16,15 @@ from scalinglaws.fitting.fit import fit as fit_law
 from scalinglaws.numerals import format_compute
 from scalinglaws.planning.budgets import Budget, RunColumns
 from scalinglaws.planning.search import minimum
-from scalinglaws.planning.subject import LawWithValues, Sample, check_fit, numbers, sample_of
-from scalinglaws.planning.trend import Trend, fit_trend, interval
+from scalinglaws.planning.subject import (
+    LawWithValues,
+    Sample,
+    central_interval,
+    check_fit,
+    numbers,
+    sample_of,
+)
+from scalinglaws.planning.trend import Trend, fit_trend
 
 # Ln N and ln D of the optima, (copies, budgets), from copies of the performances, (copies, runs).
 Estimate = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
@@ -179,7 +186,7 @@ def drawn(law: LawWithValues, level: float, n_draws: int) -> Sample:
     """A law with draws; it is a yardstick, not an answer, and warns of nothing."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ScalingLawWarning)  # without draws there is no interval
-        return sample_of(law, confidence_level=level, n_resamples=n_draws, rng=0)
+        return sample_of(law, confidence_level=level, n_resamples=n_draws, rng=0, delta=False)
 
 
 def _columns(
@@ -187,7 +194,7 @@ def _columns(
 ) -> dict[str, FloatArray]:
     """A positive number from its logarithm, (copies, budgets), with its interval."""
     values = np.exp(logarithms)
-    low, high = interval(values[1:], level)
+    low, high = central_interval(values[1:], level)
     return {name: values[0] - less, f"{name}_low": low - less, f"{name}_high": high - less}
 
 
@@ -223,7 +230,7 @@ def _exponents(found: dict[str, Trend], true: dict[str, Trend], level: float) ->
         true_, found_ = true[name].exponent, found[name].exponent
         rows[name] = {}
         for column, values in (("true", true_), ("found", found_), ("bias", found_ - true_)):
-            low, high = interval(np.exp(values[1:, None]), level)  # of what is positive
+            low, high = central_interval(np.exp(values[1:, None]), level)  # of what is positive
             with np.errstate(divide="ignore"):
                 ends = np.log([low[0], high[0]])
             rows[name] |= {

@@ -147,7 +147,7 @@ def next_runs(
     fit, variables = chosen_group(fit, variables)
     sample = sample_of(
         fit, confidence_level=confidence_level, n_resamples=n_resamples, rng=rng,
-        variables=variables,
+        variables=variables, delta=False,
     )  # fmt: skip
     frontier = Frontier(sample, cost_of(cost), {})
     run_noise = _noise_of(fit) if noise is None else check_share("noise", noise, zero=False)

@@ -65,7 +65,7 @@ def optimal(
     confidence_level : float, optional
         Level of the intervals; that of the fit by default.
     n_resamples : int
-        Joint draws of the coefficients behind the intervals.
+        Joint draws of the coefficients. None are made, and there is no interval, with 0.
     rng : Generator, int or None
         Seed of the draws.
     **variables
@@ -98,9 +98,14 @@ def optimal(
     For laws of the Chinchilla kind, ``E + s*(A*N**-alpha + B*D**-beta)**q``, on C = k*N*D,
     N = G (C/k)^a with a = beta/(alpha + beta) and G = (alpha A/(beta B))^(1/(alpha + beta))
     (Hoffmann et al. 2022, arXiv:2203.15556, eq. 4). For other laws and costs, the performance is
-    minimised along the budget: a scan over ln N, then the root of the exact slope. Intervals are
-    quantiles over joint draws of the coefficients, each with its own optimum; they are of a law
-    that is taken to be true.
+    minimised along the budget: a scan over ln N, then the root of the exact slope.
+
+    Intervals are those of the delta method: the gradient of ln C, ln N or ln D in the coefficients,
+    their covariance, and Student's t with the degrees of freedom of that very quantity. The best
+    performance on a budget has the interval of :meth:`Fit.predict` at N and D: to first order it
+    does not matter that the optimum moves with the coefficients. Joint draws of the coefficients
+    count how often the law has no optimum at all, which `note` reports. Model error is not
+    included: the intervals assume that the law still holds there.
 
     Examples
     --------
@@ -209,7 +214,10 @@ def _as_frame(found: Optimum, frontier: Frontier, query: str) -> pd.DataFrame:
             columns[name] = values[0]
             continue
         kept = np.where(nowhere & ~np.isinf(values), np.nan, values)
-        columns |= sample.columns(name, kept)
+        if name == sample.target and query == "C":
+            columns |= sample.performance_columns(found.N[0], found.D[0], found.C[0], kept)
+        else:
+            columns |= sample.columns(name, kept)
     return pd.DataFrame(columns)
 
 
@@ -231,11 +239,14 @@ def times_beyond(fit: LawWithValues, frontier: Frontier, C: FloatArray) -> Float
 
 
 def _notes(found: Optimum, frontier: Frontier, beyond: FloatArray) -> list[str]:
-    return ["; ".join(_note(found, frontier, j, beyond[j])) for j in range(found.C.shape[1])]
+    caveats = frontier.sample.caveats_at(found.N)
+    return [
+        "; ".join([*_note(found, frontier, j, beyond[j]), *own]) for j, own in enumerate(caveats)
+    ]
 
 
 def _note(found: Optimum, frontier: Frontier, j: int, beyond: float) -> list[str]:
-    sample, notes = frontier.sample, []
+    notes = []
     end = found.end[0, j]
     if np.isinf(found.C[0, j]):
         notes.append(
@@ -249,13 +260,6 @@ def _note(found: Optimum, frontier: Frontier, j: int, beyond: float) -> list[str
         notes.append(_limit_note(found, frontier, j) if frontier.limits else "no optimum here")
     if 1 < beyond < np.inf:
         notes.append(f"{format_plain(float(beyond), 3)} times the compute of the largest run")
-    notes += sample.caveats
-    if (
-        not sample.no_interval
-        and (lost := int((~np.isfinite(found.N[1:, j])).sum()))
-        and np.isfinite(found.N[0, j])
-    ):
-        notes.append(f"{lost} of {sample.n_rows - 1} draws have no optimum")
     return notes
 
 

@@ -17,9 +17,9 @@ from scalinglaws.options import check_count, check_level, check_share, generator
 from scalinglaws.planning.bias import Bias, Truth, bias_of_trends, drawn, stated
 from scalinglaws.planning.budgets import RunColumns, cost_of_runs, read_columns
 from scalinglaws.planning.frontier import Frontier
-from scalinglaws.planning.subject import LawWithValues, Rng, numbers
+from scalinglaws.planning.subject import LawWithValues, Rng, central_interval, numbers
 from scalinglaws.planning.training_curves import Curves, Lowest
-from scalinglaws.planning.trend import Trend, carried_on, exponent_table, fit_trend, interval
+from scalinglaws.planning.trend import Trend, carried_on, exponent_table, fit_trend
 
 _SHOWN = 5  # budgets at which the bias is written down
 _ALONG = 100  # budgets through whose true optima a trend is laid
@@ -168,7 +168,7 @@ def _points(table: RunColumns, line: Lowest, curves: Curves, level: float) -> pd
         ("N", line.log_n, bracketed), ("D", line.log_d, bracketed), (table.target, line.log_y, True)
     ):  # fmt: skip
         own = np.where(known, np.exp(values[:, kept]), np.nan)
-        low, high = interval(own[1:], level)
+        low, high = central_interval(own[1:], level)
         frame = frame.assign(**{name: own[0], f"{name}_low": low, f"{name}_high": high})
     return frame
 

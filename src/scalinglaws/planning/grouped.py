@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from scalinglaws.arrays import FloatArray
 from scalinglaws.core.groups import level_of, member
 from scalinglaws.core.law import Law
 from scalinglaws.errors import DataError
+from scalinglaws.fitting.inference.prediction import Prediction
 from scalinglaws.fitting.inference.status import Status
 from scalinglaws.fitting.result import Fit
 from scalinglaws.fitting.tables.runs import RunTable
 from scalinglaws.numerals import listed
 from scalinglaws.planning.subject import LawWithValues, Rng, check_fit
+
+Function = Callable[[Mapping[str, Any]], Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +83,27 @@ class OneGroup:
     def scale(self) -> str:
         """Whether noise is of the logarithm or of the level."""
         return self.fit.scale
+
+    @property
+    def covariance(self) -> FloatArray:
+        """Covariance of the working parameters of the group."""
+        names = self.fit.law.parameter_names
+        own = [names.index(full) for full in self._full_names.values()]
+        return np.asarray(self.fit.covariance[np.ix_(own, own)])
+
+    def intervals(self, quantities: Mapping[str, Function], **options: Any) -> pd.DataFrame:
+        """Intervals of functions of the group's parameters; see :meth:`Fit.intervals`."""
+        names = self._full_names
+
+        def of_group(function: Function) -> Function:
+            return lambda params: function({name: params[full] for name, full in names.items()})
+
+        asked = {name: of_group(function) for name, function in quantities.items()}
+        return self.fit.intervals(asked, **options)
+
+    def predict(self, **given: Any) -> Prediction | pd.DataFrame:
+        """The law of the group at some points; see :meth:`Fit.predict`."""
+        return self.fit.predict(**{**given, **self.labels})
 
     def draws(self, n_resamples: int = 1000, rng: Rng = None) -> pd.DataFrame:
         """Joint draws; those of two groups of one fit, with one seed, belong together."""

@@ -37,13 +37,18 @@ from scalinglaws.planning.profile_minimum import (
     profile_minimum,
     why_not_bracketed,
 )
-from scalinglaws.planning.subject import DEFAULT_RESAMPLES, LawWithValues, Rng, numbers
+from scalinglaws.planning.subject import (
+    DEFAULT_RESAMPLES,
+    LawWithValues,
+    Rng,
+    central_interval,
+    numbers,
+)
 from scalinglaws.planning.trend import (
     Trend,
     carried_on,
     exponent_table,
     fit_trend,
-    interval,
     precision_of,
 )
 
@@ -388,7 +393,7 @@ def _optima(
         ("N", np.exp(minima.log_n)), ("D", np.exp(minima.log_d)), (table.target, minima.y),
     ):  # fmt: skip
         for suffix, numbers_ in zip(
-            ("", "_low", "_high"), (values[0], *interval(values[1:], level)), strict=True
+            ("", "_low", "_high"), (values[0], *central_interval(values[1:], level)), strict=True
         ):
             frame[f"{name}{suffix}"] = np.nan
             frame.loc[fine, f"{name}{suffix}"] = numbers_

@@ -72,10 +72,10 @@ def regret(
         needed = frontier.at_performance(reached).C
         worse = sample.sign * (reached / best.performance - 1.0)
     frame = pd.DataFrame({"N": size, "D": data, "C": spent})
-    for name, values in {
-        sample.target: reached, "regret": worse, "wasted": 1.0 - needed / spent,
-    }.items():  # fmt: skip
-        frame = frame.assign(**sample.columns(name, values))
+    frame = frame.assign(**sample.performance_columns(size, data, spent, reached))
+    for name, values in {"regret": worse, "wasted": 1.0 - needed / spent}.items():
+        # least at the optimum, where derivatives vanish
+        frame = frame.assign(**sample.columns(name, values, smooth=False))
     frame["times_beyond"] = times_beyond(fit, frontier, spent)
-    frame["note"] = "; ".join(sample.caveats)
+    frame["note"] = ["; ".join(own) for own in sample.caveats_at(best.N)]
     return frame

@@ -121,7 +121,7 @@ def serving(
         _require(N, life.limits)
         frame = _as_frame(life, N, D, given=None if loss is None else float(wanted[0, 0]))
     frame["times_beyond"] = times_beyond(fit, frontier, frame["training"].to_numpy())
-    frame["note"] = _notes(life, N[0], D[0], end[0])
+    frame["note"] = _notes(life, N, D[0], end[0])
     return frame
 
 
@@ -176,7 +176,9 @@ def served_for(
     by_n, by_d = frontier.elasticities(size, data)
     tokens = np.maximum(SIX / TWO * data * (by_n / by_d - 1.0), 0.0)
     frame = pd.DataFrame({"N": size[0], "D": data[0]})
-    return frame.assign(**sample.columns("served", tokens), note="; ".join(sample.caveats))
+    # no serving explains a model that is larger than compute-optimal
+    frame = frame.assign(**sample.columns("served", tokens, smooth=False))
+    return frame.assign(note="; ".join(sample.caveats))
 
 
 class _Life:
@@ -285,18 +287,22 @@ def _as_frame(life: _Life, N: FloatArray, D: FloatArray, given: float | None) ->
     }.items():  # fmt: skip
         if name == sample.target and given is not None:
             frame[name] = given
+            continue
+        if name == sample.target:
+            own = sample.performance_columns(N[0], D[0], training[0], values)
         else:
-            frame = frame.assign(**sample.columns(name, np.broadcast_to(values, N.shape)))
+            own = sample.columns(name, np.broadcast_to(values, N.shape), smooth=name != "saving")
+        frame = frame.assign(**own)
     return frame
 
 
 def _notes(life: _Life, N: FloatArray, D: FloatArray, end: FloatArray) -> list[str]:
     notes = []
-    for j in range(len(N)):
+    for j, caveats in enumerate(life.frontier.sample.caveats_at(N)):
         own = []
-        if np.isnan(N[j]):
+        if np.isnan(N[0, j]):
             own.append("out of reach")
-        for name, value in (("N", N[j]), ("D", D[j])):
+        for name, value in (("N", N[0, j]), ("D", D[j])):
             own += [
                 f"at the limit of {name}, {format_count(bound)}"
                 for bound in life.limits.get(name, ())
@@ -304,5 +310,5 @@ def _notes(life: _Life, N: FloatArray, D: FloatArray, end: FloatArray) -> list[s
             ]
         if not own and end[j] != 0:
             own.append("at the edge of what the law allows")
-        notes.append("; ".join([*own, *life.frontier.sample.caveats]))
+        notes.append("; ".join([*own, *caveats]))
     return notes

@@ -53,8 +53,8 @@ def coefficients_of(sample: Sample) -> Coefficients:
     )
     with np.errstate(all="ignore"):
         working = np.where(np.array(logarithms), np.log(natural), natural)
-    theta = working[0]
-    if len(working) == 1:
+    theta, drawn = working[0], sample.drawn(working)
+    if not len(drawn):
         spread = [
             GUESS[p.role] * (1.0 if log else max(abs(theta[j]), 0.1))
             for j, (p, log) in enumerate(zip(parameters, logarithms, strict=True))
@@ -62,7 +62,6 @@ def coefficients_of(sample: Sample) -> Coefficients:
         return Coefficients(
             names, logarithms, theta, np.diag(np.square(spread)), np.empty((0, len(theta)))
         )
-    drawn = working[1:]
     drawn = drawn[np.isfinite(drawn).all(axis=1)]
     covariance = np.atleast_2d(np.cov(drawn, rowvar=False))
     return Coefficients(names, logarithms, theta, covariance, drawn)

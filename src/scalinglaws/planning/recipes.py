@@ -101,6 +101,7 @@ def gain(
         sample = sample_of(
             law, confidence_level=confidence_level, n_resamples=n_resamples, rng=generator,
             variables={k: v for k, v in variables.items() if k in law.law.variables},
+            delta=False,
         )  # fmt: skip
         frontiers.append(Frontier(sample, cost_of(own), {}))
     first, second = frontiers
@@ -128,7 +129,7 @@ def _gain(
     subjects: tuple[LawWithValues, LawWithValues],
     budgets: FloatArray,
 ) -> Gain:
-    rows = max(first.sample.n_rows, second.sample.n_rows)
+    rows = max(first.sample.n_rows, second.sample.n_rows)  # of draws: no sample has moved rows
     best = first.at_budget(budgets[None, :])
     if not (best.end[0] == 0).all():
         raise FitError(
@@ -280,7 +281,7 @@ def _pair(
     """Both recipes of a pooled law, with the same draws."""
     sample = sample_of(
         pooled, confidence_level=confidence_level, n_resamples=n_resamples, rng=rng,
-        variables={DUMMY: 1.0},
+        variables={DUMMY: 1.0}, delta=False,
     )  # fmt: skip
     if pooled.status is Status.WEAKLY_IDENTIFIED:  # as where recipes differ in little
         sample = replace(sample, doubt="")

@@ -180,12 +180,13 @@ def limited_data(
     for name, values in {
         "N": N, "D": D, "epochs": epochs, sample.target: performance, "worth": worth,
     }.items():  # fmt: skip
-        frame = frame.assign(**sample.columns(name, values))
+        smooth = name not in ("epochs", "worth")  # at least one epoch, at most the whole compute
+        frame = frame.assign(**sample.columns(name, values, smooth=smooth))
     frame["times_beyond"] = times_beyond(fit, frontier, budgets)
-    exact = sample.n_rows > 1 and not own
+    exact = sample.n_draws > 0 and not own
     frame["note"] = [
-        "; ".join([*([_EXACT] if exact and often else []), *sample.caveats])
-        for often in epochs[0] > 1
+        "; ".join([*([_EXACT] if exact and often else []), *caveats])
+        for often, caveats in zip(epochs[0] > 1, sample.caveats_at(N), strict=True)
     ]
     return frame
 

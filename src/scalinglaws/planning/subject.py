@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
@@ -12,9 +13,16 @@ import pandas as pd
 
 from scalinglaws.arrays import BoolArray, FloatArray
 from scalinglaws.core.law import Law
-from scalinglaws.errors import FitError, FormulaError, IdentifiabilityWarning, warn
+from scalinglaws.errors import (
+    ExtrapolationWarning,
+    FitError,
+    FormulaError,
+    IdentifiabilityWarning,
+    warn,
+)
 from scalinglaws.numerals import format_plain, parse_number
 from scalinglaws.options import check_count, check_level
+from scalinglaws.planning.delta import Delta, Inferable
 
 Rng = np.random.Generator | int | None
 DEFAULT_RESAMPLES = 1000
@@ -42,16 +50,18 @@ class Drawable(Protocol):
 
 @dataclass(frozen=True)
 class Sample:
-    """The law at its estimate and at every draw, evaluated as one batch.
+    """The law at its estimate, at every draw and at moved parameters, evaluated as one batch.
 
     Attributes
     ----------
-    params : mapping of parameter to array of shape (1 + draws, 1); row 0 is the estimate
+    params : mapping of parameter to array of shape (rows, 1): the estimate, the draws, and the
+        parameters that `delta` moves
     extra : values of variables other than N, D and C
     level : confidence level of the intervals
     no_interval : why there are no draws; empty where there are
-    doubt : what stands against the fit; empty where nothing does
     sign : +1 where a smaller performance is better, -1 where a larger one is
+    doubt : what stands against the fit; empty where nothing does
+    delta : the delta method for smooth quantities; None where draws are all there is
     """
 
     law: Law
@@ -62,21 +72,47 @@ class Sample:
     no_interval: str
     sign: float
     doubt: str = ""
+    delta: Delta | None = None
 
     @property
     def caveats(self) -> list[str]:
         """What to mind about every number of a plan."""
         return [text for text in (self.doubt, self.no_interval) if text]
 
+    def caveats_at(self, optimal_N: FloatArray) -> list[list[str]]:
+        """What to mind about each point of a plan, whose optimal N has the shape (rows, points)."""
+        lost = (~np.isfinite(self.drawn(optimal_N))).sum(axis=0)
+        known = np.isfinite(optimal_N[0])
+        return [
+            [*self.caveats, f"{n} of {self.n_draws} draws have no optimum"]
+            if n and fine
+            else self.caveats
+            for n, fine in zip(lost, known, strict=True)
+        ]
+
     @property
     def estimate(self) -> Sample:
         """The same without the draws."""
-        return replace(self, params={name: values[:1] for name, values in self.params.items()})
+        params = {name: values[:1] for name, values in self.params.items()}
+        return replace(self, params=params, delta=None)
 
     @property
     def n_rows(self) -> int:
-        """The estimate and the draws."""
+        """The estimate, the draws and the moved parameters."""
         return len(next(iter(self.params.values())))
+
+    @property
+    def n_draws(self) -> int:
+        """How many joint draws there are."""
+        return self.n_rows - 1 - self._n_moved
+
+    @property
+    def _n_moved(self) -> int:
+        return 0 if self.delta is None else 2 * len(self.delta.names)
+
+    def drawn(self, values: FloatArray) -> FloatArray:
+        """Those of some rows that belong to the draws."""
+        return values[1 : 1 + self.n_draws]
 
     def value(self, N: npt.ArrayLike, D: npt.ArrayLike, C: npt.ArrayLike) -> FloatArray:
         """Performance, for arrays whose first axis is that of the draws (or of length 1)."""
@@ -105,29 +141,84 @@ class Sample:
         shape = (self.n_rows,) + (1,) * max(ndim - 1, 1)
         return {name: values.reshape(shape) for name, values in self.params.items()}
 
+    def quantiles(self, values: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Interval over the draws, missing without any; see `central_interval`."""
+        return central_interval(self.drawn(values), self.level)
+
     def interval(self, values: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Quantiles over the draws (rows 1 and on); positive quantities only.
+        """Interval of positive and smooth quantities by the delta method, on a log scale.
 
-        A draw without an answer counts as beyond either end, and a bound without an answer is 0 or
-        infinity. Without draws both ends are missing.
+        Quantiles over the draws where there is no such method, or no derivative.
         """
-        if self.n_rows == 1:
-            missing = np.full(values.shape[1:], np.nan)
-            return missing, missing
-        tail = 0.5 * (1.0 - self.level)
-        drawn = values[1:]
-        low = np.quantile(np.where(np.isnan(drawn), 0.0, drawn), tail, axis=0, method="lower")
-        high = np.quantile(
-            np.where(np.isnan(drawn), np.inf, drawn), 1.0 - tail, axis=0, method="higher"
-        )
-        return np.asarray(low), np.asarray(high)
+        low, high = self.quantiles(values)
+        if self.delta is None:
+            return low, high
+        with np.errstate(all="ignore"):
+            logs = np.log(values)
+            half = self.delta.half_widths(logs[1 + self.n_draws :], self.level)
+            ends = values[0] * np.exp(-half), values[0] * np.exp(half)
+        known = np.isfinite(logs[0]) & ~np.isnan(half)
+        return np.where(known, ends[0], low), np.where(known, ends[1], high)
 
-    def columns(self, name: str, values: FloatArray) -> dict[str, FloatArray]:
-        """Estimate and interval as columns of a frame; `values` has shape (1 + draws, points)."""
-        low, high = self.interval(values)
-        unknown = np.isnan(values[0])  # what has no estimate has no interval either
-        low, high = (np.where(unknown, np.nan, end) for end in (low, high))
-        return {name: values[0], f"{name}_low": low, f"{name}_high": high}
+    def columns(
+        self, name: str, values: FloatArray, *, smooth: bool = True
+    ) -> dict[str, FloatArray]:
+        """Estimate and interval as columns of a frame; `values` has shape (rows, points).
+
+        Quantities with a kink, a limit or infinite values are not smooth.
+        """
+        low, high = self.interval(values) if smooth else self.quantiles(values)
+        return _columns(name, values[0], low, high)
+
+    def performance_columns(
+        self, N: FloatArray, D: FloatArray, C: FloatArray, values: FloatArray
+    ) -> dict[str, FloatArray]:
+        """Performance at a choice of N, D and C that is held fixed, as a fit predicts it.
+
+        At an optimum this is the interval of the best performance too: to first order it does not
+        matter that the optimum moves with the coefficients (envelope theorem).
+        """
+        if self.delta is None:
+            return self.columns(self.target, values)
+        known = np.isfinite(N) & np.isfinite(D) & np.isfinite(values[0])
+        low, high = np.full((2, len(N)), np.nan)
+        if known.any():
+            given = {**self.extra, "N": N[known], "D": D[known], "C": C[known]}
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ExtrapolationWarning)  # the plan itself says so
+                found = self.delta.fit.predict(
+                    confidence_level=self.level, **{v: given[v] for v in self.law.variables}
+                )
+            low[known], high[known] = found.curve_low, found.curve_high
+        return _columns(self.target, values[0], low, high)
+
+
+def _columns(
+    name: str, estimate: FloatArray, low: FloatArray, high: FloatArray
+) -> dict[str, FloatArray]:
+    unknown = np.isnan(estimate)  # what has no estimate has no interval either
+    low, high = (np.where(unknown, np.nan, end) for end in (low, high))
+    return {name: estimate, f"{name}_low": low, f"{name}_high": high}
+
+
+def central_interval(drawn: FloatArray, level: float) -> tuple[FloatArray, FloatArray]:
+    """Quantiles of each column over draws, (draws, points); missing without any.
+
+    A draw without an answer counts as beyond either end: it is placed at the lowest draw for the
+    low end and at the highest for the high end.
+    """
+    if not len(drawn) or np.isnan(drawn).all():
+        missing = np.full(drawn.shape[1:], np.nan)
+        return missing, missing
+    tail = 0.5 * (1.0 - level)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # columns without any answer
+        ends = np.nanmin(drawn, axis=0), np.nanmax(drawn, axis=0)
+    low, high = (np.where(np.isnan(drawn), end, drawn) for end in ends)
+    return (
+        np.asarray(np.quantile(low, tail, axis=0, method="lower")),
+        np.asarray(np.quantile(high, 1.0 - tail, axis=0, method="higher")),
+    )
 
 
 def check_fit(fit: object) -> None:
@@ -154,8 +245,9 @@ def sample_of(
     n_resamples: int,
     rng: Rng,
     variables: Mapping[str, Any] | None = None,
+    delta: bool = True,
 ) -> Sample:
-    """Everything that a plan asks of a fit or a published law.
+    """Everything that a plan asks of a fit or a published law; without `delta` draws alone.
 
     Raises
     ------
@@ -178,15 +270,16 @@ def sample_of(
     check_level(level)
     check_count("n_resamples", n_resamples, 0)
     drawn, reason = _draws(fit, n_resamples, rng)
-    params = {
-        name: np.concatenate([[float(fit.values[name])], drawn[name].to_numpy(dtype=np.float64)])
-        if drawn is not None
-        else np.array([float(fit.values[name])])
-        for name in law.parameter_names
-    }
-    shaped = {name: values[:, None] for name, values in params.items()}
+    own = Delta.of(fit) if delta and drawn is not None and isinstance(fit, Inferable) else None
+    moved = {} if own is None else own.moved()
+    params = {}
+    for name in law.parameter_names:
+        rows = [np.array([float(fit.values[name])])]
+        if drawn is not None:
+            rows += [drawn[name].to_numpy(dtype=np.float64), moved.get(name, np.zeros(0))]
+        params[name] = np.concatenate(rows)[:, None]
     target = target_of(fit)
-    sample = Sample(law, shaped, extra, target, float(level), reason, 1.0, _doubt(fit))
+    sample = Sample(law, params, extra, target, float(level), reason, 1.0, _doubt(fit), own)
     return replace(sample, sign=_direction(fit, sample.estimate))
 
 

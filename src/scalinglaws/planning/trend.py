@@ -10,6 +10,7 @@ import pandas as pd
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import DataError
+from scalinglaws.planning.subject import central_interval
 
 _FEWEST_COPIES = 8
 
@@ -97,30 +98,13 @@ def _birge_ratio(residual: FloatArray, weight: FloatArray) -> float:
     return max(1.0, float(np.sqrt(residual[0, own] ** 2 @ weight[own] / squares.mean())))
 
 
-def interval(copies: FloatArray, level: float) -> tuple[FloatArray, FloatArray]:
-    """Ends of the central interval of each column over copies; missing without any.
-
-    A copy without an answer counts as beyond either end.
-    """
-    if not len(copies):
-        missing = np.full(copies.shape[1:], np.nan)
-        return missing, missing
-    tail = 0.5 * (1.0 - level)
-    low = np.where(np.isnan(copies), 0.0, copies)
-    high = np.where(np.isnan(copies), np.inf, copies)
-    return (
-        np.asarray(np.quantile(low, tail, axis=0, method="lower")),
-        np.asarray(np.quantile(high, 1.0 - tail, axis=0, method="higher")),
-    )
-
-
 def exponent_table(trends: Mapping[str, Trend], level: float) -> pd.DataFrame:
     """One row for each variable: its exponent of compute, the interval, the value at C = 1."""
     rows = {}
     for name, trend in trends.items():
-        low, high = interval(trend.exponent[1:, None], level)
+        low, high = central_interval(trend.exponent[1:, None], level)
         coefficient = np.exp(trend.intercept - trend.exponent * trend.pivot)
-        ends = interval(coefficient[1:, None], level)
+        ends = central_interval(coefficient[1:, None], level)
         rows[name] = {
             "exponent": trend.exponent[0], "low": low[0], "high": high[0],
             "coefficient": coefficient[0], "coefficient_low": ends[0][0],
@@ -138,6 +122,6 @@ def carried_on(
     frame = pd.DataFrame({"C": budgets})
     for name, trend in trends.items():
         values = np.exp(trend.at(np.log(budgets)))
-        low, high = interval(values[1:], level)
+        low, high = central_interval(values[1:], level)
         frame = frame.assign(**{name: values[0], f"{name}_low": low, f"{name}_high": high})
     return frame.assign(times_beyond=budgets / largest)
