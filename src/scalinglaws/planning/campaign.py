@@ -321,11 +321,14 @@ def _of_number(
     runs = table.iloc[chosen].reset_index(drop=True).assign(sd_after=np.sqrt(after))
     z = float(ndtri(0.5 + 0.5 * level))
     spread = np.sqrt([own.variance[0], after[-1]])
+    # where the new estimate will lie is not known, but how wide its interval will be
+    now = np.array([1.0, np.nan])
     answer = pd.DataFrame(
         {
-            "estimate": asked.estimate,
-            "low": asked.estimate * np.exp(-z * spread),
-            "high": asked.estimate * np.exp(z * spread),
+            "estimate": asked.estimate * now,
+            "low": asked.estimate * np.exp(-z * spread) * now,
+            "high": asked.estimate * np.exp(z * spread) * now,
+            "half_width": np.expm1(z * spread),
             "sd": spread,
         },
         index=pd.Index(["before", "after"], name="answer"),

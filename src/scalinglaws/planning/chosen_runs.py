@@ -9,6 +9,8 @@ import pandas as pd
 
 from scalinglaws.numerals import format_compute, format_count, format_plain, plural
 
+_WIDE = 0.5  # relative half-width from which on it is written as a factor
+
 
 @dataclass(frozen=True, eq=False)
 class NextRuns:
@@ -22,8 +24,11 @@ class NextRuns:
         question "law" ``sigma_after``, the standard deviations by which the laws will differ).
         Rows that agree in N and D are repeats with another seed.
     answer : DataFrame
-        Rows "before" and "after": ``estimate``, ``low``, ``high`` and ``sd`` of the answer; for
-        the question "law" ``sigma``.
+        Rows "before" and "after": ``estimate``, ``low``, ``high``, ``half_width`` of the interval
+        relative to its estimate, and ``sd``, the standard deviation of the answer's logarithm; for
+        the question "law" ``sigma``. After the runs only the width is known: the new estimate may
+        lie anywhere in the interval before them. The width allows for `model_error`, which the
+        interval of a later fit does not.
     floor : float
         The part of ``sd`` that no run of these would take away if the law's own error is as large
         as `model_error`.
@@ -59,10 +64,16 @@ class NextRuns:
             apart = float(self.answer["sigma"].iloc[-1])
             return f"{self.question}: {apart:.1f} standard deviations apart"
         before, after = self.answer.loc["before"], self.answer.loc["after"]
+        write = format_count if self.question.startswith("N ") else format_plain
+        span = f"{write(float(before['low']))} to {write(float(before['high']))}"
+        return (
+            f"{self.question}: {100 * self.confidence_level:g} % interval {span} now "
+            f"({_within(float(before['half_width']))}), {_within(float(after['half_width']))} of "
+            "the new estimate"
+        )
 
-        def span(row: Any) -> str:
-            write = format_count if self.question.startswith("N ") else format_plain
-            return f"{write(float(row['low']))} to {write(float(row['high']))}"
 
-        level = f"{100 * self.confidence_level:g} %"
-        return f"{self.question}: {level} interval {span(before)} now, {span(after)}"
+def _within(half_width: float) -> str:
+    if half_width < _WIDE:
+        return f"within {100 * half_width:.2g} %"
+    return f"within a factor of {1 + half_width:.2g}"

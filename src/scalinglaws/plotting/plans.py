@@ -371,8 +371,9 @@ def _bought(plan: NextRuns) -> str:
     """What the runs buy, in a few words."""
     if "sigma" in plan.answer:
         return f"laws {plan.answer['sigma'].iloc[-1]:.1f} standard deviations apart"
-    before, after = plan.answer["sd"]
-    return f"sd of {plan.question}: {100 * before:.2g} % now, {100 * after:.2g} % after"
+    before, after = 100 * plan.answer["half_width"]
+    level = f"{100 * plan.confidence_level:g} %"
+    return f"{level} interval of {plan.question}: ±{before:.2g} % now, ±{after:.2g} % after"
 
 
 def _blues() -> Colormap:
