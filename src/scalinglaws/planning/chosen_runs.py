@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import pandas as pd
 
@@ -63,13 +62,12 @@ class NextRuns:
         if "sigma" in self.answer:
             apart = float(self.answer["sigma"].iloc[-1])
             return f"{self.question}: {apart:.1f} standard deviations apart"
-        before, after = self.answer.loc["before"], self.answer.loc["after"]
         write = format_count if self.question.startswith("N ") else format_plain
-        span = f"{write(float(before['low']))} to {write(float(before['high']))}"
+        low, high = (write(float(self.answer[end].iloc[0])) for end in ("low", "high"))
+        before, after = (_within(float(half)) for half in self.answer["half_width"])
         return (
-            f"{self.question}: {100 * self.confidence_level:g} % interval {span} now "
-            f"({_within(float(before['half_width']))}), {_within(float(after['half_width']))} of "
-            "the new estimate"
+            f"{self.question}: {100 * self.confidence_level:g} % interval {low} to {high} now "
+            f"({before}), {after} of the new estimate"
         )
 
 
