@@ -18,6 +18,7 @@ import scalinglaws
 from scalinglaws.cli_designs import add_designs
 from scalinglaws.cli_plans import add_plans
 from scalinglaws.errors import ScalingLawError, ScalingLawWarning
+from scalinglaws.escaping import for_terminal
 from scalinglaws.fitting import storage
 from scalinglaws.fitting.arguments import METHODS
 from scalinglaws.fitting.fit import fit
@@ -47,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.close()
         return OK
     except (ScalingLawError, ValueError, OSError, ImportError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {for_terminal(str(error))}", file=sys.stderr)
         return WRONG
 
 

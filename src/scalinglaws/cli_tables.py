@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from scalinglaws.errors import ScalingLawWarning
+from scalinglaws.escaping import one_line
 from scalinglaws.fitting.published import Published, published
 from scalinglaws.fitting.result import Fit, load
 from scalinglaws.numerals import (
@@ -80,7 +81,7 @@ def _cell(row: pd.Series, name: str) -> str:
 
 def _written(name: str, value: Any) -> str:
     if isinstance(value, str):
-        return value
+        return one_line(value).replace("|", r"\|")
     if pd.isna(value):
         return ""
     number = float(value)

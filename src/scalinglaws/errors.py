@@ -6,11 +6,16 @@ import sys
 import warnings
 from pathlib import Path
 
+from scalinglaws.escaping import for_terminal
+
 _PACKAGE_FOLDER = str(Path(__file__).parent)
 
 
 class ScalingLawError(Exception):
     """Root of every error that this library raises on purpose."""
+
+    def __str__(self) -> str:
+        return for_terminal(super().__str__())
 
 
 class FormulaError(ScalingLawError, ValueError):
@@ -55,6 +60,7 @@ class ExtrapolationWarning(ScalingLawWarning):
 
 def warn(message: str, category: type[ScalingLawWarning]) -> None:
     """Warn at the first line outside this package, where the user can act on it."""
+    message = for_terminal(message)
     if sys.version_info >= (3, 12):
         warnings.warn(message, category, skip_file_prefixes=(_PACKAGE_FOLDER,), stacklevel=2)
         return

@@ -7,6 +7,7 @@ from functools import reduce
 
 from scalinglaws.core.expression import UNARY, Apply, Expression, Name, Number
 from scalinglaws.core.functions import FUNCTIONS_OF_SEVERAL
+from scalinglaws.escaping import for_latex
 
 _GREEK = set(
     """alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi rho sigma tau
@@ -36,22 +37,20 @@ def to_latex(expression: Expression) -> str:
 
 def name_to_latex(name: str) -> str:
     r"""``alpha_N`` becomes ``\alpha_{N}``, and ``E[c4]`` ``E_{\mathrm{c4}}``."""
-    name, _, level = name.removesuffix("]").partition("[")
+    level = ""
+    if name.endswith("]"):
+        name, _, level = name[:-1].partition("[")
     stem, _, index = name.strip("_").partition("_")
     if stem in _SYMBOLS:
         symbol = _SYMBOLS[stem]
     elif len(stem) == 1:
-        symbol = stem
+        symbol = stem if stem.isalnum() else for_latex(stem)
     else:
-        symbol = rf"\mathrm{{{stem}}}"
+        symbol = for_latex(stem or name)
     below = [name_to_latex(index)] if index else []
     if level:
-        below.append(rf"\mathrm{{{_escaped(level)}}}")
+        below.append(for_latex(level))
     return symbol + (f"_{{{','.join(below)}}}" if below else "")
-
-
-def _escaped(text: str) -> str:
-    return "".join(f"\\{c}" if c in "_%&#$" else r"\ " if c == " " else c for c in text)
 
 
 def _number(value: float) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import warnings
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import pandas as pd
 from scalinglaws.core.groups import distinct_labels, warn_of_look_alikes
 from scalinglaws.core.law import Law
 from scalinglaws.errors import DataError, ScalingLawError, ScalingLawWarning, warn
+from scalinglaws.escaping import NO_MATHS, for_html, for_terminal
 from scalinglaws.fitting.fit import fit
 from scalinglaws.fitting.result import Fit
 from scalinglaws.fitting.tables import columns as col
@@ -75,14 +75,14 @@ class Fits(Mapping[Hashable, Fit]):
     def __repr__(self) -> str:
         text = self._overview().to_string(float_format=lambda v: f"{v:.4g}") if len(self) else ""
         lost = [f"no fit of {name!r}: {reason}" for name, reason in self._reasons.items()]
-        return "\n".join([f"{len(self)} fits", text, *lost]).strip()
+        return for_terminal("\n".join([f"{len(self)} fits", text, *lost]).strip())
 
     def _repr_html_(self) -> str:
         lost = "".join(
-            f"<p>No fit of {html.escape(repr(name))}: {html.escape(reason)}</p>"
+            f"<p>No fit of {for_html(repr(name))}: {for_html(reason)}</p>"
             for name, reason in self._reasons.items()
         )
-        return f"{self._overview().to_html(float_format=lambda v: f'{v:.4g}')}{lost}"
+        return f"{self._overview().to_html(classes=NO_MATHS, float_format='{:.4g}'.format)}{lost}"
 
 
 @dataclass(frozen=True)

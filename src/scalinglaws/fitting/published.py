@@ -14,6 +14,7 @@ import pandas as pd
 from scalinglaws.arrays import FloatArray
 from scalinglaws.core.catalogue import Coefficients, Entry, entries
 from scalinglaws.core.law import Law
+from scalinglaws.escaping import NO_MATHS
 from scalinglaws.fitting.inference.prediction import possible
 from scalinglaws.fitting.tables.points import frame_of_points, read_points
 from scalinglaws.numerals import format_plain
@@ -169,7 +170,7 @@ class PublishedSets(Mapping[str, Published]):
         )
 
     def _repr_html_(self) -> str:
-        return str(self.table.to_html())
+        return str(self.table.to_html(classes=NO_MATHS))
 
 
 class _UnknownSetError(KeyError):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import html
 import textwrap
 from dataclasses import dataclass
 
 import numpy as np
 
+from scalinglaws.escaping import for_html, for_terminal, maths_for_html, one_line
 from scalinglaws.fitting.inference.noise import log_size
 from scalinglaws.fitting.inference.record import FitRecord, Row
 from scalinglaws.fitting.inference.uncertainty import SANDWICHES
@@ -73,7 +73,7 @@ def _cells(row: Row) -> tuple[str, ...]:
     # a floor at zero has an interval, but no standard error
     digits = row.std_error if np.isfinite(row.std_error) else 0.5 * (row.high - row.low)
     return (
-        row.name,
+        one_line(row.name),
         format_to(row.estimate, row.std_error),
         format_error(row.std_error),
         format_to(row.low, digits),
@@ -193,7 +193,7 @@ def as_text(fit: FitRecord) -> str:
     out += [*_wrapped(facts.intervals, ""), ""]
     for name, text in facts.lines:
         out += _wrapped(text, f"{name:<10} ")
-    return "\n".join(line.rstrip() for line in out)
+    return for_terminal("\n".join(line.rstrip() for line in out))
 
 
 def _wrapped(text: str, first: str) -> list[str]:
@@ -225,21 +225,21 @@ _DOUBTFUL = "border-left:4px solid #d1495b;padding:4px 10px;margin:6px 0"
 def as_html(fit: FitRecord) -> str:
     """HTML for notebooks."""
     facts = facts_of(fit)
-    details = "".join(f"<li>{html.escape(detail)}</li>" for detail in facts.details)
+    details = "".join(f"<li>{for_html(detail)}</li>" for detail in facts.details)
     parts = [
-        f"<div><strong>{html.escape(facts.title)}</strong>",
-        f"<div>${html.escape(facts.latex)}$</div>",
-        f'<div style="{_GOOD if facts.good else _DOUBTFUL}">{html.escape(facts.verdict)}',
+        f"<div><strong>{for_html(facts.title)}</strong>",
+        f"<div>{maths_for_html(facts.latex)}</div>",
+        f'<div style="{_GOOD if facts.good else _DOUBTFUL}">{for_html(facts.verdict)}',
         f"<ul style='margin:2px 0'>{details}</ul></div>" if details else "</div>",
         _html_table((_HEADER, *facts.table)),
     ]
     if facts.combinations:
         parts += ["<div>determined by these runs:</div>"]
         parts += [_html_table((_HEADER, *facts.combinations))]
-    parts.append(f"<div><small>{html.escape(facts.intervals)}</small></div>")
+    parts.append(f"<div><small>{for_html(facts.intervals)}</small></div>")
     rows = "".join(
-        f'<tr><td style="{_NAME_CELL}">{html.escape(name)}</td>'
-        f'<td style="{_NAME_CELL}">{html.escape(text)}</td></tr>'
+        f'<tr><td style="{_NAME_CELL}">{for_html(name)}</td>'
+        f'<td style="{_NAME_CELL}">{for_html(text)}</td></tr>'
         for name, text in facts.lines
     )
     parts.append(f'<table style="font-size:90%;border:none">{rows}</table></div>')
@@ -249,7 +249,7 @@ def as_html(fit: FitRecord) -> str:
 def _html_table(rows: tuple[tuple[str, ...], ...]) -> str:
     def row(cells: tuple[str, ...], tag: str) -> str:
         styled = [
-            f'<{tag} style="{_CELL if 0 < k < 5 else _NAME_CELL}">{html.escape(cell)}</{tag}>'
+            f'<{tag} style="{_CELL if 0 < k < 5 else _NAME_CELL}">{for_html(cell)}</{tag}>'
             for k, cell in enumerate(cells)
         ]
         return f"<tr>{''.join(styled)}</tr>"

@@ -10,6 +10,7 @@ from matplotlib.axis import Axis, XAxis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
+from scalinglaws.escaping import for_picture
 from scalinglaws.numerals import format_compute, format_count, format_plain
 
 LABELS = {
@@ -117,7 +118,7 @@ def _even_ticks(low: float, high: float) -> list[float]:
 def label_of(variable: str, column: str) -> str:
     """Axis label of a variable; a table's own name is added where it says more."""
     text = LABELS.get(variable, variable)
-    return text if column in (variable, text) else f"{text} ({column})"
+    return for_picture(text if column in (variable, text) else f"{text} ({column})")
 
 
 def quiet_frame(ax: Axes) -> None:

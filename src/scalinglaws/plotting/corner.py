@@ -16,6 +16,7 @@ from scipy.stats import gaussian_kde
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.core.latex import name_to_latex
+from scalinglaws.escaping import maths_for_picture
 from scalinglaws.numerals import format_plain, listed
 from scalinglaws.plotting.axes import check_kind, log_axis
 
@@ -251,9 +252,9 @@ def _label(ax: Axes, left: str, below: str, row: int, column: int, k: int) -> No
     ax.tick_params(labelsize=7, labelbottom=row == k - 1, labelleft=column == 0 and row > 0)
     ax.tick_params(axis="x", rotation=35)
     if row == k - 1:
-        ax.set_xlabel(f"${name_to_latex(left)}$")
+        ax.set_xlabel(maths_for_picture(name_to_latex(left)))
     if column == 0 and row > 0:
-        ax.set_ylabel(f"${name_to_latex(below)}$")
+        ax.set_ylabel(maths_for_picture(name_to_latex(below)))
     for side in ("top", "right"):
         ax.spines[side].set_visible(False)
     if row == column:

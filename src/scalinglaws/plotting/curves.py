@@ -19,6 +19,7 @@ from matplotlib.ticker import FixedLocator
 from scalinglaws.arrays import FloatArray
 from scalinglaws.core.law import STANDARD_VARIABLES
 from scalinglaws.errors import DataError, ScalingLawWarning
+from scalinglaws.escaping import for_picture
 from scalinglaws.fitting.inference import prediction
 from scalinglaws.fitting.inference.record import FitRecord
 from scalinglaws.numerals import format_variable
@@ -356,7 +357,7 @@ def _finish(
     heights = heights[np.isfinite(heights) & ((heights > 0) | (fit.runs.y.min() <= 0))]
     log_axis(ax.yaxis, None, *padded(float(heights.min()), float(heights.max()), 0.06))
     ax.set_xlabel(label_of(family.x, fit.runs.columns[family.x]))
-    ax.set_ylabel(fit.runs.target)
+    ax.set_ylabel(for_picture(fit.runs.target))
     quiet_frame(ax)
     alone = len(families) == 1
     if alone and family.norm is not None and len(family.curves) > _MOST_NAMED:
@@ -389,7 +390,7 @@ def _add_legend(
     elif family.by and len(family.curves) <= _MOST_NAMED:
         handles += [
             Line2D([], [], color=family.colour(v), marker="o", markersize=4, linewidth=1.6,
-                   label=f"{family.by} = {format_variable(family.by, float(v))}")
+                   label=f"{for_picture(family.by)} = {format_variable(family.by, float(v))}")
             for v in family.curves
         ]  # fmt: skip
     else:
@@ -416,7 +417,9 @@ def _add_legend(
         )  # fmt: skip
     if family.rest:
         held = ", ".join(family.rest)
-        handles.append(Line2D([], [], linestyle="none", label=f"{held} as in the runs nearby"))
+        handles.append(
+            Line2D([], [], linestyle="none", label=f"{for_picture(held)} as in the runs nearby")
+        )
     ax.legend(
         handles=handles, loc="best", fontsize=5.5 if is_small(ax) else 8,
         handlelength=1.6 if is_small(ax) else 2.2,
@@ -428,7 +431,7 @@ def _group_handles(families: Sequence[_Family]) -> list[Line2D]:
     """The colour of each group, and what its shades mean."""
     handles = [
         Line2D([], [], color=family.group.colours(0.5), marker="o", markersize=4, linewidth=1.6,
-               label=_shortened(family.group.name))
+               label=for_picture(_shortened(family.group.name)))
         for family in families[:_MOST_GROUPS_NAMED]
     ]  # fmt: skip
     others = len(families) - len(handles)
@@ -439,7 +442,7 @@ def _group_handles(families: Sequence[_Family]) -> list[Line2D]:
         low = min(float(family.levels.min()) for family in families)
         high = max(float(family.levels.max()) for family in families)
         text = f"{by} {format_variable(by, low)} (light) to {format_variable(by, high)} (dark)"
-        handles.append(Line2D([], [], linestyle="none", label=text))
+        handles.append(Line2D([], [], linestyle="none", label=for_picture(text)))
     return handles
 
 
@@ -451,4 +454,4 @@ def _shortened(name: str) -> str:
 
 def _fit_label(fit: FitRecord) -> str:
     label = fit.law.label
-    return f"fit ({label})" if len(label) <= _LONGEST_LABEL else "fit"
+    return f"fit ({for_picture(label)})" if len(label) <= _LONGEST_LABEL else "fit"

@@ -15,6 +15,7 @@ from matplotlib.patches import Patch
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import ScalingLawWarning
+from scalinglaws.escaping import for_picture
 from scalinglaws.numerals import format_count
 from scalinglaws.options import check_option
 from scalinglaws.planning.compute_optimal import optimal
@@ -182,7 +183,7 @@ def plot_limited_data(
     low, high = min(e[0] for e in edges), max(e[1] for e in edges)
     log_axis(ax.yaxis, y if y in ("N", "D") else None, *padded(low, high))
     ax.set_xlabel(LABELS["C"])
-    ax.set_ylabel({**LABELS, "worth": "worth of the compute, share"}.get(y, name))
+    ax.set_ylabel({**LABELS, "worth": "worth of the compute, share"}.get(y, for_picture(name)))
     quiet_frame(ax)
     if legend:
         handles: list[Any] = [

@@ -15,6 +15,7 @@ from matplotlib.patches import Patch
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import ScalingLawWarning
+from scalinglaws.escaping import for_picture
 from scalinglaws.numerals import format_compute, format_plain
 from scalinglaws.options import check_option
 from scalinglaws.planning.chosen_runs import NextRuns
@@ -125,7 +126,7 @@ def plot_frontier(
     log_axis(ax.xaxis, "C", *padded(min([low, *at]), high))
     log_axis(ax.yaxis, y if y in ("N", "D") else None, *padded(shown.min(), shown.max()))
     ax.set_xlabel(LABELS["C"])
-    ax.set_ylabel({**LABELS, "ratio": "tokens for each parameter, D/N"}.get(y, name))
+    ax.set_ylabel({**LABELS, "ratio": "tokens for each parameter, D/N"}.get(y, for_picture(name)))
     quiet_frame(ax)
     if legend:
         _frontier_legend(ax, options["color"], fit, banded, len(at) > 0, confidence_level)
@@ -218,7 +219,13 @@ def plot_contours(
         handles: list[Any] = [
             Line2D([], [], color=_STAR, linewidth=1.8, label="compute-optimal"),
             Line2D([], [], color="0.6", linewidth=0.8, linestyle=_BUDGET, label="budget C"),
-            Line2D([], [], color=_shades(3)[1], linewidth=1.0, label=f"equal {sample.target}"),
+            Line2D(
+                [],
+                [],
+                color=_shades(3)[1],
+                linewidth=1.0,
+                label=f"equal {for_picture(sample.target)}",
+            ),
         ]
         if runs:
             handles.insert(

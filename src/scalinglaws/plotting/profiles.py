@@ -16,6 +16,7 @@ from matplotlib.ticker import FuncFormatter
 from scalinglaws.core.formula import parse
 from scalinglaws.core.latex import name_to_latex, to_latex
 from scalinglaws.errors import FormulaError
+from scalinglaws.escaping import for_picture, maths_for_picture
 from scalinglaws.numerals import format_plain
 from scalinglaws.options import check_option
 from scalinglaws.plotting.axes import (
@@ -117,11 +118,11 @@ def _finish(ax: Axes, profile: pd.DataFrame, kind: str, x: np.ndarray) -> None:
 def _label(quantity: str) -> str:
     """A parameter or an expression as maths; a name of one's own as it is."""
     if re.fullmatch(r"\w+(\[.*\])?", quantity):
-        return f"${name_to_latex(quantity)}$"
+        return maths_for_picture(name_to_latex(quantity))
     try:
-        return f"${to_latex(parse(quantity).expression)}$"
+        return maths_for_picture(to_latex(parse(quantity).expression))
     except FormulaError:
-        return quantity.replace("$", r"\$")
+        return for_picture(quantity)
 
 
 def _handles(profile: pd.DataFrame) -> list[Any]:

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
 
+from scalinglaws.escaping import for_picture
 from scalinglaws.fitting.inference.record import FitRecord
 from scalinglaws.numerals import format_plain
 from scalinglaws.options import check_option
@@ -62,9 +63,11 @@ def plot_residuals(
     options = {"s": 22, "color": "#31688e", "edgecolors": "white", "linewidths": 0.5, "zorder": 3}
     groups = groups_of(fit, None)
     for group in groups:
-        own = {"color": group.colours(0.5), "label": group.name} if len(groups) > 1 else {}
+        own = {"color": group.colours(0.5), "label": for_picture(group.name)}
         ax.scatter(
-            values[group.rows], residuals[group.rows], **{**options, **own, **dict(point or {})}
+            values[group.rows],
+            residuals[group.rows],
+            **{**options, **(own if len(groups) > 1 else {}), **dict(point or {})},
         )
     log_axis(ax.xaxis, None if x == "fitted" else x, *padded(values.min(), values.max()))
     largest = 1.25 * max(float(np.abs(residuals).max()), noise if np.isfinite(noise) else 0.0)
@@ -77,13 +80,12 @@ def plot_residuals(
     labelled = 0 if is_small(ax) else _LABELLED
     for place in np.argsort(-np.abs(residuals))[:labelled]:
         ax.annotate(
-            str(fit.runs.index[place]), (values[place], residuals[place]), xytext=(4, 4),
-            textcoords="offset points", fontsize=7, color="0.35",
+            for_picture(str(fit.runs.index[place])), (values[place], residuals[place]),
+            xytext=(4, 4), textcoords="offset points", fontsize=7, color="0.35",
         )  # fmt: skip
-    ax.set_xlabel(
-        f"fitted {fit.runs.target}" if x == "fitted" else label_of(x, fit.runs.columns[x])
-    )
-    ax.set_ylabel(f"{fit.runs.target}: observed above fitted")
+    target = for_picture(fit.runs.target)
+    ax.set_xlabel(f"fitted {target}" if x == "fitted" else label_of(x, fit.runs.columns[x]))
+    ax.set_ylabel(f"{target}: observed above fitted")
     quiet_frame(ax)
     if np.isfinite(noise) or len(groups) > 1:
         ax.legend(fontsize=5.5 if is_small(ax) else 8, frameon=False, loc="upper right")

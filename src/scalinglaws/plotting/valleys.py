@@ -17,6 +17,7 @@ from scipy.interpolate import Akima1DInterpolator
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import ScalingLawWarning
+from scalinglaws.escaping import for_picture
 from scalinglaws.numerals import format_compute, format_plain
 from scalinglaws.planning.bands import overtraining
 from scalinglaws.planning.cost import SIX, Cost
@@ -96,7 +97,7 @@ def plot_isoflop(
     every = found.adjusted[np.concatenate([g.rows for g in found.budgets])]
     log_axis(ax.yaxis, None, *padded(every.min(), every.max(), 0.06))
     ax.set_xlabel(LABELS["N"])
-    ax.set_ylabel(table.target)
+    ax.set_ylabel(for_picture(table.target))
     quiet_frame(ax)
     if len(budgets) > 1:
         _add_bar(ax, norm, colours)
@@ -227,7 +228,7 @@ def plot_overtraining(
     finite = times[np.isfinite(times)]
     log_axis(ax.yaxis, None, 0.97 * finite.min(), min(1.1 * finite.max(), _DEAREST))
     ax.set_xlabel("times smaller than compute-optimal")
-    ax.set_ylabel(f"times the compute for equal {target_of(fit)}")
+    ax.set_ylabel(f"times the compute for equal {for_picture(target_of(fit))}")
     quiet_frame(ax)
     if legend:
         handles: list[Any] = [
@@ -279,14 +280,17 @@ def plot_gain(found: Gain | Gains, *, ax: Axes | None = None, legend: bool = Tru
         heights.append(seen)
         beyond, banded = beyond or goes_beyond, banded or has_band
         handles.append(
-            Line2D([], [], color=colour, linewidth=1.8, label=f"{name}, {own.direction}")
+            Line2D(
+                [], [], color=colour, linewidth=1.8, label=for_picture(f"{name}, {own.direction}")
+            )
         )
     ax.axhline(1.0, color=_GREY, linewidth=0.9, zorder=1)
     budgets, shown = np.concatenate(across), np.concatenate(heights)
     log_axis(ax.xaxis, "C", *(padded(budgets.min(), budgets.max())))
     log_axis(ax.yaxis, None, *padded(shown.min(), shown.max(), 0.08))
     one = len(several) == 1
-    ax.set_xlabel(f"compute of {'the first recipe' if one else found.baseline} [FLOP]")  # type: ignore[union-attr]
+    first = "the first recipe" if isinstance(found, Gain) else for_picture(str(found.baseline))
+    ax.set_xlabel(f"compute of {first} [FLOP]")
     ax.set_ylabel(f"times less compute{' with the second' if one else ''}")
     quiet_frame(ax)
     if legend:

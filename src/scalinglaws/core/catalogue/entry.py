@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import html
 import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from scalinglaws.core.law import Law
+from scalinglaws.escaping import for_html, maths_for_html
 from scalinglaws.numerals import format_plain
 
 NOT_NEGATIVE = (0.0, float("inf"))
@@ -184,19 +184,19 @@ class Entry:
 
         def table(pairs: Iterator[tuple[str, str]]) -> str:
             rows = "".join(
-                f'<tr><td style="{cell}">{html.escape(word)}</td>'
-                f'<td style="{cell}">{html.escape(text)}</td></tr>'
+                f'<tr><td style="{cell}">{for_html(word)}</td>'
+                f'<td style="{cell}">{for_html(text)}</td></tr>'
                 for word, text in pairs
             )
             return f'<table style="border:none">{rows}</table>'
 
         parts = [
-            f"<div><strong>{html.escape(self.name)}</strong>",
-            f"<div>${html.escape(self.law.latex)}$</div>",
+            f"<div><strong>{for_html(self.name)}</strong>",
+            f"<div>{maths_for_html(self.law.latex)}</div>",
             table(self.describe()),
         ]
         for coefficients in self.published:
             title = f"{self.name}/{coefficients.name}"
-            parts += [f"<div>published as <code>{html.escape(title)}</code></div>"]
+            parts += [f"<div>published as <code>{for_html(title)}</code></div>"]
             parts += [table(coefficients.describe())]
         return "\n".join([*parts, "</div>"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable, Iterator, Mapping
 
 import pandas as pd
@@ -11,6 +10,7 @@ from scalinglaws.core.catalogue.entry import Entry
 from scalinglaws.core.catalogue.lookup import NAMES, entries, entry
 from scalinglaws.core.law import Law
 from scalinglaws.errors import FormulaError
+from scalinglaws.escaping import for_html, maths_for_html
 
 # Words that people search for, and those of the catalogue.
 _SYNONYMS = {"moe": "experts", "quantization": "quantisation"}
@@ -134,10 +134,10 @@ class Laws(Mapping[str, Law]):
     def _repr_html_(self) -> str:
         cell = "padding:2px 10px;text-align:left;border:none"
         rows = "".join(
-            f'<tr><td style="{cell}"><code>{html.escape(row.name)}</code></td>'
-            f'<td style="{cell}">${html.escape(row.law.latex)}$</td>'
-            f'<td style="{cell}">{html.escape(row.summary)}</td>'
-            f'<td style="{cell}">{html.escape(str(row.reference))}</td></tr>'
+            f'<tr><td style="{cell}"><code>{for_html(row.name)}</code></td>'
+            f'<td style="{cell}">{maths_for_html(row.law.latex)}</td>'
+            f'<td style="{cell}">{for_html(row.summary)}</td>'
+            f'<td style="{cell}">{for_html(str(row.reference))}</td></tr>'
             for row in self._rows.values()
         )
         return f'<table style="border:none">{rows}</table>'

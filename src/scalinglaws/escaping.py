@@ -1,0 +1,89 @@
+"""Names of the user's, such as columns and groups, set so that each medium shows them as they are.
+
+One function each for the terminal, HTML, LaTeX (and matplotlib's mathtext, a part of it) and text
+in a picture.
+"""
+
+from __future__ import annotations
+
+import html
+
+# What math mode of TeX takes for something else, and how it sets the character itself.
+_IN_MATH = {
+    **{c: f"\\{c}" for c in "_%&$ {}"},
+    "#": r"\#{}", "\\": r"\backslash{}", "^": r"\wedge{}", "~": r"\sim{}", "'": r"\prime{}",
+    '"': r"\prime{}\prime{}", "`": r"\backprime{}",
+}  # fmt: skip
+# Classes of an element in which a notebook sets no maths.
+NO_MATHS = "tex2jax_ignore mathjax_ignore"
+_MATH_DELIMITERS = "$\\"
+
+
+def for_terminal(text: str) -> str:
+    r"""A text whose control characters are written out; only ends of lines stay.
+
+    Examples
+    --------
+    >>> print(for_terminal("loss\x1b[31m"))
+    loss\x1b[31m
+    """
+    return "".join(
+        c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text
+    )
+
+
+def for_html(text: str) -> str:
+    """A text for HTML; a notebook must not take its dollars and backslashes for maths.
+
+    Examples
+    --------
+    >>> for_html("a<b & $N$")
+    'a&lt;b &amp; <span>$</span>N<span>$</span>'
+    """
+    escaped = html.escape(for_terminal(text))
+    return "".join(f"<span>{c}</span>" if c in _MATH_DELIMITERS else c for c in escaped)
+
+
+def maths_for_html(latex: str) -> str:
+    """LaTeX for HTML, between dollar signs."""
+    return f"${html.escape(latex)}$"
+
+
+def for_latex(text: str) -> str:
+    r"""A text for LaTeX's math mode, in upright letters.
+
+    Examples
+    --------
+    >>> print(for_latex("100% c4"))
+    \mathrm{100\%\ c4}
+    """
+    return rf"\mathrm{{{''.join(_IN_MATH.get(c, c) for c in one_line(text))}}}"
+
+
+def maths_for_picture(latex: str) -> str:
+    r"""LaTeX for matplotlib, whose mathtext writes an ampersand without a backslash.
+
+    Examples
+    --------
+    >>> print(maths_for_picture(for_latex("a&b")))
+    $\mathrm{a&b}$
+    """
+    ampersand = r"\&"
+    return f"${latex.replace(ampersand, '&')}$"
+
+
+def for_picture(text: str) -> str:
+    r"""A text that matplotlib draws as it is: nothing in it is maths, nor hides it from a legend.
+
+    Examples
+    --------
+    >>> print(for_picture("a$b$c"))
+    a\$b\$c
+    """
+    drawn = one_line(text).replace("$", r"\$")
+    return f" {drawn}" if drawn.startswith("_") else drawn
+
+
+def one_line(text: str) -> str:
+    """As `for_terminal`, with ends of lines written out too."""
+    return for_terminal(text).replace("\n", r"\n")
