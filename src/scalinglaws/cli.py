@@ -17,6 +17,7 @@ from typing import Any
 import scalinglaws
 from scalinglaws.cli_designs import add_designs
 from scalinglaws.cli_plans import add_plans
+from scalinglaws.cli_read import add_read
 from scalinglaws.errors import ScalingLawError, ScalingLawWarning
 from scalinglaws.escaping import for_terminal
 from scalinglaws.fitting import storage
@@ -73,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_laws(verbs)
     add_plans(verbs)
     add_designs(verbs)
+    add_read(verbs)
     return parser
 
 

@@ -191,10 +191,9 @@ def _archive(
             with source:
                 _copy(source, target, left, file)
     root.mkdir(exist_ok=True)
-    return [
-        LogFile(path, f"{file.shown}/{path.relative_to(root).as_posix()}")
-        for path in _walk(root, markers, skipped)
-    ]
+    paths = list(_walk(root, markers, skipped))
+    named = file.named and len(paths) == 1
+    return [LogFile(p, f"{file.shown}/{p.relative_to(root).as_posix()}", named) for p in paths]
 
 
 def _target(scratch: Path, name: str) -> Path:

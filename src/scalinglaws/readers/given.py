@@ -42,12 +42,12 @@ def read_given(given: Given, variable: str) -> tuple[Callable[[Row], float], str
             f"`{variable}` must be a number, a mapping from run to number, a file with one, a "
             f"pattern on the run's name, 'column * number' or a function of a row; got {given!r}."
         )
-    return _constant(float(given)), f"{variable}=", True
+    return _constant(float(given)), f"{variable}= as given", True
 
 
 def _read_text(given: str, variable: str) -> tuple[Callable[[Row], float], str, bool]:
     try:
-        return _constant(parse_number(given)), f"{variable}=", True
+        return _constant(parse_number(given)), f"{variable}= as given", True
     except ValueError:
         pass
     product = _PRODUCT.fullmatch(given)

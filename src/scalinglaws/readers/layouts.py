@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from scalinglaws.readers import databases, mlflow_files, tensorboard, trainer_state, wandb_logs
+from scalinglaws.readers import (
+    consoles,
+    csv_histories,
+    databases,
+    levanter,
+    lm_eval,
+    mlflow_files,
+    nanochat,
+    tensorboard,
+    trainer_state,
+    wandb_logs,
+)
 from scalinglaws.readers.logs import Layout
 
 LAYOUTS: tuple[Layout, ...] = (
@@ -12,5 +23,13 @@ LAYOUTS: tuple[Layout, ...] = (
     databases.MLFLOW,
     mlflow_files.LAYOUT,
     trainer_state.LAYOUT,
+    lm_eval.LAYOUT,
     wandb_logs.SUMMARY,
+    levanter.LAYOUT,
+    csv_histories.CHART,
+    csv_histories.DOWNLOAD,
+    csv_histories.HISTORY,
+    nanochat.LAYOUT,
+    consoles.MEGATRON,
+    consoles.TORCHTITAN,
 )

@@ -13,8 +13,13 @@ from typing import Any
 from scalinglaws.errors import DataError
 
 HEAD = 16_384  # bytes that are enough to recognise most layouts
+MOST_COLUMNS = 20_000  # pandas takes minutes over more
 _MOST_BYTES = 2**31  # of a log that is read into memory at once
 _MOST_DEPTH = 30  # of nested settings
+_COMMON_NAMES = {
+    "trainer_state", "tracker_metrics", "metrics", "report", "history", "log", "train", "stdout",
+    "output", "results",
+}  # fmt: skip
 _UNUSUAL = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
@@ -131,6 +136,13 @@ class LogFile:
                 f"({_MOST_BYTES / 2**30:.0f} GiB); export a table of its runs and read that."
             )
         return self.path.read_bytes()
+
+    @property
+    def run_name(self) -> str:
+        """What a run is called that has no name in its log: its file, or folder."""
+        stem = self.path.stem
+        own = self.path.resolve().parent
+        return stem if stem.lower() not in _COMMON_NAMES else own.name
 
     @property
     def is_text(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import struct
 import tempfile
 import zlib
@@ -28,7 +29,7 @@ _CHUNK = 32  # files that one task reads
 # What a reader may meet in a file that is not what it seems.
 _DAMAGE = (
     ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, OSError, RuntimeError,
-    TypeError, ValueError, struct.error, zlib.error,
+    TypeError, ValueError, csv.Error, struct.error, zlib.error,
 )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import DataError
 from scalinglaws.fitting.tables.columns import VARIABLE_ALIASES
-from scalinglaws.numerals import parse_number
+from scalinglaws.numerals import format_compute, parse_number
 from scalinglaws.readers.logs import RunLog, to_number
 
 # Names that only logs use, after the usual ones; compared without regard to case.
@@ -129,8 +129,12 @@ def _named(run: RunLog, variable: str, place: str, names: Mapping[str, Any]) -> 
 
 
 def _source(name: str, place: str, factor: float) -> str:
-    unit = f" times {factor:.0e}".replace("e+0", "e").replace("e+", "e") if factor != 1 else ""
-    return f"{name!r}{unit} " + ("logged" if place == "logged" else f"in {place}")
+    return f"{with_unit(name, factor)} " + ("logged" if place == "logged" else f"in {place}")
+
+
+def with_unit(name: str, factor: float) -> str:
+    """A name, with the factor that its unit stands for."""
+    return f"{name!r}" if factor == 1 else f"{name!r} times {format_compute(factor)}"
 
 
 def _points(run: RunLog, item: Any) -> tuple[FloatArray, FloatArray] | None:

@@ -12,8 +12,8 @@ import pandas as pd
 from scalinglaws.errors import DataError
 from scalinglaws.fitting.tables.columns import require
 from scalinglaws.readers.given import Given, read_given
-from scalinglaws.readers.logs import LogFile, flatten
-from scalinglaws.readers.quantities import match_variable
+from scalinglaws.readers.logs import MOST_COLUMNS, LogFile, flatten
+from scalinglaws.readers.quantities import match_variable, with_unit
 from scalinglaws.readers.tabulate import Source
 
 _PARQUET, _ZSTD = b"PAR1", b"\x28\xb5\x2f\xfd"
@@ -80,7 +80,7 @@ def complete_table(
         run = next((c for c in _RUNS if c in frame), None)
         rows = frame.to_dict("records")
         frame[variable] = [
-            function({"run": str(row[run]) if run else "", **{str(k): v for k, v in row.items()}})
+            function({**{str(k): v for k, v in row.items()}, "run": str(row[run]) if run else ""})
             for row in rows
         ]
         told[variable] = text
@@ -89,7 +89,7 @@ def complete_table(
             match = match_variable(str(name), variable)
             if variable not in frame and match is not None and match[1] != 1:
                 frame[variable] = pd.to_numeric(frame[name], errors="coerce") * match[1]
-                told[variable] = f"{name!r} times {match[1]:g}"
+                told[variable] = with_unit(str(name), match[1])
     frame.attrs["source"] = Source(files={}, columns=told, guessed=[], skipped=[], notes=[])
     return frame
 
@@ -113,12 +113,18 @@ def _read_lines(file: LogFile) -> pd.DataFrame:
             f"{file.shown} is text, but neither a known log nor a table with separators; its first "
             f"line is {first[:60]!r}. Known logs and tables are listed in docs/logs.md."
         )
+    n_columns = max(line.count(separator or ",") for line in file.text.split("\n")) + 1
+    if n_columns > MOST_COLUMNS:
+        raise DataError(f"{file.shown} has {n_columns:,} columns, more than any table of runs.")
     try:
-        return pd.read_csv(io.StringIO(file.text), sep=separator or ",")
+        frame = pd.read_csv(io.StringIO(file.text), sep=separator or ",")
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise DataError(
             f"{file.shown} cannot be read as csv: {str(error).strip().rstrip('.')}."
         ) from error
+    if not isinstance(frame.index, pd.RangeIndex):  # pandas would take the first cells for labels
+        raise DataError(f"{file.shown} cannot be read as csv: its rows are longer than its header.")
+    return frame
 
 
 # --- JSON --------------------------------------------------------------------------------------
@@ -166,8 +172,7 @@ def _what_is_wrong(
     except json.JSONDecodeError as whole:
         # cut off in the middle of a value, all is well up to the end
         if whole.pos >= len(file.text.rstrip()) - 1 or whole.msg.startswith("Unterminated"):
-            kind = "a trainer_state.json, " if '"log_history"' in file.text else "JSON "
-            return f"{file.shown} is {kind}cut off in the middle, at byte {len(file.data):,}."
+            return f"{file.shown} is JSON cut off in the middle, at byte {len(file.data):,}."
         return f"{file.shown} cannot be read as json: {whole}."
     except ValueError as whole:
         return f"{file.shown} cannot be read as json: {whole}."

@@ -28,9 +28,14 @@ class Source(dict[str, Any]):
     def __repr__(self) -> str:
         lines: list[str] = []
         for key, items in self.items():
-            if items:
-                pairs = items.items() if isinstance(items, Mapping) else [("-", i) for i in items]
-                lines += [f"{key}:", *(f"  {name} {item}" for name, item in pairs)]
+            told: dict[str, list[str]] = {}
+            for name, item in items.items() if isinstance(items, Mapping) else enumerate(items):
+                told.setdefault(str(item), []).append(str(name))
+            if isinstance(items, Mapping):  # columns with one origin share a line
+                texts = [f"{', '.join(names)}: {item}" for item, names in told.items()]
+            else:
+                texts = list(told)
+            lines += [f"{key}:", *(f"  {text}" for text in texts)] if texts else []
         return "\n".join(lines)
 
     __str__ = __repr__
@@ -57,10 +62,11 @@ def merge_parts(logs: Iterable[RunLog]) -> list[RunLog]:
         if first is not log:
             first.absorb(log)
     found = sorted(runs.values(), key=lambda log: log.origin)
-    names = Counter(log.name for log in found)
-    for log in found:
-        if names[log.name] > 1:
-            log.name = f"{log.name} ({log.key})"
+    for more in ("layout", "key"):
+        names = Counter(log.name for log in found)
+        for log in found:
+            if names[log.name] > 1:
+                log.name = f"{log.name} ({getattr(log, more)})"
     return found
 
 
@@ -114,7 +120,6 @@ def _tell(counts: Counter[str]) -> str:
 
 
 def _add_run(table: _Table, run: RunLog, losses: list[Loss]) -> None:
-    table.notes += run.notes
     if run.overwritten or run.skipped:
         table.notes.append(
             f"{run.name}: {run.overwritten:,} values were logged again (the later ones count), "
@@ -122,6 +127,7 @@ def _add_run(table: _Table, run: RunLog, losses: list[Loss]) -> None:
         )
     steps = _steps(table.every, run, losses)
     counts = _counts(table, run)
+    table.notes += run.notes
     loss = losses[0].name if len(losses) == 1 else None
     if loss is not None:
         kind = losses[0].family if table.metric else f"{_kind(losses[0])}, {losses[0].family}"

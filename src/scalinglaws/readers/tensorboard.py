@@ -26,7 +26,7 @@ def _recognise(file: LogFile) -> bool:
 def _read(file: LogFile) -> list[RunLog]:
     records, damaged, behind = event_records(file.data)
     folder = file.path.parent
-    run = RunLog(folder.name, _NAME, file.shown, str(folder))
+    run = RunLog(folder.resolve().name, _NAME, file.shown, str(folder))
     for record in records:
         try:
             _add_event(run, record)

@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+from scalinglaws.errors import DataError
 from scalinglaws.readers.logs import Layout, LogFile, RunLog, flatten, to_number
 
 _NAME = "Hugging Face trainer_state"
@@ -15,18 +16,22 @@ _MOST_HEADER = 2**26  # bytes of names and shapes in front of a model's weights
 
 
 def _recognise(file: LogFile) -> bool:
-    return file.has_keys("log_history", "global_step")
+    cut_off = file.document is None and b'"log_history":' in file.head
+    return file.has_keys("log_history", "global_step") or (cut_off and file.is_text)
 
 
 def _read(file: LogFile) -> list[RunLog]:
+    if file.document is None:
+        raise DataError(
+            f"{file.shown} is a trainer_state.json that is cut off or damaged: it is no whole JSON "
+            f"({len(file.data):,} bytes). An earlier checkpoint has the log up to there."
+        )
     state: dict[str, Any] = file.document
     folder = file.path.parent
     is_checkpoint = folder.name.startswith("checkpoint-")
     root = folder.parent if is_checkpoint else folder
     step = to_number(state["global_step"]) or 0.0
-    run = RunLog(root.name or file.path.stem, _NAME, file.shown, str(root), started=step)
-    if not is_checkpoint and folder.resolve() == Path.cwd():
-        run.name = folder.resolve().name
+    run = RunLog(root.resolve().name, _NAME, file.shown, str(root), started=step)
     run.config = {
         name: item
         for name, item in state.items()

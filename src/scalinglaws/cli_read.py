@@ -1,0 +1,62 @@
+"""The terminal's verb that reads logs: ``scalinglaws read``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from scalinglaws.readers import read_runs
+
+
+def add_read(verbs: Any) -> None:
+    """Add the verb to the parser's."""
+    parser = verbs.add_parser(
+        "read",
+        help="make a table of runs out of logs",
+        description="Make a table of runs out of logs, and say where each column came from.",
+        epilog="example: scalinglaws read logs/ --every eval --N sizes.csv -o runs.csv",
+    )
+    parser.add_argument(
+        "paths", nargs="+", metavar="PATH", help="files, folders, patterns or archives"
+    )
+    parser.add_argument(
+        "--every", choices=("eval", "step"),
+        help="a row for each evaluated or logged step (a row for each run)",
+    )  # fmt: skip
+    parser.add_argument("--metric", help="metric that becomes the loss (a held-out loss)")
+    parser.add_argument(
+        "--N", metavar="N", help="parameters: a number, a file of run and number, or a pattern"
+    )
+    parser.add_argument("--D", metavar="D", help="tokens: likewise, or 'step * 524288'")
+    parser.add_argument(
+        "--skip", action="store_true", help="skip damaged files and list them (stop)"
+    )
+    parser.add_argument("--workers", type=int, default=1, help="processes that read files (1)")
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help=".csv or .parquet (print CSV)"
+    )
+    parser.set_defaults(verb=_read)
+
+
+def _read(options: argparse.Namespace) -> int:
+    if options.output is not None and options.output.suffix not in {".csv", ".parquet"}:
+        raise ValueError(f"-o needs a name that ends in .csv or .parquet; got {options.output}.")
+    runs = read_runs(
+        options.paths,
+        every=options.every,
+        metric=options.metric,
+        N=options.N,
+        D=options.D,
+        on_error="skip" if options.skip else "raise",
+        workers=options.workers,
+    )
+    print(runs.attrs["source"], file=sys.stderr)
+    if options.output is None:
+        print(runs.to_csv(index=False), end="")
+    elif options.output.suffix == ".parquet":
+        runs.to_parquet(options.output, index=False)
+    else:
+        runs.to_csv(options.output, index=False)
+    return 0
