@@ -193,3 +193,18 @@ def test_a_product_of_parameters_is_one() -> None:
 
     assert fit.table.loc[["alpha", "k"], "std_error"].isna().all()
     assert fit.identified.empty
+
+
+@pytest.mark.parametrize("objective", ["auto", "squared"])
+def test_one_ratio_without_noise_has_two_exact_answers(objective: str) -> None:
+    """D = 20 N in every run: the terms of N and D can change places."""
+    rng = np.random.default_rng(0)
+    n = np.exp(rng.uniform(np.log(1e7), np.log(1e10), 30))
+    loss = 1.8 + 480 / n**0.35 + 2100 / (20 * n) ** 0.37
+    table = pd.DataFrame({"N": n, "D": 20 * n, "loss": loss})
+
+    with pytest.warns(sl.IdentifiabilityWarning, match=r"D = 20 \* N.*1 other way"):
+        fit = sl.fit(table, "chinchilla", objective=objective)
+
+    assert fit.status is sl.Status.NOT_IDENTIFIED
+    assert sorted(fit.params[["alpha", "beta"]]) == pytest.approx([0.35, 0.37], rel=1e-6)

@@ -1,4 +1,4 @@
-"""The automatic Huber threshold: 1.345 times the scale of the residuals, from two values at most."""
+"""The automatic Huber threshold: 1.345 times the scale of the residuals, at most two values."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ def _renewed(problem: Problem, model: Model, found: Estimate) -> Problem | None:
 
 
 def _searched(problem: Problem, model: Model, known: Estimate | None = None) -> Estimate:
-    """The best minimum; an automatic threshold is that of the first look."""
+    """The best minimum."""
     found = known
     # with a prior the other minima are wanted as well
     is_free = problem.objective != "absolute" and model.penalty is None
@@ -99,7 +99,6 @@ def _searched(problem: Problem, model: Model, known: Estimate | None = None) -> 
         quick = _starts(problem, 0)
         if len(quick.theta):
             found = _search(problem, model, _with(found, quick), QUICK)
-            problem = replace(problem, delta=found.delta)
             if _is_certain(problem, found):
                 return found
     starts = _with(found, _starts(problem, 1))

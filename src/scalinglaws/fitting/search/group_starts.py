@@ -31,6 +31,10 @@ _MOST_ROWS, _LEAST_ROWS = 2000, 100  # of the table and of a group, for the sear
 # Basins of the search with the groups' own coefficients, at effort 0, 1 and 2.
 _BASINS = (5, 12, 40)
 _PROPOSALS = 4
+# Share of the most negative coefficient from which on others leave with it.
+_LEAVING = 0.5
+# Elements of an array that stays in the cache.
+_CACHED = 262_144
 
 
 def find_group_starts(problem: Problem, effort: int) -> Candidates:
@@ -175,9 +179,15 @@ class _GroupSearch(Search):
         target = self._target()
         moments = self._moments(members, target)
         known = np.stack([self._known(m) for m in members], axis=1) if members else None
-        solution, loss = _nonnegative(
-            moments, np.array([self._is_positive(m.parameter) for m in members]), known
-        )
+        positive = np.array([self._is_positive(m.parameter) for m in members])
+        few = max(1, _CACHED // moments[0].size)
+        parts = [
+            _nonnegative(
+                moments[k : k + few], positive, known if known is None else known[k : k + few]
+            )
+            for k in range(0, len(moments), few)
+        ]
+        solution, loss = (np.concatenate(part) for part in zip(*parts, strict=True))
         if not self.separation.is_plain:
             usable = np.isfinite(loss)
             loss[usable] = self._true_loss([m.column for m in members], target, solution, usable)
@@ -269,7 +279,7 @@ def _nonnegative(
 ) -> tuple[FloatArray, FloatArray]:
     """Least squares with some coefficients not negative, and the sum of squares that it leaves.
 
-    Columns whose coefficient comes out negative leave one by one, the most negative first.
+    Columns whose coefficient comes out negative leave, the most negative first.
 
     Parameters
     ----------
@@ -302,9 +312,9 @@ def _nonnegative(
         scaled[rows] = found
         usable[rows[~ok]] = False
         worst = np.where(positive & keep, found, np.inf)
-        leaving = worst.argmin(axis=1)
-        again = ok & (worst.min(axis=1, initial=np.inf) <= 0)
-        active[rows[again], leaving[again]] = False
+        least = worst.min(axis=1, initial=np.inf)
+        again = ok & (least <= 0)
+        active[rows[again]] &= worst[again] > _LEAVING * least[again, None]
         rows = rows[again]
     loss = np.where(usable, total - np.einsum("gk,gk->g", scaled, right), np.inf)
     return scaled / norm + given, loss

@@ -11,7 +11,7 @@ from scalinglaws.arrays import BoolArray, FloatArray, IntArray
 from scalinglaws.errors import FitError
 from scalinglaws.fitting.search.lifting import lifted_starts, without_vanished
 from scalinglaws.fitting.search.neighbours import neighbouring_starts
-from scalinglaws.fitting.search.pace import THOROUGH, Pace
+from scalinglaws.fitting.search.pace import QUICK, THOROUGH, Pace
 from scalinglaws.fitting.search.scale import ResidualScale
 from scalinglaws.fitting.search.standing import SAME_MINIMUM, Standing, smallest_curvature
 from scalinglaws.fitting.search.starts import Candidates
@@ -34,6 +34,8 @@ _LATE = 1.01
 _MOST_LATE = 8
 # Thresholds on the way to the scale of the residuals, in units of the scale so far.
 _SHARPENING = (HUBER_FACTOR, 0.5, 0.1)
+# Scale of the residuals of runs without noise, relative to what rounding is relative to.
+_EXACT = 1e-6
 # Of nearly absolute Huber fits: how much higher than the best one may be, and how many, to be
 # followed to the vertex.
 _MAY_BE_LOWER, _MOST_VERTICES = 1.01, 8
@@ -204,21 +206,29 @@ class Polisher:
         scale of the last residuals.
         """
         self.least_squares()
-        winner = self._winner()
-        theta, free = self.solution.theta[[winner]], self.free[[winner]]
+        theta, free, scale = self._least_squares_scale()
+        if scale <= _EXACT * self.model.magnitude and self.pace.enough is None:
+            # the runs obey the law, and all its valleys end in one point
+            self.newton(self.loss)
+            self._persist()
+            theta, free, scale = self._least_squares_scale()
         n_free = int(free.sum())
-        residuals = self.model.residuals(theta)[0]
-        scale = self.scale.root_mean_square(residuals, n_free)
         for factor in _SHARPENING:
             loss = Loss("huber", factor * scale)
-            for majorise, steps in ((True, self.pace.reweighted), (False, self.pace.newton)):
-                found = minimise(
+            for majorise, steps in ((True, QUICK.reweighted), (False, QUICK.newton)):
+                theta = minimise(
                     self.model, loss, theta, self.weights, free, self.lower, self.upper,
                     majorise=majorise, max_iterations=steps, amplitude=self.amplitude,
-                )  # fmt: skip
-                theta = found.theta
+                ).theta  # fmt: skip
             scale = self.scale.robust(self.model.residuals(theta)[0], n_free)
         return HUBER_FACTOR * scale
+
+    def _least_squares_scale(self) -> tuple[FloatArray, BoolArray, float]:
+        """The winner as a batch of one, and the root mean square of its residuals."""
+        winner = self._winner()
+        theta, free = self.solution.theta[[winner]], self.free[[winner]]
+        residuals = self.model.residuals(theta)[0]
+        return theta, free, self.scale.root_mean_square(residuals, int(free.sum()))
 
     def lift(self) -> bool:
         """A second look from the winner; True if that was better.
@@ -245,11 +255,13 @@ class Polisher:
             self.newton(self.loss)
             lower = np.nanmin(self.solution.value) < best * (1 - SAME_MINIMUM) - self._rounding()
             if not lower:
-                self.free, self.solution = old
-                return improved
+                # what is as low may divide the law otherwise
+                self._keep(self.solution.value <= best * (1 + SAME_MINIMUM) + self._rounding())
             self.free = np.concatenate([old[0], self.free])
-            self.kinds = np.concatenate([self.kinds, starts.free])
             self.solution = old[1].joined(self.solution)
+            if not lower:
+                return improved
+            self.kinds = np.concatenate([self.kinds, starts.free])
             improved = True
         return False  # three times is enough
 

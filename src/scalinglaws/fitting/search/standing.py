@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -98,10 +98,14 @@ class Standing:
                 self.problem.law, self.problem.columns, natural[row], natural[winner]
             ):
                 continue  # exchangeable terms under other names
-            apart = self._shares(natural[row]) - self._shares(natural[winner])
-            if np.abs(apart).max() > OTHER_DIVISION:
+            if self._is_other(natural[row], [natural[winner], *kept]):
                 kept.append(natural[row])
         return np.array(kept).reshape(len(kept), natural.shape[1])
+
+    def _is_other(self, natural: FloatArray, known: Sequence[FloatArray]) -> bool:
+        """Whether it divides the law otherwise than each of those known."""
+        own = self._shares(natural)
+        return all(np.abs(own - self._shares(one)).max() > OTHER_DIVISION for one in known)
 
     def _shares(self, natural: FloatArray) -> FloatArray:
         return term_shares(self.problem.law, self.problem.columns, natural)
@@ -113,4 +117,5 @@ def smallest_curvature(hessian: FloatArray, free: BoolArray) -> float:
     if not len(own) or not np.all(np.diag(own) > 0):
         return 0.0
     size = np.sqrt(np.diag(own))
-    return float(np.linalg.eigvalsh(own / np.outer(size, size))[0])
+    scaled = own / size[:, None] / size
+    return float(np.linalg.eigvalsh(scaled)[0]) if np.isfinite(scaled).all() else 0.0

@@ -30,6 +30,7 @@ _STEPS_OF_COEFFICIENTS, _STEPS_OF_ALL, _LAST_STEPS = 8, 6, 50
 # More exponents than this are not held together; then it is the parameter that changes most.
 _MOST_HELD = 2
 _LEAST_CURVATURE = 1e-13  # relative
+_NO_EFFECT = 1e-200  # curvature
 
 
 def follow_valley(
@@ -83,10 +84,11 @@ def _trials(
     gradient, hessian = here.gradient[0], here.hessian[0]
     majorised = model.sums(theta[None], weights, loss, majorise=True).hessian[0]
     held = (theta <= lower) & (gradient > 0) | (theta >= upper) & (gradient < 0)
-    moving = np.flatnonzero(free & ~held)
+    # what has next to no effect has no direction either
+    moving = np.flatnonzero(free & ~held & (np.diag(majorised) > _NO_EFFECT))
     if not len(moving) or not np.isfinite(here.value[0]):
         return np.zeros((0, len(theta))), 0
-    size = 1.0 / np.sqrt(np.maximum(np.diag(majorised)[moving], 1e-300))
+    size = 1.0 / np.sqrt(np.diag(majorised)[moving])
     curvature, axes = np.linalg.eigh(hessian[np.ix_(moving, moving)] * np.outer(size, size))
     least = _LEAST_CURVATURE * np.abs(curvature).max() + 1e-300
     downhill = axes.T @ (gradient[moving] * size) / np.maximum(np.abs(curvature), least)

@@ -7,8 +7,9 @@ from scipy.linalg.lapack import dposv
 
 from scalinglaws.arrays import BoolArray, FloatArray
 
-# Systems up to which calls of LAPACK are cheaper than array operations on all of them.
-_FEW = 24
+# Systems up to which calls of LAPACK are cheaper than array operations on all of them, and the
+# unknowns from which on they are for any number.
+_FEW, _WIDE = 24, 32
 # Pivot relative to the diagonal, below which a matrix is not positive definite.
 _LEAST_PIVOT = 1e-14
 
@@ -58,7 +59,8 @@ def solve_positive_definite(
 
     One is added to the diagonal where `unit` says so.
     """
-    solve = _solve_few if len(right) <= _FEW else _solve_together
+    few = len(right) <= _FEW or right.shape[1] >= _WIDE
+    solve = _solve_few if few else _solve_together
     with np.errstate(over="ignore", invalid="ignore"):  # such a step is refused
         return solve(matrix, right, unit)
 
@@ -72,6 +74,8 @@ def _solve_few(
     if unit is not None:
         diagonal += unit
     least = _LEAST_PIVOT * np.abs(diagonal)
+    if right.shape[1] >= _WIDE:
+        return _solve_each(a, right, least)
     try:
         pivots = np.einsum("bii->bi", np.linalg.cholesky(a)) ** 2
         if (pivots > least).all():
