@@ -19,6 +19,7 @@ from benchmarks import library
 from benchmarks.harness import Options, Section
 
 LAWS = ("chinchilla", "kaplan")
+FORECAST, IN_RUN = "forecast", "in run's"
 LEVEL = 0.9
 _ADVICE = "the project's ladder"
 # Of the 240 Chinchilla runs, those from here on are predicted [FLOP].
@@ -61,15 +62,17 @@ def splits(data: Path | None) -> Iterator[Split]:
 
 
 def predictions(split: Split, law: str) -> pd.DataFrame:
-    """One row for each target."""
-    fit = library.fit(split.fitted[["N", "D", "loss"]].astype(float), law)
+    """One row for each target, of a law or of the forecast."""
+    runs = split.fitted[["N", "D", "loss"]].astype(float)
     points = split.targets[["N", "D"]].astype(float)
     with warnings.catch_warnings(action="ignore"):
+        fit = sl.forecast(runs) if law == FORECAST else library.fit(runs, law)
         found = fit.predict(points, confidence_level=LEVEL)
+    verdict = "" if isinstance(fit, sl.Forecast) else fit.status.name
     actual = split.targets["loss"].to_numpy(float)
     assert isinstance(found, pd.DataFrame)
     return pd.DataFrame({
-        "data": split.name, "law": law, "fitted": fit.n, "verdict": fit.status.name,
+        "data": split.name, "law": law, "fitted": fit.n, "verdict": verdict,
         "run": split.targets[split.label].astype(str).to_numpy(),
         "times beyond": found["times_beyond"].to_numpy(), "actual": actual,
         "estimate": found["estimate"].to_numpy(),
@@ -90,9 +93,16 @@ def run(options: Options) -> Section:
         section.notes.append(
             "The public tables are absent: only the project's own ladder is predicted."
         )
-    found = pd.concat([predictions(s, law) for s in every for law in LAWS], ignore_index=True)
+    found = pd.concat(
+        [predictions(s, law) for s in every for law in (FORECAST, *LAWS)], ignore_index=True
+    )
     section.tables.append((_SUMMARY, _summary(found)))
     section.tables.append((_EACH, _rounded(found)))
+    forecast = found[found["law"] == FORECAST]
+    section.notes.append(
+        f"The forecast holds {_share(forecast[IN_RUN])} targets; its "
+        f"largest error is {forecast['error %'].abs().max():.1f} %."
+    )
     section.notes.append(
         "Fitted are all smaller runs of each table; of the project's ladder those of more than 1.5 "
         "million bytes, as in the README. Options are the defaults, and the two laws the same for "

@@ -240,12 +240,17 @@ def test_equal_runs_share_the_anchor() -> None:
     (lambda t: t[t["D"] < 1e10], "number of tokens D.*falls with D"),
     (lambda t: t.assign(D=1e21 / t["N"]), "nearly the same compute .*how 'loss' changes with"),
     (lambda t: t.drop(columns="D"), r"A forecast needs D \(training tokens\)"),
-    (lambda t: t.assign(loss=1 / t["loss"]), "'loss' rises with compute"),
 ])  # fmt: skip
 def test_refusals_say_why(change: object, message: str) -> None:
     """What the table leaves open."""
     with pytest.raises(sl.DataError, match=message):
         sl.forecast(change(make_runs()))  # type: ignore[operator]
+
+
+def test_a_loss_that_rises_is_doubted() -> None:
+    """It may be a score."""
+    with pytest.warns(sl.DataWarning, match="'loss' rises with N and D"):
+        sl.forecast(make_runs().assign(loss=lambda t: 1 / t["loss"]))
 
 
 def test_one_ratio_is_said() -> None:

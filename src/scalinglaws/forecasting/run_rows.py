@@ -12,7 +12,7 @@ import pandas as pd
 
 from scalinglaws.arrays import BoolArray, FloatArray, IntArray
 from scalinglaws.core.law import Law
-from scalinglaws.errors import DataError
+from scalinglaws.errors import DataError, DataWarning, warn
 from scalinglaws.fitting.tables import columns as col
 from scalinglaws.fitting.tables.runs import RunTable, read_table
 from scalinglaws.forecasting.metric_scale import MetricScale
@@ -129,7 +129,7 @@ def read_rows(
     last = _last_rows(table) & (table.weights > 0)
     places = np.flatnonzero(last)
     _check_design(table, places, compute[places])
-    scale = _metric_scale(table, places, compute[places], limits)
+    scale = _metric_scale(table, places, limits)
     n_earlier = int((table.weights > 0).sum()) - len(places)
     return _rows(table, places, compute[places], scale, n_earlier)
 
@@ -261,21 +261,20 @@ def _check_design(table: RunTable, places: IntArray, compute: FloatArray) -> Non
 
 
 def _metric_scale(
-    table: RunTable,
-    places: IntArray,
-    compute: FloatArray,
-    limits: tuple[float | None, float | None],
+    table: RunTable, places: IntArray, limits: tuple[float | None, float | None]
 ) -> MetricScale:
-    """The metric's scale; it falls or rises as it does with compute."""
-    y = table.y[places]
-    size = np.log(compute)
-    falls = bool(np.sum((size - size.mean()) * (y - y.mean())) <= 0)
-    if not falls and any(word in table.target.lower() for word in _FALLING):
-        raise DataError(
-            f"{table.target!r} rises with compute in these runs. A forecast takes a metric that "
-            "improves: is a column in the wrong unit, or are small runs missing?"
+    """The metric's scale: a loss falls, any other metric falls or rises as N and D grow."""
+    sizes = np.log(np.column_stack([table.values[v][places] for v in ("N", "D")]))
+    sizes, y = sizes - sizes.mean(axis=0), table.y[places] - table.y[places].mean()
+    falls = bool(np.linalg.lstsq(sizes, y)[0].sum() <= 0)
+    named_as_falling = any(word in table.target.lower() for word in _FALLING)
+    if named_as_falling and not falls:
+        warn(
+            f"{table.target!r} rises with N and D in these runs, and is forecast to fall: is the "
+            "column what its name says?",
+            DataWarning,
         )
-    return MetricScale.of(falls, limits)
+    return MetricScale.of(falls or named_as_falling, limits)
 
 
 def facts_of(rows: RunRows) -> list[str]:
@@ -297,5 +296,5 @@ def facts_of(rows: RunRows) -> list[str]:
             f"largest compute and {_SPREAD} spread over the others."
         )
     if not rows.scale.falls:
-        found.append(f"{table.target!r} rises with compute.")
+        found.append(f"{table.target!r} rises with N and D.")
     return found

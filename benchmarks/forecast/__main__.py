@@ -1,0 +1,42 @@
+"""python -m benchmarks.forecast: 102 cuts of real tables, each hiding every larger run.
+
+python -m benchmarks.forecast             all cuts, some minutes
+python -m benchmarks.forecast --quick     a few cuts, for a smoke test
+python -m benchmarks.forecast --write     into benchmarks/results/forecast.md
+python -m benchmarks.forecast --simulated tables whose law is known, into forecast_simulated.md
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from benchmarks.data import data_folder
+from benchmarks.forecast import real_runs, simulated
+from benchmarks.harness import RESULTS, Options, header
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one study and print it."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.forecast", description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    parser.add_argument("--quick", action="store_true", help="a small version")
+    parser.add_argument("--write", action="store_true", help="write into benchmarks/results/")
+    parser.add_argument("--simulated", action="store_true", help="tables whose law is known")
+    parser.add_argument("--data", type=Path, help="public tables (or $SCALINGLAWS_DATA)")
+    asked = parser.parse_args(arguments)
+    options = Options(quick=asked.quick, data=data_folder(asked.data))
+    section = (simulated if asked.simulated else real_runs).run(options)
+    name = "forecast_simulated" if asked.simulated else "forecast"
+    command = "python -m benchmarks.forecast" + (" --simulated" if asked.simulated else "")
+    page = f"{header()}* `{command}`\n\n{section.markdown()}"
+    print(page)
+    if asked.write:
+        (RESULTS / f"{name}.md").write_text(page, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
