@@ -122,7 +122,7 @@ def _asked(
 ) -> Iterator[dict[str, object]]:  # fmt: skip
     sizes = np.sqrt(_BEYOND * _LARGEST / 6 / _RATIO)
     points = pd.DataFrame({"N": sizes, "D": _RATIO * sizes})
-    curve = np.log(law.value(params, {name: points[name].to_numpy() for name in points}))
+    curve = np.log(law.value(params, {"N": sizes, "D": _RATIO * sizes}))
     reached = curve + noise * rng.standard_normal(len(sizes))
     with warnings.catch_warnings(action="ignore"):
         found = sl.forecast(runs).predict(points, confidence_level=_LEVEL)
