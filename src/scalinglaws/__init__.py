@@ -33,6 +33,10 @@ from scalinglaws.fitting.many import fit_each as fit_each
 from scalinglaws.fitting.published import Published as Published
 from scalinglaws.fitting.published import published as published
 from scalinglaws.fitting.result import Fit as Fit
+from scalinglaws.forecasting.backtest import Backtest as Backtest
+from scalinglaws.forecasting.backtest import backtest as backtest
+from scalinglaws.forecasting.comparison import Comparison as Comparison
+from scalinglaws.forecasting.comparison import compare as compare
 from scalinglaws.forecasting.forecast import Forecast as Forecast
 from scalinglaws.forecasting.forecast import forecast as forecast
 from scalinglaws.loading import load as load
@@ -56,7 +60,9 @@ __version__ = "0.1.0"
 laws = Laws()
 
 __all__ = [
+    "Backtest",
     "Chain",
+    "Comparison",
     "ConvergenceWarning",
     "DataError",
     "DataWarning",
@@ -77,7 +83,9 @@ __all__ = [
     "ScalingLawWarning",
     "Status",
     "Transformer",
+    "backtest",
     "chain",
+    "compare",
     "compare_recipes",
     "datasets",
     "envelope",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,12 @@ from scalinglaws.forecasting.outlook import FIELDS, Outlook, given_points, table
 from scalinglaws.forecasting.posterior import Moments, Posterior, infer
 from scalinglaws.forecasting.run_rows import RunRows, facts_of, read_rows
 from scalinglaws.options import check_level, check_option
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from scalinglaws.fitting.result import Fit
+    from scalinglaws.forecasting.backtest import Backtest
 
 # A forecast is usable while the half-width of its 90 % interval of a new run is below a tenth, and
 # not beyond the distance to which it was held against real runs.
@@ -212,6 +218,56 @@ class Forecast:
         dropped = self.rows.table.dropped
         labels, reasons = zip(*dropped, strict=True) if dropped else ((), ())
         return pd.Series(reasons, pd.Index(labels, tupleize_cols=False), object, "reason")
+
+    # --- back-test ---------------------------------------------------------------------------
+
+    def backtest(
+        self,
+        *,
+        by: Literal["C", "N", "D"] = "C",
+        cuts: Sequence[float | str] | None = None,
+        confidence_level: float | None = None,
+    ) -> Backtest:
+        """What the smaller runs would have said of the larger ones; see `scalinglaws.backtest`."""
+        from scalinglaws.forecasting.backtest import backtest
+
+        return backtest(self, by=by, cuts=cuts, confidence_level=confidence_level)
+
+    # --- pictures ----------------------------------------------------------------------------
+
+    def plot(
+        self,
+        to: float | str | None = None,
+        *,
+        law: Fit | None = None,
+        targets: pd.DataFrame | None = None,
+        ax: Axes | None = None,
+        title: bool | str = True,
+    ) -> Axes:
+        """Draw the runs and the forecast over compute, and the back-test beside it.
+
+        Parameters
+        ----------
+        to : float or str, optional
+            Compute up to which to draw; by default somewhat beyond where the forecast is usable, at
+            most 100 times the largest run.
+        law : Fit, optional
+            A law to draw too, with a ring where its prediction begins to be disputed.
+        targets : DataFrame, optional
+            Runs that were kept out, drawn hollow.
+        ax : Axes, optional
+            Where to draw the forecast alone; by default a new figure, with a strip of what the
+            variance is made of, and the back-test where runs can be hidden.
+        title : bool or str
+
+        Returns
+        -------
+        Axes
+            Of the forecast.
+        """
+        from scalinglaws.plotting.extrapolation import plot_forecast
+
+        return plot_forecast(self, to, law=law, targets=targets, ax=ax, title=title)
 
     # --- words and files ---------------------------------------------------------------------
 

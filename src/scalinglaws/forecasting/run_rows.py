@@ -128,7 +128,7 @@ def read_rows(
     compute = table.values["C"] if has_compute else 6.0 * table.values["N"] * table.values["D"]
     last = _last_rows(table) & (table.weights > 0)
     places = np.flatnonzero(last)
-    _check_design(table, places, compute[places])
+    check_design(table, places, compute[places])
     scale = _metric_scale(table, places, limits)
     n_earlier = int((table.weights > 0).sum()) - len(places)
     return _rows(table, places, compute[places], scale, n_earlier)
@@ -238,7 +238,14 @@ def _check_limits(table: RunTable, limits: tuple[float | None, float | None]) ->
         )
 
 
-def _check_design(table: RunTable, places: IntArray, compute: FloatArray) -> None:
+def check_design(table: RunTable, places: IntArray, compute: FloatArray) -> None:
+    """Refuse runs that leave a forecast open.
+
+    Raises
+    ------
+    DataError
+        If there are too few runs, sizes, durations or budgets.
+    """
     if len(places) < FEWEST_RUNS:
         found = plural(len(places), "run")
         raise DataError(f"A forecast needs {FEWEST_RUNS} runs or more; the table has {found}.")

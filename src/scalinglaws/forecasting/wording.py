@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import html
 import textwrap
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scalinglaws.numerals import format_compute, format_count, format_plain, format_to, plural
+from scalinglaws.errors import DataError
+from scalinglaws.numerals import (
+    format_compute,
+    format_count,
+    format_plain,
+    format_to,
+    format_variable,
+    listed,
+    plural,
+)
 
 if TYPE_CHECKING:
+    from scalinglaws.forecasting.backtest import Backtest
+    from scalinglaws.forecasting.comparison import Comparison
     from scalinglaws.forecasting.forecast import Forecast
     from scalinglaws.forecasting.outlook import Outlook
 
@@ -100,13 +112,8 @@ def table_of(forecast: Forecast) -> list[tuple[str, ...]]:
 
 def as_text(forecast: Forecast) -> str:
     """Text for terminals and logs."""
-    table = table_of(forecast)
-    widths = [max(len(row[k]) for row in table) for k in range(len(table[0]))]
     out = [title_of(forecast), *_wrapped(forecast.status, ""), ""]
-    for row in table:
-        cells = (cell.rjust(width) for cell, width in zip(row, widths, strict=True))
-        out.append("  " + "  ".join(cells))
-    out += _wrapped(_MADE_OF, "  ")
+    out += [*_aligned(table_of(forecast)), *_wrapped(_MADE_OF, "  ")]
     for fact in forecast.facts:
         out += _wrapped(fact, "! ")
     return "\n".join([*out, f"next: {_next_call(forecast)}"])
@@ -134,20 +141,160 @@ def _wrapped(text: str, first: str) -> list[str]:
 
 def as_html(forecast: Forecast) -> str:
     """HTML for notebooks."""
-    head, *body = table_of(forecast)
-
-    def line(cells: tuple[str, ...], tag: str) -> str:
-        inner = "".join(f'<{tag} align="right">{html.escape(c)}</{tag}>' for c in cells)
-        return f"<tr>{inner}</tr>"
-
     facts = "".join(f"<div><b>!</b> {html.escape(fact)}</div>" for fact in forecast.facts)
     return (
         '<div style="max-width:46em;line-height:1.45">'
         f'<div style="font-size:1.25em;font-weight:600">{html.escape(title_of(forecast))}</div>'
         f"<div>{html.escape(forecast.status)}</div>"
-        '<table style="font-variant-numeric:tabular-nums;border-collapse:collapse;border:none">'
-        f"{line(head, 'th')}{''.join(line(row, 'td') for row in body)}</table>"
-        f'<div style="opacity:.72">{html.escape(_MADE_OF)}</div>{facts}'
+        f"{_html_table(table_of(forecast))}"
+        f'<div style="opacity:.72">{html.escape(_MADE_OF)}</div>{facts}{_tested_html(forecast)}'
         f'<div style="opacity:.72">next: <code>{html.escape(_next_call(forecast))}</code></div>'
         "</div>"
     )
+
+
+def _tested(forecast: Forecast) -> Backtest | None:
+    """The back-test, where runs can be hidden."""
+    try:
+        return forecast.backtest()
+    except DataError:
+        return None
+
+
+def _tested_html(forecast: Forecast) -> str:
+    tested = _tested(forecast)
+    if tested is None:
+        return ""
+    head, *rest = backtest_text(tested).splitlines()
+    return (
+        f'<details><summary style="cursor:pointer">Back-test: {html.escape(head)}</summary>'
+        f"<pre>{html.escape(chr(10).join(rest))}</pre></details>"
+    )
+
+
+# --- back-tests and comparisons --------------------------------------------------------------
+
+
+def backtest_text(found: Backtest) -> str:
+    """What held, then a line for each cut."""
+    frame, overall = found.frame, found.overall
+    level = f"{100 * found.confidence_level:g} %"
+    whose = "forecast" if found.label == "forecast" else f"law {found.label}"
+    out = _wrapped(
+        f"{int(frame['inside'].sum())} of {plural(len(frame), 'hidden run')} lie inside the {level}"
+        f" interval of the {whose}; mean error {percent(overall['error'])}.",
+        "",
+    )
+    head = (f"{found.by} up to", "known", "hidden", "beyond", "error", "bias", "inside")
+    lines = [head]
+    for cut, row in found.summary.iterrows():
+        lines.append((
+            format_variable(found.by, float(f"{float(str(cut)):.2g}")), f"{row['known']:.0f}",
+            f"{row['hidden']:.0f}", f"to {format_plain(row['farthest'], 2)}x",
+            percent(row["error"]), percent(row["bias"], "+"), f"{100 * row['inside']:.0f} %",
+        ))  # fmt: skip
+    out += ["", *_aligned(lines)]
+    for reason in found.skipped:
+        out += _wrapped(f"Left out: {reason}", "! ")
+    if len(lines) > 2:
+        out += _wrapped("Cuts share runs: their misses are not independent.", "! ")
+    return "\n".join(out)
+
+
+def comparison_text(found: Comparison) -> str:
+    """What held, the table, and what it cannot tell."""
+    out = [*_wrapped(_held(found), ""), ""]
+    out += _aligned(_comparison_lines(found), left=1)
+    for fact in _comparison_facts(found):
+        out += _wrapped(fact, "! ")
+    return "\n".join(out)
+
+
+def _held(found: Comparison) -> str:
+    """Shares of hidden runs inside, without a favourite."""
+    tested = found.frame.dropna(subset=["inside"])
+    at = ", ".join(f"{v} {format_variable(v, found.point[v])}" for v in ("N", "D"))
+    if not len(tested):
+        return f"Laws on one table at {at}; no run could be hidden."
+    shares = [f"{name} {100 * row['inside']:.0f} %" for name, row in tested.iterrows()]
+    return (
+        f"Hidden runs inside their {100 * found.confidence_level:g} % interval: {listed(shares)}."
+        f" Target: {at}."
+    )
+
+
+def _comparison_lines(found: Comparison) -> list[tuple[str, ...]]:
+    lines: list[tuple[str, ...]] = []
+    lines.append(
+        ("law", "coef.", "rms of fit", "AICc", "error", "inside", f"{found.target} at target")
+    )
+    smallest = found.frame["AICc"].min()
+    for name, row in found.frame.iterrows():
+        digits = (row["high"] - row["low"]) / 2
+        low, high = (format_to(row[end], digits) or "?" for end in ("low", "high"))
+        known = np.isfinite(row["estimate"])
+        lines.append((
+            str(name), _or_dash(row["coefficients"], "{:.0f}"), percent(row["rms"]) or "-",
+            _or_dash(row["AICc"] - smallest, "+{:.1f}"), percent(row["error"]) or "-",
+            _or_dash(100 * row["inside"], "{:.0f} %"),
+            f"{format_to(row['estimate'], digits)} ({low} to {high})" if known else "-",
+        ))  # fmt: skip
+    return lines
+
+
+def _comparison_facts(found: Comparison) -> list[str]:
+    facts = [_OF_COMPARISONS]
+    beyond = found.point["C"] / found.forecast.rows.largest
+    if beyond > 1:
+        facts.insert(0, f"The target is {format_plain(beyond, 3)} times the largest run.")
+    return facts + [f"{name}: {reason}" for name, reason in found.failed.items()]
+
+
+_OF_COMPARISONS = (
+    "error, inside: of hidden runs, each predicted from the runs below a cut; cuts share runs. "
+    "On public tables, laws chosen by them or by AICc predicted no better than a fixed one."
+)
+
+
+def comparison_html(found: Comparison) -> str:
+    """HTML for notebooks."""
+    facts = "".join(f"<div><b>!</b> {html.escape(f)}</div>" for f in _comparison_facts(found))
+    return (
+        f'<div style="max-width:46em;line-height:1.45"><div>{html.escape(_held(found))}</div>'
+        f"{_html_table(_comparison_lines(found))}"
+        f'<div style="opacity:.72">{facts}</div></div>'
+    )
+
+
+def percent(value: float, sign: str = "") -> str:
+    """A share in per cent, in two digits; nothing where it is not known."""
+    if not np.isfinite(value):
+        return ""
+    return f"{float(f'{100 * value:.2g}'):{sign}g} %"
+
+
+def _or_dash(value: float, form: str) -> str:
+    return form.format(value) if np.isfinite(value) else "-"
+
+
+def _aligned(lines: Sequence[tuple[str, ...]], left: int = 0) -> list[str]:
+    """Cells to the right, those of the first columns to the left."""
+    widths = [max(len(row[k]) for row in lines) for k in range(len(lines[0]))]
+    return [
+        "  "
+        + "  ".join(
+            cell.ljust(width) if k < left else cell.rjust(width)
+            for k, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in lines
+    ]
+
+
+def _html_table(lines: Sequence[tuple[str, ...]]) -> str:
+    def line(cells: tuple[str, ...], tag: str) -> str:
+        inner = "".join(f'<{tag} align="right">{html.escape(c)}</{tag}>' for c in cells)
+        return f"<tr>{inner}</tr>"
+
+    style = "font-variant-numeric:tabular-nums;border-collapse:collapse;border:none"
+    body = "".join(line(row, "td") for row in lines[1:])
+    return f'<table style="{style}">{line(lines[0], "th")}{body}</table>'

@@ -1,0 +1,252 @@
+"""compare(): laws side by side, with the forecast, at a target and on hidden runs."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from scalinglaws.core.law import Law
+from scalinglaws.errors import DataError, ScalingLawError
+from scalinglaws.fitting.fit import fit
+from scalinglaws.fitting.inference.prediction import Prediction
+from scalinglaws.fitting.result import Fit
+from scalinglaws.fitting.tables.points import to_values
+from scalinglaws.forecasting import wording
+from scalinglaws.forecasting.backtest import Backtest, backtest
+from scalinglaws.forecasting.forecast import Forecast, forecast
+from scalinglaws.forecasting.outlook import given_points
+from scalinglaws.forecasting.run_rows import RunRows
+from scalinglaws.numerals import abridged
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+FORECAST = "forecast"
+# Extrapolation factors that are told apart, and their names.
+_BINS, _DISTANCES = [1.3, 3.0, 7.0, 16.0, 60.0, np.inf], ["2x", "5x", "10x", "30x", "100x"]
+_COLUMNS = (
+    "estimate", "low", "high", "rms", "AICc", "coefficients", "error", "inside", "hidden",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Comparison:
+    """Laws beside each other; which to take is for the reader to judge.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        A row for the forecast and one for each law, by their error on hidden runs: ``estimate``,
+        ``low`` and ``high``, of a new run at the target; ``rms`` of the residuals of ln y, and
+        ``AICc`` from them; ``coefficients`` that were fitted; ``error``, the mean absolute error of
+        ln y on hidden runs, and the share of these ``inside`` their intervals; ``hidden``, their
+        number over all cuts.
+    by_distance : DataFrame
+        ``hidden``, ``error`` and ``inside`` for each law and extrapolation factor.
+    point : mapping
+        N, D and C of the target.
+    forecast : Forecast
+    fits : mapping of str to Fit
+    backtests : mapping of str to Backtest
+    failed : mapping of str to str
+        Laws, or their back-tests, that could not be made, with the reason.
+    """
+
+    frame: pd.DataFrame
+    point: Mapping[str, float]
+    target: str
+    confidence_level: float
+    forecast: Forecast
+    fits: Mapping[str, Fit]
+    backtests: Mapping[str, Backtest]
+    failed: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def by_distance(self) -> pd.DataFrame:
+        """Back-test error and coverage by extrapolation factor."""
+        rows = []
+        for name, found in self.backtests.items():
+            miss = np.log(found.frame["estimate"] / found.frame["reached"])
+            beyond = pd.cut(found.frame["times_beyond"], _BINS, labels=_DISTANCES)
+            frame = found.frame.assign(error=np.abs(miss), beyond=beyond)
+            for distance, group in frame.groupby("beyond", observed=True):
+                rows.append({
+                    "law": name, "beyond": distance, "hidden": len(group),
+                    "error": group["error"].mean(), "inside": group["inside"].mean(),
+                })  # fmt: skip
+        columns = ["law", "beyond", "hidden", "error", "inside"]
+        return pd.DataFrame(rows, columns=columns).set_index(["law", "beyond"])
+
+    def plot(self, *, ax: Axes | None = None) -> Axes:
+        """Draw the estimates at the target with their intervals."""
+        from scalinglaws.plotting.hidden_runs import plot_comparison
+
+        return plot_comparison(self, ax=ax)
+
+    def __str__(self) -> str:
+        return wording.comparison_text(self)
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        return wording.comparison_html(self)
+
+
+def compare(
+    runs: Any,
+    laws: Sequence[str | Law],
+    *,
+    N: float | str | None = None,
+    D: float | str | None = None,
+    C: float | str | None = None,
+    y: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    weights: str | npt.ArrayLike | None = None,
+    missing: Literal["raise", "drop"] = "raise",
+    units: Literal["check", "trust"] = "check",
+    cuts: Sequence[float | str] | None = None,
+    confidence_level: float = 0.9,
+) -> Comparison:
+    """Fit several laws to one table, and hold them and the forecast against hidden runs.
+
+    Parameters
+    ----------
+    runs, y, columns, weights, missing, units
+        As in `forecast`.
+    laws : sequence of str or Law
+        Names of the catalogue, lines of maths, or laws.
+    N, D, C : float or str
+        The target: two of them, or C alone, which stands for the tokens per parameter of the
+        largest runs.
+    cuts : sequence of float or str, optional
+        As in `backtest`, by compute.
+    confidence_level : float, default 0.9
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    DataError
+        If the table cannot be read or leaves a forecast open.
+    ValueError
+        If there is no target.
+
+    Notes
+    -----
+    Nothing is picked. On 102 cuts of real tables, laws chosen by AICc or by back-tests inside the
+    table predicted no better than always taking the same one.
+
+    Examples
+    --------
+    >>> import scalinglaws as sl
+    >>> runs = sl.datasets.ladder()
+    >>> found = sl.compare(runs[runs["D"] > 1.5e6], ["chinchilla", "kaplan"], N="1M", D="16M")
+    >>> list(found.frame.index)
+    ['forecast', 'kaplan', 'chinchilla']
+    """
+    if isinstance(laws, str | Law) or not isinstance(laws, Sequence):
+        raise TypeError(f"`laws` must be a list of laws; got {abridged(laws)}.")
+    shared = forecast(
+        runs, y=y, columns=columns, weights=weights, missing=missing, units=units,
+        confidence_level=confidence_level,
+    )  # fmt: skip
+    rows = shared.rows
+    points = _target(rows, {"N": N, "D": D, "C": C})
+    at = {name: float(value) for name, value in points.items()}
+    failed: dict[str, str] = {}
+    fits = _fits(rows, laws, confidence_level, failed)
+    backtests = {}
+    models: dict[str, Fit | Forecast] = {FORECAST: shared, **fits}
+    for name, model in models.items():
+        try:
+            backtests[name] = backtest(model, cuts=cuts)
+        except (DataError, ScalingLawError) as error:
+            failed[name] = f"no back-test: {error}"
+    found = shared.outlook(points, confidence_level)
+    lines = {
+        FORECAST: _line((found.estimate, found.run_low, found.run_high), backtests.get(FORECAST))
+    }
+    for name, fitted in fits.items():
+        lines[name] = {
+            **_line(_predicted(fitted, at), backtests.get(name)), **_quality(fitted)
+        }  # fmt: skip
+    frame = pd.DataFrame.from_dict(lines, orient="index", columns=list(_COLUMNS))
+    order = [FORECAST, *frame.drop(index=FORECAST).sort_values("error", kind="stable").index]
+    return Comparison(
+        frame.loc[order].rename_axis("law"), at, rows.table.target, confidence_level, shared, fits,
+        backtests, failed,
+    )  # fmt: skip
+
+
+def _target(rows: RunRows, given: Mapping[str, Any]) -> dict[str, Any]:
+    known = {name: value for name, value in given.items() if value is not None}
+    if set(known) == {"C"}:
+        known["N"], known["D"] = rows.path(to_values("C", known["C"]))
+    return given_points(rows, None, known)
+
+
+def _fits(
+    rows: RunRows, laws: Sequence[str | Law], level: float, failed: dict[str, str]
+) -> dict[str, Fit]:
+    """Each law on the runs that the forecast uses, under the usual names."""
+    table = rows.table
+    used = {"N": rows.N, "D": rows.D, table.target: table.y[rows.places]}
+    if "C" in table.values:
+        used["C"] = rows.C
+    frame = pd.DataFrame(used, index=rows.index)
+    if table.source is not None:
+        others = table.source.iloc[rows.places].drop(
+            columns=[*table.columns.values(), *used], errors="ignore"
+        )
+        frame = pd.concat([frame, others], axis=1)
+    weights = rows.weights if table.weighted else None
+    found = {}
+    for law in laws:
+        label = law.label if isinstance(law, Law) else str(law)
+        try:
+            with warnings.catch_warnings(action="ignore"):
+                found[label] = fit(
+                    frame, law, y=table.target, weights=weights, units="trust", clusters=None,
+                    confidence_level=level,
+                )  # fmt: skip
+        except ScalingLawError as error:
+            failed[label] = str(error)
+    return found
+
+
+def _predicted(fitted: Fit, at: Mapping[str, float]) -> tuple[float, float, float]:
+    wanted = {name: at[name] for name in fitted.law.variables if name in at}
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            found = fitted.predict(wanted)
+    except ValueError:  # the law has variables that the target has not
+        return np.nan, np.nan, np.nan
+    assert isinstance(found, Prediction)
+    return float(found.estimate), float(found.run_low), float(found.run_high)
+
+
+def _line(predicted: tuple[float, float, float], tested: Backtest | None) -> dict[str, float]:
+    names = ("estimate", "low", "high")
+    line: dict[str, float] = dict(zip(names, predicted, strict=True))
+    if tested is not None:
+        overall = tested.overall.to_dict()
+        line |= {name: overall[name] for name in ("error", "inside", "hidden")}
+    return line
+
+
+def _quality(fitted: Fit) -> dict[str, float]:
+    """Residuals of ln y whatever was minimised, so that laws can be compared."""
+    squares = float(np.mean(np.log(fitted.runs.y / fitted.fitted.to_numpy()) ** 2))
+    n, k = fitted.n, len(fitted.law.parameters) - len(fitted.fixed) + 1
+    spare = n - k - 1
+    aicc = n * np.log(squares) + 2 * k + 2 * k * (k + 1) / spare if spare > 0 else np.nan
+    return {"rms": float(np.sqrt(squares)), "AICc": float(aicc), "coefficients": k - 1}
