@@ -209,8 +209,9 @@ def test_pictures(runs: pd.DataFrame, comparison: sl.Comparison) -> None:
     before = dict(plt.rcParams)
     forecast = sl.forecast(runs)
     targets = make_runs().assign(N=2e10, D=2e12).head(1)
+    wrong = sl.fit(runs[["N", "D", "loss"]], "power", noise="equal")
     axes = [
-        forecast.plot("1e25", law=sl.fit(runs, "kaplan"), targets=targets),
+        forecast.plot("1e25", law=wrong, targets=targets),
         comparison.plot(),
         forecast.backtest().plot(),
         sl.forecast(runs.iloc[[0, 5, 7, 14, 21, 28, 35]]).plot(),
