@@ -16,6 +16,7 @@ import scalinglaws as sl
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [
     "README.md", "docs/tutorial.md", "docs/how-to.md", "docs/laws.md", "docs/planning.md",
+    "docs/logs.md",
 ]  # fmt: skip
 _BLOCK = re.compile(r"^```(python|pycon)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
@@ -23,6 +24,7 @@ _BLOCK = re.compile(r"^```(python|pycon)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_python_blocks_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the order of the document and in one namespace; sessions are also checked as doctests."""
+    (tmp_path / "examples").symlink_to(ROOT / "examples")  # the samples of docs/logs.md
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
     with warnings.catch_warnings(action="ignore", category=sl.ScalingLawWarning):

@@ -144,12 +144,13 @@ def _add_run(table: _Table, run: RunLog, losses: list[Loss]) -> None:
         for variable, count in counts.items():
             row[variable] = float(count.values[-1]) if variable == "N" else count.at(step)
         _fill_given(table, run, row)
-        for name in run.config.keys() & set(_FIRST):
-            if run.config[name] != row[name]:
+        for name in _FIRST:
+            if name in run.config and run.config[name] != row[name]:
                 row[f"configured {name}"] = run.config[name]
         table.rows.append(row)
-    for name in run.config.keys() - set(_FIRST):
-        table.sources[name]["the configuration"] += 1
+    for name in run.config:
+        if name not in _FIRST:
+            table.sources[name]["the configuration"] += 1
     if not steps:
         table.notes.append(f"{run.name}: no row, since no {table.metric or 'loss'} was logged.")
 
