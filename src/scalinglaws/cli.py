@@ -16,6 +16,7 @@ from typing import Any
 
 import scalinglaws
 from scalinglaws.cli_designs import add_designs
+from scalinglaws.cli_forecast import add_forecasts
 from scalinglaws.cli_plans import add_plans
 from scalinglaws.cli_read import add_read
 from scalinglaws.errors import ScalingLawError, ScalingLawWarning
@@ -69,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=scalinglaws.__version__)
     verbs = parser.add_subparsers(title="verbs", metavar="VERB")
     _add_demo(verbs)
+    add_forecasts(verbs)
     _add_fit(verbs)
     _add_predict(verbs)
     _add_laws(verbs)

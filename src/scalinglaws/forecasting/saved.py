@@ -81,11 +81,20 @@ def read(path: str | Path) -> tuple[RunRows, float]:
 
 def is_forecast(path: str | Path) -> bool:
     """Whether a file says that it is a saved forecast."""
+    return bool(_format(path) == FORMAT)
+
+
+def is_saved(path: str | Path) -> bool:
+    """Whether a file says that it is something that was saved, and no table."""
+    return _format(path) is not None
+
+
+def _format(path: str | Path) -> Any:
     try:
         values = json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
-        return False
-    return isinstance(values, dict) and values.get("format") == FORMAT
+        return None
+    return values.get("format") if isinstance(values, dict) else None
 
 
 def _rows(values: Mapping[str, Any]) -> RunRows:

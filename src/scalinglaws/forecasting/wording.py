@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scalinglaws.errors import DataError
+from scalinglaws.escaping import NO_MATHS, for_html, for_terminal
 from scalinglaws.numerals import (
     format_compute,
     format_count,
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from scalinglaws.forecasting.outlook import Outlook
 
 WIDTH = 88
+_CARD = "max-width:46em;line-height:1.45"
 _STEPS = (1, 3, 10, 30, 100)  # times the largest run
 _HEADER = ("C", "beyond", "N", "D", "{target}", "{level} of a new run", "coef.", "error", "noise")
 
@@ -70,7 +71,7 @@ def outlook_text(found: Outlook) -> str:
     ]
     if found.times_beyond > 1:
         lines += ["", f"! {format_plain(found.times_beyond, 3)} times the largest run."]
-    return "\n".join(lines)
+    return for_terminal("\n".join(lines))
 
 
 def shares(found: Outlook) -> str:
@@ -116,7 +117,7 @@ def as_text(forecast: Forecast) -> str:
     out += [*_aligned(table_of(forecast)), *_wrapped(_MADE_OF, "  ")]
     for fact in forecast.facts:
         out += _wrapped(fact, "! ")
-    return "\n".join([*out, f"next: {_next_call(forecast)}"])
+    return for_terminal("\n".join([*out, f"next: {_next_call(forecast)}"]))
 
 
 _MADE_OF = "variance from: coefficients of the law, its own error, noise of a single run"
@@ -141,14 +142,14 @@ def _wrapped(text: str, first: str) -> list[str]:
 
 def as_html(forecast: Forecast) -> str:
     """HTML for notebooks."""
-    facts = "".join(f"<div><b>!</b> {html.escape(fact)}</div>" for fact in forecast.facts)
+    facts = "".join(f"<div><b>!</b> {for_html(fact)}</div>" for fact in forecast.facts)
     return (
-        '<div style="max-width:46em;line-height:1.45">'
-        f'<div style="font-size:1.25em;font-weight:600">{html.escape(title_of(forecast))}</div>'
-        f"<div>{html.escape(forecast.status)}</div>"
+        f'<div class="{NO_MATHS}" style="{_CARD}">'
+        f'<div style="font-size:1.25em;font-weight:600">{for_html(title_of(forecast))}</div>'
+        f"<div>{for_html(forecast.status)}</div>"
         f"{_html_table(table_of(forecast))}"
-        f'<div style="opacity:.72">{html.escape(_MADE_OF)}</div>{facts}{_tested_html(forecast)}'
-        f'<div style="opacity:.72">next: <code>{html.escape(_next_call(forecast))}</code></div>'
+        f'<div style="opacity:.72">{for_html(_MADE_OF)}</div>{facts}{_tested_html(forecast)}'
+        f'<div style="opacity:.72">next: <code>{for_html(_next_call(forecast))}</code></div>'
         "</div>"
     )
 
@@ -167,8 +168,8 @@ def _tested_html(forecast: Forecast) -> str:
         return ""
     head, *rest = backtest_text(tested).splitlines()
     return (
-        f'<details><summary style="cursor:pointer">Back-test: {html.escape(head)}</summary>'
-        f"<pre>{html.escape(chr(10).join(rest))}</pre></details>"
+        f'<details><summary style="cursor:pointer">Back-test: {for_html(head)}</summary>'
+        f"<pre>{for_html(chr(10).join(rest))}</pre></details>"
     )
 
 
@@ -198,7 +199,7 @@ def backtest_text(found: Backtest) -> str:
         out += _wrapped(f"Left out: {reason}", "! ")
     if len(lines) > 2:
         out += _wrapped("Cuts share runs: their misses are not independent.", "! ")
-    return "\n".join(out)
+    return for_terminal("\n".join(out))
 
 
 def comparison_text(found: Comparison) -> str:
@@ -207,7 +208,7 @@ def comparison_text(found: Comparison) -> str:
     out += _aligned(_comparison_lines(found), left=1)
     for fact in _comparison_facts(found):
         out += _wrapped(fact, "! ")
-    return "\n".join(out)
+    return for_terminal("\n".join(out))
 
 
 def _held(found: Comparison) -> str:
@@ -258,9 +259,9 @@ _OF_COMPARISONS = (
 
 def comparison_html(found: Comparison) -> str:
     """HTML for notebooks."""
-    facts = "".join(f"<div><b>!</b> {html.escape(f)}</div>" for f in _comparison_facts(found))
+    facts = "".join(f"<div><b>!</b> {for_html(f)}</div>" for f in _comparison_facts(found))
     return (
-        f'<div style="max-width:46em;line-height:1.45"><div>{html.escape(_held(found))}</div>'
+        f'<div class="{NO_MATHS}" style="{_CARD}"><div>{for_html(_held(found))}</div>'
         f"{_html_table(_comparison_lines(found))}"
         f'<div style="opacity:.72">{facts}</div></div>'
     )
@@ -292,7 +293,7 @@ def _aligned(lines: Sequence[tuple[str, ...]], left: int = 0) -> list[str]:
 
 def _html_table(lines: Sequence[tuple[str, ...]]) -> str:
     def line(cells: tuple[str, ...], tag: str) -> str:
-        inner = "".join(f'<{tag} align="right">{html.escape(c)}</{tag}>' for c in cells)
+        inner = "".join(f'<{tag} align="right">{for_html(c)}</{tag}>' for c in cells)
         return f"<tr>{inner}</tr>"
 
     style = "font-variant-numeric:tabular-nums;border-collapse:collapse;border:none"

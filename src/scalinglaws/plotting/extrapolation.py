@@ -15,6 +15,7 @@ from scipy.stats import t as student
 
 from scalinglaws.arrays import BoolArray, FloatArray
 from scalinglaws.errors import DataError
+from scalinglaws.escaping import for_picture
 from scalinglaws.fitting.tables import columns as col
 from scalinglaws.fitting.tables.points import to_values
 from scalinglaws.forecasting.dispute import is_disputed
@@ -131,7 +132,7 @@ def _draw(
     _frame(forecast, ax, path, colours, shown)
     _name_ends(ax, names)
     if title is not False:
-        text = title if isinstance(title, str) else _title(forecast, path, law)
+        text = for_picture(title if isinstance(title, str) else _title(forecast, path, law))
         ax.set_title(
             text, loc="left", fontsize=10.5, fontweight="bold", color=colours.ink, pad=24
         )  # fmt: skip
@@ -215,7 +216,7 @@ def _frame(
     _quiet(ax, colours)
     ratio = float(np.exp(rows.anchor[1] - rows.anchor[0]))
     ax.text(
-        0, 1.02, f"{rows.table.target}, at {count(ratio)} tokens per parameter",
+        0, 1.02, for_picture(f"{rows.table.target}, at {count(ratio)} tokens per parameter"),
         transform=ax.transAxes, color=colours.muted, fontsize=8.5, va="bottom",
     )  # fmt: skip
     ax.annotate(
@@ -250,7 +251,7 @@ def _name_ends(ax: Axes, names: list[tuple[str, float, str, str]]) -> None:
             shift[upper] += lack / 2
     for (text, y, colour, weight), move in zip(names, shift, strict=True):
         ax.annotate(
-            text, (1.0, y), xycoords=("axes fraction", "data"), xytext=(5, move),
+            for_picture(text), (1.0, y), xycoords=("axes fraction", "data"), xytext=(5, move),
             textcoords="offset points", va="center", color=colour, fontsize=9, fontweight=weight,
             annotation_clip=False,
         )  # fmt: skip

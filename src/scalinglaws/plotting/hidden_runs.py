@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
+from scalinglaws.escaping import for_picture
 from scalinglaws.numerals import format_plain, format_to, format_variable
 from scalinglaws.plotting.axes import figure_of, log_axis, new_axes, padded
 from scalinglaws.plotting.palette import Palette, palette_of
@@ -44,7 +45,7 @@ def draw_cuts(tested: Backtest, ax: Axes) -> Axes:
     ax.xaxis.set_major_locator(MaxNLocator(4, symmetric=True))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}".replace("-", "−")))
     _bare(ax, colours)
-    ax.set_xlabel(f"{tested.target}, % from the {tested.label}", fontsize=8.5)
+    ax.set_xlabel(for_picture(f"{tested.target}, % from the {tested.label}"), fontsize=8.5)
     ax.set_title("Back-test", fontsize=9, fontweight="bold",
                  color=colours.ink, loc="center", pad=5)  # fmt: skip
     return ax
@@ -83,8 +84,8 @@ def plot_comparison(found: Comparison, *, ax: Axes | None = None) -> Axes:
         error = "" if np.isnan(row["error"]) else f"{format_plain(100 * row['error'], 2)} %"
         _beside(ax, -place, (error, inside), colours.ink)
         weight = "bold" if place == 0 else "normal"
-        ax.annotate(str(name), (-0.02, -place), xycoords=("axes fraction", "data"), ha="right",
-                    va="center", fontsize=9, color=colour, fontweight=weight,
+        ax.annotate(for_picture(str(name)), (-0.02, -place), xycoords=("axes fraction", "data"),
+                    ha="right", va="center", fontsize=9, color=colour, fontweight=weight,
                     annotation_clip=False)  # fmt: skip
     _beside(ax, 0.75, ("error", "inside"), colours.muted)
     low, high = known["low"].replace(0, np.nan).min(), known["high"].max()
@@ -94,7 +95,9 @@ def plot_comparison(found: Comparison, *, ax: Axes | None = None) -> Axes:
     _bare(ax, colours)
     row = known.iloc[0]
     at = ", ".join(f"{v} {format_variable(v, found.point[v])}" for v in ("N", "D"))
-    ax.set_xlabel(f"{found.target} at {at}; {100 * found.confidence_level:g} % of a new run")
+    ax.set_xlabel(
+        for_picture(f"{found.target} at {at}; {100 * found.confidence_level:g} % of a new run")
+    )
     digits = (row["high"] - row["low"]) / 2
     ax.set_title(
         f"The forecast is {format_to(row['estimate'], digits)}; {_widths(known)}", loc="left",

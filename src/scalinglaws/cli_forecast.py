@@ -1,0 +1,176 @@
+"""The terminal's forecasts, back-tests and comparisons of laws."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from scalinglaws.cli_tables import draw, level_option, plot_option, verb
+from scalinglaws.fitting.result import Fit
+from scalinglaws.forecasting import saved
+from scalinglaws.forecasting.backtest import backtest
+from scalinglaws.forecasting.comparison import compare
+from scalinglaws.forecasting.forecast import Forecast, forecast
+from scalinglaws.forecasting.outlook import Outlook, given_points
+from scalinglaws.loading import load
+from scalinglaws.readers import read_runs
+
+_OK, _DOUBTFUL = 0, 3
+_RUNS = "a table of runs, one row per run"
+
+
+def add_forecasts(verbs: Any) -> None:
+    """Add the verbs to the parser's."""
+    _add_forecast(verbs)
+    _add_backtest(verbs)
+    _add_compare(verbs)
+
+
+def _add_forecast(verbs: Any) -> None:
+    parser = verb(verbs, "forecast", "forecast larger runs, with no law to choose", _forecast)
+    parser.add_argument("runs", type=Path, help=f"{_RUNS}, or a file that --save wrote")
+    _at_option(parser, "the run to forecast, such as N=70B D=1.4T")
+    _table_options(parser)
+    plot_option(parser)
+    parser.add_argument("--save", type=Path, metavar="FILE", help="save the forecast as JSON")
+    parser.epilog = "example: scalinglaws forecast runs.csv --at N=70B D=1.4T --plot forecast.png"
+
+
+def _add_backtest(verbs: Any) -> None:
+    text = "predict the larger runs from the smaller ones, and compare"
+    parser = verb(verbs, "backtest", text, _backtest)
+    parser.add_argument("model", type=Path, help=f"a saved fit or forecast, or {_RUNS}")
+    parser.add_argument(
+        "--by", choices=("C", "N", "D"), default="C", help="variable that hides runs (C)"
+    )
+    parser.add_argument(
+        "--cuts", nargs="+", metavar="VALUE", help="largest known values (1/2, 1/5, 1/12, 1/30)"
+    )
+    _table_options(parser)
+    plot_option(parser)
+    parser.epilog = "example: scalinglaws backtest runs.csv --cuts 1e20 1e21"
+
+
+def _add_compare(verbs: Any) -> None:
+    parser = verb(verbs, "compare", "laws side by side, with the forecast", _compare)
+    parser.add_argument("runs", type=Path, help=_RUNS)
+    parser.add_argument("--laws", nargs="+", required=True, help="names or lines of maths")
+    _at_option(parser, "the target, such as C=1e24, or N=70B D=1.4T", required=True)
+    _table_options(parser)
+    plot_option(parser)
+    parser.epilog = "example: scalinglaws compare runs.csv --laws chinchilla kaplan --at C=1e24"
+
+
+def _at_option(parser: Any, text: str, **more: Any) -> None:
+    parser.add_argument("--at", nargs="+", default=[], metavar="NAME=VALUE", help=text, **more)
+
+
+def _table_options(parser: Any) -> None:
+    parser.add_argument("--y", help="the metric's column (found by its usual names)")
+    parser.add_argument(
+        "--columns", nargs="+", default=[], metavar="N=params", help="columns of N, D and C"
+    )
+    parser.add_argument("--weights", help="a column of weights")
+    parser.add_argument(
+        "--missing", choices=("raise", "drop"), default="raise", help="unusable runs (raise)"
+    )
+    level_option(parser)
+
+
+def _forecast(options: argparse.Namespace) -> int:
+    model = _model(options.runs, options)
+    if isinstance(model, Fit):
+        raise ValueError(f"{options.runs} is a saved fit; `scalinglaws predict` evaluates it.")
+    if options.save:
+        model.save(options.save)
+    if options.plot:
+        draw(model.plot, options.plot)
+    at = _pairs(options.at, "--at")
+    if not at:
+        _print_forecast(model, options)
+        return _OK
+    level = options.confidence_level
+    found = model.predict(at, confidence_level=level)
+    assert isinstance(found, Outlook)
+    if options.json or options.csv:
+        frame = found.to_frame()
+        print(frame.to_json(orient="records") if options.json else frame.to_csv(index=False))
+    else:
+        print(found)
+    usable = model.usable(given_points(model.rows, at, {}))
+    return _OK if usable.all() else _DOUBTFUL
+
+
+def _print_forecast(model: Forecast, options: argparse.Namespace) -> None:
+    if options.json:
+        print(json.dumps(saved.to_dict(model), allow_nan=False))
+    elif options.csv:
+        print(model.params.to_csv(), end="")
+    else:
+        print(model)
+
+
+def _backtest(options: argparse.Namespace) -> int:
+    model = _model(options.model, options)
+    found = backtest(
+        model, by=options.by, cuts=options.cuts, confidence_level=options.confidence_level
+    )
+    if options.plot:
+        draw(found.plot, options.plot)
+    _print_frame(found.frame, str(found), options)
+    return _OK
+
+
+def _compare(options: argparse.Namespace) -> int:
+    at = _pairs(options.at, "--at")
+    unknown = set(at) - {"N", "D", "C"}
+    if unknown:
+        raise ValueError(f"--at names {', '.join(sorted(unknown))}; a target has N, D and C.")
+    level = (
+        {} if options.confidence_level is None else {"confidence_level": options.confidence_level}
+    )
+    asked: dict[str, Any] = {**at, **_reading(options), **level}
+    found = compare(read_runs(options.runs), options.laws, **asked)
+    if options.plot:
+        draw(found.plot, options.plot)
+    _print_frame(found.frame.reset_index(), str(found), options)
+    return _OK
+
+
+def _print_frame(frame: Any, text: str, options: argparse.Namespace) -> None:
+    if options.json:
+        shown = frame.replace([np.inf, -np.inf], np.nan)
+        print(shown.to_json(orient="records", double_precision=15))
+    elif options.csv:
+        print(frame.to_csv(index=False), end="")
+    else:
+        print(text)
+
+
+def _model(path: Path, options: argparse.Namespace) -> Fit | Forecast:
+    """A saved fit or forecast, or the forecast of a table."""
+    if path.suffix == ".json" and saved.is_saved(path):
+        return load(path)
+    level = 0.95 if options.confidence_level is None else options.confidence_level
+    return forecast(read_runs(path), **_reading(options), confidence_level=level)
+
+
+def _reading(options: argparse.Namespace) -> dict[str, Any]:
+    return {
+        "y": options.y, "columns": _pairs(options.columns, "--columns"),
+        "weights": options.weights, "missing": options.missing,
+    }  # fmt: skip
+
+
+def _pairs(items: list[str], option: str) -> dict[str, str]:
+    found = {}
+    for item in items:
+        name, equals, value = item.partition("=")
+        if not (name and equals and value):
+            raise ValueError(f"{option} is written NAME=VALUE; got {item!r}.")
+        found[name.strip()] = value.strip()
+    return found
