@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from scalinglaws.cli_tables import draw, level_option, plot_option, verb
+from scalinglaws.errors import FileFormatError
 from scalinglaws.fitting.result import Fit
 from scalinglaws.forecasting import saved
 from scalinglaws.forecasting.backtest import backtest
@@ -84,7 +85,7 @@ def _table_options(parser: Any) -> None:
 def _forecast(options: argparse.Namespace) -> int:
     model = _model(options.runs, options)
     if isinstance(model, Fit):
-        raise ValueError(f"{options.runs} is a saved fit; `scalinglaws predict` evaluates it.")
+        raise FileFormatError(f"{options.runs} is a saved fit: use `scalinglaws predict`.")
     if options.save:
         model.save(options.save)
     if options.plot:
