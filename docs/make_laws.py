@@ -51,7 +51,7 @@ loss ~ E + (a*(D/N)**eta + b*(D/N)**-eta) / C**eta
 | one curve of loss against data, steps or compute | `m2` | `m1` if it does not bend |
 | the same, with a knee | `bnsl` | `bnsl-2` |
 | the same, from chance level on | `m4` | `scalerl` for rewards |
-| accuracy of a task, and the loss | `accuracy-sigmoid`, floor fixed | `accuracy-cloglog` |
+| accuracy of a task, and the loss | `accuracy-sigmoid`, both ends fixed | `accuracy-cloglog` |
 | accuracy of a task, and sizes and token counts | the two steps, by `sl.chain` | |
 | error over many tasks, and the loss | `gadre-error` | |
 | loss on two data sets | `loss-to-loss` | |

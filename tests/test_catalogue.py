@@ -272,17 +272,72 @@ def test_repeats_are_worth_what_the_paper_says() -> None:
 
 
 def test_schedule_features_follow_their_definition() -> None:
-    """Against the recursion written out; a constant schedule anneals nothing."""
-    rates = np.abs(np.random.default_rng(0).standard_normal(50))
+    """Against the recursion written out; a warm-up and a constant schedule anneal nothing."""
+    warm_up = np.linspace(0.0, 1.0, 12)
+    rates = np.append(warm_up, np.abs(np.random.default_rng(1).standard_normal(50)))
+    rates[12] = 0.3  # the first fall
     features = sl.schedule_features(rates, decay=0.9)
 
     momentum, annealed = 0.0, 0.0
     for step, rate in enumerate(rates):
-        momentum = 0.9 * momentum + (rates[step - 1] - rate if step else 0.0)
+        momentum = 0.9 * momentum + (rates[step - 1] - rate if step >= 12 else 0.0)
         annealed += momentum
         assert features["S2"].iloc[step] == pytest.approx(annealed, abs=1e-13)
     np.testing.assert_allclose(features["S1"], np.cumsum(rates))
     assert (sl.schedule_features(np.full(9, 0.1))["S2"] == 0).all()
+
+
+def _whole_schedules() -> dict[str, np.ndarray]:
+    """A warm-up, then a cosine, a late exponential fall, or nothing."""
+    steps, peak, warm = np.arange(1.0, 24001.0), 3e-4, 2160
+    cosine = 0.55 + 0.45 * np.cos(np.pi * (steps - warm) / (24000 - warm))
+    late = 0.1 ** np.maximum((steps - 20000) / 4000, 0.0)
+    shapes = {"cosine": cosine, "late": late, "constant": np.ones(len(steps))}
+    return {
+        name: peak * np.where(steps <= warm, steps / warm, shape) for name, shape in shapes.items()
+    }
+
+
+def _r_squared(found: np.ndarray, true: np.ndarray) -> float:
+    return float(1 - ((found - true) ** 2).sum() / ((true - true.mean()) ** 2).sum())
+
+
+@pytest.mark.parametrize("size", ["25m", "100m", "400m"])
+def test_the_warm_up_counts_for_one_sum_alone(size: str) -> None:
+    """Two laws published for the same curves agree on schedules with a warm-up.
+
+    The one has S1 and S2, the other a sum over every change of the learning rate.
+    """
+    law, other = sl.published[f"tissue/luo-{size}"], sl.laws["multi-power-32"]
+    values = dict(sl.published[f"multi-power/luo-{size}"].values)
+    for rates in _whole_schedules().values():
+        features = sl.schedule_features(rates, n_falls=32)
+        at = features.iloc[3000::500]
+        curve = np.asarray(other.value(values, at))
+
+        assert _r_squared(np.asarray(law.law.value(law.values, at)), curve) > 0.996
+        without = sl.schedule_features(rates[2160:]).iloc[3000 - 2160 :: 500]
+        assert _r_squared(np.asarray(law.law.value(law.values, without)), curve) < 0.8
+
+
+@pytest.mark.parametrize("size", ["25m", "100m", "400m"])
+def test_annealing_is_recovered_from_whole_schedules(size: str) -> None:
+    """A published set comes back from its own curves, the sums written out."""
+    law, tables = sl.published[f"tissue/luo-{size}"], []
+    for rates in _whole_schedules().values():
+        falls = -np.diff(rates, prepend=rates[0])
+        falls[:2160] = 0.0  # the warm-up
+        momentum = np.zeros(len(rates))
+        for step in range(1, len(rates)):
+            momentum[step] = 0.999 * momentum[step - 1] + falls[step]
+        truth = {"S1": np.cumsum(rates), "S2": np.cumsum(momentum)}
+        loss = law.law.value(law.values, truth)
+        tables.append(sl.schedule_features(rates).assign(loss=loss).iloc[2500::250])
+    with warnings.catch_warnings(action="ignore", category=sl.ScalingLawWarning):
+        fit = sl.fit(pd.concat(tables, ignore_index=True), "tissue")
+
+    for name, value in law.values.items():
+        assert fit.params[name] == pytest.approx(value, rel=1e-5)
 
 
 def _multi_power(rates: np.ndarray, values: dict[str, float]) -> np.ndarray:

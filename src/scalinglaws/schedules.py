@@ -22,7 +22,8 @@ def schedule_features(
         S_2(s) = \sum_{i \le s} m_i, \qquad
         m_i = \lambda\, m_{i-1} + \eta_{i-1} - \eta_i .
 
-    for "tissue". The law "multi-power" has a sum over all changes
+    for "tissue". The warm-up counts for S1 and not for S2: rises of the learning rate before its
+    first fall are left out of :math:`m`. The law "multi-power" has a sum over all changes
     :math:`\eta_{i-1} - \eta_i`, each with the area since it and the learning rate after it; here
     that is a sum over `n_falls` groups of neighbouring changes of one sign, in which areas and
     learning rates are averages weighted by the change. Groups are halved where change times area
@@ -31,8 +32,7 @@ def schedule_features(
     Parameters
     ----------
     learning_rates : array of float, shape (steps,)
-        One learning rate for each optimiser step; for "tissue" with the warm-up left out, for
-        "multi-power" with it.
+        One learning rate for each optimiser step, from the first one on, warm-up included.
     decay : float, default 0.999
         How long an annealing is remembered, :math:`\lambda`; it depends on the unit of a step.
     n_falls : int, default 0
@@ -59,6 +59,8 @@ def schedule_features(
     >>> features = schedule_features([1.0, 1.0, 0.5, 0.0], decay=0.5)
     >>> features["S1"].tolist(), features["S2"].tolist()
     ([1.0, 2.0, 2.5, 2.5], [0.0, 0.0, 0.5, 1.25])
+    >>> schedule_features([0.5, 1.0, 0.5], decay=0.5)["S2"].tolist()
+    [0.0, 0.0, 0.5]
     >>> drop = schedule_features([1.0, 1.0, 0.5, 0.5], n_falls=1)
     >>> drop[["fall_1", "since_1", "lr_1"]].iloc[-1].tolist()
     [0.5, 1.0, 0.5]
@@ -78,7 +80,8 @@ def schedule_features(
     if not 0 <= decay < 1:
         raise ValueError(f"`decay` must be at least 0 and below 1; got {decay}.")
     falls = -np.diff(rates, prepend=rates[0])
-    momentum = signal.lfilter([1.0], [1.0, -decay], falls)
+    annealing = np.where(np.maximum.accumulate(falls) > 0, falls, 0.0)
+    momentum = signal.lfilter([1.0], [1.0, -decay], annealing)
     area = np.cumsum(rates)
     columns = {"S1": area, "S2": np.cumsum(momentum)}
     if n_falls:

@@ -70,14 +70,16 @@ ENTRIES = (
         aliases=("annealing",),
         formula="loss ~ L_0 + A/S1**alpha - C_s*S2",
         variables={
-            "S1": "sum of the learning rates so far (sl.schedule_features)",
-            "S2": "annealing so far: falls of the learning rate, remembered with decay lambda",
+            "S1": "sum of the learning rates so far, warm-up included (sl.schedule_features)",
+            "S2": "annealing since the warm-up: falls of the learning rate, remembered with decay "
+            "lambda",
         },
         summary="A whole loss curve under any learning-rate schedule.",
         reference=Reference("Tissue et al.", 2024, "2408.11029"),
         topics=("language model", "loss", "learning curve", "learning rate"),
-        traps="Leave the warm-up out. lambda (0.99 to 0.999) is chosen before the fit: compare a "
-        "few. Steps of one run are not independent, so that intervals are too narrow.",
+        traps="The warm-up counts for S1 and not for S2, as sl.schedule_features has it from whole "
+        "schedules. lambda (0.99 to 0.999) is chosen before the fit: compare a few. Steps of one "
+        "run are not independent, so that intervals are too narrow.",
         bounds={"alpha": DECAY, "L_0": NOT_NEGATIVE, "A": NOT_NEGATIVE, "C_s": NOT_NEGATIVE},
         published=tuple(
             Coefficients(
@@ -85,7 +87,8 @@ ENTRIES = (
                 {"L_0": floor, "A": a, "alpha": alpha, "C_s": c},
                 data=f"loss curves of a {size} model (cosine, constant, and constant then cosine)",
                 method="Huber loss of log residuals, delta 1e-3, lambda 0.999",
-                counting="S1 and S2 in units of the learning rate, one step each",
+                counting="S1 and S2 in units of the learning rate, one step each; warm-up in S1 "
+                "alone",
                 reference=Reference("Luo et al.", 2025, "2503.12811", "curves; refitted"),
                 verified="recomputed from the authors' curves",
                 note="The coefficients of a refit, not of a paper.",
