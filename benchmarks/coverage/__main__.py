@@ -59,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--cells", type=_cells, default=list(range(len(cells()))), help="FIRST:END, or 1,4,7")
     add("--tables", type=int, default=1000, help="simulated tables in each cell")
     add("--methods", nargs="+", choices=list(METHODS), default=list(USUAL))
-    add("--promised", default="auto", choices=list(METHODS), help="the method that is judged")
+    add("--promised", default="default", choices=list(METHODS), help="the method that is judged")
     add("--seed", type=int, default=0)
     add("--workers", type=int, default=1, help="processes; the numbers do not depend on it")
     add("--save", type=Path, help="CSV to which each cell is added when done, and resumed from")

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,16 +20,10 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Fitted:
-    """A fit, and the targets at it.
-
-    Attributes
-    ----------
-    groups : number of each row's cluster
-    """
+    """A fit, and the targets at it."""
 
     fit: sl.Fit
     targets: Sequence[Target]
-    groups: npt.NDArray[np.intp]
 
     @cached_property
     def estimates(self) -> Floats:
@@ -44,21 +37,6 @@ class Fitted:
         with np.errstate(all="ignore"):
             rows = [gradient(self.fit.law, self.fit.values, t) for t in self.targets]
         return np.nan_to_num(np.array(rows))
-
-    @cached_property
-    def kept(self) -> npt.NDArray[np.intp]:
-        """Places of the parameters that these runs determine."""
-        return np.flatnonzero(np.diag(self.fit.covariance) > 0)
-
-    @property
-    def n_groups(self) -> int:
-        """Number of clusters."""
-        return int(self.groups.max()) + 1
-
-    @cached_property
-    def is_run(self) -> npt.NDArray[np.bool_]:
-        """Targets that are of a new run."""
-        return np.array([t.kind == "run" for t in self.targets])
 
     @cached_property
     def answered(self) -> npt.NDArray[np.bool_]:
@@ -97,27 +75,6 @@ class Fitted:
         assert isinstance(found, pd.DataFrame)
         return points, found
 
-    @cached_property
-    def residuals(self) -> Floats:
-        """Log of observed over fitted."""
-        return np.asarray(self.fit.residuals.to_numpy())
-
-    @cached_property
-    def jacobian(self) -> Floats:
-        """Of log loss in the parameters that are kept, rows by parameters."""
-        fit, law = self.fit, self.fit.law
-        columns = {name: fit.runs.inputs[name] for name in law.variables}
-        steps = np.array([fit.values[p.name] if p.positive else 1.0 for p in law.parameters])
-        with np.errstate(all="ignore"):
-            slopes = law.gradient(fit.values, columns) * steps / fit.fitted.to_numpy()[:, None]
-        return np.asarray(np.nan_to_num(slopes)[:, self.kept])
-
-    @cached_property
-    def basis(self) -> Floats:
-        """Orthonormal columns that span the Jacobian: their squares sum to the leverages."""
-        size = np.maximum(np.linalg.norm(self.jacobian, axis=0), 1e-300)
-        return np.asarray(np.linalg.qr(self.jacobian / size)[0])
-
 
 @dataclass
 class Task:
@@ -125,35 +82,15 @@ class Task:
 
     Attributes
     ----------
-    seed : of the resampling
     cluster : column of rows that are not independent, or None
-    shared : what one method computed and others may use
     """
 
     table: pd.DataFrame
     law: sl.Law
     targets: Sequence[Target]
-    seed: int
     cluster: str | None
-    shared: dict[Any, Any] = field(default_factory=dict)
 
     @cached_property
     def default(self) -> Fitted:
         """The fit with every documented default, of the table as it is."""
-        return self._fitted(self.table, "auto")
-
-    @cached_property
-    def plain(self) -> Fitted:
-        """The same loss with all rows alike: what the contenders start from."""
-        table = self.table.drop(columns=[self.cluster] if self.cluster else [])
-        return self._fitted(table, library.usual_objective(self.law))
-
-    def _fitted(self, table: pd.DataFrame, objective: str) -> Fitted:
-        fit = library.fit(table, self.law, y="loss", objective=objective)
-        return Fitted(fit, self.targets, self._groups)
-
-    @cached_property
-    def _groups(self) -> npt.NDArray[np.intp]:
-        if self.cluster is None:
-            return np.arange(len(self.table))
-        return np.asarray(pd.factorize(self.table[self.cluster])[0])
+        return Fitted(library.fit(self.table, self.law, y="loss"), self.targets)

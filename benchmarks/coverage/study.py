@@ -55,9 +55,7 @@ def judge(index: int, tables: range, methods: Sequence[str], seed: int) -> Judge
     for table in tables:
         rng = np.random.default_rng([seed, index, table])
         runs, new = setting.draw(rng)
-        task = Task(
-            runs, law_of(setting.cell), setting.targets, int(rng.integers(2**31)), setting.cluster
-        )
+        task = Task(runs, law_of(setting.cell), setting.targets, setting.cluster)
         found = [_intervals(task, name) for name in methods]
         low, high = (_working(setting, [f[0][..., end] for f in found]) for end in (0, 1))
         seconds.append([f[1] for f in found])

@@ -25,9 +25,9 @@ from scalinglaws.errors import ScalingLawError as ScalingLawError
 from scalinglaws.errors import ScalingLawWarning as ScalingLawWarning
 from scalinglaws.fitting.chain import Chain as Chain
 from scalinglaws.fitting.chain import chain as chain
+from scalinglaws.fitting.diagnostics.status import Status as Status
 from scalinglaws.fitting.fit import fit as fit
 from scalinglaws.fitting.inference.prediction import Prediction as Prediction
-from scalinglaws.fitting.inference.status import Status as Status
 from scalinglaws.fitting.many import Fits as Fits
 from scalinglaws.fitting.many import fit_each as fit_each
 from scalinglaws.fitting.published import Published as Published

@@ -12,8 +12,6 @@ import pandas as pd
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import IdentifiabilityWarning, warn
-from scalinglaws.fitting.inference.new_run import run_noise
-from scalinglaws.fitting.inference.noise import log_size
 from scalinglaws.fitting.inference.prediction import (
     Prediction,
     points,
@@ -21,6 +19,7 @@ from scalinglaws.fitting.inference.prediction import (
     warn_if_far,
     within_limits,
 )
+from scalinglaws.fitting.inference.prediction_noise import run_draws
 from scalinglaws.fitting.result import Fit
 from scalinglaws.fitting.tables.points import frame_of_points
 from scalinglaws.options import check_level, generator_of
@@ -142,12 +141,12 @@ class Chain:
         first, *others = self.fits
         curve = _at_draws(first, first.draws(n_resamples, generator), columns)
         curve = np.broadcast_to(curve, (n_resamples, len(next(iter(columns.values())))))
-        run = _with_noise(first, curve, columns, generator)
+        run = _with_noise(first, curve, generator)
         for fit in others:
             params, (variable,) = fit.draws(n_resamples, generator), fit.law.variables
             curve = _at_draws(fit, params, {variable: curve})
             exact = _at_draws(fit, params, {variable: run})
-            run = _with_noise(fit, exact, {variable: run}, generator)
+            run = _with_noise(fit, exact, generator)
         return curve, run
 
     def __repr__(self) -> str:
@@ -226,12 +225,11 @@ def _at_draws(
 def _with_noise(
     fit: Fit,
     exact: FloatArray,
-    columns: Mapping[str, npt.NDArray[Any]],
     generator: np.random.Generator,
 ) -> FloatArray:
-    """The law at every draw with the noise of a run of that size."""
+    """The law at every draw with the noise of a run."""
+    noise = run_draws(fit, exact.shape, generator)
     with np.errstate(invalid="ignore", over="ignore"):
-        noise = run_noise(fit).draws(log_size(columns, exact), exact.shape, generator)
         noisy = exact * np.exp(noise) if fit.scale == "log" else exact + noise
     return within_limits(fit.law, noisy)
 

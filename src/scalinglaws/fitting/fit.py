@@ -13,14 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scalinglaws.core.law import Law
-from scalinglaws.errors import (
-    ConvergenceWarning,
-    DataWarning,
-    IdentifiabilityWarning,
-    LackOfFitWarning,
-    ScalingLawWarning,
-    warn,
-)
+from scalinglaws.errors import warn
 from scalinglaws.fitting.arguments import (
     check_bounds,
     check_count,
@@ -31,38 +24,21 @@ from scalinglaws.fitting.arguments import (
     choose_objective,
     resolve_law,
 )
-from scalinglaws.fitting.inference.correlation import INDEPENDENT
-from scalinglaws.fitting.inference.recall import estimated
-from scalinglaws.fitting.inference.record import Evidence
-from scalinglaws.fitting.inference.status import Status, most_serious
-from scalinglaws.fitting.inference.uncertainty import CLUSTERED
+from scalinglaws.fitting.diagnostics.identifiability import Aliasing, structural_aliasing
+from scalinglaws.fitting.record import Evidence
 from scalinglaws.fitting.result import Fit
 from scalinglaws.fitting.search.estimate import estimate
 from scalinglaws.fitting.search.large import estimate_large
 from scalinglaws.fitting.search.standing import smallest_curvature
 from scalinglaws.fitting.solver import loglinear
-from scalinglaws.fitting.solver.binding import bind
+from scalinglaws.fitting.solver.binding import bind_problem
 from scalinglaws.fitting.solver.model import Model
 from scalinglaws.fitting.solver.objective import Loss
 from scalinglaws.fitting.solver.problem import Estimate, Minimum, Problem
 from scalinglaws.fitting.tables import columns as col
-from scalinglaws.fitting.tables.blocks import spread_rows
 from scalinglaws.fitting.tables.runs import RunTable, read_table
-from scalinglaws.fitting.verdicts.assess import Assessment, assess
-from scalinglaws.fitting.verdicts.identifiability import Aliasing, aliasing
-from scalinglaws.fitting.verdicts.measurement import Measurement
-from scalinglaws.fitting.weighting import NOISES, NoiseName, noise_of, weighted, whitened
-from scalinglaws.options import ScaleName, check_option
+from scalinglaws.options import ScaleName
 
-_WARNING_OF: Mapping[Status, type[ScalingLawWarning]] = {
-    Status.NOT_CONVERGED: ConvergenceWarning,
-    Status.STARTS_DISAGREE: ConvergenceWarning,
-    Status.LACK_OF_FIT: LackOfFitWarning,
-    Status.OUTLIERS: LackOfFitWarning,
-    Status.AT_BOUND: IdentifiabilityWarning,
-    Status.NOT_IDENTIFIED: IdentifiabilityWarning,
-    Status.WEAKLY_IDENTIFIED: IdentifiabilityWarning,
-}
 _ROUNDING = 1e-15  # of residuals, relative to their magnitude
 
 
@@ -82,7 +58,6 @@ def fit(
     start: Mapping[str, float] | None = None,
     tied: Mapping[str, str] | None = None,
     groups: Mapping[str, str] | None = None,
-    noise: NoiseName = "auto",
     clusters: str | None = "auto",
     missing: Literal["raise", "drop"] = "raise",
     units: Literal["check", "trust"] = "check",
@@ -134,20 +109,10 @@ def fit(
     groups : mapping of str to str, optional
         Parameters with one value in each group, and the column that tells the groups apart:
         ``groups={"E": "data"}`` is the same as writing ``E[data]`` in the line of maths.
-    noise : {"auto", "equal", "by-size"}
-        "by-size" fits how the variance of single runs depends on their compute, to repeated runs
-        where there are enough and to the residuals otherwise, and weights runs by it. "auto" does
-        so where no method, objective, threshold or weights are given and the runs show it clearly:
-        with at least 30 degrees of freedom and a slope of 3.5 standard errors.
-        ``fit.noise_law`` is it. Below 30 degrees of freedom "auto" weights nothing, but standard
-        errors and new runs follow what little the runs show; "equal" and weights of your own are
-        taken at their word.
     clusters : str or None, default "auto"
-        A column that tells which rows hang together: standard errors then count clusters, not rows.
-        "auto" takes a column such as "run" or "run_id" where a run has several checkpoints; None
-        takes all rows as independent. Where neither a method, an objective nor weights are given
-        and the residuals of neighbouring checkpoints are clearly alike, they are made independent
-        before the loss is taken; ``fit.correlation`` says how.
+        A column that names the run of each row. Rows of one run are not independent, so standard
+        errors then count runs, not rows; estimates stay the same. "auto" takes a column such as
+        "run" or "run_id" where a run has several checkpoints; None takes all rows as independent.
     missing : {"raise", "drop"}
         What to do with runs that have missing, infinite or non-positive values.
     units : {"check", "trust"}
@@ -187,11 +152,6 @@ def fit(
     ['N_c', 'alpha_N', 'alpha_D', 'D_c']
     """
     check_options(method, objective, delta, scale, missing, units, confidence_level)
-    check_option("noise", noise, NOISES)
-    if noise == "by-size" and weights is not None:
-        raise ValueError(
-            "noise='by-size' makes the weights itself, which contradicts `weights`: leave one out."
-        )
     frame = col.as_frame(runs)
     if columns is not None and not isinstance(columns, Mapping):
         raise TypeError(f"`columns` must map variables to column names; got {columns!r}.")
@@ -211,84 +171,39 @@ def fit(
         law, table.inputs, table.y, table.weights, scale, chosen,
         None if delta == "auto" else float(delta), held, start,
     )  # fmt: skip
-    asked = (objective, delta, method)
-    told = noise == "equal"
-    if weights is not None:  # of zero and one they say nothing of the noise of those that are left
-        told |= bool(np.ptp(table.weights[table.weights > 0]) > 0)
-    if noise == "auto" and (weights is not None or any(option != "auto" for option in asked)):
-        noise = "equal"
-    return _fit_problem(problem, table, how, confidence_level, noise, told)
+    return _fit_problem(problem, table, how, confidence_level)
 
 
 # --- the fit itself -----------------------------------------------------------------------------
 
 
-def _fit_problem(
-    problem: Problem,
-    table: RunTable,
-    method: str,
-    confidence_level: float,
-    noise: NoiseName,
-    told: bool,
-) -> Fit:
-    model = bind(problem.law, problem.columns, problem.y, problem.scale)
-    aliases = _structural_aliases(problem, model)
-    found = _minimise(problem, model, aliases, method)
-    noise_law = noise_of(problem, model, table, found, noise)
-    if noise_law.slope:
-        residuals = model.residuals(found.theta[None, :])[0]
-        problem, table = weighted(problem, table, noise_law, residuals)
-        found = _minimise(problem, model, aliases, method)
-    correlation = INDEPENDENT
-    if noise == "auto" and len(table.clusters):
-        problem, model, found, correlation = whitened(problem, model, table, found)
-    assessment = assess(
-        Measurement(
-            problem,
-            model,
-            table,
-            found,
-            aliases,
-            method,
-            confidence_level,
-            noise_law,
-            noise_told=told,
-        )
-    )
-    result = Fit(
+def _fit_problem(problem: Problem, table: RunTable, method: str, confidence_level: float) -> Fit:
+    model = bind_problem(problem)
+    found = _minimise(problem, model, structural_aliasing(problem, model), method)
+    fit = Fit(
         law=problem.law,
-        rows=assessment.rows,
-        combinations=assessment.combinations,
-        verdicts=assessment.verdicts,
         runs=table,
         method=method,
         objective=problem.objective,
         scale=problem.scale,
         delta=found.delta,
         objective_value=found.value,
-        noise=assessment.spread.run,
-        dof=assessment.spread.dof,
-        confidence_level=confidence_level,
-        interval_method=assessment.interval_method,
-        seed=assessment.seed,
-        evidence=Evidence(
-            found.n_starts, found.n_agreeing, found.n_minima, found.decrement,
-            assessment.condition, found.curvature,
-        ),
         fixed=dict(problem.fixed),
-        facts=assessment.facts,
-        versions=dict(_versions()),
+        confidence_level=confidence_level,
+        evidence=Evidence(
+            found.n_starts, found.n_agreeing, found.n_minima, found.decrement, found.curvature,
+            found.converged,
+        ),
         theta=found.theta,
-        covariance=assessment.covariance,
-        null_space=assessment.null_space,
+        free=found.free,
         alternatives=found.alternatives,
-        noise_law=noise_law,
-        noise_told=told,
-        correlation=correlation,
+        versions=dict(_versions()),
     )  # fmt: skip
-    _warn_of(assessment)
-    _warn_of_few_clusters(result)
-    return result
+    fit.__dict__["model"] = model  # bound once
+    if fit.verdicts:
+        details = " ".join(verdict.detail for verdict in fit.verdicts)
+        warn(f"{fit.status.value} {details}", fit.status.warning)
+    return fit
 
 
 def _minimise(problem: Problem, model: Model, aliases: Aliasing, method: str) -> Estimate:
@@ -300,28 +215,6 @@ def _minimise(problem: Problem, model: Model, aliases: Aliasing, method: str) ->
     neutral = {names[j]: 1.0 if problem.positive[j] else 0.0 for j in aliases.aliased}
     search = estimate if model.is_one_block else estimate_large
     return search(replace(problem, fixed={**problem.fixed, **neutral}), model)
-
-
-def _structural_aliases(problem: Problem, model: Model) -> Aliasing:
-    """Parameters whose effect on every term others can make, whatever their values."""
-    names = problem.law.parameter_names
-    moving = list(problem.movable)
-    if not model.is_one_block:
-        # what some of the runs tell apart, all of them do
-        some = spread_rows(model.n_rows)
-        part = {name: column[some] for name, column in problem.columns.items()}
-        found = _structural_aliases(
-            problem, bind(problem.law, part, problem.y[some], problem.scale)
-        )
-        if not found.aliased:
-            return found
-    slopes = model.design_triangle
-    columns = np.eye(len(names)) if slopes is None else slopes
-    return aliasing(columns, _amplitudes(problem), moving)
-
-
-def _amplitudes(problem: Problem) -> list[bool]:
-    return [p.is_amplitude for p in problem.law.parameters]
 
 
 def _closed_form(problem: Problem, model: Model, aliases: Aliasing) -> Estimate:
@@ -351,30 +244,3 @@ def _closed_form(problem: Problem, model: Model, aliases: Aliasing) -> Estimate:
 def _versions() -> Mapping[str, str]:
     packages = ("scalinglaws", "numpy", "scipy", "pandas")
     return {"python": platform.python_version(), **{p: metadata.version(p) for p in packages}}
-
-
-def _warn_of_few_clusters(fit: Fit) -> None:
-    """Between as few clusters as coefficients no variance is seen."""
-    if fit.interval_method != CLUSTERED:
-        return
-    n_clusters, n_estimated = (
-        len(np.unique(fit.runs.clusters[fit.runs.weights > 0])),
-        int(estimated(fit).sum()),
-    )
-    if n_clusters <= n_estimated:
-        warn(
-            f"{n_clusters} clusters of {fit.runs.cluster_column!r} for {n_estimated} coefficients: "
-            "how much they vary between clusters cannot be seen, and their intervals are "
-            "infinite. Name a column with more values, or pass clusters=None if rows are "
-            "independent.",
-            DataWarning,
-        )
-
-
-def _warn_of(assessment: Assessment) -> None:
-    """One warning for all verdicts, of the kind of the most serious one."""
-    if not assessment.verdicts:
-        return
-    worst = most_serious(assessment.verdicts)
-    details = " ".join(verdict.detail for verdict in assessment.verdicts)
-    warn(f"{worst.value} {details}", _WARNING_OF[worst])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,18 +13,23 @@ import numpy.typing as npt
 import pandas as pd
 
 from scalinglaws.fitting import storage, summary
-from scalinglaws.fitting.inference import bootstrap, draws, intervals, prediction, profile_table
-from scalinglaws.fitting.inference.derived import Asked
+from scalinglaws.fitting.diagnostics.checks import run_checks
+from scalinglaws.fitting.diagnostics.status import Status, Verdict, most_serious
+from scalinglaws.fitting.diagnostics.trend import Trend, trend
+from scalinglaws.fitting.inference import bootstrap, draws, intervals, prediction
+from scalinglaws.fitting.inference.derived import Asked, quantities_of
 from scalinglaws.fitting.inference.intervals import IntervalMethod
 from scalinglaws.fitting.inference.prediction import Prediction
-from scalinglaws.fitting.inference.quantity import Quantity
-from scalinglaws.fitting.inference.recall import clustered
-from scalinglaws.fitting.inference.record import FitRecord
+from scalinglaws.fitting.inference.profile import profile_table
 from scalinglaws.fitting.inference.resamples import Kind
+from scalinglaws.fitting.record import FitRecord
+from scalinglaws.options import check_count, check_level
 from scalinglaws.workers import Workers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+_FEWEST_POINTS = 5  # of a profile
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -35,12 +41,6 @@ class Fit(FitRecord):
     Attributes
     ----------
     law : Law
-    rows : tuple of Row
-        The coefficients; `table` and `params` show them as pandas objects.
-    combinations : tuple of Row
-        What is identified where single coefficients are not, such as ``b + d``.
-    verdicts : tuple of Verdict
-        Everything that was found wrong or doubtful; empty when the fit is good.
     runs : RunTable
         The runs fitted, the columns used and the rows dropped.
     method, objective, scale : str
@@ -50,17 +50,60 @@ class Fit(FitRecord):
     objective_value : float
         Sum over the runs of weight times loss: r^2 for "squared"; r^2/2 inside delta and
         delta*(|r| - delta/2) outside for "huber"; |r| for "absolute".
-    noise : float
-        Standard deviation of a run around the curve, in the residuals' scale.
+    fixed : mapping of str to float
+        Parameters that were held.
     confidence_level : float
         Level of the intervals in `table`.
-    interval_method : str
-        How intervals were computed.
-    seed : int or None
-        Seed of the resampling behind the intervals, where there was one.
     evidence : Evidence
         How sure the optimum is.
+    theta : (parameters,)
+        Working parameters: logarithms of positive ones.
+    free : (parameters,)
+        Which of them moved.
+    alternatives : (fits, parameters)
+        Other fits that are equally good, in natural values.
     """
+
+    # --- coefficients ------------------------------------------------------------------------
+
+    @cached_property
+    def params(self) -> pd.Series:
+        """Estimates by parameter."""
+        return self.table["estimate"].rename_axis(None)
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """Estimate, standard error, interval and status of each parameter.
+
+        The numbers are those of ``fit.intervals()``; missing where the runs do not determine them.
+        """
+        return intervals.parameter_table(self)
+
+    @cached_property
+    def identified(self) -> pd.DataFrame:
+        """The combinations that are determined where single parameters are not."""
+        return intervals.combination_table(self)
+
+    @cached_property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """Everything that was found wrong or doubtful; empty when the fit is good."""
+        return run_checks(self)
+
+    @property
+    def status(self) -> Status:
+        """The most serious verdict, or CONVERGED."""
+        return most_serious(self.verdicts)
+
+    @cached_property
+    def trend(self) -> Trend | None:
+        """A smooth pattern in the residuals; None where there are too few runs to look for one."""
+        return trend(self)
+
+    @property
+    def dropped(self) -> pd.Series:
+        """Rows left out, with the reason."""
+        labels, reasons = zip(*self.runs.dropped, strict=True) if self.runs.dropped else ((), ())
+        return pd.Series(reasons, pd.Index(labels, tupleize_cols=False), object, "reason")
 
     # --- predictions -----------------------------------------------------------------------
 
@@ -182,14 +225,14 @@ class Fit(FitRecord):
         >>> draws.shape, draws.attrs["n_failed"]
         ((200, 4), 0)
         """
-        fit = self if clusters is None else clustered(self, clusters)
+        fit = self if clusters is None else self.clustered(clusters)
         return bootstrap.bootstrap(fit, n_resamples, method, rng, workers)
 
     def intervals(
         self,
         quantities: Asked | None = None,
         *,
-        method: IntervalMethod = "auto",
+        method: IntervalMethod = "sandwich",
         confidence_level: float | None = None,
         n_resamples: int = 1000,
         clusters: str | None = None,
@@ -204,7 +247,7 @@ class Fit(FitRecord):
             Names of parameters, expressions in them such as ``"beta/(alpha + beta)"``, or a mapping
             from names of your choice to expressions or functions. A function gets a mapping from
             parameters to arrays and returns as many numbers. By default every parameter.
-        method : {"auto", "sandwich", "equal-noise", "profile", "adjusted-profile", ...}
+        method : {"sandwich", "equal-noise", "profile", ...}
             How the intervals are made, see the notes; also any method of `bootstrap`, whose
             percentiles are then taken.
         confidence_level : float, optional
@@ -230,14 +273,12 @@ class Fit(FitRecord):
 
         Notes
         -----
-        "sandwich" makes a symmetric interval from the covariance (HC2 moderated by a noise law, or
-        CR2 with clusters) and Student's t with the degrees of freedom of this very quantity; of a
-        positive quantity on the scale of its logarithm. "equal-noise" does so from the curvature,
-        if all runs have the same noise. "profile" asks how far the quantity can be moved,
-        everything else fitted again, before the fit gets worse than the noise allows: its intervals
-        need not be symmetric. "adjusted-profile" does the same with the standard error of the
-        sandwich. "auto" is the sandwich, and for floors such as E the adjusted profile, as in
-        `table`. The documentation has the measured coverage of each, from which it was chosen.
+        "sandwich": estimate and standard error of the HC2 sandwich (CR2 with clusters), with
+        Student's t at Bell and McCaffrey's degrees of freedom. It is symmetric: in the logarithm of
+        a positive quantity, and in a floor such as E itself, cut at zero. "equal-noise": the same
+        from the curvature, where all runs have the same noise. "profile": where the fit gets worse
+        by more than the noise allows while everything else is re-optimised; such intervals need not
+        be symmetric. The documentation has the measured coverage of each.
 
         Examples
         --------
@@ -248,9 +289,12 @@ class Fit(FitRecord):
         >>> bool((table["low"] < table["high"]).all())
         True
         """
-        return intervals.intervals(
-            self, quantities, method, confidence_level, n_resamples, clusters, rng, workers
-        )
+        fit = self if clusters is None else self.clustered(clusters)
+        options = {
+            "method": method, "confidence_level": confidence_level, "n_resamples": n_resamples,
+            "rng": rng, "workers": workers,
+        }  # fmt: skip
+        return intervals.intervals(fit, quantities, options)
 
     def draws(
         self, n_resamples: int = 1000, rng: np.random.Generator | int | None = 0
@@ -271,19 +315,18 @@ class Fit(FitRecord):
         -------
         DataFrame
             One row for each draw, one column for each parameter, in natural values; parameters
-            that were fixed or stopped at a bound are the same in every row. Floors that sit at
-            zero are above it in half of the rows, together, and the rest follows them.
+            that were fixed or stopped at a bound, such as a floor at zero, are the same in every
+            row.
 
         Raises
         ------
         FitError
-            If the fit did not converge, or the runs do not determine its coefficients, or a floor
-            at zero has no upper end.
+            If the fit did not converge, or the runs do not determine its coefficients.
 
         Notes
         -----
-        Multivariate Student t with the fit's covariance, coefficients as logarithms, and the least
-        of the exponents' degrees of freedom.
+        Multivariate Student t with the fit's covariance, coefficients as logarithms, and the
+        median of the exponents' degrees of freedom, at least 3.
 
         Examples
         --------
@@ -299,7 +342,7 @@ class Fit(FitRecord):
 
     def profile(
         self,
-        quantity: str | Quantity,
+        quantity: str,
         *,
         n_points: int = 41,
         confidence_level: float | None = None,
@@ -308,7 +351,7 @@ class Fit(FitRecord):
 
         Parameters
         ----------
-        quantity : str or Quantity
+        quantity : str
             A parameter, or an expression of several, such as ``"beta/(alpha + beta)"``.
         n_points : int, default 41
             Values at which the law is fitted again, the estimate among them.
@@ -356,7 +399,17 @@ class Fit(FitRecord):
         >>> bool(low < fit.params["alpha_N"] < high)
         True
         """
-        return profile_table.profile(self, quantity, n_points, confidence_level)
+        check_count("n_points", n_points, _FEWEST_POINTS)
+        level = self.confidence_level if confidence_level is None else confidence_level
+        check_level(level)
+        if not isinstance(quantity, str):
+            raise TypeError(
+                f"`quantity` must be a parameter or an expression of some; got {quantity!r}."
+            )
+        if quantity in self.fixed:
+            raise ValueError(f"{quantity} was held fixed in this fit: it has no profile.")
+        (asked,) = quantities_of(self, quantity)
+        return profile_table(self, asked, n_points, level)
 
     # --- pictures --------------------------------------------------------------------------
 
@@ -423,7 +476,7 @@ class Fit(FitRecord):
 
     def plot_profile(
         self,
-        quantity: str | Quantity,
+        quantity: str,
         *,
         ax: Axes | None = None,
         n_points: int = 41,

@@ -7,30 +7,30 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.core.law import Law
 from scalinglaws.errors import FileFormatError
-from scalinglaws.fitting.inference.correlation import Correlation
-from scalinglaws.fitting.inference.noise import NoiseLaw
-from scalinglaws.fitting.inference.record import Evidence, FitRecord, Row
-from scalinglaws.fitting.inference.status import Status, Verdict
+from scalinglaws.fitting.record import Evidence
 from scalinglaws.fitting.tables.runs import RunTable
 
+if TYPE_CHECKING:
+    from scalinglaws.fitting.result import Fit
+
 FORMAT = "scalinglaws fit"
-SCHEMA = 1
+SCHEMA = 2
 # Fields that are already plain JSON values.
 _PLAIN = (
-    "method", "objective", "scale", "delta", "objective_value", "noise", "dof",
-    "confidence_level", "interval_method", "seed",
+    "method", "objective", "scale", "delta", "objective_value", "confidence_level",
 )  # fmt: skip
 
 
-def write(fit: FitRecord, path: str | Path) -> None:
+def write(fit: Fit, path: str | Path) -> None:
     """Write the fit; see `Fit.save`."""
     text = json.dumps(to_dict(fit), indent=1, ensure_ascii=False, allow_nan=False)
     Path(path).write_text(text + "\n", encoding="utf-8")
@@ -63,7 +63,7 @@ def read(path: str | Path) -> dict[str, Any]:
         raise FileFormatError(f"{path} is damaged: {type(error).__name__}: {error}.") from error
 
 
-def to_dict(fit: FitRecord) -> dict[str, Any]:
+def to_dict(fit: Fit) -> dict[str, Any]:
     """The fit as values that JSON has."""
     runs = fit.runs
     return {
@@ -71,20 +71,16 @@ def to_dict(fit: FitRecord) -> dict[str, Any]:
         "schema": SCHEMA,
         "law": fit.law.to_dict(),
         **{name: _plain(getattr(fit, name)) for name in _PLAIN},
-        "parameters": [_row(row) for row in fit.rows],
-        "combinations": [_row(row) for row in fit.combinations],
+        # for people: what is loaded is computed again from the estimate and the runs
+        "parameters": _rows(fit.table),
+        "combinations": _rows(fit.identified),
         "verdicts": [{"status": v.status.name, "detail": v.detail} for v in fit.verdicts],
         "evidence": {k: _plain(v) for k, v in asdict(fit.evidence).items()},
         "fixed": {k: _plain(v) for k, v in fit.fixed.items()},
-        "facts": list(fit.facts),
         "versions": dict(fit.versions),
         "theta": _list(fit.theta),
-        "covariance": [_list(row) for row in fit.covariance],
-        "null_space": [_list(row) for row in fit.null_space],
+        "free": [bool(v) for v in fit.free],
         "alternatives": [_list(row) for row in fit.alternatives],
-        "noise_law": {k: _plain(v) for k, v in asdict(fit.noise_law).items()},
-        "noise_told": fit.noise_told,
-        "correlation": {k: _plain(v) for k, v in asdict(fit.correlation).items()},
         "runs": {
             "columns": dict(runs.columns),
             "target": runs.target,
@@ -104,12 +100,7 @@ def to_dict(fit: FitRecord) -> dict[str, Any]:
 
 
 def from_dict(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The inverse of `to_dict`: the fields of a `FitRecord`."""
-
-    def row(item: Mapping[str, Any]) -> Row:
-        numbers = {k: _number(item[k]) for k in ("estimate", "std_error", "low", "high")}
-        return Row(name=item["name"], status=item["status"], **numbers)
-
+    """The inverse of `to_dict`: the fields of a `Fit`."""
     runs, law = values["runs"], Law.from_dict(values["law"])
     table = RunTable(
         values={name: _array(v) for name, v in runs["values"].items()},
@@ -131,48 +122,49 @@ def from_dict(values: Mapping[str, Any]) -> dict[str, Any]:
     if table.digest != runs["digest"]:
         raise ValueError("the runs do not have the hash that was saved with them")
     plain = {name: values[name] for name in _PLAIN}
-    for name in ("objective_value", "noise", "confidence_level"):
+    for name in ("objective_value", "confidence_level"):
         plain[name] = _number(plain[name])
     plain["delta"] = None if plain["delta"] is None else _number(plain["delta"])
     p = len(values["theta"])
     evidence = values["evidence"]
     return dict(
         law=law,
-        rows=tuple(row(item) for item in values["parameters"]),
-        combinations=tuple(row(item) for item in values["combinations"]),
-        verdicts=tuple(Verdict(Status[v["status"]], v["detail"]) for v in values["verdicts"]),
         runs=table,
         evidence=Evidence(
             evidence["n_starts"], evidence["n_agreeing"], evidence["n_minima"],
-            _number(evidence["decrement"]), _number(evidence["condition"]),
-            _number(evidence.get("curvature", "nan")),
+            _number(evidence["decrement"]), _number(evidence.get("curvature", "nan")),
+            _converged(values),
         ),
         fixed={k: _number(v) for k, v in values["fixed"].items()},
-        facts=tuple(values["facts"]),
         versions=values["versions"],
         theta=_array(values["theta"]),
-        covariance=np.array([_array(r) for r in values["covariance"]]).reshape(p, p),
-        null_space=np.array([_array(r) for r in values["null_space"]]).reshape(p, -1),
+        free=_free(values),
         alternatives=np.array([_array(r) for r in values["alternatives"]]).reshape(-1, p),
-        correlation=_correlation(values.get("correlation", {})),
-        noise_law=_noise_law(values.get("noise_law", {})),
-        noise_told=bool(values.get("noise_told", False)),
         **plain,
     )  # fmt: skip
 
 
-def _noise_law(values: Mapping[str, Any]) -> NoiseLaw:
-    numbers = {k: _number(v) for k, v in values.items()}
-    return NoiseLaw(**{"middle": numbers.get("centre", 0.0), **numbers})
+def _converged(values: Mapping[str, Any]) -> bool:
+    """Whether the search reached a minimum; schema 1 says so in the verdicts."""
+    if "converged" in values["evidence"]:
+        return bool(values["evidence"]["converged"])
+    return all(verdict["status"] != "NOT_CONVERGED" for verdict in values["verdicts"])
 
 
-def _correlation(values: Mapping[str, Any]) -> Correlation:
-    numbers = {k: _number(v) for k, v in values.items() if k != "variable"}
-    return Correlation(variable=values.get("variable", ""), **numbers)
+def _free(values: Mapping[str, Any]) -> npt.NDArray[np.bool_]:
+    """Which parameters moved; schema 1 says so in their statuses."""
+    if "free" in values:
+        return np.array(values["free"], dtype=np.bool_)
+    status = [str(item["status"]) for item in values["parameters"]]
+    held = ("fixed", "aliased", "without effect", "at its bound, 0")
+    return np.array([not text.startswith(held) for text in status])
 
 
-def _row(row: Any) -> dict[str, Any]:
-    return {k: _plain(v) for k, v in asdict(row).items()}
+def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [
+        {"name": str(name)} | {str(k): _plain(v) for k, v in row.items()}
+        for name, row in table.iterrows()
+    ]
 
 
 def _plain(value: Any) -> Any:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import textwrap
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from scalinglaws.escaping import for_html, for_terminal, maths_for_html, one_line
-from scalinglaws.fitting.inference.noise import log_size
-from scalinglaws.fitting.inference.record import FitRecord, Row
-from scalinglaws.fitting.inference.uncertainty import SANDWICHES
+from scalinglaws.fitting.diagnostics.trend import Trend
 from scalinglaws.fitting.tables.blocks import is_large
 from scalinglaws.numerals import (
     format_error,
@@ -21,6 +21,9 @@ from scalinglaws.numerals import (
     listed,
     plural,
 )
+
+if TYPE_CHECKING:
+    from scalinglaws.fitting.result import Fit
 
 _WIDTH = 88
 _HEADER = ("", "estimate", "std error", "low", "high", "")
@@ -41,10 +44,10 @@ class Facts:
     lines: tuple[tuple[str, str], ...]
 
 
-def facts_of(fit: FitRecord) -> Facts:
+def facts_of(fit: Fit) -> Facts:
     """Collect the facts."""
     level = f"{100 * fit.confidence_level:g} %"
-    intervals = f"low, high: {level} interval ({fit.interval_method}{_of_floors(fit)})"
+    intervals = f"low, high: {level} interval ({fit.interval_method})"
     if fit.dof <= 0:
         intervals = f"no intervals: {plural(fit.n, 'run')} leave no degrees of freedom"
     return Facts(
@@ -53,36 +56,31 @@ def facts_of(fit: FitRecord) -> Facts:
         verdict=fit.status.value,
         good=fit.status.good,
         details=tuple(verdict.detail for verdict in fit.verdicts),
-        table=tuple(_cells(row) for row in fit.rows),
-        combinations=tuple(_cells(row) for row in fit.combinations),
+        table=_cells(fit.table),
+        combinations=_cells(fit.identified),
         intervals=intervals,
         lines=tuple(_lines(fit)),
     )
 
 
-def _of_floors(fit: FitRecord) -> str:
-    """What else there is to say of how intervals were made."""
-    known = np.isfinite(fit.table["high"])
-    floors = [p.symbol for p in fit.law.parameters if p.is_floor and known[p.name]]
-    if not floors or fit.interval_method not in SANDWICHES:
-        return ""
-    return f"; of {listed(list(dict.fromkeys(floors)))}, by its profile"
+def _cells(table: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
+    cells = []
+    for name, row in table.iterrows():
+        error = float(row["std_error"])
+        # a floor at zero has an interval, but no standard error
+        digits = error if np.isfinite(error) else 0.5 * (float(row["high"]) - float(row["low"]))
+        cells.append((
+            one_line(str(name)),
+            format_to(float(row["estimate"]), error),
+            format_error(error),
+            format_to(float(row["low"]), digits),
+            format_to(float(row["high"]), digits),
+            "" if row["status"] == "estimated" else str(row["status"]),
+        ))  # fmt: skip
+    return tuple(cells)
 
 
-def _cells(row: Row) -> tuple[str, ...]:
-    # a floor at zero has an interval, but no standard error
-    digits = row.std_error if np.isfinite(row.std_error) else 0.5 * (row.high - row.low)
-    return (
-        one_line(row.name),
-        format_to(row.estimate, row.std_error),
-        format_error(row.std_error),
-        format_to(row.low, digits),
-        format_to(row.high, digits),
-        "" if row.status == "estimated" else row.status,
-    )
-
-
-def _lines(fit: FitRecord) -> list[tuple[str, str]]:
+def _lines(fit: Fit) -> list[tuple[str, str]]:
     runs = fit.runs
     used = [f"{v} = {name!r}" for v, name in runs.columns.items()]
     lines = [
@@ -93,16 +91,11 @@ def _lines(fit: FitRecord) -> list[tuple[str, str]]:
         ("data", _range_line(fit)),
         ("optimum", _evidence_line(fit)),
     ]
-    if fit.noise_law.slope:
-        lines.insert(4, ("noise", _noise_line(fit)))
     if fit.runs.cluster_column:
         n_clusters = len(np.unique(fit.runs.clusters))
-        alike = ""
-        if fit.correlation.variable:
-            factor = format_plain(float(np.exp(fit.correlation.length)), 2)
-            alike = f"; residuals of one are alike over a factor of {factor} in "
-            alike += fit.correlation.variable
-        lines.insert(4, ("clusters", f"{n_clusters} of {fit.runs.cluster_column!r}{alike}"))
+        lines.insert(4, ("clusters", f"{n_clusters} of {fit.runs.cluster_column!r}"))
+    if fit.trend is not None and fit.trend.is_clear:
+        lines.append(("trend", _trend_line(fit.trend, fit.scale)))
     if fit.fixed:
         held = [f"{name} = {format_plain(v, 6)}" for name, v in fit.fixed.items()]
         lines.insert(3, ("fixed", ", ".join(held)))
@@ -112,7 +105,7 @@ def _lines(fit: FitRecord) -> list[tuple[str, str]]:
     return lines
 
 
-def describe_method(fit: FitRecord) -> str:
+def describe_method(fit: Fit) -> str:
     """Method, objective and residual scale in a few words."""
     what = {"log": "log residuals", "level": "level residuals"}[fit.scale]
     if fit.method == "log-linear":
@@ -127,18 +120,16 @@ def describe_method(fit: FitRecord) -> str:
     return text + (", weighted" if fit.runs.weighted else "")
 
 
-def _noise_line(fit: FitRecord) -> str:
-    """Noise of the smallest and of the largest run."""
-    sizes = log_size(fit.runs.values, fit.fitted.to_numpy())
-    each = fit.noise * np.sqrt(fit.noise_law.variance(np.array([sizes.min(), sizes.max()])))
-    if fit.scale == "log":
-        smallest, largest = (f"{100 * value:.2g} %" for value in each)
-    else:
-        smallest, largest = (format_plain(value, 2) for value in each)
-    return f"{smallest} of the smallest run, {largest} of the largest; runs weigh accordingly"
+def _trend_line(trend: Trend, scale: str) -> str:
+    size = f"{100 * trend.size:.2g} %" if scale == "log" else format_plain(trend.size, 2)
+    return (
+        f"residuals follow a smooth pattern in {listed(list(trend.variables))}: "
+        f"{100 * trend.share:.0f} % of their variance, typically {size}; far predictions are off "
+        "by at least this"
+    )
 
 
-def _residual_line(fit: FitRecord) -> str:
+def _residual_line(fit: Fit) -> str:
     squares, place, value = 0.0, 0, 0.0
     for rows, _, residuals in fit.residual_blocks():
         squares += float(np.sum(np.square(residuals)))
@@ -153,7 +144,7 @@ def _residual_line(fit: FitRecord) -> str:
     return f"rms {format_plain(rms, 3)}, largest {value:+.3g} (row {label})"
 
 
-def _range_line(fit: FitRecord) -> str:
+def _range_line(fit: Fit) -> str:
     parts = []
     for name, values in fit.runs.values.items():
         low, high = format_variable(name, values.min()), format_variable(name, values.max())
@@ -166,22 +157,23 @@ def _range_line(fit: FitRecord) -> str:
     return ", ".join(parts)
 
 
-def _evidence_line(fit: FitRecord) -> str:
+def _evidence_line(fit: Fit) -> str:
     evidence = fit.evidence
     if fit.method == "log-linear":
-        return f"closed form; condition number {format_error(evidence.condition)}"
+        return f"closed form; condition number {format_error(fit.local.condition)}"
     sample = " on a sample of the runs" if is_large(fit.n) else ""
     return (
-        f"{evidence.n_agreeing} of {plural(evidence.n_starts, 'start')} agree{sample}; a further "
-        f"step promises {abs(evidence.decrement):.0e} of the objective; condition number "
-        f"{format_error(evidence.condition)}"
+        f"{evidence.n_agreeing} of {plural(evidence.n_starts, 'start')} agree{sample}; "
+        f"{'converged' if evidence.converged else 'not converged'} (predicted relative decrease "
+        f"{abs(evidence.decrement):.0e}); condition number "
+        f"{format_error(fit.local.condition)}"
     )
 
 
 # --- text --------------------------------------------------------------------------------------
 
 
-def as_text(fit: FitRecord) -> str:
+def as_text(fit: Fit) -> str:
     """Text for terminals and logs."""
     facts = facts_of(fit)
     out = [facts.title, "", *_wrapped(facts.verdict, "" if facts.good else "! ")]
@@ -222,7 +214,7 @@ _GOOD = "border-left:4px solid #2a9d5c;padding:4px 10px;margin:6px 0"
 _DOUBTFUL = "border-left:4px solid #d1495b;padding:4px 10px;margin:6px 0"
 
 
-def as_html(fit: FitRecord) -> str:
+def as_html(fit: Fit) -> str:
     """HTML for notebooks."""
     facts = facts_of(fit)
     details = "".join(f"<li>{for_html(detail)}</li>" for detail in facts.details)

@@ -252,7 +252,6 @@ def refit(model: Fit, keep: BoolArray) -> Fit:
     """The same law with the same options on some of the runs."""
     runs = model.runs
     frame = runs.frame()
-    # an option that "auto" comes to stays "auto": the noise's weights are then found again
     usual = {"log-linear": "squared", "nls": "huber"}[model.method]
     options: dict[str, Any] = {
         "fixed": model.fixed or None,
@@ -262,8 +261,6 @@ def refit(model: Fit, keep: BoolArray) -> Fit:
     }
     if runs.weighted:
         options["weights"] = runs.weights[keep]
-    elif model.noise_told:
-        options["noise"] = "equal"
     if model.method == "nls" and why_not(model.law) is None:
         options["method"] = "nls"
     if len(runs.clusters):

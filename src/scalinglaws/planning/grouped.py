@@ -14,8 +14,8 @@ from scalinglaws.arrays import FloatArray
 from scalinglaws.core.groups import level_of, member
 from scalinglaws.core.law import Law
 from scalinglaws.errors import DataError
+from scalinglaws.fitting.diagnostics.status import Status
 from scalinglaws.fitting.inference.prediction import Prediction
-from scalinglaws.fitting.inference.status import Status
 from scalinglaws.fitting.result import Fit
 from scalinglaws.fitting.tables.runs import RunTable
 from scalinglaws.numerals import listed
@@ -148,7 +148,7 @@ def one_group(fit: Fit, **labels: Any) -> OneGroup:
     >>> code = runs.assign(data="code", loss=0.9 * runs["loss"])
     >>> both = pd.concat([runs.assign(data="web"), code])
     >>> line = "loss ~ s[data] * ((N_c/N)**(alpha_N/alpha_D) + D_c/D)**alpha_D"
-    >>> fit = sl.fit(both, line, fixed={"s[web]": 1.0}, noise="equal")
+    >>> fit = sl.fit(both, line, fixed={"s[web]": 1.0})
     >>> print(round(one_group(fit, data="code").values["s"], 3))
     0.9
     >>> bool(sl.optimal(fit, C=1e13, data="code")["loss"].iloc[0] < 1.2)

@@ -12,8 +12,8 @@ import pandas as pd
 from scalinglaws.arrays import FloatArray
 from scalinglaws.core.law import Law
 from scalinglaws.errors import DataError, FitError
+from scalinglaws.fitting.diagnostics.status import Status
 from scalinglaws.fitting.fit import fit as fit_law
-from scalinglaws.fitting.inference.status import Status
 from scalinglaws.fitting.result import Fit
 from scalinglaws.fitting.tables import columns as col
 from scalinglaws.numerals import listed

@@ -21,7 +21,7 @@ from scalinglaws.core.law import STANDARD_VARIABLES
 from scalinglaws.errors import DataError, ScalingLawWarning
 from scalinglaws.escaping import for_picture
 from scalinglaws.fitting.inference import prediction
-from scalinglaws.fitting.inference.record import FitRecord
+from scalinglaws.fitting.record import FitRecord
 from scalinglaws.numerals import format_variable
 from scalinglaws.options import check_option
 from scalinglaws.plotting.axes import (

@@ -14,7 +14,7 @@ from matplotlib.colors import Colormap, LinearSegmentedColormap, to_rgb
 
 from scalinglaws.core.groups import codes_of
 from scalinglaws.errors import DataError
-from scalinglaws.fitting.inference.record import FitRecord
+from scalinglaws.fitting.record import FitRecord
 from scalinglaws.numerals import listed
 
 _SHARED_COLOURS = "viridis"

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
 
 from scalinglaws.escaping import for_picture
-from scalinglaws.fitting.inference.record import FitRecord
+from scalinglaws.fitting.record import FitRecord
 from scalinglaws.numerals import format_plain
 from scalinglaws.options import check_option
 from scalinglaws.plotting.axes import is_small, label_of, log_axis, new_axes, padded, quiet_frame

@@ -10,9 +10,8 @@ import pandas as pd
 
 from scalinglaws.arrays import BoolArray, FloatArray
 from scalinglaws.errors import ConvergenceWarning, DataWarning, FitError, warn
-from scalinglaws.fitting.inference.recall import at_bound, estimated, linearised, problem_of
-from scalinglaws.fitting.inference.record import FitRecord
 from scalinglaws.fitting.inference.resamples import KINDS, NAMES, Kind, Resampler
+from scalinglaws.fitting.record import FitRecord
 from scalinglaws.fitting.solver.binding import bind_problem
 from scalinglaws.fitting.solver.model import to_natural
 from scalinglaws.fitting.solver.objective import smooth_loss
@@ -75,7 +74,7 @@ def bootstrap(
 ) -> pd.DataFrame:
     """Draws of the coefficients; see `Fit.bootstrap`."""
     found = resample(fit, n_resamples, kind, rng, workers)
-    positive = problem_of(fit).positive
+    positive = fit.problem.positive
     draws = pd.DataFrame(
         to_natural(found.theta, positive), columns=pd.Index(fit.law.parameter_names)
     )
@@ -116,16 +115,15 @@ def resample(
             'of the cluster bootstrap are too narrow. Take method="sandwich".',
             DataWarning,
         )
-    free = estimated(fit)
+    free = fit.estimated
     if not free.any():
         raise FitError(
-            "There is nothing to resample: no coefficient of this fit has a standard error. "
-            f"{fit.status.value}"
+            "There is nothing to resample: no coefficient of this fit has a standard error."
         )
     _warn_of_bounds(fit)
-    problem, resampler = problem_of(fit), _resampler(fit, kind)
+    resampler = _resampler(fit, kind)
     tasks = [
-        _Task(problem, fit.theta, free, fit.noise, resampler, n, own)
+        _Task(fit.problem, fit.theta, free, fit.noise, resampler, n, own)
         for n, own in shared_out(fit.n, n_resamples, rng)
     ]
     answers = map_tasks(_refit, tasks, workers)
@@ -144,7 +142,7 @@ def resample(
 
 def _warn_of_bounds(fit: FitRecord) -> None:
     """What sits at a bound is not refitted."""
-    held = [row.name for row, bound in zip(fit.rows, at_bound(fit), strict=True) if bound]
+    held = [n for n, bound in zip(fit.law.parameter_names, fit.at_bound, strict=True) if bound]
     if held:
         warn(
             f"At its bound, and held there in every resample: {listed(held)}. What trades off with "
@@ -159,11 +157,12 @@ def _resampler(fit: FitRecord, kind: Kind) -> Resampler:
     if kind in ("cases", "clusters"):
         nothing = np.zeros(0)
         return Resampler(kind, nothing, nothing, weights, fit.noise, clusters)
-    found = linearised(fit)
     residuals = -fit.residuals.to_numpy()
-    roots = np.sqrt(weights)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        adjusted = np.where(roots > 0, found.adjusted(residuals * roots) / roots, 0.0)
+    if fit.sandwich is None or fit.sandwich.rows is None:
+        raise FitError(f"{NAMES[kind].capitalize()} is not available for so large a table.")
+    used = weights > 0
+    roots, adjusted = np.sqrt(weights[used]), np.zeros(fit.n)
+    adjusted[used] = fit.sandwich.rows.adjusted(residuals[used] * roots) / roots
     return Resampler(kind, residuals, adjusted, weights, fit.noise, clusters)
 
 

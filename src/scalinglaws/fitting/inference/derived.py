@@ -17,8 +17,7 @@ from scalinglaws.core.formula import parse
 from scalinglaws.core.jets import Jet, differentiate
 from scalinglaws.errors import FormulaError
 from scalinglaws.fitting.inference.quantity import Quantity, parameter_quantity
-from scalinglaws.fitting.inference.recall import estimated
-from scalinglaws.fitting.inference.record import FitRecord
+from scalinglaws.fitting.record import FitRecord
 from scalinglaws.fitting.solver.model import to_natural
 from scalinglaws.numerals import listed
 
@@ -40,7 +39,8 @@ def quantities_of(fit: FitRecord, asked: Asked | None) -> list[Quantity]:
         If something that is asked for is neither a parameter nor made of parameters.
     """
     if asked is None:
-        known = estimated(fit) | fit.table["high"].notna().to_numpy()
+        floors = np.array([p.is_floor for p in fit.law.parameters])
+        known = fit.estimated | (fit.at_zero & floors & (fit.dof > 0))
         names = np.array(fit.law.parameter_names)[known]
         return [parameter_quantity(fit.law, str(name)) for name in names]
     if isinstance(asked, str):

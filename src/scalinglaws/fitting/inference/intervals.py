@@ -1,74 +1,332 @@
-"""Intervals of coefficients and of what follows from them, each by a method that is named."""
+"""Intervals of the parameters and of what follows from them, each by a named method."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
 from scalinglaws.arrays import BoolArray, FloatArray
 from scalinglaws.errors import ConvergenceWarning, FitError, warn
-from scalinglaws.fitting.inference.adjusted import adjusted_ends
-from scalinglaws.fitting.inference.bootstrap import Resampled, resample
+from scalinglaws.fitting.diagnostics.identifiability import combination_label
+from scalinglaws.fitting.inference.bootstrap import resample
+from scalinglaws.fitting.inference.covariance import half_widths, sandwich
 from scalinglaws.fitting.inference.derived import Asked, quantities_of
-from scalinglaws.fitting.inference.profile import profile_interval
-from scalinglaws.fitting.inference.profiler import Profiler
-from scalinglaws.fitting.inference.quantity import Quantity
-from scalinglaws.fitting.inference.raised import raised_floors, widened
-from scalinglaws.fitting.inference.recall import at_bound, clustered, estimated, recalled_influence
-from scalinglaws.fitting.inference.record import FitRecord
+from scalinglaws.fitting.inference.profile import METHOD, profile_ends
+from scalinglaws.fitting.inference.quantity import (
+    Quantity,
+    is_determined,
+    is_floor,
+    parameter_quantity,
+)
 from scalinglaws.fitting.inference.resamples import KINDS
-from scalinglaws.fitting.inference.status import Status
-from scalinglaws.fitting.inference.uncertainty import half_widths, t_quantile
-from scalinglaws.numerals import listed
+from scalinglaws.fitting.record import FitRecord
+from scalinglaws.numerals import format_plain, listed
 from scalinglaws.options import check_count, check_level, check_option
 from scalinglaws.workers import Workers
 
 IntervalMethod = Literal[
-    "auto", "sandwich", "equal-noise", "profile", "adjusted-profile", "cases", "clusters",
-    "residual", "wild", "parametric",
-]  # fmt: skip
-METHODS: tuple[IntervalMethod, ...] = (
-    "auto", "sandwich", "equal-noise", "profile", "adjusted-profile", "cases", "clusters",
-    "residual", "wild", "parametric",
-)  # fmt: skip
+    "sandwich", "equal-noise", "profile", "cases", "clusters", "residual", "wild", "parametric"
+]
+_NEAR_ZERO = 1e-8  # of the smallest performance: a floor at zero is linearised there
 
 
-def intervals(
-    fit: FitRecord,
-    asked: Asked | None,
-    method: IntervalMethod,
-    confidence_level: float | None,
-    n_resamples: int,
-    clusters: str | None,
-    rng: np.random.Generator | int | None,
-    workers: Workers,
-) -> pd.DataFrame:
+@dataclass(frozen=True)
+class Request:
+    """What intervals are asked of, and the options of the methods that resample."""
+
+    fit: FitRecord
+    quantities: Sequence[Quantity]
+    level: float
+    method: IntervalMethod = "sandwich"
+    n_resamples: int = 1000
+    rng: np.random.Generator | int | None = 0
+    workers: Workers = 1
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """Errors, degrees of freedom and ends, in the working value of each quantity."""
+
+    errors: FloatArray
+    dof: FloatArray
+    ends: FloatArray  # (quantities, 2)
+    method: str
+    attrs: dict[str, Any] = field(default_factory=dict)
+
+
+# --- methods ------------------------------------------------------------------------------------
+
+
+def _sandwich(request: Request) -> Intervals:
+    fit = request.fit
+    assert fit.sandwich is not None
+    errors, dof = fit.sandwich.errors(_gradients(request)[:, fit.kept])
+    return _symmetric(request, errors, dof, fit.interval_method)
+
+
+def _equal_noise(request: Request) -> Intervals:
+    """Of the curvature of least squares: sigma^2 (X'X)^-1."""
+    fit = request.fit
+    assert fit.sandwich is not None
+    along = _gradients(request)[:, fit.kept] @ fit.sandwich.to_basis
+    scale = float(np.sqrt(np.mean(fit.runs.weights[fit.runs.weights > 0])))
+    errors = fit.noise * scale * np.linalg.norm(along, axis=1)
+    return _symmetric(request, errors, np.full(len(along), float(fit.dof)), "equal noise, t")
+
+
+def _profile(request: Request) -> Intervals:
+    fit = request.fit
+    ends = np.array([
+        profile_ends(fit, q, request.level) if is_determined(fit, q) else [-np.inf, np.inf]
+        for q in request.quantities
+    ])  # fmt: skip
+    equal = _equal_noise(request)
+    return Intervals(equal.errors, equal.dof, ends.reshape(-1, 2), METHOD)
+
+
+def _bootstrap(request: Request) -> Intervals:
+    fit, level = request.fit, request.level
+    needed = int(np.ceil(2.0 / (1.0 - level) - 1e-6))
+    check_count("n_resamples", request.n_resamples)
+    if request.n_resamples < needed:
+        raise ValueError(
+            f"Percentiles at {100 * level:g} % need {needed} resamples or more; got "
+            f"n_resamples={request.n_resamples}."
+        )
+    assert request.method in KINDS
+    drawn = resample(fit, request.n_resamples, request.method, request.rng, request.workers)
+    tails = np.array([0.5 - 0.5 * level, 0.5 + 0.5 * level])
+    values = [np.asarray(q.value(drawn.theta), dtype=np.float64) for q in request.quantities]
+    ends = np.array([np.quantile(v, tails, method="inverted_cdf") for v in values])
+    bounded, is_open = _bounded(fit, request.quantities), _open(fit, request.quantities)
+    ends[is_open] = -np.inf, np.inf
+    ends[bounded] = np.nan
+    known = [v[np.isfinite(v)] for v in values]
+    errors = np.array([np.std(v, ddof=1) if len(v) > 1 else np.nan for v in known])
+    errors[is_open | bounded] = np.nan
+    dof = np.full(len(values), float(fit.dof))
+    counts = {"n_resamples": len(drawn.converged), "n_failed": drawn.n_failed}
+    return Intervals(errors, dof, ends, f"{drawn.method}, percentiles", counts)
+
+
+# An interval method is one function of a request, registered here.
+METHODS: dict[IntervalMethod, Callable[[Request], Intervals]] = {
+    "sandwich": _sandwich,
+    "equal-noise": _equal_noise,
+    "profile": _profile,
+    **dict.fromkeys(KINDS, _bootstrap),
+}
+
+
+def _symmetric(request: Request, errors: FloatArray, dof: FloatArray, method: str) -> Intervals:
+    """Estimate and half-width of Student's t; floors in themselves, cut at zero."""
+    fit, quantities = request.fit, request.quantities
+    half = half_widths(request.level, dof, errors)
+    half = np.where(np.isinf(half), np.inf, np.where(errors > 0, half, 0.0))
+    is_open, bounded = _open(fit, quantities), _bounded(fit, quantities)
+    half[is_open], half[bounded] = np.inf, np.nan
+    errors = np.where(is_open | bounded, np.nan, errors)
+    with np.errstate(invalid="ignore"):
+        ends = _centres(request)[:, None] + half[:, None] * np.array([-1.0, 1.0])
+    for row, quantity in enumerate(quantities):
+        if not is_floor(fit, quantity):
+            continue
+        assert quantity.parameter is not None
+        if fit.at_zero[quantity.parameter]:
+            ends[row] = -np.inf, _log_upper_end_of_zero(fit, quantity.parameter, request.level)
+        elif np.isfinite(half[row]):
+            with np.errstate(divide="ignore"):
+                sides = np.log(np.maximum(1.0 + half[row] * np.array([-1.0, 1.0]), 0.0))
+            ends[row] = fit.theta[quantity.parameter] + sides
+    return Intervals(errors, dof, ends, method)
+
+
+def _log_upper_end_of_zero(fit: FitRecord, j: int, level: float) -> float:
+    """Logarithm of the upper end of a floor that was estimated as zero.
+
+    With e the (negative) Newton step from zero, the quadratic model of the objective has risen by
+    (t se)^2/2 curvatures at e + sqrt(e^2 + (t se)^2).
+    """
+    if not fit.model.is_one_block or fit.disputed:
+        return np.nan
+    smallest = float(np.log(_NEAR_ZERO * np.abs(fit.runs.y).min()))
+    theta = fit.theta.copy()
+    theta[j] = smallest
+    kept = np.append(fit.kept, j)
+    clusters = fit.runs.clusters if len(fit.runs.clusters) else None
+    own = sandwich(fit.model, theta, kept, fit.runs.weights, fit.threshold, clusters)
+    gradient = np.eye(len(kept))[-1:]
+    errors, dof = own.errors(gradient)
+    half = float(half_widths(level, dof, errors)[0])
+    step = min(float(own.step[-1]), 0.0)
+    with np.errstate(divide="ignore", over="ignore"):
+        return smallest + float(np.log(step + np.hypot(step, half)))
+
+
+# --- what intervals are of ----------------------------------------------------------------------
+
+
+def _centres(request: Request) -> FloatArray:
+    theta = request.fit.theta[None, :]
+    return np.array([float(q.value(theta)[0]) for q in request.quantities])
+
+
+def _gradients(request: Request) -> FloatArray:
+    theta = request.fit.theta[None, :]
+    found = np.array([q.gradient(theta)[0] for q in request.quantities])
+    return np.where(np.isfinite(found), found, 0.0).reshape(-1, theta.shape[1])
+
+
+def _open(fit: FitRecord, quantities: Sequence[Quantity]) -> BoolArray:
+    return np.array([not is_determined(fit, q) for q in quantities], dtype=np.bool_)
+
+
+def _bounded(fit: FitRecord, quantities: Sequence[Quantity]) -> BoolArray:
+    """Which are parameters that stopped at a bound."""
+    places = [-1 if q.parameter is None else q.parameter for q in quantities]
+    return np.append(fit.at_bound, False)[places]
+
+
+# --- tables -------------------------------------------------------------------------------------
+
+
+def intervals(fit: FitRecord, asked: Asked | None, request_options: dict[str, Any]) -> pd.DataFrame:
     """See `Fit.intervals`."""
-    check_option("method", method, METHODS)
-    level = fit.confidence_level if confidence_level is None else confidence_level
+    options = dict(request_options)
+    check_option("method", options["method"], tuple(METHODS))
+    level = options.pop("confidence_level")
+    level = fit.confidence_level if level is None else level
     check_level(level)
     _refuse(fit)
-    quantities = quantities_of(fit, asked)
-    if clusters is not None:
-        fit = clustered(fit, clusters)
-    if method in KINDS:
-        needed = int(np.ceil(2.0 / (1.0 - level) - 1e-6))
-        check_count("n_resamples", n_resamples)
-        if n_resamples < needed:
-            raise ValueError(
-                f"Percentiles at {100 * level:g} % need {needed} resamples or more; got "
-                f"n_resamples={n_resamples}."
-            )
-        drawn = resample(fit, n_resamples, method, rng, workers)
-        table = _from_draws(fit, quantities, drawn, level)
-    else:
-        table = _FROM_CURVATURE[method](fit, quantities, level)
-    table.attrs["confidence_level"] = level
-    _warn_of_missing_ends(table, _at_bound(fit, quantities))
+    request = Request(fit, quantities_of(fit, asked), level, **options)
+    table = _as_frame(request, METHODS[request.method](request))
+    _warn_of_missing_ends(table, _bounded(fit, request.quantities))
     return table
+
+
+def _as_frame(request: Request, found: Intervals) -> pd.DataFrame:
+    """Natural values; the standard error of a positive quantity is its relative one times it."""
+    rows = []
+    for row, quantity in enumerate(request.quantities):
+        centre = float(quantity.value(request.fit.theta[None, :])[0])
+        low, high = found.ends[row]
+        low, estimate, high = quantity.natural(np.array([low, centre, high]))
+        low, high = _within_limits(request.fit, quantity, low, high)
+        error = found.errors[row] * (estimate if quantity.is_log else 1.0)
+        rows.append([float(estimate), float(error), low, high, float(found.dof[row])])
+    table = pd.DataFrame(
+        rows,
+        index=pd.Index([q.name for q in request.quantities], name="quantity"),
+        columns=["estimate", "std_error", "low", "high", "dof"],
+    )
+    table["method"] = found.method
+    table.attrs |= {"confidence_level": request.level, **found.attrs}
+    return table
+
+
+def _within_limits(
+    fit: FitRecord, quantity: Quantity, low: float, high: float
+) -> tuple[float, float]:
+    """A level of the performance, such as a ceiling, is not where that cannot be."""
+    if quantity.parameter is not None:
+        parameter = fit.law.parameters[quantity.parameter]
+        if fit.law.limits == (parameter.lower, parameter.upper):
+            return max(float(low), parameter.lower), min(float(high), parameter.upper)
+    return float(low), float(high)
+
+
+def parameter_table(fit: FitRecord) -> pd.DataFrame:
+    """Estimate, standard error, interval and status of each parameter; see `Fit.table`.
+
+    Numbers stand only where the runs determine the parameter.
+    """
+    status = [_status(fit, j) for j in range(len(fit.theta))]
+    names = fit.law.parameter_names
+    table = pd.DataFrame(
+        {"estimate": fit.natural, "std_error": np.nan, "low": np.nan, "high": np.nan},
+        index=pd.Index(names, name="parameter"),
+    )
+    table["status"] = status
+    table.loc[table["status"] == "without effect", "estimate"] = np.nan
+    known = [n for n, text in zip(names, status, strict=True) if _has_interval(fit, n, text)]
+    if known and fit.sandwich is not None:
+        quantities = [parameter_quantity(fit.law, name) for name in known]
+        request = Request(fit, quantities, fit.confidence_level)
+        found = _as_frame(request, _sandwich(request))
+        table.loc[known, ["std_error", "low", "high"]] = found[["std_error", "low", "high"]]
+    return table
+
+
+def combination_table(fit: FitRecord) -> pd.DataFrame:
+    """What is determined where single parameters are not, such as ``b + d``."""
+    logarithms = {p.name: p.positive for p in fit.law.parameters}
+    names, quantities = fit.law.parameter_names, []
+    for j in fit.kept:
+        weights = {k: w[j] for k, w in fit.aliased.items() if j in w}
+        # elsewhere the direction turns from point to point, and no one sum is determined
+        if not weights or not set(weights) <= set(fit.structural.aliased):
+            continue
+        if names[j] in fit.disputed:
+            continue
+        label = combination_label(names[j], {names[k]: w for k, w in weights.items()}, logarithms)
+        direction = np.zeros(len(fit.theta))
+        direction[[j, *weights]] = 1.0, *weights.values()
+        quantities.append(linear_quantity(label, direction))
+    columns = ["estimate", "std_error", "low", "high"]
+    if not quantities or fit.sandwich is None:
+        return pd.DataFrame(columns=[*columns, "status"], index=pd.Index([], name="parameter"))
+    request = Request(fit, quantities, fit.confidence_level)
+    found = _as_frame(request, _sandwich(request))[columns]
+    return found.rename_axis("parameter").assign(status="estimated")
+
+
+def linear_quantity(name: str, direction: FloatArray) -> Quantity:
+    """A linear combination of working parameters."""
+    return Quantity(
+        name, lambda theta: theta @ direction, lambda theta: np.broadcast_to(direction, theta.shape)
+    )
+
+
+def _has_interval(fit: FitRecord, name: str, status: str) -> bool:
+    j = fit.law.parameter_names.index(name)
+    return status == "estimated" or bool(fit.at_zero[j] and fit.law.parameters[j].is_floor)
+
+
+def _status(fit: FitRecord, j: int) -> str:
+    """Where a parameter stands."""
+    name, value = fit.law.parameter_names[j], format_plain(float(fit.natural[j]))
+    shared = any(j in weights for weights in fit.aliased.values())
+    if name in fit.fixed:
+        return "fixed"
+    if not fit.converged:
+        return "not converged"
+    if j in fit.structural.aliased:
+        return f"aliased: held at {value}"
+    if j in fit.aliased or name in fit.disputed:
+        return "not identified"
+    if fit.at_bound[j]:
+        return f"at its bound, {'0' if fit.at_zero[j] else value}"
+    if not fit.free[j]:
+        return "without effect"
+    return "not identified" if shared else "estimated"
+
+
+def _refuse(fit: FitRecord) -> None:
+    """There are no intervals where nothing is known of the errors."""
+    if not fit.converged:
+        raise FitError("The fit did not converge: its coefficients have no intervals.")
+    if fit.dof <= 0:
+        raise FitError(
+            f"There are as many coefficients as runs, {fit.n}: nothing is known about their errors."
+        )
+    if fit.sandwich is None:
+        raise FitError(
+            "No coefficient of this fit has a standard error, so that there are no intervals."
+        )
 
 
 def _warn_of_missing_ends(table: pd.DataFrame, bounded: BoolArray) -> None:
@@ -88,206 +346,3 @@ def _warn_of_missing_ends(table: pd.DataFrame, bounded: BoolArray) -> None:
             'this method (NaN); method="profile" has the end on the other side.',
             ConvergenceWarning,
         )
-
-
-def _refuse(fit: FitRecord) -> None:
-    """There are no intervals where nothing is known of the errors."""
-    if fit.status is Status.NOT_CONVERGED:
-        raise FitError("The fit did not converge: its coefficients have no intervals.")
-    if fit.dof <= 0:
-        raise FitError(
-            f"There are as many coefficients as runs, {fit.n}: nothing is known about their errors."
-        )
-    if not estimated(fit).any():
-        raise FitError(
-            "No coefficient of this fit has a standard error, so that there are no intervals: "
-            f"{fit.status.value}"
-        )
-
-
-class _Linear:
-    """The quantities at the estimate, and their gradients."""
-
-    def __init__(self, fit: FitRecord, quantities: Sequence[Quantity]) -> None:
-        theta = fit.theta[None, :]
-        self.profiler = Profiler.of(fit)
-        self.centre = np.array([float(q.value(theta)[0]) for q in quantities])
-        gradient = np.array([q.gradient(theta)[0] for q in quantities])
-        self.gradient = np.where(np.isfinite(gradient), gradient, 0.0)
-        self.open = np.array([not self.profiler.determines(q) for q in quantities])
-        self.kept = estimated(fit)
-        self.bounded = _at_bound(fit, quantities)
-
-    @property
-    def equal_noise(self) -> FloatArray:
-        """Standard errors if all runs have the same noise."""
-        return _errors(self.gradient, self.profiler.covariance)
-
-
-def _auto(fit: FitRecord, quantities: Sequence[Quantity], level: float) -> pd.DataFrame:
-    """Symmetric intervals, but of floors, which have those of their profiles (see `adjusted`)."""
-    table = _sandwich(fit, quantities, level, raised_floors(fit, level))
-    floors = np.flatnonzero([_is_floor(fit, q) for q in quantities])
-    if recalled_influence(fit) is None:  # no sandwich that a profile could be as wide as
-        floors = floors[_at_bound(fit, quantities)[floors]]
-    if not len(floors):
-        return table
-    profiled = _adjusted_profile(fit, [quantities[int(row)] for row in floors], level)
-    found = profiled[["low", "high"]].notna().all(axis=1).to_numpy()
-    # a symmetric interval is better than none
-    table.iloc[floors[found]] = profiled[found]
-    return table
-
-
-def _sandwich(
-    fit: FitRecord,
-    quantities: Sequence[Quantity],
-    level: float,
-    other: FloatArray | None = None,
-) -> pd.DataFrame:
-    """Symmetric intervals, widened by what other parameters, (others, parameters), would change."""
-    at = _Linear(fit, quantities)
-    found = recalled_influence(fit)
-    covariance = fit.covariance[np.ix_(at.kept, at.kept)]
-    own = at.gradient[:, at.kept]
-    if found is not None:
-        dof, covariance = found.dof(own), found.covariance
-    else:
-        dof = np.full(len(own), float(fit.dof))
-    errors = _errors(own, covariance)
-    return _around(fit, quantities, at, errors, dof, level, fit.interval_method, other)
-
-
-def _equal_noise(fit: FitRecord, quantities: Sequence[Quantity], level: float) -> pd.DataFrame:
-    at = _Linear(fit, quantities)
-    dof = np.full(len(quantities), float(fit.dof))
-    return _around(fit, quantities, at, at.equal_noise, dof, level, "equal noise, Student t")
-
-
-def _profile(fit: FitRecord, quantities: Sequence[Quantity], level: float) -> pd.DataFrame:
-    at = _Linear(fit, quantities)
-    dof = np.full(len(quantities), float(fit.dof))
-    ends = profile_interval(at.profiler, quantities, t_quantile(level, fit.dof) ** 2)
-    errors = np.where(at.bounded, np.nan, at.equal_noise)
-    return _frame(quantities, at.centre, errors, ends, dof, "profile, Student t")
-
-
-def _adjusted_profile(fit: FitRecord, quantities: Sequence[Quantity], level: float) -> pd.DataFrame:
-    """Where the sandwich's errors are known; elsewhere the profile as it is."""
-    found = recalled_influence(fit)
-    if found is None:
-        return _profile(fit, quantities, level)
-    at = _Linear(fit, quantities)
-    own = at.gradient[:, at.kept]
-    ends = adjusted_ends(at.profiler, found, np.flatnonzero(at.kept), quantities, level)
-    errors = np.where(at.bounded, np.nan, _errors(own, found.covariance))
-    name = f"profile with {fit.interval_method}"
-    return _frame(quantities, at.centre, errors, ends, found.dof(own), name)
-
-
-def _errors(gradient: FloatArray, covariance: FloatArray) -> FloatArray:
-    variance = np.einsum("ij,jk,ik->i", gradient, covariance, gradient)
-    return np.asarray(np.sqrt(np.maximum(variance, 0.0)))
-
-
-def _around(
-    fit: FitRecord,
-    quantities: Sequence[Quantity],
-    at: _Linear,
-    errors: FloatArray,
-    dof: FloatArray,
-    level: float,
-    method: str,
-    other: FloatArray | None = None,
-) -> pd.DataFrame:
-    """Symmetric intervals on the scale of each quantity; of a floor, in itself and not below 0."""
-    half = half_widths(level, dof, errors)
-    half = np.where(at.open, np.inf, np.where(errors > 0, half, 0.0))
-    half = np.where(at.bounded, np.nan, half)
-    below, above = widened(half, _moved(quantities, at.centre, other))
-    with np.errstate(invalid="ignore"):  # the logarithm of a floor at zero
-        ends = at.centre[:, None] + np.stack([-below, above], axis=1)
-    for row, quantity in enumerate(quantities):
-        if _is_floor(fit, quantity) and np.isfinite(half[row]):
-            with np.errstate(divide="ignore"):
-                sides = np.log(np.maximum(1.0 + half[row] * np.array([-1.0, 1.0]), 0.0))
-            ends[row] = at.centre[row] + sides
-    errors = np.where(at.open | at.bounded, np.nan, errors)
-    return _frame(quantities, at.centre, errors, ends, dof, method)
-
-
-def _moved(
-    quantities: Sequence[Quantity], centre: FloatArray, other: FloatArray | None
-) -> FloatArray:
-    """Each quantity at other parameters, less the estimate; shape (others, quantities)."""
-    if other is None or not len(other):
-        return np.zeros((0, len(centre)))
-    with np.errstate(invalid="ignore"):
-        return np.stack([q.value(other) for q in quantities], axis=1) - centre
-
-
-def _at_bound(fit: FitRecord, quantities: Sequence[Quantity]) -> BoolArray:
-    """Which are parameters that stopped at a bound."""
-    places = [-1 if q.parameter is None else q.parameter for q in quantities]
-    return np.append(at_bound(fit), False)[places]
-
-
-def _is_floor(fit: FitRecord, quantity: Quantity) -> bool:
-    """The law is linear in a floor, whose logarithm runs off to minus infinity."""
-    if quantity.parameter is None:
-        return False
-    return fit.law.parameters[quantity.parameter].is_floor
-
-
-def _from_draws(
-    fit: FitRecord, quantities: Sequence[Quantity], drawn: Resampled, level: float
-) -> pd.DataFrame:
-    at = _Linear(fit, quantities)
-    tails = np.array([0.5 - 0.5 * level, 0.5 + 0.5 * level])
-    values = [np.asarray(q.value(drawn.theta), dtype=np.float64) for q in quantities]
-    ends = np.array([np.quantile(v, tails, method="inverted_cdf") for v in values])
-    ends[at.open] = -np.inf, np.inf
-    ends[at.bounded] = np.nan
-    with np.errstate(invalid="ignore"):
-        errors = np.array([_spread(v[np.isfinite(v)]) for v in values])
-    errors = np.where(at.open | at.bounded, np.nan, errors)
-    dof = np.full(len(values), float(fit.dof))
-    table = _frame(quantities, at.centre, errors, ends, dof, f"{drawn.method}, percentiles")
-    table.attrs |= {"n_resamples": len(drawn.converged), "n_failed": drawn.n_failed}
-    return table
-
-
-def _spread(values: FloatArray) -> float:
-    return float(np.std(values, ddof=1)) if len(values) > 1 else np.nan
-
-
-def _frame(
-    quantities: Sequence[Quantity],
-    centre: FloatArray,
-    errors: FloatArray,
-    ends: FloatArray,
-    dof: FloatArray,
-    method: str,
-) -> pd.DataFrame:
-    """Natural values; the standard error of a positive quantity is its relative one times it."""
-    rows = []
-    for row, quantity in enumerate(quantities):
-        low, estimate, high = quantity.natural(np.array([ends[row, 0], centre[row], ends[row, 1]]))
-        error = errors[row] * estimate if quantity.is_log else errors[row]
-        rows.append([float(estimate), float(error), float(low), float(high), float(dof[row])])
-    table = pd.DataFrame(
-        rows,
-        index=pd.Index([q.name for q in quantities], name="quantity"),
-        columns=["estimate", "std_error", "low", "high", "dof"],
-    )
-    table["method"] = method
-    return table
-
-
-_FROM_CURVATURE = {
-    "auto": _auto,
-    "sandwich": _sandwich,
-    "equal-noise": _equal_noise,
-    "profile": _profile,
-    "adjusted-profile": _adjusted_profile,
-}

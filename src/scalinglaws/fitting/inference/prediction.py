@@ -20,14 +20,9 @@ from scalinglaws.errors import (
     IdentifiabilityWarning,
     warn,
 )
-from scalinglaws.fitting.inference.new_run import run_noise
-from scalinglaws.fitting.inference.noise import log_size
-from scalinglaws.fitting.inference.raised import raised_floors, widened
-from scalinglaws.fitting.inference.recall import estimated, recalled_influence
-from scalinglaws.fitting.inference.record import FitRecord
-from scalinglaws.fitting.inference.status import Status
-from scalinglaws.fitting.inference.uncertainty import half_widths
-from scalinglaws.fitting.solver.model import to_natural
+from scalinglaws.fitting.inference.covariance import half_widths
+from scalinglaws.fitting.inference.prediction_noise import run_ends
+from scalinglaws.fitting.record import FitRecord
 from scalinglaws.fitting.tables.blocks import row_blocks
 from scalinglaws.fitting.tables.points import frame_of_points, read_points
 from scalinglaws.numerals import format_plain
@@ -124,13 +119,10 @@ def at(fit: FitRecord, columns: Mapping[str, npt.NDArray[Any]], level: float) ->
     flat = {n: np.broadcast_to(c, shape).ravel() for n, c in columns.items()}
     estimate = np.broadcast_to(fit.law.value(fit.values, flat), (int(np.prod(shape)),))
     estimate = possible(fit.law, estimate)
-    gradient = _working_gradient(fit, flat, estimate)
-    std_error = np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", gradient, fit.covariance, gradient), 0))
+    gradient = working_gradient(fit, flat, estimate)
+    std_error, dof, leverage = _curve_errors(fit, gradient)
     lost = not_determined(fit, gradient) | _disputed(fit, flat, estimate)
-    converged = fit.status is not Status.NOT_CONVERGED
-    std_error = np.where(lost | (not converged), np.inf, std_error)
-    if not converged:
-        warn("The fit did not converge: its predictions have no interval.", ConvergenceWarning)
+    std_error = np.where(lost, np.inf, std_error)
     if lost.any():
         warn(
             f"The fitted runs do not determine the law at {int(lost.sum())} of {len(lost)} points: "
@@ -138,55 +130,45 @@ def at(fit: FitRecord, columns: Mapping[str, npt.NDArray[Any]], level: float) ->
             f"({' '.join(fit.facts) or 'see fit.identified'})",
             IdentifiabilityWarning,
         )
-    found = recalled_influence(fit)
-    own = gradient[:, estimated(fit)]
-    dof = np.full(len(own), float(fit.dof)) if found is None else found.dof(own)
-    leverage = np.full(len(own), np.nan) if found is None else found.leverage_of(own)
     half = half_widths(level, dof, std_error)
-    sizes = log_size(flat, estimate)
-    half_run = run_noise(fit).half_width(sizes, std_error, dof, level)
+    below, above = run_ends(fit, std_error, dof, level)
     beyond = times_beyond(fit, flat)
     warn_if_far(beyond)
 
     def shaped(values: npt.NDArray[Any]) -> Any:
         return values.reshape(shape) if shape else float(values[0])
 
-    moved = _with_floors_raised(fit, flat, estimate, level)
-    low, high = _around(fit, estimate, *widened(half, moved))
-    run_low, run_high = _around(fit, estimate, *widened(half_run, moved))
+    low, high = _around(fit, estimate, -half, half)
+    run_low, run_high = _around(fit, estimate, below, above)
     return Prediction(
         shaped(estimate), shaped(low), shaped(high), shaped(run_low), shaped(run_high),
         shaped(beyond), level, shaped(np.where(lost, np.inf, leverage)),
     )  # fmt: skip
 
 
-def _with_floors_raised(
-    fit: FitRecord, columns: Mapping[str, npt.NDArray[Any]], estimate: FloatArray, level: float
-) -> FloatArray:
-    """By how much the curve moves with a floor that sits at zero as high as it can be.
-
-    On the scale of the residuals, shape (floors, points).
-    """
-    positive = np.array([p.positive for p in fit.law.parameters])
-    moved = [np.zeros((0, len(estimate)))]
-    for theta in raised_floors(fit, level):
-        params = dict(zip(fit.law.parameter_names, to_natural(theta, positive), strict=True))
-        with np.errstate(all="ignore"):
-            other = np.broadcast_to(fit.law.value(params, columns), estimate.shape)
-            change = np.log(other / estimate) if fit.scale == "log" else other - estimate
-        moved.append(change[None, :])
-    return np.concatenate(moved)
+def _curve_errors(
+    fit: FitRecord, gradient: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Standard error, degrees of freedom and leverage of the curve at each point."""
+    nothing, dof = np.zeros(len(gradient)), np.full(len(gradient), float(fit.dof))
+    if not fit.converged:
+        warn("The fit did not converge: its predictions have no interval.", ConvergenceWarning)
+        return nothing + np.inf, dof, nothing + np.nan
+    if fit.sandwich is None:
+        return nothing + np.nan, dof + np.nan, nothing + np.nan
+    own = gradient[:, fit.kept]
+    return *fit.sandwich.errors(own), fit.sandwich.leverage(own)
 
 
 def _around(
     fit: FitRecord, estimate: FloatArray, below: FloatArray, above: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """The curve less and plus half-widths on the scale of the residuals."""
-    if fit.scale == "log":
-        with np.errstate(over="ignore"):
-            low, high = estimate * np.exp(-below), estimate * np.exp(above)
-    else:
-        low, high = estimate - below, estimate + above
+    """The curve moved by two distances on the scale of the residuals."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        if fit.scale == "log":
+            low, high = estimate * np.exp(below), estimate * np.exp(above)
+        else:
+            low, high = estimate + below, estimate + above
     return within_limits(fit.law, low), within_limits(fit.law, high)
 
 
@@ -210,7 +192,7 @@ def within_limits(law: Law, performance: FloatArray) -> FloatArray:
     return performance if law.limits is None else np.clip(performance, *law.limits)
 
 
-def _working_gradient(
+def working_gradient(
     fit: FitRecord, columns: Mapping[str, npt.NDArray[Any]], estimate: FloatArray
 ) -> FloatArray:
     """Gradient of the residual (log f or f) in the working parameters."""

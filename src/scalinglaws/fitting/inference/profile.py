@@ -1,323 +1,375 @@
-"""Profile intervals: the values at which the fit gets no worse than the noise allows.
+"""Profiles: how much worse the fit gets when one quantity is held and all else is re-optimised.
 
-An end is where the signed root of the deviance, z = sign(c - c_0) sqrt(D(c)), reaches the square
-root of the threshold (Venzon and Moolgavkar 1988, Applied Statistics 37; Bates and Watts 1988).
-The root is nearly straight in c, its slope is known exactly, and the minimum at each new value
-begins on the tangent of the last one: a few Newton steps find every end at once.
+The deviance of a value c of a quantity g is the rise of the objective, in units of the noise:
+
+    D(c) = (min f - f_min) / sigma^2,  sigma^2 = f_min / (n - p),            least squares
+    D(c) = 2 (min f - f_min) / s^2,    s^2 = E[psi^2] / E[psi'],             Huber
+
+where f counts a residual inside the Huber threshold as r^2/2. The interval is where D <= t^2, for t
+the quantile of Student's t with n - p degrees of freedom: exact where the law is linear (Bates and
+Watts 1988, Nonlinear Regression Analysis, 6.1; Venzon and Moolgavkar 1988, Applied Statistics 37).
+The robust unit makes D agree to second order with the interval from the covariance
+E[psi^2]/E[psi']^2 (X'X)^-1 (Heritier and Ronchetti 1994, J. Am. Stat. Assoc. 89).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
+import pandas as pd
+from scipy.optimize import brentq
 
-from scalinglaws.arrays import BoolArray, FloatArray, IntArray
+from scalinglaws.arrays import BoolArray, FloatArray
 from scalinglaws.core.roles import LARGEST_EXPONENT
-from scalinglaws.fitting.inference.profiler import Held, Profiler
-from scalinglaws.fitting.inference.quantity import Quantity
+from scalinglaws.errors import ConvergenceWarning, FitError, warn
+from scalinglaws.fitting.inference.covariance import mean_slope, t_quantile
+from scalinglaws.fitting.inference.quantity import Quantity, is_determined, is_floor
+from scalinglaws.fitting.record import FitRecord
+from scalinglaws.fitting.solver.model import Model, to_natural
+from scalinglaws.fitting.solver.newton import Solution, minimise
+from scalinglaws.fitting.solver.problem import MOST_LOG
+from scalinglaws.fitting.solver.reparametrised import Reparametrised
 
-# Relative error of the deviance at an end before the last, unseen step.
-_CLOSE = 1e-6
-_MOST_ROUNDS, _MOST_FAILURES = 60, 12
-# Growth of the distance from the estimate while no value beyond the end is known.
-_GROWTH = 4.0
-# A bracket's ends are kept at this share of it from the next trial.
-_MARGIN = 0.02
-# Distance, in half-widths of the interval from the curvature, at which a search ends.
-_FURTHEST = 1e4
-# How near to its end a root may be, and how near to a value outside, relative, to be believed.
-_WELL_INSIDE, _BESIDE = 0.95, 0.05
-# Fall of the deviance, relative, with a step beyond a range of search that makes an end its work.
-_PULLED = 0.1
+_STEPS, _SAFE_STEPS, _LAST_STEPS = 60, 20, 120
+_KNOWN = 1e-7  # how well a held minimum must be known, in units of the deviance
+_FURTHEST = 1e4  # distance, in standard errors from the curvature, at which a search ends
+_GROWTH = 2.0  # of the distance while no value outside the interval is known
+_CLOSE = 1e-8  # relative error of an end
+_LOWER = -1e-6  # a deviance that no rounding explains
+_BEYOND = 1.4  # the table goes on to this multiple of the signed root at the ends
+_SHOWN = 4.0  # half-widths from the curvature, up to which a side without an end is shown
+METHOD = "profile, Student t"
 
 
-def profile_interval(
-    profiler: Profiler,
-    quantities: Quantity | Sequence[Quantity],
-    threshold: npt.ArrayLike,
-    scale: npt.ArrayLike = 1.0,
-) -> FloatArray:
-    """Where the deviance of some quantities reaches a threshold.
+@dataclass
+class Held:
+    """A minimum with the quantity held: coordinates, deviance, and whether it was reached."""
+
+    phi: FloatArray
+    deviance: float
+    known: bool
+
+
+class Profile:
+    """A fit with one quantity held elsewhere.
 
     Parameters
     ----------
-    profiler : Profiler
-    quantities : Quantity or sequence of Quantity
-        Parameters are searched together, as one batch.
-    threshold : float or (quantities,)
-        Of the deviance: the square of a quantile of Student's t.
-    scale : float or (quantities,)
-        Factor on the deviance, such as the ratio of a model variance to a robust one.
-
-    Returns
-    -------
-    (quantities, 2)
-        Low and high ends, in the quantity's own working value: of a quantity with `is_log` its
-        logarithm. Infinite where the deviance stays below the threshold as far as one can go; at a
-        bound where it stays below up to there, with minus infinity the logarithm of a coefficient
-        of zero; NaN where no minimum was found. Both infinite where the runs do not determine the
-        quantity at all.
+    fit : FitRecord
+    quantity : Quantity
 
     Raises
     ------
     FitError
-        If a quantity does not depend on any parameter that the runs determine.
-    """
-    every = [quantities] if isinstance(quantities, Quantity) else list(quantities)
-    limits = np.broadcast_to(np.asarray(threshold, float) / np.asarray(scale, float), len(every))
-    found = np.empty((len(every), 2))
-    known = [k for k, q in enumerate(every) if profiler.determines(q)]
-    found[:] = -np.inf, np.inf
-    if profiler.is_exact:  # without noise there is no other value, and no unit of deviance
-        for k in known:
-            found[k] = every[k].value(profiler.theta[None, :])
-        return found
-    together = [k for k in known if every[k].parameter is not None]
-    alone = [[k] for k in known if every[k].parameter is None]
-    for group in [together, *alone] if together else alone:
-        ends = Ends(profiler, [every[k] for k in group])
-        found[group] = ends.find(limits[group])
-    return found
-
-
-@dataclass
-class _Search:
-    """Where the search for each end stands; distances are from the estimate, and positive."""
-
-    low: FloatArray  # the furthest distance known to be inside
-    high: FloatArray  # the nearest known to be outside
-    trial: FloatArray
-    result: FloatArray
-    open: BoolArray
-    failures: IntArray
-    again: BoolArray  # whether the next trial is one that is made again
-
-
-class Ends:
-    """The two ends of the intervals of some quantities, as one batch.
-
-    Each is sought along a distance v from the estimate: of the value itself, or of its natural
-    value where the law is linear in that, as in a floor.
+        If nothing is known of the noise, or the runs do not determine the quantity.
     """
 
-    def __init__(self, profiler: Profiler, quantities: Sequence[Quantity]) -> None:
-        self.profiler = profiler
-        self.model, pivots = profiler.coordinates(quantities)
-        self.centres = np.concatenate([q.value(profiler.theta[None, :]) for q in quantities])
-        places = np.array([-1 if q.parameter is None else q.parameter for q in quantities])
-        is_log = np.array([q.is_log for q in quantities])
-        self.pivots = np.repeat(pivots, 2)
-        self.centre = np.repeat(self.centres, 2)
-        self.side = np.tile([-1.0, 1.0], len(quantities))
-        self.natural = np.repeat((places >= 0) & profiler.offsets[places], 2)
-        self.base = np.exp(np.where(self.natural, self.centre, 0.0))
-        self.width = np.repeat(self._widths(quantities), 2)
-        self.width[self.natural] *= self.base[self.natural]
-        self.width[self.natural & (self.base == 0.0)] = profiler.noise
-        self.start = self._origin()
-        self._inside = self.start  # minima inside the ends that were found last
-        low, high = self._limits(places, is_log)
-        self.bound = np.where(self.side < 0, np.repeat(low, 2), np.repeat(high, 2))
-        self.furthest = self.distance(self.bound)
+    def __init__(self, fit: FitRecord, quantity: Quantity) -> None:
+        self.fit, self.quantity, self.loss = fit, quantity, fit.loss
+        _refuse(fit, quantity)
+        self.problem, self.model = fit.problem, fit.model
+        self.weights = fit.runs.weights[None, :]
+        self.lower, self.upper = self.problem.bounds()
+        self.free = fit.estimated | fit.at_bound
+        self.theta = self._settled()
+        residuals = self.model.residuals(self.theta[None, :])[0]
+        self.minimum = float(self.weights[0] @ self.loss.value(residuals))
+        self.unit = self._unit(residuals)
+        rounding = float(self.loss.value(np.array([1e-14 * self.model.magnitude]))[0])
+        self.is_exact = self.minimum <= rounding * float(self.weights.sum())
+        self.is_floor = is_floor(fit, quantity)
+        # a floor at zero is searched from a tenth of the noise on: log 0 is no start
+        level = float(np.abs(fit.runs.y).min()) if fit.scale == "log" else 1.0
+        start = np.log(max(0.1 * fit.noise * level, 1e-300))
+        self.origin = np.where(self.free & np.isneginf(self.theta), start, self.theta)
+        self._place()
+        self.width = self._width()
+        self.low_limit, self.high_limit = self._limits()
 
-    def _widths(self, quantities: Sequence[Quantity]) -> FloatArray:
-        """Standard error of each quantity, from the curvature."""
-        origin, covariance = self.profiler.origin[None, :], self.profiler.covariance
+    def _place(self) -> None:
+        """Coordinates in which the quantity is one of them, the pivot."""
+        quantity = self.quantity
+        self.coordinates = self.model
+        self.centre = float(quantity.value(self.theta[None, :])[0])
+        if quantity.parameter is not None:
+            self.pivot = quantity.parameter
+        else:
+            gradient = np.nan_to_num(quantity.gradient(self.origin[None, :])[0])
+            errors = np.sqrt(np.maximum(np.diag(self.fit.covariance), 0.0))
+            share = np.where(self.free, np.abs(gradient) * errors, 0.0)
+            if not share.any():
+                raise FitError(
+                    f"{quantity.name} does not depend on any parameter that these runs determine."
+                )
+            self.pivot = int(share.argmax())
+            self.coordinates = Reparametrised(
+                self.model, quantity.value, quantity.gradient, self.pivot, self.origin,
+                self.lower, self.upper,
+            )  # fmt: skip
+        self.start = self.origin.copy()
+        if np.isfinite(self.centre):
+            self.start[self.pivot] = self.centre
+        if self.is_floor:
+            self.centre = float(np.exp(self.centre))  # the law is linear in a floor itself
+
+    def _unit(self, residuals: FloatArray) -> float:
+        """Rise of the objective that counts as one."""
+        if self.loss.kind == "squared":
+            return self.minimum / self.fit.dof
+        psi = np.clip(residuals, -self.loss.delta, self.loss.delta)
+        mean_square = float(self.weights[0] @ (psi * psi)) / self.fit.dof
+        used = residuals[self.weights[0] > 0]
+        return 0.5 * mean_square / mean_slope(used, self.loss.delta)
+
+    def _settled(self) -> FloatArray:
+        """The minimum of the loss; that of absolute deviations lies beside its smooth one."""
+        theta = self.fit.theta
+        if self.fit.objective != "absolute":
+            return theta
+        found = self._minimise(self.model, theta, self.free, _LAST_STEPS)
+        return np.where(np.isneginf(theta), theta, found.theta[0])
+
+    def _width(self) -> float:
+        """Standard error from the curvature, in the value along which ends are sought."""
+        hessian = self.model.sums(self.origin[None, :], self.weights, self.loss).hessian[0]
+        k = np.flatnonzero(self.free & np.isfinite(self.origin))
         with np.errstate(all="ignore"):
-            slopes = np.concatenate([q.gradient(origin) for q in quantities])
-        slopes = np.where(self.profiler.free, np.nan_to_num(slopes), 0.0)
-        variance = np.einsum("qi,ij,qj->q", slopes, covariance, slopes)
-        return np.asarray(np.sqrt(np.maximum(variance, 1e-16)))
+            gradient = np.nan_to_num(self.quantity.gradient(self.origin[None, :])[0])[k]
+        size = np.sqrt(np.maximum(np.abs(np.diag(hessian)[k]), 1e-300))
+        values, vectors = np.linalg.eigh(hessian[np.ix_(k, k)] / np.outer(size, size))
+        along = (gradient / size) @ vectors / np.sqrt(np.maximum(np.abs(values), 1e-8))
+        width = float(np.sqrt(2.0 * self.unit) * np.linalg.norm(along))
+        if self.is_floor:
+            width *= float(np.exp(self.origin[self.pivot]))
+        return max(width, 1e-8)
 
-    def _limits(self, places: IntArray, is_log: BoolArray) -> tuple[FloatArray, FloatArray]:
-        """How far each quantity is looked at."""
-        own = self.profiler
-        reach = _FURTHEST * self.width[::2]
-        low, high = self.centres - reach, self.centres + reach
-        parameter = places >= 0
-        exponent = parameter & own.exponents[places]
-        low = np.where(parameter, own.lower[places], low)
-        high = np.where(parameter, own.upper[places], high)
-        low = np.where(exponent, np.maximum(low, -LARGEST_EXPONENT), low)
-        high = np.where(exponent, np.minimum(high, LARGEST_EXPONENT), high)
-        shape = parameter & ~is_log & ~exponent
-        low = np.where(shape, np.maximum(low, self.centres - reach), low)
-        high = np.where(shape, np.minimum(high, self.centres + reach), high)
-        return np.minimum(low, self.centres), np.maximum(high, self.centres)
+    def _limits(self) -> tuple[float, float]:
+        """How far the quantity is looked at, on each side."""
+        low, high = self.centre - _FURTHEST * self.width, self.centre + _FURTHEST * self.width
+        if self.quantity.parameter is None:
+            return low, high
+        bounds = self.lower[self.pivot], self.upper[self.pivot]
+        if self.is_floor:
+            with np.errstate(over="ignore"):
+                bounds = self.fit.law.parameters[self.pivot].lower, float(np.exp(bounds[1]))
+        low, high = max(low, bounds[0]), min(high, bounds[1])
+        if self.fit.law.parameters[self.pivot].role == "exponent":
+            low, high = max(low, -LARGEST_EXPONENT), min(high, LARGEST_EXPONENT)
+        return min(low, self.centre), max(high, self.centre)
 
-    def _origin(self) -> Held:
-        """The estimate itself, with its tangents."""
-        own = self.profiler
-        one = np.repeat(own.origin[None, :], len(self.side), axis=0)
-        rows = np.arange(len(one))
-        one[rows, self.pivots] = self.centre
-        return own.stand(self.model, self.pivots, one)
+    # --- minima ------------------------------------------------------------------------------
 
-    # --- distances -----------------------------------------------------------------------------
+    def at(self, value: float, near: Held | None = None) -> Held:
+        """The minimum with the quantity at a value, begun at a neighbour's."""
+        phi = (self.start if near is None else near.phi).copy()
+        with np.errstate(divide="ignore"):
+            phi[self.pivot] = np.log(value) if self.is_floor else value
+        free = self.free.copy()
+        free[self.pivot] = False
+        if np.isneginf(phi[self.pivot]):  # a term of zero leaves its parameters without effect
+            free &= (np.nan_to_num(self.coordinates.jacobian(phi)) != 0.0).any(axis=0)
+        found = self._minimise(self.coordinates, phi, free, _STEPS)
+        if not self._is_known(found):
+            safe = self._minimise(self.coordinates, phi, free, _SAFE_STEPS, majorise=True)
+            last = self._minimise(self.coordinates, safe.theta[0], free, _LAST_STEPS)
+            if last.value[0] < found.value[0] or self._is_known(last):
+                found = last
+        deviance = (float(found.value[0]) - self.minimum) / self.unit
+        return Held(found.theta[0], deviance, self._is_known(found))
 
-    def value(self, distance: FloatArray, rows: IntArray) -> FloatArray:
-        """The quantity at some distances towards some ends, never beyond their bounds."""
-        side, bound = self.side[rows], self.bound[rows]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            moved = np.where(
-                self.natural[rows],
-                np.log(np.maximum(self.base[rows] + side * distance, 0.0)),
-                self.centre[rows] + side * distance,
-            )
-        return np.where(side < 0, np.maximum(moved, bound), np.minimum(moved, bound))
-
-    def distance(self, value: FloatArray) -> FloatArray:
-        """Distances of a value for each end from its estimate."""
-        with np.errstate(over="ignore", invalid="ignore"):
-            return np.abs(np.where(self.natural, np.exp(value) - self.base, value - self.centre))
-
-    # --- the search ----------------------------------------------------------------------------
-
-    def find(self, limits: FloatArray) -> FloatArray:
-        """Values at which the deviance reaches its limit, shape (quantities, 2)."""
-        target = np.repeat(np.sqrt(limits), 2)
-        n = len(target)
-        state = _Search(
-            np.zeros(n), np.full(n, np.inf), np.minimum(target * self.width, self.furthest),
-            np.full(n, np.nan), np.ones(n, dtype=np.bool_), np.zeros(n, dtype=np.intp),
-            np.zeros(n, dtype=np.bool_),
-        )  # fmt: skip
-        stuck = self.furthest <= 0.0
-        state.result[stuck] = self._at_bound(np.flatnonzero(stuck))
-        state.open &= ~stuck
-        inside = self.start.take(np.arange(n))
-        for _ in range(_MOST_ROUNDS):
-            rows = np.flatnonzero(state.open)
-            if not len(rows):
-                break
-            self._advance(state, inside, rows, target)
-        self._inside = inside
-        return state.result.reshape(-1, 2)
-
-    def minima(self, ends: FloatArray) -> FloatArray:
-        """Coordinates with each quantity at an end that was just found; NaN where there is none.
-
-        Parameters
-        ----------
-        ends : (quantities, 2)
-
-        Returns
-        -------
-        (2 * quantities, parameters)
-        """
-        rows = np.arange(ends.size)
-        found = self._hold(self.distance(ends.ravel()), self._inside, rows)
-        known = found.known & np.isfinite(ends.ravel())
-        return np.where(known[:, None], found.phi, np.nan)
-
-    def _advance(self, state: _Search, inside: Held, rows: IntArray, target: FloatArray) -> None:
-        """One trial of each end that is still sought."""
-        trial, aim = state.trial[rows], target[rows]
-        found = self._hold(trial, inside.take(rows), rows)
-        root = np.sqrt(np.maximum(found.deviance, 0.0))
-        known = found.known & np.isfinite(found.deviance)
-        below, last = known & (root < aim), trial >= self.furthest[rows]
-        outside = known & ~below
-        state.low[rows[below]] = trial[below]
-        inside.put(rows[below], found.take(below))
-        state.high[rows[outside]] = trial[outside]
-        state.failures[rows[~known]] += 1
-        self._doubt(state, rows, root / aim, below)
-
-        newton = self._newton(trial, root, found.slope, aim, rows)
-        close = known & (np.abs(root / aim - 1.0) <= _CLOSE) & (newton <= self.furthest[rows])
-        state.result[rows[close]] = self.value(newton[close], rows[close])
-        bounded = below & last & ~close
-        # an end that is there only because a search ends is none
-        away = close & (found.pull > _PULLED * aim * aim)
-        state.result[rows[away]] = np.where(self.side[rows[away]] < 0, -np.inf, np.inf)
-        state.result[rows[bounded]] = self._at_bound(rows[bounded])
-        lost = state.failures[rows] > _MOST_FAILURES
-        state.open[rows[close | bounded | lost]] = False
-
-        following = np.where(
-            known,
-            self._next(newton, root, aim, state.low[rows], state.high[rows], self.furthest[rows]),
-            0.5 * (state.low[rows] + trial),
-        )
-        state.trial[rows] = np.where(state.again[rows], state.trial[rows], following)
-        state.again[rows] = False
-
-    @staticmethod
-    def _doubt(state: _Search, rows: IntArray, reached: FloatArray, below: BoolArray) -> None:
-        """Forget a value that seems outside where one beside it is well inside.
-
-        The least deviance has no jumps: a minimum was missed there, and is sought again from here.
-        """
-        low, high = state.low[rows], state.high[rows]
-        with np.errstate(invalid="ignore"):
-            beside = below & (reached < _WELL_INSIDE) & (high - low < _BESIDE * high)
-        again = rows[beside]
-        state.trial[again], state.high[again] = state.high[again], np.inf
-        state.failures[again] += 1
-        state.again[again] = True
-
-    def _hold(self, distance: FloatArray, inside: Held, rows: IntArray) -> Held:
-        """Minima at some distances, each begun on the tangent of one that is inside."""
-        value, pivots = self.value(distance, rows), self.pivots[rows]
-        here = inside.phi[np.arange(len(rows)), pivots]
-        with np.errstate(invalid="ignore", over="ignore"):
-            # the ridge is straight in the natural value where the law is linear in that
-            natural = np.minimum(np.expm1(value - here), _GROWTH)
-            step = np.where(self.natural[rows], natural, value - here)
-        step = np.where(np.isfinite(step) & np.isfinite(here), step, 0.0)
-        start = inside.phi + step[:, None] * inside.tangent
-        start[np.arange(len(rows)), pivots] = value
-        return self.profiler.hold(self.model, pivots, start)
-
-    def _newton(
+    def _minimise(
         self,
-        distance: FloatArray,
-        root: FloatArray,
-        slope: FloatArray,
-        aim: FloatArray,
-        rows: IntArray,
-    ) -> FloatArray:
-        """Where the signed root would reach its aim if it went on straight; inf where it falls."""
-        with np.errstate(all="ignore"):
-            natural = 1.0 / (self.base[rows] + self.side[rows] * distance)
-            along = self.side[rows] * slope * np.where(self.natural[rows], natural, 1.0)
-            step = (aim - root) * 2.0 * root / along
-        rising = np.isfinite(step) & (along > 0)
-        return np.where(rising, distance + step, np.inf)
+        model: Model,
+        start: FloatArray,
+        free: BoolArray,
+        steps: int,
+        *,
+        majorise: bool = False,
+    ) -> Solution:
+        amplitude = self.problem.amplitudes
+        if model is not self.model:
+            amplitude = np.zeros_like(amplitude)
+        return minimise(
+            model, self.loss, start[None, :], self.weights, free[None, :], self.lower, self.upper,
+            amplitude=amplitude, majorise=majorise, max_iterations=steps,
+        )  # fmt: skip
 
-    @staticmethod
-    def _next(
-        newton: FloatArray,
-        root: FloatArray,
-        aim: FloatArray,
-        low: FloatArray,
-        high: FloatArray,
-        furthest: FloatArray,
-    ) -> FloatArray:
-        """The next trial: Newton's, kept inside what is known."""
-        free = np.isinf(high)
-        with np.errstate(invalid="ignore"):
-            margin = _MARGIN * (high - low)
-            inner = np.where((newton > low) & (newton < high), newton, 0.5 * (low + high))
-            # near the end Newton's step is better than any share of the bracket
-            near = np.abs(root / aim - 1.0) < 0.05
-            inner = np.where(near, inner, np.clip(inner, low + margin, high - margin))
-        outer = np.minimum(np.clip(newton, low, _GROWTH * low), furthest)
-        return np.where(free, np.where(np.isfinite(newton) | (low > 0), outer, low), inner)
+    def _is_known(self, found: Solution) -> bool:
+        value, left = float(found.value[0]), float(found.decrement[0])
+        settled = bool(found.converged[0]) or left * abs(value) <= _KNOWN * self.unit
+        return bool(np.isfinite(value) and settled)
 
-    def _at_bound(self, rows: IntArray) -> FloatArray:
-        """What an end is that was not found before the bound.
+    # --- ends --------------------------------------------------------------------------------
 
-        It is the bound itself where the parameter has one, and infinite elsewhere.
+    def ends(self, threshold: float) -> FloatArray:
+        """Where the deviance reaches a threshold, in the value that is searched along.
+
+        Infinite where it stays below as far as the search goes; the bound where the parameter
+        stops there; NaN where no minimum was found.
         """
-        ends = np.where(self.side < 0, -np.inf, np.inf)
-        if self.model is self.profiler.model:
-            own = self.profiler
-            real = np.where(self.side < 0, own.lower[self.pivots], own.upper[self.pivots])
-            limit = own.ends_search[(self.side > 0).astype(np.intp), self.pivots]
-            ends = np.where((self.bound == real) & ~limit, real, ends)
-        return np.asarray(ends[rows])
+        if self.is_exact:
+            return np.array([self.centre, self.centre])
+        return np.array([self._end(side, np.sqrt(threshold)) for side in (-1, 1)])
+
+    def _end(self, side: int, aim: float) -> float:
+        limit = self.low_limit if side < 0 else self.high_limit
+        inside, value = Held(self.start, 0.0, known=True), self.centre
+        if value == limit:
+            return self._at_limit(side)
+        step = aim * self.width
+        while True:
+            further = value + side * step
+            further = max(further, limit) if side < 0 else min(further, limit)
+            found = self.at(further, inside)
+            if not found.known:
+                step *= 0.25
+                if step < 1e-6 * self.width:
+                    return np.nan
+                continue
+            if found.deviance >= aim * aim:
+                break
+            inside, value = found, further
+            if value == limit:
+                return self._at_limit(side)
+            step *= _GROWTH
+
+        def rise(trial: float) -> float:
+            nonlocal inside, value
+            here = self.at(trial, inside)
+            if here.deviance < aim * aim and abs(trial - self.centre) > abs(value - self.centre):
+                inside, value = here, trial
+            return float(np.sqrt(max(here.deviance, 0.0))) - aim
+
+        try:
+            return float(brentq(rise, value, further, rtol=_CLOSE, xtol=_CLOSE * self.width))
+        except ValueError:  # a lower minimum was met on the way
+            return np.nan
+
+    def _at_limit(self, side: int) -> float:
+        """The bound itself where the parameter has one, infinite where only the search ends."""
+        infinite = -np.inf if side < 0 else np.inf
+        if self.quantity.parameter is None:
+            return infinite
+        parameter = self.fit.law.parameters[self.pivot]
+        bound = parameter.lower if side < 0 else parameter.upper
+        limit = self.low_limit if side < 0 else self.high_limit
+        if self.is_floor:
+            return bound if limit == bound else infinite
+        if parameter.positive:
+            reached = np.log(bound) if bound > 0 else -np.inf
+            real = np.isfinite(reached) and abs(reached) < MOST_LOG and limit == reached
+            zero = side < 0 and bound == 0.0 and limit <= -MOST_LOG
+            return float(limit) if real else (-np.inf if zero else infinite)
+        own = self.fit.law.bounds
+        asked = parameter.name in own or parameter.symbol in own
+        real = limit == bound and (asked or abs(bound) < LARGEST_EXPONENT)
+        return float(bound) if real else infinite
+
+    def working(self, ends: FloatArray) -> FloatArray:
+        """Ends as values of the quantity."""
+        with np.errstate(divide="ignore"):
+            return np.log(np.maximum(ends, 0.0)) if self.is_floor else ends
+
+    def natural(self, values: FloatArray) -> FloatArray:
+        """Values that were searched along, as they are shown."""
+        return values if self.is_floor else self.quantity.natural(values)
+
+
+def profile_ends(fit: FitRecord, quantity: Quantity, level: float) -> FloatArray:
+    """Ends of the profile interval of a quantity, in its working value."""
+    held = Profile(fit, quantity)
+    return held.working(held.ends(float(t_quantile(level, fit.dof)) ** 2))
+
+
+def profile_table(fit: FitRecord, quantity: Quantity, n_points: int, level: float) -> pd.DataFrame:
+    """See `Fit.profile`."""
+    held = Profile(fit, quantity)
+    if held.is_exact:
+        raise FitError(
+            "The law meets every run exactly: there is no noise in which to measure a profile."
+        )
+    threshold = float(t_quantile(level, fit.dof)) ** 2
+    ends = held.ends(threshold)
+    values, minima = _trace(held, _grid(held, ends, n_points, np.sqrt(threshold)))
+    theta = np.array([minimum.phi for minimum in minima])
+    if isinstance(held.coordinates, Reparametrised):
+        theta, _ = held.coordinates.to_theta(theta)
+    known = np.array([minimum.known for minimum in minima])
+    deviance = np.where(known, [minimum.deviance for minimum in minima], np.nan)
+    sign = np.where(values < held.centre, -1.0, 1.0)
+    names = fit.law.parameter_names
+    natural = dict(zip(names, to_natural(theta, fit.problem.positive).T, strict=True))
+    table = pd.DataFrame({
+        quantity.name: held.natural(values),
+        "deviance": deviance,
+        "signed_root": sign * np.sqrt(np.maximum(deviance, 0.0)),
+        **{name: natural[name] for name in names if name != quantity.name},
+    })  # fmt: skip
+    estimate, low, high = held.natural(np.array([held.centre, *ends]))
+    table.attrs |= {
+        "method": METHOD, "quantity": quantity.name, "estimate": float(estimate),
+        "low": float(low), "high": float(high), "threshold": threshold,
+        "confidence_level": level, "is_log": quantity.is_log and not held.is_floor,
+        "n_failed": int((~known).sum()),
+    }  # fmt: skip
+    _warn_of_lost(table)
+    _warn_of_lower(table, quantity)
+    return table
+
+
+def _grid(held: Profile, ends: FloatArray, n_points: int, aim: float) -> FloatArray:
+    """Values on both sides of the estimate, the estimate among them."""
+    reach = np.abs(ends - held.centre) * _BEYOND
+    shown = _SHOWN * aim * held.width
+    reach = np.where(np.isfinite(reach), reach, shown)
+    room = np.abs(np.array([held.low_limit, held.high_limit]) - held.centre)
+    reach = np.minimum(reach, room)
+    n_low = (n_points - 1) // 2 if reach.min() > 0 else (n_points - 1 if reach[0] > 0 else 0)
+    low = held.centre - np.linspace(0.0, reach[0], n_low + 1)
+    high = held.centre + np.linspace(0.0, reach[1], n_points - n_low)
+    return np.concatenate([low[:0:-1], high])
+
+
+def _trace(held: Profile, values: FloatArray) -> tuple[FloatArray, list[Held]]:
+    """Minima at each value, each begun at its neighbour on the side of the estimate."""
+    minima: dict[int, Held] = {}
+    middle = int(np.abs(values - held.centre).argmin())
+    for places in (range(middle, -1, -1), range(middle, len(values))):
+        near = Held(held.start, 0.0, known=True)
+        for place in places:
+            minima[place] = near = held.at(float(values[place]), near)
+    return values, [minima[place] for place in range(len(values))]
+
+
+def _warn_of_lost(table: pd.DataFrame) -> None:
+    lost = [side for side in ("low", "high") if np.isnan(table.attrs[side])]
+    if lost:
+        warn(
+            f"No {' and no '.join(lost)} end of the interval of {table.attrs['quantity']} was "
+            "found: on the way the other parameters could not be fitted again. The table shows "
+            "how far the profile is known.",
+            ConvergenceWarning,
+        )
+
+
+def _warn_of_lower(table: pd.DataFrame, quantity: Quantity) -> None:
+    lowest = float(np.nanmin(table["deviance"]))
+    if lowest < _LOWER:
+        warn(
+            f"Along the profile of {quantity.name} the objective falls below that of the fit, by "
+            f"{-lowest:.3g} in units of the noise: the fit is not at the lowest minimum. "
+            "Fit again with `start` from the row of this table where `deviance` is least.",
+            ConvergenceWarning,
+        )
+
+
+def _refuse(fit: FitRecord, quantity: Quantity) -> None:
+    if not fit.converged:
+        raise FitError("The fit did not converge: it has no minimum to profile.")
+    if fit.dof <= 0:
+        raise FitError(
+            "There are as many coefficients as runs: nothing is known about their errors."
+        )
+    if not is_determined(fit, quantity):
+        raise FitError(f"The fitted runs do not determine {quantity.name}: it has no profile.")

@@ -9,6 +9,7 @@ import numpy as np
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.core.law import Law
+from scalinglaws.fitting.record import FitRecord
 
 
 @dataclass(frozen=True)
@@ -63,3 +64,30 @@ def parameter_quantity(law: Law, name: str) -> Quantity:
         return found
 
     return Quantity(name, value, gradient, law.parameters[place].positive, place)
+
+
+def is_floor(fit: FitRecord, quantity: Quantity) -> bool:
+    """A floor, in which the law is linear and whose logarithm runs off to minus infinity."""
+    j = quantity.parameter
+    return j is not None and fit.law.parameters[j].is_floor
+
+
+def is_determined(fit: FitRecord, quantity: Quantity) -> bool:
+    """Whether the runs determine a quantity.
+
+    They do unless a direction that they leave open changes it, an equally good fit has another
+    value, or it belongs to a term of size zero.
+    """
+    j = quantity.parameter
+    if j is not None and fit.at_zero[j] and not is_floor(fit, quantity):
+        return False
+    if not fit.null_space.shape[1] and not len(fit.alternatives):
+        return True
+    with np.errstate(all="ignore"):
+        gradient = np.nan_to_num(quantity.gradient(fit.theta[None, :])[0])
+        others = np.where(fit.problem.positive, np.log(fit.alternatives), fit.alternatives)
+        here, there = quantity.value(fit.theta[None, :]), quantity.value(others)
+    change = np.abs(gradient @ fit.null_space)
+    size = np.abs(gradient) @ np.abs(fit.null_space)
+    same = np.isclose(there, here, rtol=1e-6, atol=0.0) | (there == here)
+    return bool(not (change > 1e-6 * size + 1e-300).any() and same.all())

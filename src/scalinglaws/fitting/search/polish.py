@@ -215,7 +215,7 @@ class Polisher:
         n_free = int(free.sum())
         for factor in _SHARPENING:
             loss = Loss("huber", factor * scale)
-            for majorise, steps in ((True, QUICK.reweighted), (False, QUICK.newton)):
+            for majorise, steps in ((True, QUICK.reweighted), (False, _LAST_STEPS)):
                 theta = minimise(
                     self.model, loss, theta, self.weights, free, self.lower, self.upper,
                     majorise=majorise, max_iterations=steps, amplitude=self.amplitude,

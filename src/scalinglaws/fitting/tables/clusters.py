@@ -1,4 +1,4 @@
-"""Rows that hang together: checkpoints of one run, whose residuals are alike."""
+"""Clusters: rows that are not independent, such as the checkpoints of one run."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def find_clusters(
     values : the law's variables
     column : str, "auto" or None
         "auto" takes a column with a usual name for runs if some run has several rows with
-        different variables, as its checkpoints have. None: all rows are independent.
+        different variables but one N, as its checkpoints have. None: all rows are independent.
 
     Raises
     ------
     DataError
-        If there is no such column, or all rows are one cluster.
+        If there is no such column.
     """
     independent = "", np.zeros(0, dtype=np.intp)
     if column is None:
@@ -47,9 +47,10 @@ def find_clusters(
         codes = pd.factorize(frame[name])[0]
         named = codes >= 0
         n_clusters = int(codes.max(initial=-1)) + 1
-        if not 2 <= n_clusters < int(named.sum()):
+        if not 1 <= n_clusters < int(named.sum()):
             continue
-        if not any(_vary_within(codes[named], column[named]) for column in values.values()):
+        varies = {v: _vary_within(codes[named], values[v][named]) for v in values}
+        if not any(varies.values()) or varies.get("N", False):
             continue
         if named.all():
             return name, np.asarray(codes, dtype=np.intp)
@@ -69,13 +70,13 @@ def cluster_codes(frame: pd.DataFrame, name: str) -> IntArray:
     Raises
     ------
     DataError
-        If a row has none, or all rows are one cluster.
+        If a row has none.
     """
     column = frame[name]
     if not isinstance(column, pd.Series):
         raise DataError(f"There are {column.shape[1]} columns {name!r}: rename all but one.")
     try:
-        codes, labels = pd.factorize(column)
+        codes = pd.factorize(column)[0]
     except TypeError:
         raise DataError(
             f"Column {name!r} cannot name clusters: it has values such as {column.iloc[0]!r}, "
@@ -87,27 +88,7 @@ def cluster_codes(frame: pd.DataFrame, name: str) -> IntArray:
             f"Column {name!r} names the clusters, and is empty in {int(empty.sum())} rows, such as "
             f"row {frame.index[empty][0]!r}. Fill it, leave these rows out, or pass clusters=None."
         )
-    if len(labels) < 2:
-        raise DataError(
-            f"Column {name!r} has one value in all rows: one cluster says nothing about how "
-            "clusters differ. Name a column with several values, or pass clusters=None."
-        )
     return np.asarray(codes, dtype=np.intp)
-
-
-def check_weighted(name: str, codes: IntArray, weights: FloatArray) -> None:
-    """Refuse rows with weight that are all of one cluster.
-
-    Raises
-    ------
-    DataError
-        If they are.
-    """
-    if len(codes) and len(np.unique(codes[weights > 0])) < 2:
-        raise DataError(
-            f"Only one cluster of {name!r} has weight: it says nothing about how clusters differ. "
-            "Give weight to others, or pass clusters=None."
-        )
 
 
 def _may_name_runs(column: pd.Series | pd.DataFrame) -> bool:

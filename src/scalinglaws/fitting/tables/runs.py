@@ -18,7 +18,7 @@ from scalinglaws.core.roles import positive_variables
 from scalinglaws.errors import DataError, DataWarning, warn
 from scalinglaws.fitting.tables import columns as col
 from scalinglaws.fitting.tables.blocks import is_large, places_where, row_blocks
-from scalinglaws.fitting.tables.clusters import check_weighted, find_clusters
+from scalinglaws.fitting.tables.clusters import find_clusters
 from scalinglaws.fitting.tables.columns import listed_rows, row_names
 from scalinglaws.fitting.tables.repeats import exact_copies, sets_of_repeats
 from scalinglaws.fitting.tables.units import check_units
@@ -159,7 +159,6 @@ def read_table(
         performance, weight = np.array(performance), np.array(weight)
     repeats = sets_of_repeats(frame_kept, values, [*names.values(), target])
     cluster_column, cluster = find_clusters(frame_kept, values, clusters)
-    check_weighted(cluster_column, cluster, weight)
     table = RunTable(
         values, performance, weight, frame_kept.index, {**names, **groups}, target, dropped,
         weights is not None, repeats, labels, cluster, cluster_column, frame_kept,

@@ -14,6 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from scalinglaws.arrays import FloatArray
+from scalinglaws.fitting.solver.binding import bind
+from scalinglaws.fitting.solver.model import Model
+from scalinglaws.fitting.solver.problem import Problem
 from scalinglaws.fitting.tables.blocks import is_large, spread_rows
 from scalinglaws.numerals import format_plain
 
@@ -56,6 +59,22 @@ def null_space(aliased: Mapping[int, Mapping[int, float]], n_parameters: int) ->
         for k, weight in weights.items():
             basis[k, place] = -weight
     return basis
+
+
+def structural_aliasing(problem: Problem, model: Model) -> Aliasing:
+    """Parameters whose effect on every term others can make, whatever their values."""
+    moving = list(problem.movable)
+    if not model.is_one_block:
+        # what some of the runs tell apart, all of them do
+        some = spread_rows(model.n_rows)
+        part = {name: column[some] for name, column in problem.columns.items()}
+        sample = bind(problem.law, part, problem.y[some], problem.scale)
+        found = structural_aliasing(problem, sample)
+        if not found.aliased:
+            return found
+    slopes = model.design_triangle
+    columns = np.eye(len(moving)) if slopes is None else slopes
+    return aliasing(columns, [p.is_amplitude for p in problem.law.parameters], moving)
 
 
 def aliasing(jacobian: FloatArray, amplitudes: Sequence[bool], moving: Sequence[bool]) -> Aliasing:

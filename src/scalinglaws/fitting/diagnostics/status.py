@@ -1,17 +1,26 @@
-"""How a fit can end. Each member's value is the sentence that a person reads."""
+"""How a fit can end: the verdicts, each with its sentence and its warning."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
 
+from scalinglaws.errors import (
+    ConvergenceWarning,
+    DataWarning,
+    IdentifiabilityWarning,
+    LackOfFitWarning,
+    ScalingLawWarning,
+)
+
 
 class Status(Enum):
-    """Verdict on a fit, the most serious one first."""
+    """Verdict on a fit, the most serious one first; the value is the sentence shown."""
 
     NOT_CONVERGED = "The solver did not reach an optimum; do not use these numbers."
     NOT_IDENTIFIED = "These runs cannot determine every parameter of this law."
     STARTS_DISAGREE = "Different starting points end in different minima; the best one is reported."
+    FEW_CLUSTERS = "Too few independent runs to estimate the standard errors well."
     LACK_OF_FIT = "The law misses these runs by more than repeated runs differ."
     AT_BOUND = "A parameter sits at the edge of its range."
     OUTLIERS = "A few runs lie far off the law, and may pull it."
@@ -20,16 +29,30 @@ class Status(Enum):
 
     @property
     def good(self) -> bool:
-        """Nothing stands against using the fit."""
+        """No check failed."""
         return self is Status.CONVERGED
+
+    @property
+    def warning(self) -> type[ScalingLawWarning]:
+        """Class of the warning that `fit` issues."""
+        return _WARNINGS.get(self, IdentifiabilityWarning)
 
     def __str__(self) -> str:
         return self.value
 
 
+_WARNINGS: dict[Status, type[ScalingLawWarning]] = {
+    Status.NOT_CONVERGED: ConvergenceWarning,
+    Status.STARTS_DISAGREE: ConvergenceWarning,
+    Status.FEW_CLUSTERS: DataWarning,
+    Status.LACK_OF_FIT: LackOfFitWarning,
+    Status.OUTLIERS: LackOfFitWarning,
+}
+
+
 @dataclass(frozen=True)
 class Verdict:
-    """One thing that was found: its kind, and a sentence about this very fit."""
+    """One thing that was found: its kind, and a sentence about this fit."""
 
     status: Status
     detail: str

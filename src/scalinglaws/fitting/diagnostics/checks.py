@@ -1,0 +1,279 @@
+"""Checks of a fit: each is one function that returns verdicts, registered at the end.
+
+A check says in a sentence about this fit what speaks against taking its numbers at face value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pandas as pd
+
+from scalinglaws.core.expression import names_in
+from scalinglaws.fitting.diagnostics.identifiability import combination_label
+from scalinglaws.fitting.diagnostics.lack_of_fit import compare_with_repeats
+from scalinglaws.fitting.diagnostics.outliers import FAR_OFF, outliers
+from scalinglaws.fitting.diagnostics.status import Status, Verdict
+from scalinglaws.fitting.inference.intervals import parameter_table
+from scalinglaws.fitting.record import FitRecord
+from scalinglaws.fitting.tables.blocks import spread_rows
+from scalinglaws.fitting.tables.columns import listed_rows
+from scalinglaws.numerals import format_error, format_plain, format_to, listed, plural
+
+_NAMED_SHARE = 0.3  # of a weak direction that a parameter must have to be named
+_WRONG_WAY = 0.3  # rank correlation
+_FEW_SPARE = 3  # clusters beyond the parameters, below which standard errors are doubtful
+
+Verdicts = Iterator[Verdict]
+
+
+def convergence(fit: FitRecord) -> Verdicts:
+    """The search stopped before a minimum."""
+    if not fit.converged:
+        yield Verdict(
+            Status.NOT_CONVERGED,
+            f"One more step still predicts a relative decrease of {fit.evidence.decrement:.1e}. "
+            "Try a law with fewer parameters, or pass `bounds`.",
+        )
+
+
+def aliased_parameters(fit: FitRecord) -> Verdicts:
+    """Parameters whose effects the runs cannot tell apart."""
+    if not fit.aliased:
+        return
+    everywhere = set(fit.aliased) <= set(fit.structural.aliased)
+    text = _structural_sentence(fit) if everywhere else _local_sentence(fit)
+    yield Verdict(Status.NOT_IDENTIFIED, text)
+
+
+def _structural_sentence(fit: FitRecord) -> str:
+    names = fit.law.parameter_names
+    shared = sorted({k for weights in fit.aliased.values() for k in weights})
+    together = [names[j] for j in sorted({*fit.aliased, *shared})]
+    logarithms = {p.name: p.positive for p in fit.law.parameters}
+    sums = [
+        combination_label(
+            names[k], {names[j]: w[k] for j, w in fit.aliased.items() if k in w}, logarithms
+        )
+        for k in shared
+    ]
+    text = f"{_facts(fit)}No value of {listed(together)} alone can be told from these runs"
+    text += f"; only {listed(sums)} can." if sums else "."
+    held = [f"{names[j]} is held at {format_plain(float(fit.natural[j]))}" for j in fit.aliased]
+    return f"{text} By convention {listed(held)}."
+
+
+def _local_sentence(fit: FitRecord) -> str:
+    """Dependence that only holds near the estimate: no fixed combination to name."""
+    names = fit.law.parameter_names
+    together = sorted({*fit.aliased, *(k for w in fit.aliased.values() for k in w)})
+    stopped = [f"{names[j]} at {format_plain(float(fit.natural[j]))}" for j in fit.aliased]
+    return (
+        f"{_facts(fit)}{listed([names[j] for j in together])} change the fitted values in the "
+        f"same way, and cannot be told apart. The solver stopped with {listed(stopped)}."
+    )
+
+
+def equally_good_fits(fit: FitRecord) -> Verdicts:
+    """Other minima as low as the best one."""
+    if fit.disputed:
+        names = [name for name in fit.law.parameter_names if name in fit.disputed]
+        yield Verdict(
+            Status.NOT_IDENTIFIED,
+            f"{_facts(fit)}{plural(len(fit.alternatives), 'other fit')} of these runs "
+            f"{'is' if len(fit.alternatives) == 1 else 'are'} equally good, with other values of "
+            f"{listed(names)}: these are not identified. Predictions where the fits differ have no "
+            "finite interval.",
+        )
+
+
+def degrees_of_freedom(fit: FitRecord) -> Verdicts:
+    """As many parameters as runs."""
+    if fit.dof <= 0:
+        yield Verdict(
+            Status.WEAKLY_IDENTIFIED,
+            f"{plural(fit.n, 'run')} for {len(fit.kept)} parameters: the law passes through the "
+            "runs, and no errors can be estimated.",
+        )
+
+
+def starting_points(fit: FitRecord) -> Verdicts:
+    """Only one start reached the best of several minima."""
+    evidence = fit.evidence
+    if evidence.n_starts >= 3 and evidence.n_agreeing < 2 and evidence.n_minima > 1:
+        yield Verdict(
+            Status.STARTS_DISAGREE,
+            f"Of {evidence.n_starts} starting points only {evidence.n_agreeing} ended at the best "
+            "minimum; a better one may exist. A law with fewer parameters, or `bounds`, would make "
+            "the answer firmer.",
+        )
+
+
+def clusters(fit: FitRecord) -> Verdicts:
+    """Standard errors need more independent runs than parameters."""
+    sandwich = fit.sandwich
+    if (
+        sandwich is None
+        or not len(fit.runs.clusters)
+        or sandwich.n_units >= sandwich.p + _FEW_SPARE
+    ):
+        return
+    text = (
+        f"The rows are checkpoints of {plural(sandwich.n_units, 'independent run')} (column "
+        f"{fit.runs.cluster_column!r}), for {sandwich.p} parameters: "
+    )
+    if sandwich.n_units <= sandwich.p:
+        text += (
+            "how runs differ cannot be seen, and intervals are infinite. Add runs, fit a law with "
+            "fewer parameters, or pass clusters=None if rows are independent."
+        )
+    else:
+        text += "intervals may be too narrow. Add runs, or fit a law with fewer parameters."
+    yield Verdict(Status.FEW_CLUSTERS, text)
+
+
+def lack_of_fit(fit: FitRecord) -> Verdicts:
+    """Repeated runs agree better with each other than with the law."""
+    found = compare_with_repeats(
+        fit.runs.repeats, fit.residuals.to_numpy(), fit.runs.weights, len(fit.kept)
+    )
+    if found is None or not found.is_bad:
+        return
+    if fit.scale == "log":
+        scatter = f"{100 * found.around_law:.2g} %", f"{100 * found.between_repeats:.2g} %"
+    else:
+        scatter = format_plain(found.around_law, 2), format_plain(found.between_repeats, 2)
+    yield Verdict(
+        Status.LACK_OF_FIT,
+        f"Runs scatter by {scatter[0]} around the law, and repeated runs by {scatter[1]} among "
+        f"themselves ({found.dof_repeats} degrees of freedom): the law is wrong here, or the noise "
+        "of other runs is larger. Look at fit.plot_residuals(), try another law, or leave out runs "
+        "that it was not made for, such as the shortest. Do not trust extrapolations of this fit.",
+    )
+
+
+def outlying_runs(fit: FitRecord) -> Verdicts:
+    """A few runs far off the law."""
+    far = outliers(fit)
+    if len(far):
+        yield Verdict(
+            Status.OUTLIERS,
+            f"Row{'s' if len(far) > 1 else ''} {listed_rows(fit.runs.index, far)}: more than "
+            f"{FAR_OFF:g} times the typical scatter off the law. Check these runs, and fit once "
+            "without them to see how much the parameters move.",
+        )
+
+
+def bounds(fit: FitRecord) -> Verdicts:
+    """Parameters at the edge of their range."""
+    for j, parameter in enumerate(fit.law.parameters):
+        if fit.at_bound[j] and parameter.name not in fit.disputed:
+            yield Verdict(Status.AT_BOUND, _bound_sentence(fit, j))
+
+
+def _bound_sentence(fit: FitRecord, j: int) -> str:
+    parameter = fit.law.parameters[j]
+    facts = f" {_facts(fit)}".rstrip()
+    if parameter.role == "offset" and fit.at_zero[j]:
+        high = float(parameter_table(fit)["high"].iloc[j])
+        text = f"{parameter.name} is 0: these runs show no floor"
+        level = f"{100 * fit.confidence_level:g} %"
+        text += f", or one of at most {format_plain(high, 2)} ({level})." if high < np.inf else "."
+    elif fit.at_zero[j]:
+        text = f"{parameter.name} is 0: these runs show no such term."
+    else:
+        text = f"{parameter.name} stopped at its bound {format_plain(float(fit.natural[j]))}."
+        if fit.natural[j] != 0:  # the term is there
+            return text + facts
+    return text + _wrong_way(fit, j) + facts
+
+
+def _wrong_way(fit: FitRecord, j: int) -> str:
+    """Say so if the performance goes the other way than a decaying term can."""
+    parameter = fit.law.parameters[j]
+    rows = fit.law.rows_of(parameter.name, fit.problem.columns)
+    for term in fit.law.separation.terms:
+        if parameter.symbol != term.coefficient and parameter.symbol not in names_in(term.rest):
+            continue
+        for variable in (v for v in names_in(term.rest) if v in fit.runs.values):
+            some = np.arange(fit.n)[rows]
+            some = some[spread_rows(len(some))]
+            values = fit.runs.values[variable][some]
+            if np.ptp(values) == 0:
+                continue
+            ranks = pd.DataFrame({"x": values, "y": fit.runs.y[some]}).rank()
+            correlation = float(np.corrcoef(ranks["x"], ranks["y"])[0, 1])
+            if correlation > _WRONG_WAY:
+                return (
+                    f" {fit.runs.target} rises with {variable} (rank correlation "
+                    f"{correlation:+.2f}), which this term cannot follow: fit 1 - score or an "
+                    "error, or a law such as 'power' whose exponents have either sign."
+                )
+    return ""
+
+
+def collinearity(fit: FitRecord) -> Verdicts:
+    """Parameters that trade off, or a design in which they would."""
+    if fit.local.is_weak:
+        weights = np.abs(fit.local.weakest)
+        names = fit.law.parameter_names
+        involved = [names[j] for j in np.argsort(-weights) if weights[j] >= _NAMED_SHARE]
+        yield Verdict(
+            Status.WEAKLY_IDENTIFIED,
+            f"{_facts(fit)}{listed(involved)} trade off against each other (condition number "
+            f"{format_error(fit.local.condition)}): their joint effect is known, each alone "
+            "barely. Runs off this line would separate them.",
+        )
+    elif fit.facts and not fit.aliased and not fit.disputed:
+        yield Verdict(
+            Status.WEAKLY_IDENTIFIED,
+            f"{_facts(fit)}The separate effects of these variables are barely seen, and "
+            "predictions off this line rest on the law alone. Add runs off it.",
+        )
+
+
+def faint_exponents(fit: FitRecord) -> Verdicts:
+    """Exponents of a sum that are not distinguishable from zero: the term may be a constant."""
+    if len(fit.law.separation.terms) < 2:
+        return
+    table = parameter_table(fit)
+    exponents = [p.name for p in fit.law.parameters if p.role == "exponent"]
+    faint = table.loc[exponents]
+    faint = faint[faint["estimate"].abs() < 2 * faint["std_error"]]
+    if len(faint):
+        each = [
+            f"{name} is {format_to(row.estimate, row.std_error)} with a standard error of "
+            f"{format_error(row.std_error)}"
+            for name, row in faint.iterrows()
+        ]
+        yield Verdict(
+            Status.WEAKLY_IDENTIFIED,
+            f"{listed(each)}: not distinguishable from 0. A law with fewer parameters, a value "
+            "held with `fixed`, or runs over a wider range would make the others firmer.",
+        )
+
+
+def _facts(fit: FitRecord) -> str:
+    return f"{' '.join(fit.facts)} " if fit.facts else ""
+
+
+# A new check is a function above and its name here.
+CHECKS: tuple[Callable[[FitRecord], Verdicts], ...] = (
+    convergence,
+    aliased_parameters,
+    equally_good_fits,
+    degrees_of_freedom,
+    starting_points,
+    clusters,
+    lack_of_fit,
+    outlying_runs,
+    bounds,
+    collinearity,
+    faint_exponents,
+)
+
+
+def run_checks(fit: FitRecord) -> tuple[Verdict, ...]:
+    """All verdicts on a fit, in the order of the checks."""
+    return tuple(verdict for check in CHECKS for verdict in check(fit))

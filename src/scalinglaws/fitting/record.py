@@ -1,0 +1,294 @@
+"""A fit as data: the estimate, the runs, and the numbers that follow from both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+
+from scalinglaws.arrays import BoolArray, FloatArray, IntArray
+from scalinglaws.core.expression import names_in
+from scalinglaws.core.law import Law
+from scalinglaws.fitting.diagnostics.identifiability import (
+    Aliasing,
+    aliasing,
+    design_facts,
+    null_space,
+    structural_aliasing,
+)
+from scalinglaws.fitting.inference.covariance import Sandwich, residual_noise, sandwich
+from scalinglaws.fitting.solver.binding import OTHER_DIVISION, bind_problem, term_shares
+from scalinglaws.fitting.solver.model import Model, to_natural
+from scalinglaws.fitting.solver.objective import Loss, smooth_loss
+from scalinglaws.fitting.solver.problem import Problem
+from scalinglaws.fitting.tables import columns as col
+from scalinglaws.fitting.tables.blocks import row_blocks, spread_rows
+from scalinglaws.fitting.tables.clusters import cluster_codes
+from scalinglaws.fitting.tables.runs import RunTable
+from scalinglaws.options import ObjectiveName, ScaleName
+
+SANDWICH = "HC2 sandwich, Student t"
+CLUSTERED = "CR2 sandwich, Student t"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """How sure the optimum is.
+
+    Attributes
+    ----------
+    n_starts, n_agreeing, n_minima : int
+        Starting points found from the table, how many ended at the reported minimum, and how many
+        distinct minima were seen.
+    decrement : float
+        Relative decrease of the objective that one more step predicts: the gradient, scaled.
+    curvature : float
+        Smallest eigenvalue of the objective's Hessian, scaled to a unit diagonal; NaN where there
+        is none, as with absolute deviations.
+    converged : bool
+        Whether the search reached a minimum.
+    """
+
+    n_starts: int
+    n_agreeing: int
+    n_minima: int
+    decrement: float
+    curvature: float = np.nan
+    converged: bool = True
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class FitRecord:
+    """The estimate with its runs, and everything numeric that follows from them.
+
+    The fields are described at `Fit`, which adds the verbs. What is not a field is computed from
+    the fields when it is first asked for, so that a loaded fit has it as well.
+    """
+
+    law: Law
+    runs: RunTable
+    method: str
+    objective: ObjectiveName
+    scale: ScaleName
+    delta: float | None
+    objective_value: float
+    fixed: Mapping[str, float]
+    confidence_level: float
+    evidence: Evidence
+    theta: FloatArray = field(repr=False)
+    free: BoolArray = field(repr=False)
+    alternatives: FloatArray = field(repr=False)
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+    # --- the fitted law ----------------------------------------------------------------------
+
+    @cached_property
+    def problem(self) -> Problem:
+        """What was minimised."""
+        runs = self.runs
+        return Problem(
+            self.law, runs.inputs, runs.y, runs.weights, self.scale, self.objective, self.delta,
+            self.fixed,
+        )  # fmt: skip
+
+    @cached_property
+    def model(self) -> Model:
+        """The law bound to the runs."""
+        return bind_problem(self.problem)
+
+    @property
+    def natural(self) -> FloatArray:
+        """Estimates of all parameters, in the order of the law."""
+        return to_natural(self.theta, self.problem.positive)
+
+    @property
+    def values(self) -> dict[str, float]:
+        """A number for every parameter, also for those that have no effect here."""
+        return dict(zip(self.law.parameter_names, map(float, self.natural), strict=True))
+
+    @property
+    def loss(self) -> Loss:
+        """The loss as it was minimised, or smooth enough for a second-order step."""
+        return smooth_loss(self.objective, self.delta, self.noise)
+
+    @property
+    def threshold(self) -> float:
+        """Huber threshold; infinite for least squares, zero for absolute deviations."""
+        if self.objective == "huber" and self.delta is not None:
+            return self.delta
+        return np.inf if self.objective == "squared" else 0.0
+
+    @property
+    def n(self) -> int:
+        """Number of runs fitted."""
+        return self.runs.n
+
+    @property
+    def converged(self) -> bool:
+        """Whether the search reached a minimum."""
+        return self.evidence.converged
+
+    # --- residuals ---------------------------------------------------------------------------
+
+    @cached_property
+    def fitted(self) -> pd.Series:
+        """The law at each run, on the input's index."""
+        values = np.empty(self.n)
+        for rows, fitted, _ in self.residual_blocks():
+            values[rows] = fitted
+        return pd.Series(values, index=self.runs.index, name="fitted", copy=False)
+
+    @cached_property
+    def residuals(self) -> pd.Series:
+        """Observed minus fitted, on the input's index; of logarithms where these were fitted.
+
+        A residual of 0.01 in logarithms is one per cent above the curve.
+        """
+        values = np.empty(self.n)
+        for rows, _, residuals in self.residual_blocks():
+            values[rows] = residuals
+        return pd.Series(values, index=self.runs.index, name="residual", copy=False)
+
+    def residual_blocks(self) -> Iterator[tuple[slice, FloatArray, FloatArray]]:
+        """Rows, fitted values and residuals, block by block."""
+        for rows in row_blocks(self.n):
+            columns = {name: column[rows] for name, column in self.runs.inputs.items()}
+            y = self.runs.y[rows]
+            fitted = np.broadcast_to(self.law.value(self.values, columns), y.shape)
+            yield rows, fitted, np.log(y / fitted) if self.scale == "log" else y - fitted
+
+    @cached_property
+    def noise(self) -> float:
+        """Standard deviation of a run around the curve, in the residuals' scale."""
+        return residual_noise(self.residuals.to_numpy(), self.runs.weights, len(self.kept))
+
+    @property
+    def dof(self) -> int:
+        """Runs with weight, less the estimated parameters."""
+        return int(np.count_nonzero(self.runs.weights > 0)) - len(self.kept)
+
+    # --- what is identified ------------------------------------------------------------------
+
+    @cached_property
+    def structural(self) -> Aliasing:
+        """Dependent parameters whatever the values; those were held."""
+        return structural_aliasing(self.problem, self.model)
+
+    @cached_property
+    def local(self) -> Aliasing:
+        """Dependent parameters at the estimate."""
+        amplitudes = [p.is_amplitude for p in self.law.parameters]
+        moving = [bool(f) and j not in self.structural.aliased for j, f in enumerate(self.free)]
+        return aliasing(self.model.columns(self.theta), amplitudes, moving)
+
+    @cached_property
+    def aliased(self) -> dict[int, Mapping[int, float]]:
+        """Parameters without an effect of their own, with their weights on the others."""
+        return {**self.structural.aliased, **self.local.aliased}
+
+    @cached_property
+    def facts(self) -> tuple[str, ...]:
+        """Relations among N, D and C that hold in every run."""
+        return tuple(design_facts(self.runs.values))
+
+    @cached_property
+    def null_space(self) -> FloatArray:
+        """Directions that the runs leave open, shape (parameters, directions)."""
+        return null_space(self.aliased, len(self.theta))
+
+    @cached_property
+    def disputed(self) -> frozenset[str]:
+        """Parameters of terms that equally good fits divide otherwise."""
+        if not len(self.alternatives):
+            return frozenset()
+        some = spread_rows(self.n)
+        columns = {name: column[some] for name, column in self.problem.columns.items()}
+        shares = [
+            term_shares(self.law, columns, natural)
+            for natural in (self.natural, *self.alternatives)
+        ]
+        disputed: set[str] = set()
+        for place, term in enumerate(self.law.separation.terms):
+            apart = np.array([np.abs(other[place] - shares[0][place]) for other in shares])
+            rows = apart.max(axis=0) > OTHER_DIVISION
+            if rows.any():
+                names = [*names_in(term.rest), *names_in(term.power), term.coefficient or ""]
+                disputed.update(self.law.names_at(names, self.problem.columns, rows))
+        return frozenset(disputed - set(self.fixed))
+
+    @cached_property
+    def at_zero(self) -> BoolArray:
+        """Coefficients of exactly zero."""
+        return self.problem.positive & np.isneginf(self.theta)
+
+    @cached_property
+    def at_bound(self) -> BoolArray:
+        """Parameters that stopped at a bound, zero included."""
+        low, high = self.problem.bounds()
+        stopped = self.free & ((self.theta <= low) | (self.theta >= high))
+        held = np.array([name in self.fixed for name in self.law.parameter_names])
+        return np.asarray((stopped | self.at_zero) & ~held)
+
+    @cached_property
+    def kept(self) -> IntArray:
+        """Places of the parameters that were estimated, up to those aliased with them."""
+        return np.array([j for j in self.local.kept if not self.at_bound[j]], dtype=np.intp)
+
+    @cached_property
+    def estimated(self) -> BoolArray:
+        """Parameters, or combinations named by them, that have a standard error."""
+        found = np.zeros(len(self.theta), dtype=np.bool_)
+        if self.converged and self.dof > 0:
+            found[self.kept] = True
+        return found
+
+    # --- covariance --------------------------------------------------------------------------
+
+    @cached_property
+    def sandwich(self) -> Sandwich | None:
+        """Errors of the estimated parameters; None where nothing is known of them."""
+        if not self.estimated.any():
+            return None
+        clusters = self.runs.clusters if len(self.runs.clusters) else None
+        return sandwich(
+            self.model, self.theta, self.kept, self.runs.weights, self.threshold, clusters
+        )
+
+    @cached_property
+    def covariance(self) -> FloatArray:
+        """Of the working parameters; zero where a parameter was not estimated."""
+        found = np.zeros((len(self.theta), len(self.theta)))
+        if self.sandwich is not None:
+            found[np.ix_(self.kept, self.kept)] = self.sandwich.covariance
+        return found
+
+    def clustered(self, column: str) -> Self:
+        """The same fit with the rows of each value of a column taken as not independent.
+
+        Raises
+        ------
+        ValueError
+            If the table is no longer there, as with a fit from a file.
+        DataError
+            If the column does not name clusters.
+        """
+        source = self.runs.source
+        if source is None:
+            raise ValueError(
+                "A fit from a file does not have the table's other columns: fit again with "
+                f"clusters={column!r}."
+            )
+        codes = cluster_codes(source, col.require(source, column, "`clusters`"))
+        return replace(self, runs=replace(self.runs, clusters=codes, cluster_column=column))
+
+    @property
+    def interval_method(self) -> str:
+        """How standard errors and intervals are computed."""
+        return CLUSTERED if len(self.runs.clusters) else SANDWICH
