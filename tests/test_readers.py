@@ -83,7 +83,9 @@ def test_every_step_has_the_values_that_it_logged() -> None:
 
 
 def test_tokens_out_of_flops_are_called_a_guess() -> None:
-    with pytest.warns(sl.DataWarning, match=r"Guessed: D = total_flos / 6N .* \(3 runs\)"):
+    with pytest.warns(
+        sl.DataWarning, match=r"Guessed: D = total_flos / 6N, embeddings and all \(3 runs\)"
+    ):
         sl.read_runs(LOGS / "hf", N=SIZES)
     runs = read(LOGS / "hf", N=SIZES, D="step * 65536")
     assert not runs.attrs["source"]["guessed"]
@@ -348,7 +350,7 @@ def test_trainer_checkpoints_get_their_size_from_the_weights_beside_them(tmp_pat
     weights = tmp_path / "a/checkpoint-2/model.safetensors"
     weights.write_bytes(len(header).to_bytes(8, "little") + header)
     runs = read(tmp_path)
-    assert runs.loc[0, ["run", "N", "N_no_emb"]].tolist() == ["a", 2000, 1000]
+    assert runs.loc[0, ["run", "N", "N_no_emb", "D"]].tolist() == ["a", 2000, 1000, 400_000]
 
 
 def test_size_is_counted_from_the_shape_in_a_configuration(tmp_path: Path) -> None:

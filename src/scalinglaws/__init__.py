@@ -52,6 +52,7 @@ from scalinglaws.planning import optimal as optimal
 from scalinglaws.planning import overtraining as overtraining
 from scalinglaws.planning import serving as serving
 from scalinglaws.planning import simulate as simulate
+from scalinglaws.readers import measure as measure
 from scalinglaws.readers import read_runs as read_runs
 from scalinglaws.schedules import schedule_features as schedule_features
 
@@ -97,6 +98,7 @@ __all__ = [
     "laws",
     "limited_data",
     "load",
+    "measure",
     "metrics",
     "near_optimal",
     "next_runs",

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from scalinglaws.readers import read_runs
+
+_MANY = 200  # files, from which on their number is shown
 
 
 def add_read(verbs: Any) -> None:
@@ -40,6 +43,19 @@ def add_read(verbs: Any) -> None:
     parser.set_defaults(verb=_read)
 
 
+def _counting_map(function: Callable[[Any], Any], tasks: Iterable[Any]) -> Iterator[Any]:
+    """Map, with a count on the screen where reading takes a while."""
+    chunks = list(tasks)
+    total, done = sum(map(len, chunks)), 0
+    for task in chunks:
+        yield function(task)
+        done += len(task)
+        if total > _MANY and sys.stderr.isatty():
+            print(f"\r{done:,} of {total:,} files", end="", file=sys.stderr)
+    if total > _MANY and sys.stderr.isatty():
+        print(file=sys.stderr)
+
+
 def _read(options: argparse.Namespace) -> int:
     if options.output is not None and options.output.suffix not in {".csv", ".parquet"}:
         raise ValueError(f"-o needs a name that ends in .csv or .parquet; got {options.output}.")
@@ -50,7 +66,7 @@ def _read(options: argparse.Namespace) -> int:
         N=options.N,
         D=options.D,
         on_error="skip" if options.skip else "raise",
-        workers=options.workers,
+        workers=_counting_map if options.workers == 1 else options.workers,
     )
     print(runs.attrs["source"], file=sys.stderr)
     if options.output is None:

@@ -14,6 +14,8 @@ from scalinglaws.errors import DataError
 
 HEAD = 16_384  # bytes that are enough to recognise most layouts
 MOST_COLUMNS = 20_000  # pandas takes minutes over more
+# Parameters that the Trainer multiplies by 6 and the tokens: all but those of embeddings.
+N_OF_TOTAL_FLOS = "N_of_total_flos"
 _MOST_BYTES = 2**31  # of a log that is read into memory at once
 _MOST_DEPTH = 30  # of nested settings
 _COMMON_NAMES = {

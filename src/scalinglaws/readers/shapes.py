@@ -6,7 +6,7 @@ from typing import Any
 
 from scalinglaws.errors import ScalingLawError
 from scalinglaws.planning.shape import Transformer
-from scalinglaws.readers.logs import RunLog
+from scalinglaws.readers.logs import N_OF_TOTAL_FLOS, RunLog
 from scalinglaws.readers.quantities import Count, constant
 
 
@@ -22,7 +22,9 @@ def count_from_shape(run: RunLog) -> Count | None:
             continue
         shape = _shape(config)
         if shape is not None:
+            tables = shape.width * (shape.vocabulary + shape.positions)
             run.config.setdefault("N_no_emb", shape.N_no_emb)
+            run.config.setdefault(N_OF_TOTAL_FLOS, shape.N - tables)
             return constant(float(shape.N), run, "counted from the shape in the configuration")
     return None
 

@@ -90,7 +90,12 @@ def complete_table(
             if variable not in frame and match is not None and match[1] != 1:
                 frame[variable] = pd.to_numeric(frame[name], errors="coerce") * match[1]
                 told[variable] = with_unit(str(name), match[1])
-    frame.attrs["source"] = Source(files={}, columns=told, guessed=[], skipped=[], notes=[])
+    notes: list[str] = []
+    if "core_score" in frame and (frame["core_score"] == 0).any():
+        notes.append(
+            "A core_score of 0.0 is what nanochat writes when it could not read the score."
+        )
+    frame.attrs["source"] = Source(files={}, columns=told, guessed=[], skipped=[], notes=notes)
     return frame
 
 

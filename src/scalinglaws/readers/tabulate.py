@@ -14,7 +14,7 @@ import pandas as pd
 from scalinglaws.errors import DataError, DataWarning, warn
 from scalinglaws.numerals import listed, plural
 from scalinglaws.readers.given import Given, read_given
-from scalinglaws.readers.logs import RunLog, to_number
+from scalinglaws.readers.logs import N_OF_TOTAL_FLOS, RunLog, to_number
 from scalinglaws.readers.quantities import Count, Loss, choose_loss, constant, find_count, last_step
 from scalinglaws.readers.shapes import count_from_shape
 
@@ -230,9 +230,11 @@ def _fill_given(table: _Table, run: RunLog, row: dict[str, Any]) -> None:
         else:
             table.sources[variable][text] += 1
         row[variable] = value
-    if row["D"] is None and "total_flos" in run.summary and row["N"] and row["C"]:
-        row["D"] = row["C"] / (6 * row["N"])
-        text = "total_flos / 6N (the Trainer counts 6 FLOPs a parameter without embeddings)"
+    counted = run.config.get(N_OF_TOTAL_FLOS) or row["N"]
+    if row["D"] is None and "total_flos" in run.summary and counted and row["C"]:
+        row["D"] = row["C"] / (6 * counted)
+        exact = N_OF_TOTAL_FLOS in run.config
+        text = "total_flos / 6N" + (" without embeddings" if exact else ", embeddings and all")
         table.sources["D"][text] += 1
         table.guessed[f"D = {text}"] += 1
 

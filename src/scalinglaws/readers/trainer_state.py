@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from scalinglaws.errors import DataError
-from scalinglaws.readers.logs import Layout, LogFile, RunLog, flatten, to_number
+from scalinglaws.readers.logs import N_OF_TOTAL_FLOS, Layout, LogFile, RunLog, flatten, to_number
 
 _NAME = "Hugging Face trainer_state"
 _PROGRESS = {"log_history", "global_step", "epoch", "total_flos", "num_input_tokens_seen"}
+_TABLES = ("embed", "wte", "wpe")  # parts of the names of embeddings
 _MOST_HEADER = 2**26  # bytes of names and shapes in front of a model's weights
 
 
@@ -70,13 +71,18 @@ def _model(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError):
         return found
     if shapes:
-        found["num_parameters"] = sum(math.prod(shape) for shape in shapes.values())
-        found["N_no_emb"] = sum(
-            math.prod(shape)
-            for name, shape in shapes.items()
-            if not any(part in name for part in ("embed", "wte", "wpe", "lm_head"))
-        )
+        found["num_parameters"] = _count(shapes)
+        found["N_no_emb"] = _count(shapes, *_TABLES, "lm_head")
+        found[N_OF_TOTAL_FLOS] = _count(shapes, *_TABLES)
     return found
+
+
+def _count(shapes: dict[str, list[int]], *without: str) -> int:
+    return sum(
+        math.prod(shape)
+        for name, shape in shapes.items()
+        if not any(part in name for part in without)
+    )
 
 
 def _shapes(file: Path) -> dict[str, list[int]]:
