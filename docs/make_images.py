@@ -1,7 +1,11 @@
-"""Draw the pictures of the documents: ``python docs/make_images.py``."""
+"""Draw the pictures of the documents: ``python docs/make_images.py``.
+
+With $SCALINGLAWS_DATA, a folder of public tables, also the first picture of the README.
+"""
 
 from __future__ import annotations
 
+import os
 import warnings
 from pathlib import Path
 
@@ -56,10 +60,39 @@ def save(ax: Axes, name: str, dpi: int = 130) -> None:
     figure_of(ax).savefig(FOLDER / f"{name}.png", dpi=dpi)
 
 
+def forecast_of_olmo() -> Axes | None:
+    """README: runs of the OLMo ladder to 3B parameters, and the two larger ones kept out.
+
+    Bhagia et al. 2024, arXiv:2412.04403 (Apache-2.0), https://github.com/allenai/OLMo-ladder; read
+    where the table is present ($SCALINGLAWS_DATA), not shipped.
+    """
+    folder = os.environ.get("SCALINGLAWS_DATA")
+    if folder is None:
+        return None
+    runs = pd.read_csv(Path(folder) / "olmo_ladder" / "olmo_ladder_final.csv")
+    small = runs.loc[runs["series"] == "ladder", ["N", "D", "C", "loss"]]
+    large = runs[runs["run"].isin(["peteish7_eval_anneal", "peteish13_eval_final"])]
+    forecast = sl.forecast(small, confidence_level=0.9)
+    last = large.loc[large["C"].idxmax()]
+    said = forecast.predict(N=last["N"], D=last["D"], C=last["C"])
+    title = (
+        f"From {len(small)} runs to 3B: the 13B run forecast at {said.estimate:.2f} "
+        f"({said.run_low:.2f} to {said.run_high:.2f}), reached {last['loss']:.2f}"
+    )
+    law = sl.fit(small[["N", "D", "loss"]], "kaplan")
+    ax = forecast.plot("8e23", ratio=last["D"] / last["N"], law=law, targets=large, title=title)
+    for run, name in zip(large.itertuples(), ("7B", "13B"), strict=True):
+        ax.annotate(name, (run.C, run.loss), xytext=(0, 9), textcoords="offset points",
+                    ha="center", fontsize=9, fontweight="bold", zorder=10)  # fmt: skip
+    return ax
+
+
 def main() -> None:
     mpl.use("Agg")
     runs, targets = sl.datasets.ladder(), sl.datasets.ladder("target")
     fit = sl.fit(runs[runs["D"] > 1.5e6], "kaplan")
+    if (ax := forecast_of_olmo()) is not None:
+        save(ax, "forecast")
     save(fit.plot(targets=targets), "kaplan")
     save(plot_frontier(fit), "frontier")
     save(plot_contours(fit), "contours")

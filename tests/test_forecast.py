@@ -381,3 +381,21 @@ def test_random_tables_never_fail(seed: int) -> None:
             {"N": np.array(1e10), "D": np.array(1e12), "C": np.array(6e22)}, 0.9
         )
         assert 0 < outlook.run_low <= outlook.estimate <= outlook.run_high
+
+
+def test_the_run_that_decides() -> None:
+    """It is found, and the forecast without it is the one that is told."""
+    runs = make_runs(0.003).iloc[[0, 5, 7, 9, 14, 16, 21, 23, 28, 30]]
+    last = runs["N"].mul(runs["D"]).idxmax()
+    runs.loc[last, "loss"] *= 0.97
+    found = sl.forecast(runs).deciding_run(N=1e10, D=1e13)
+    without = sl.forecast(runs.drop(index=found.run)).predict(N=1e10, D=1e13)
+    assert found.without == pytest.approx(without.estimate, rel=1e-12)
+    changes = []
+    for label in runs.index:
+        again = sl.forecast(runs.drop(index=label)).predict(N=1e10, D=1e13).estimate
+        changes.append(abs(np.log(again / found.estimate)))
+    assert found.run == runs.index[int(np.argmax(changes))]
+    assert str(found.run) in str(found)
+    with pytest.raises(ValueError, match="takes one point"):
+        sl.forecast(runs).deciding_run(N=[1e9, 1e10], D=1e12)  # type: ignore[arg-type]

@@ -17,6 +17,7 @@ from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import ExtrapolationWarning, warn
 from scalinglaws.fitting.tables import columns as col
 from scalinglaws.forecasting import saved, wording
+from scalinglaws.forecasting.deciding_run import DecidingRun, find_deciding_run
 from scalinglaws.forecasting.outlook import FIELDS, Outlook, given_points, tabled_points
 from scalinglaws.forecasting.posterior import Moments, Posterior, infer
 from scalinglaws.forecasting.run_rows import RunRows, facts_of, read_rows
@@ -233,12 +234,30 @@ class Forecast:
 
         return backtest(self, by=by, cuts=cuts, confidence_level=confidence_level)
 
+    def deciding_run(self, **variables: float | str) -> DecidingRun:
+        """The run without which the forecast of one point, as in `predict`, would move most.
+
+        The three runs of most influence are left out in turn.
+
+        Examples
+        --------
+        >>> import scalinglaws as sl
+        >>> runs = sl.datasets.ladder()
+        >>> print(sl.forecast(runs[runs["D"] > 1.5e6]).deciding_run(N="1M", D="16M"))
+        No single run decides: ...
+        """
+        points = given_points(self.rows, None, variables)
+        if points["N"].ndim:
+            raise ValueError("`deciding_run` takes one point; pass one N and one D.")
+        return find_deciding_run(self, points)
+
     # --- pictures ----------------------------------------------------------------------------
 
     def plot(
         self,
         to: float | str | None = None,
         *,
+        ratio: float | None = None,
         law: Fit | None = None,
         targets: pd.DataFrame | None = None,
         ax: Axes | None = None,
@@ -251,6 +270,9 @@ class Forecast:
         to : float or str, optional
             Compute up to which to draw; by default somewhat beyond where the forecast is usable, at
             most 100 times the largest run.
+        ratio : float, optional
+            Tokens per parameter of the curve; by default those of the largest runs. Runs with more
+            than twice or less than half of it are drawn faint.
         law : Fit, optional
             A law to draw too, with a ring where its prediction begins to be disputed.
         targets : DataFrame, optional
@@ -267,7 +289,9 @@ class Forecast:
         """
         from scalinglaws.plotting.extrapolation import plot_forecast
 
-        return plot_forecast(self, to, law=law, targets=targets, ax=ax, title=title)
+        return plot_forecast(
+            self, to, ratio=ratio, law=law, targets=targets, ax=ax, title=title
+        )  # fmt: skip
 
     # --- words and files ---------------------------------------------------------------------
 

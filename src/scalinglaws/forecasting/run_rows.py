@@ -90,11 +90,19 @@ class RunRows:
         ratios = self.D / self.N
         return bool(ratios.max() < _ONE_RATIO * ratios.min())
 
-    def path(self, compute: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
-        """N and D of a compute at the tokens per parameter of the largest runs."""
+    @property
+    def ratio(self) -> float:
+        """Tokens per parameter of the largest runs."""
         ln_n, ln_d = self.anchor
-        size = np.sqrt(np.asarray(compute, dtype=np.float64) / self.flops * np.exp(ln_n - ln_d))
-        return size, size * np.exp(ln_d - ln_n)
+        return float(np.exp(ln_d - ln_n))
+
+    def path(
+        self, compute: npt.ArrayLike, ratio: float | None = None
+    ) -> tuple[FloatArray, FloatArray]:
+        """N and D of a compute at some tokens per parameter; by default the largest runs'."""
+        ratio = self.ratio if ratio is None else ratio
+        size = np.sqrt(np.asarray(compute, dtype=np.float64) / (self.flops * ratio))
+        return size, size * ratio
 
     def without(self, out: BoolArray) -> RunRows:
         """The rows without some of them; their scale stays."""

@@ -142,7 +142,8 @@ def _wrapped(text: str, first: str) -> list[str]:
 
 def as_html(forecast: Forecast) -> str:
     """HTML for notebooks."""
-    facts = "".join(f"<div><b>!</b> {for_html(fact)}</div>" for fact in forecast.facts)
+    said = [*forecast.facts, *_decided(forecast)]
+    facts = "".join(f"<div><b>!</b> {for_html(fact)}</div>" for fact in said)
     return (
         f'<div class="{NO_MATHS}" style="{_CARD}">'
         f'<div style="font-size:1.25em;font-weight:600">{for_html(title_of(forecast))}</div>'
@@ -152,6 +153,17 @@ def as_html(forecast: Forecast) -> str:
         f'<div style="opacity:.72">next: <code>{for_html(_next_call(forecast))}</code></div>'
         "</div>"
     )
+
+
+def _decided(forecast: Forecast) -> list[str]:
+    """Whether one run decides the forecast at ten times the largest run."""
+    compute = 10 * forecast.rows.largest
+    sizes, tokens = forecast.rows.path(compute)
+    try:
+        found = forecast.deciding_run(N=float(sizes), D=float(tokens))
+    except DataError:
+        return []
+    return [f"At {format_compute(compute, 2)} FLOP: {found}"] if found.decides else []
 
 
 def _tested(forecast: Forecast) -> Backtest | None:

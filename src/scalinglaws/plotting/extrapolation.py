@@ -41,14 +41,16 @@ def plot_forecast(
     forecast: Forecast,
     to: float | str | None = None,
     *,
+    ratio: float | None = None,
     law: Fit | None = None,
     targets: pd.DataFrame | None = None,
     ax: Axes | None = None,
     title: bool | str = True,
 ) -> Axes:
-    """Draw a forecast along the largest runs' tokens per parameter; see `Forecast.plot`."""
+    """Draw a forecast over compute; see `Forecast.plot`."""
+    path = _path(forecast, to, ratio)
     if ax is not None:
-        _draw(forecast, ax, _path(forecast, to), law, targets, title)
+        _draw(forecast, ax, path, law, targets, title)
         ax.set_xlabel("training compute, FLOP")
         return ax
     import matplotlib.pyplot as plt
@@ -64,7 +66,6 @@ def plot_forecast(
         wspace=0.36,
     )  # fmt: skip
     main = figure.add_subplot(grid[0, 0])
-    path = _path(forecast, to)
     _draw(forecast, main, path, law, targets, title)
     strip = figure.add_subplot(grid[1, 0], sharex=main)
     _draw_shares(strip, path)
@@ -77,9 +78,10 @@ def plot_forecast(
 class _Path:
     """The line through the space of N and D that the picture follows."""
 
-    def __init__(self, forecast: Forecast, compute: FloatArray) -> None:
+    def __init__(self, forecast: Forecast, compute: FloatArray, ratio: float | None) -> None:
         self.compute = compute
-        sizes, tokens = forecast.rows.path(compute)
+        self.ratio = forecast.rows.ratio if ratio is None else ratio
+        sizes, tokens = forecast.rows.path(compute, ratio)
         self.points = {"N": sizes, "D": tokens, "C": compute}
         self.moments = forecast.moments(self.points)
         self.outlook = forecast.outlook(self.points, forecast.confidence_level, self.moments)
@@ -87,7 +89,7 @@ class _Path:
         self.usable = forecast.usable(self.points, self.moments) | self.known
 
 
-def _path(forecast: Forecast, to: float | str | None) -> _Path:
+def _path(forecast: Forecast, to: float | str | None, ratio: float | None) -> _Path:
     rows = forecast.rows
     end = _FAR * rows.largest
     if to is None and np.isfinite(forecast.usable_to):
@@ -100,7 +102,7 @@ def _path(forecast: Forecast, to: float | str | None) -> _Path:
                 f"({format_compute(rows.largest)}); got {to!r}."
             )
     start = max(float(rows.C.min()), rows.largest / 3e3)
-    return _Path(forecast, np.geomspace(start, end, _POINTS))
+    return _Path(forecast, np.geomspace(start, end, _POINTS), ratio)
 
 
 def _draw(
@@ -116,11 +118,12 @@ def _draw(
         ax.plot(x[where], estimate[where], color=colours.forecast, lw=2, ls=dash, zorder=5)
     names = [("forecast", float(estimate[-1]), colours.forecast, "bold")]
     shown = [rows.table.y[rows.places], estimate[path.usable]]
+    first, values = None, estimate
     if law is not None:
-        values = _draw_law(forecast, ax, path, law, colours)
+        values, first = _draw_law(forecast, ax, path, law, colours)
         names.append((law.law.label, float(values[-1]), colours.law, "normal"))
         shown.append(values)
-    near = _on_path(forecast, rows.N, rows.D)
+    near = _on_path(path, rows.N, rows.D)
     observed = rows.table.y[rows.places]
     size = 20 if rows.n <= 40 else 11
     ax.scatter(rows.C[~near], observed[~near], s=0.5 * size, color=colours.muted, alpha=0.4, lw=0,
@@ -128,8 +131,11 @@ def _draw(
     ax.scatter(rows.C[near], observed[near], s=size, color=colours.ink, lw=0.6,
                edgecolors=colours.background, zorder=6)  # fmt: skip
     if targets is not None:
-        shown.append(_draw_targets(forecast, ax, targets, colours))
+        shown.append(_draw_targets(forecast, ax, path, targets, colours))
     _frame(forecast, ax, path, colours, shown)
+    if first is not None:
+        place = float(path.compute[first]), float(values[first])
+        _mark_dispute(ax, place, values[first] > estimate[first], colours)
     _name_ends(ax, names)
     if title is not False:
         text = for_picture(title if isinstance(title, str) else _title(forecast, path, law))
@@ -156,8 +162,10 @@ def _draw_bands(forecast: Forecast, ax: Axes, path: _Path, colours: Palette) -> 
         )  # fmt: skip
 
 
-def _draw_law(forecast: Forecast, ax: Axes, path: _Path, law: Fit, colours: Palette) -> FloatArray:
-    """The law through the same points, with a ring where its dispute begins."""
+def _draw_law(
+    forecast: Forecast, ax: Axes, path: _Path, law: Fit, colours: Palette
+) -> tuple[FloatArray, int | None]:
+    """The law through the same points, and the first beyond the runs at which it is disputed."""
     wanted = {name: path.points[name] for name in law.law.variables}
     with warnings.catch_warnings(action="ignore"):
         found: Any = law.predict(wanted, confidence_level=0.9)
@@ -166,37 +174,39 @@ def _draw_law(forecast: Forecast, ax: Axes, path: _Path, law: Fit, colours: Pale
         ax.plot(path.compute[where], values[where], color=colours.background, lw=3.2, zorder=4)
         ax.plot(path.compute[where], values[where], color=colours.law, lw=1.6, ls=dash, zorder=5)
     disputed = is_disputed(forecast, path.points, found) & ~path.known
-    if disputed.any():
-        first = int(np.argmax(disputed))
-        place = path.compute[first], values[first]
-        ax.scatter(*place, s=60, facecolors="none", edgecolors=colours.law, lw=1.5, zorder=7)
-        above = values[first] > float(np.asarray(path.outlook.estimate)[first])
-        ax.annotate(
-            f"law disputed\nfrom {format_compute(float(f'{place[0]:.1g}'), 1)} FLOP on", place,
-            xytext=(14, 26 if above else -40), textcoords="offset points", color=colours.law,
-            fontsize=8, zorder=10, path_effects=[withStroke(linewidth=2.4, foreground=colours.far)],
-            arrowprops={"arrowstyle": "-", "color": colours.law, "lw": 0.7, "shrinkB": 5},
-        )  # fmt: skip
-    return values
+    return values, int(np.argmax(disputed)) if disputed.any() else None
+
+
+def _mark_dispute(ax: Axes, place: tuple[float, float], above: bool, colours: Palette) -> None:
+    """A ring, and words above it or at the foot of the panel, where a falling curve leaves room."""
+    ax.scatter(*place, s=60, facecolors="none", edgecolors=colours.law, lw=1.5, zorder=7)
+    x, y = ax.transAxes.inverted().transform(ax.transData.transform(place))
+    compute = format_compute(float(f"{place[0]:.1g}"), 1)
+    ax.annotate(
+        f"law disputed\nfrom {compute} FLOP on", place, textcoords="axes fraction",
+        xytext=(min(x + 0.05, 0.72), y + 0.1) if above else (max(x - 0.36, 0.02), 0.05),
+        color=colours.law, fontsize=8,
+        zorder=10, path_effects=[withStroke(linewidth=2.4, foreground=colours.far)],
+        arrowprops={"arrowstyle": "-", "color": colours.law, "lw": 0.7, "shrinkB": 5},
+    )  # fmt: skip
 
 
 def _draw_targets(
-    forecast: Forecast, ax: Axes, targets: pd.DataFrame, colours: Palette
+    forecast: Forecast, ax: Axes, path: _Path, targets: pd.DataFrame, colours: Palette
 ) -> FloatArray:
     """Runs kept out: hollow circles."""
     points = tabled_points(forecast.rows, targets, {})
     name = forecast.rows.table.target
     reached = col.to_floats(col.one_column(targets, col.require(targets, name, "targets")), name)
-    near = _on_path(forecast, points["N"], points["D"])
+    near = _on_path(path, points["N"], points["D"])
     for some, size, colour in ((~near, 12, colours.muted), (near, 46, colours.ink)):
         ax.scatter(points["C"][some], reached[some], s=size, facecolors=colours.background,
                    edgecolors=colour, lw=size**0.5 / 4.5, zorder=7 + size / 23)  # fmt: skip
     return reached
 
 
-def _on_path(forecast: Forecast, sizes: FloatArray, tokens: FloatArray) -> BoolArray:
-    ln_n, ln_d = forecast.rows.anchor
-    return np.asarray(np.abs(np.log(tokens / sizes) - (ln_d - ln_n)) < _ON_PATH)
+def _on_path(path: _Path, sizes: FloatArray, tokens: FloatArray) -> BoolArray:
+    return np.asarray(np.abs(np.log(tokens / sizes / path.ratio)) < _ON_PATH)
 
 
 def _frame(
@@ -214,9 +224,8 @@ def _frame(
     log_axis(ax.yaxis, None, *padded(low, high))
     log_axis(ax.xaxis, "C", float(path.compute[0]) / 1.15, float(path.compute[-1]))
     _quiet(ax, colours)
-    ratio = float(np.exp(rows.anchor[1] - rows.anchor[0]))
     ax.text(
-        0, 1.02, for_picture(f"{rows.table.target}, at {count(ratio)} tokens per parameter"),
+        0, 1.02, for_picture(f"{rows.table.target}, at {count(path.ratio)} tokens per parameter"),
         transform=ax.transAxes, color=colours.muted, fontsize=8.5, va="bottom",
     )  # fmt: skip
     ax.annotate(
