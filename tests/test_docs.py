@@ -16,7 +16,7 @@ import scalinglaws as sl
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [
     "README.md", "docs/tutorial.md", "docs/how-to.md", "docs/laws.md", "docs/planning.md",
-    "docs/logs.md",
+    "docs/logs.md", "docs/forecast.md",
 ]  # fmt: skip
 _BLOCK = re.compile(r"^```(python|pycon)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 

@@ -94,7 +94,7 @@ def run(options: Options) -> Section:
 
 
 def _targets(options: Options) -> Iterator[dict[str, object]]:
-    rng, repeats = np.random.default_rng(20), options.count(40, 1)
+    rng, repeats = np.random.default_rng(20), options.count(25, 1)
     for truth, params in list(_TRUTHS.items())[: options.count(3, 1)]:
         law = catalogue.named(truth, ["N", "D"])
         for design, (sizes, tokens) in designs().items():
