@@ -59,7 +59,7 @@ def test_a_backtest_is_a_forecast_of_the_smaller_runs(runs: pd.DataFrame) -> Non
 
 
 @pytest.mark.parametrize("options", [
-    {}, {"objective": "squared"}, {"noise": "equal"}, {"fixed": {"E": 1.8}},
+    {}, {"objective": "squared"}, {"fixed": {"E": 1.8}},
     {"weights": "w"}, {"scale": "level"},
 ])  # fmt: skip
 def test_a_fit_is_made_again_with_its_options(
@@ -70,7 +70,6 @@ def test_a_fit_is_made_again_with_its_options(
     fit = sl.fit(table, "chinchilla", **options)  # type: ignore[arg-type]
     again = refit(fit, np.ones(fit.n, dtype=bool))
     pd.testing.assert_series_equal(again.params, fit.params)
-    assert again.noise == fit.noise
 
 
 def test_a_fit_of_runs_with_checkpoints_is_made_again() -> None:
@@ -209,7 +208,7 @@ def test_pictures(runs: pd.DataFrame, comparison: sl.Comparison) -> None:
     before = dict(plt.rcParams)
     forecast = sl.forecast(runs)
     targets = make_runs().assign(N=2e10, D=2e12).head(1)
-    wrong = sl.fit(runs[["N", "D", "loss"]], "power", noise="equal")
+    wrong = sl.fit(runs[["N", "D", "loss"]], "power")
     axes = [
         forecast.plot("1e25", law=wrong, targets=targets),
         comparison.plot(),

@@ -17,13 +17,7 @@ from benchmarks.forecast.cuts import Cut, cuts
 from benchmarks.harness import Options, Section, interleaved
 
 FORECAST, LAST = "forecast", "last value"
-# Options of the fit of each law.
-LAWS: dict[str, tuple[str, dict[str, str]]] = {
-    "chinchilla": ("chinchilla", {}),
-    "kaplan": ("kaplan", {}),
-    "chinchilla, equal noise": ("chinchilla", {"noise": "equal"}),
-    "kaplan, equal noise": ("kaplan", {"noise": "equal"}),
-}
+LAWS = ("chinchilla", "kaplan")
 Columns = Mapping[str, object]
 _WIDEST = 1.0  # half-width of ln loss at which intervals are cut off, so that means exist
 _QUANTILE = 0.5 + scores.LEVEL / 2
@@ -70,8 +64,7 @@ def run(options: Options) -> Section:
 def predictions(every: Iterable[Cut]) -> dict[str, list[dict[Hashable, object]]]:
     """Mean, sd and degrees of freedom for each method and hidden run; rows align over methods."""
     methods: dict[str, Callable[[Cut], Columns]] = {FORECAST: _forecast}
-    for name, (law, how) in LAWS.items():
-        methods[name] = partial(_law, law=law, options=how)
+    methods |= {law: partial(_law, law=law) for law in LAWS}
     methods[LAST] = _last
     found: dict[str, list[dict[Hashable, object]]] = {name: [] for name in methods}
     for cut in every:
@@ -91,9 +84,9 @@ def _forecast(cut: Cut) -> Columns:
     return {"mean": moments.mean, "sd": np.sqrt(moments.run), "dof": forecast.posterior.dof}
 
 
-def _law(cut: Cut, law: str, options: dict[str, str]) -> Columns:
-    """The interval of a new run stands for Student's t."""
-    fit = library.fit(cut.known[["N", "D", "loss"]], law, **options)
+def _law(cut: Cut, law: str) -> Columns:
+    """The library's defaults; the interval of a new run stands for Student's t."""
+    fit = library.fit(cut.known[["N", "D", "loss"]], law)
     with warnings.catch_warnings(action="ignore"):
         found = fit.predict(cut.hidden[["N", "D"]], confidence_level=scores.LEVEL)
     assert isinstance(found, pd.DataFrame)
