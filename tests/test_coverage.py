@@ -12,7 +12,7 @@ from scipy import integrate, stats
 
 from benchmarks import held_out
 from benchmarks.coverage.__main__ import main
-from benchmarks.coverage.cells import FACTORS, N_CELLS, OPEN, Cell, cells, pairs
+from benchmarks.coverage.cells import FACTORS, FURTHER, N_CELLS, OPEN, Cell, cells, pairs
 from benchmarks.coverage.fitted import Task
 from benchmarks.coverage.methods import LEVELS, METHODS, USUAL
 from benchmarks.coverage.oracle import efficiency, oracle, whitened
@@ -32,7 +32,7 @@ def test_every_level_meets_every_level_of_every_other_factor() -> None:
         pair for c in chosen for pair in pairs((c.runs, c.design, c.noise, c.level, c.law))
     }  # fmt: skip
     assert met == {pair for row in product(*FACTORS.values()) for pair in pairs(row)}
-    assert len(set(cells())) == N_CELLS + len(OPEN)
+    assert len(set(cells())) == N_CELLS + len(OPEN) + len(FURTHER)
 
 
 @pytest.mark.parametrize("cell", cells(), ids=lambda c: c.name)
@@ -40,7 +40,7 @@ def test_a_cell_has_the_runs_it_says(cell: Cell) -> None:
     setting = Setting(cell)
     rows = setting.rows
     assert rows["run"].nunique() == cell.runs
-    assert len(rows) == cell.runs * (4 if cell.noise == "checkpoints" else 1)
+    assert len(rows) == cell.runs * (cell.checkpoints if cell.noise == "checkpoints" else 1)
     ratio = (rows["D"] / rows["N"]).groupby(rows["run"]).max()
     usual = np.isclose(ratio, 20.0)
     if cell.design == "ratio":

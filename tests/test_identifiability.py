@@ -203,9 +203,7 @@ def test_one_ratio_without_noise_has_two_exact_answers(objective: str) -> None:
     loss = 1.8 + 480 / n**0.35 + 2100 / (20 * n) ** 0.37
     table = pd.DataFrame({"N": n, "D": 20 * n, "loss": loss})
 
-    with pytest.warns(
-        sl.IdentifiabilityWarning, match=r"D = 20 \* N.*1 other fit"
-    ):
+    with pytest.warns(sl.IdentifiabilityWarning, match=r"D = 20 \* N.*1 other fit"):
         fit = sl.fit(table, "chinchilla", objective=objective)
 
     assert fit.status is sl.Status.NOT_IDENTIFIED

@@ -70,6 +70,7 @@ class Fitted:
         """The library's own, at the points of the targets."""
         points = list(dict.fromkeys(t.point for t in self.targets if t.point is not None))
         table = pd.DataFrame(points, columns=["N", "D"]).assign(C=lambda t: 6 * t["N"] * t["D"])
+        table = table.assign(**{g: levels[0] for g, levels in self.fit.law.levels.items()})
         with warnings.catch_warnings(action="ignore"):
             found = self.fit.predict(table, confidence_level=level)
         assert isinstance(found, pd.DataFrame)

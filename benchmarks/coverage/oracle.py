@@ -14,7 +14,7 @@ import numpy.typing as npt
 from scipy import stats
 from scipy.optimize import brentq
 
-from benchmarks.coverage.tables import CHECKPOINTS, DEGREES, Setting
+from benchmarks.coverage.tables import DEGREES, Setting
 from benchmarks.coverage.truth import Target, gradient, law_of, truth_of
 
 Floats = npt.NDArray[np.float64]
@@ -78,18 +78,18 @@ def efficiency(setting: Setting) -> float:
 
 def whitened(setting: Setting, columns: Floats) -> Floats:
     """Columns over rows, divided by a root of the errors' covariance."""
-    scaled = columns / setting.noise_at(setting.rows["C"].to_numpy())[:, None]
+    scaled = columns / setting.noise[:, None]
     if setting.cell.noise != "checkpoints":
         return scaled
     root = np.linalg.cholesky(setting.correlation)
-    by_run = scaled.reshape(setting.cell.runs, len(CHECKPOINTS), -1)
+    by_run = scaled.reshape(setting.cell.runs, len(setting.shares), -1)
     return np.linalg.solve(root, by_run).reshape(scaled.shape)
 
 
 def _jacobian(setting: Setting) -> Floats:
     """Derivatives of log loss in the working parameters, rows by parameters."""
     law, truth = law_of(setting.cell), truth_of(setting.cell)
-    columns = {name: setting.rows[name].to_numpy() for name in law.variables}
+    columns = {n: setting.rows[n].to_numpy() for n in (*law.variables, *law.group_columns)}
     steps = np.array([truth[p.name] if p.positive else 1.0 for p in law.parameters])
     slopes = law.gradient(truth, columns) / np.exp(setting.log_curve)[:, None]
     return np.asarray(slopes * steps)

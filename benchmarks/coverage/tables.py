@@ -15,13 +15,16 @@ from benchmarks.coverage.truth import RATIO, Target, law_of, targets_of, truth_o
 Floats = npt.NDArray[np.float64]
 
 LEAST, MOST = 3e17, 1e21  # compute of the smallest and the largest run [FLOP]
-CHECKPOINTS = 0.5 ** np.arange(4)  # shares of a run's tokens
+LEAST_SHARE = 1 / 8  # of a run's tokens, at its first checkpoint
 MEMORY = np.log(8.0)  # correlation of checkpoints falls by e over a factor of 8 in tokens
 DEGREES = 3.0  # of freedom of the heavy-tailed noise
 FALL = -0.2  # exponent of compute in noise that depends on scale
+RISE = 0.5  # exponent of tokens per parameter in noise that depends on that
+OUTLIERS, FAR = 0.05, 10.0  # share of runs, and standard deviations
+DATA = ("a", "b", "c")  # names of the data sets of a grouped law
 # Budgets and the sizes on each; sizes and token counts.
 _BUDGETS = {8: (3, 3, 2), 16: (4,) * 4, 60: (10,) * 6, 240: (24,) * 10}
-_GRID = {8: (3, 3), 16: (4, 4), 60: (6, 10), 240: (12, 20)}
+_GRID = {6: (2, 3), 8: (3, 3), 10: (5, 2), 16: (4, 4), 40: (5, 8), 60: (6, 10), 240: (12, 20)}
 _OFF = {8: 2, 16: 4, 60: 6, 240: 12}
 
 
@@ -37,14 +40,21 @@ class Setting:
         N, D = _design(self.cell)
         run = np.arange(len(N))
         if self.cell.noise == "checkpoints":
-            D = np.outer(D, CHECKPOINTS).ravel()
-            N, run = np.repeat(N, len(CHECKPOINTS)), np.repeat(run, len(CHECKPOINTS))
-        return pd.DataFrame({"N": N, "D": D, "C": 6.0 * N * D, "run": run})
+            D = np.outer(D, self.shares).ravel()
+            N, run = np.repeat(N, len(self.shares)), np.repeat(run, len(self.shares))
+        data = np.resize(DATA, len(N))
+        return pd.DataFrame({"N": N, "D": D, "C": 6.0 * N * D, "run": run, "data": data})
+
+    @property
+    def shares(self) -> Floats:
+        """Shares of a run's tokens at its checkpoints, the last one first."""
+        return np.geomspace(1.0, LEAST_SHARE, self.cell.checkpoints)
 
     @cached_property
     def columns(self) -> list[str]:
         """What a table shows of its rows."""
-        seen = list(law_of(self.cell).variables)
+        law = law_of(self.cell)
+        seen = [*law.variables, *law.group_columns]
         return [*seen, "run"] if self.cell.noise == "checkpoints" else seen
 
     @property
@@ -56,7 +66,7 @@ class Setting:
     def log_curve(self) -> Floats:
         """The truth at every row."""
         law = law_of(self.cell)
-        columns = {name: self.rows[name].to_numpy() for name in law.variables}
+        columns = {n: self.rows[n].to_numpy() for n in (*law.variables, *law.group_columns)}
         return np.asarray(np.log(law.value(truth_of(self.cell), columns)))
 
     @cached_property
@@ -64,9 +74,11 @@ class Setting:
         """What is asked of each table."""
         return targets_of(self.cell, float(self.rows["C"].max()))
 
-    def noise_at(self, C: Floats) -> Floats:
-        """Standard deviation of log loss at some compute."""
+    def noise_at(self, C: Floats, ratio: Floats | float = RATIO) -> Floats:
+        """Standard deviation of log loss at some compute and tokens per parameter."""
         level = np.full(np.shape(C), self.cell.level)
+        if self.cell.noise == "by ratio":
+            return np.asarray(level * (ratio / RATIO) ** RISE)
         if self.cell.noise != "scale":
             return level
         middle = np.exp(np.mean(np.log(self.rows["C"])))
@@ -75,29 +87,41 @@ class Setting:
     @cached_property
     def correlation(self) -> Floats:
         """Of two checkpoints of one run, shape (checkpoints, checkpoints)."""
-        steps = np.log(CHECKPOINTS)
+        steps = np.log(self.shares)
         return np.asarray(np.exp(-np.abs(steps[:, None] - steps) / MEMORY))
 
     def draw(self, rng: np.random.Generator) -> tuple[pd.DataFrame, Floats]:
         """One table, and the error of a new run for each target (zero for those of no run)."""
-        errors = self.errors(rng) * self.noise_at(self.rows["C"].to_numpy())
+        errors = self.errors(rng) * self.noise
         table = self.rows[self.columns].assign(loss=np.exp(self.log_curve + errors))
+        if self.cell.noise == "rounded":
+            table["loss"] = table["loss"].round(2)
         C = np.array([t.compute if t.kind == "run" else np.nan for t in self.targets])
         new = np.where(np.isnan(C), 0.0, self.noise_at(C) * self._standard(rng, len(C)))
         return table, new
+
+    @cached_property
+    def noise(self) -> Floats:
+        """Standard deviation of every row."""
+        rows = self.rows
+        return self.noise_at(rows["C"].to_numpy(), (rows["D"] / rows["N"]).to_numpy())
 
     def errors(self, rng: np.random.Generator) -> Floats:
         """Errors of unit variance, one for each row."""
         if self.cell.noise != "checkpoints":
             return self._standard(rng, len(self.rows))
         root = np.linalg.cholesky(self.correlation)
-        independent = rng.standard_normal((self.cell.runs, len(CHECKPOINTS)))
+        independent = rng.standard_normal((self.cell.runs, len(self.shares)))
         return np.asarray(independent @ root.T).ravel()
 
     def _standard(self, rng: np.random.Generator, n: int) -> Floats:
         if self.cell.noise == "t3":
             return np.asarray(rng.standard_t(DEGREES, n) * np.sqrt((DEGREES - 2) / DEGREES))
-        return rng.standard_normal(n)
+        errors = rng.standard_normal(n)
+        if self.cell.noise == "outliers":
+            far = rng.random(n) < OUTLIERS
+            errors[far] += FAR * rng.choice([-1.0, 1.0], int(far.sum()))
+        return errors
 
 
 def _design(cell: Cell) -> tuple[Floats, Floats]:

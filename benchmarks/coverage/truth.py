@@ -23,7 +23,17 @@ TRUTHS: Mapping[str, Mapping[str, float]] = {
     "kaplan": {"N_c": 6.4e13, "alpha_N": 0.076, "alpha_D": 0.103, "D_c": 1.8e13},
     "power-floor": {"E": 1.8, "a": 1500.0, "b": -0.17, "c": -0.17},
     "power": {"a": 16.0, "b": -0.04, "c": -0.04, "d": 0.0},
+    "grouped": {
+        "E[a]": 1.7,
+        "E[b]": 1.9,
+        "E[c]": 2.1,
+        "A": 482.01,
+        "alpha": 0.3478,
+        "B": 2085.43,
+        "beta": 0.3658,
+    },
 }
+GROUPED = "loss ~ E[data] + A/N**alpha + B/D**beta"
 RATIO = 20.0  # tokens for each parameter, of most runs and of the extrapolations
 REACH = (10.0, 100.0)  # times the largest compute
 
@@ -65,6 +75,8 @@ class Target:
 
 def law_of(cell: Cell) -> sl.Law:
     """The law, in the variables that the cell's tables have."""
+    if cell.law == "grouped":
+        return sl.Law(GROUPED).with_levels({"data": ("a", "b", "c")})
     variables = ["N", "D", "C"] if cell.design == "C = 6ND" else ["N", "D"]
     return catalogue.named(cell.law, variables)
 
@@ -100,13 +112,16 @@ def _parameter(parameter: Any) -> Target:
 
 
 def _prediction(law: sl.Law, N: float, reach: float) -> list[Target]:
-    columns = {"N": N, "D": RATIO * N, "C": 6 * RATIO * N * N}
-    own = {name: np.array([columns[name]]) for name in law.variables}
+    own = columns_at(law, N, RATIO * N)
+    plain = catalogue.named("chinchilla", ["N", "D"]) if law.groups else law
 
     def value(params: Params) -> Any:
-        shaped = {name: np.asarray(v)[..., None] for name, v in params.items()}
+        # of a grouped law, the first group
+        shaped = {name.replace("[a]", ""): np.asarray(v)[..., None] for name, v in params.items()}
+        columns = {name: own[name] for name in plain.variables}
         with np.errstate(all="ignore"):
-            return np.log(law.value(shaped, own))[..., 0]
+            found = plain.value({name: shaped[name] for name in plain.parameter_names}, columns)
+            return np.log(found)[..., 0]
 
     point = N, RATIO * N
     return [
@@ -118,7 +133,7 @@ def _prediction(law: sl.Law, N: float, reach: float) -> list[Target]:
 def _derived(law: str, largest: float) -> list[Target]:
     """How compute is best divided; for a power without a sum, its slope along a ratio."""
     budget = REACH[0] * largest
-    if law == "chinchilla":
+    if law in ("chinchilla", "grouped"):
         share, size = _chinchilla_share, _chinchilla_size
     elif law == "kaplan":
         share, size = _kaplan_share, _kaplan_size
@@ -157,6 +172,13 @@ def _kaplan_size(p: Params, budget: float) -> Any:
     return scale + np.log(budget / 6) / (1 + power)
 
 
+def columns_at(law: sl.Law, N: float, D: float) -> dict[str, Any]:
+    """One point as the law's columns; of a grouped law, of the first group."""
+    known = {"N": N, "D": D, "C": 6 * N * D}
+    columns: dict[str, Any] = {name: np.array([known[name]]) for name in law.variables}
+    return columns | {g: np.array([law.levels[g][0]]) for g in law.group_columns}
+
+
 def gradient(law: sl.Law, params: Mapping[str, float], target: Target) -> Floats:
     """Derivative of the target in the working parameters: logarithms of coefficients.
 
@@ -166,9 +188,7 @@ def gradient(law: sl.Law, params: Mapping[str, float], target: Target) -> Floats
     natural = dict(params)
     steps = np.array([params[p.name] if p.positive else 1.0 for p in law.parameters])
     if target.point is not None:
-        N, D = target.point
-        known = {"N": N, "D": D, "C": 6 * N * D}
-        columns = {name: np.array([known[name]]) for name in law.variables}
+        columns = columns_at(law, *target.point)
         slope = law.gradient(natural, columns)[0] / law.value(natural, columns)
         return np.asarray(slope * steps)
     found = np.zeros(len(steps))
