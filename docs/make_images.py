@@ -109,7 +109,7 @@ def main() -> None:
         first = sl.fit(runs, "chinchilla")
     save(first.plot_residuals("D"), "residuals")
     save(fit.plot_profile("alpha_N"), "profile")
-    draws = fit.bootstrap(4000, method="wild", rng=0)
+    draws = fit.bootstrap(4000, rng=0)
     save(plot_corner(draws, estimate=fit.params)[0, 0], "corner", dpi=110)
 
 

@@ -186,7 +186,7 @@ def test_the_command_prints_every_method_and_takes_up_where_it_stopped(
     assert "the parts have cells in common" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main(["--cells", "99"])
-    assert "cells are 0 to 25" in capsys.readouterr().err
+    assert "cells are 0 to 35" in capsys.readouterr().err
 
 
 def test_the_numbers_do_not_depend_on_the_number_of_processes() -> None:

@@ -209,7 +209,7 @@ def test_refits_do_not_depend_on_the_unit_of_the_performance(unit: float) -> Non
     for size in (1.0, unit):
         table = runs.assign(loss=size * runs["loss"])
         fit = sl.fit(table, "kaplan", units="trust", scale="level")
-        spreads.append(fit.bootstrap(40, method="residual", rng=0)["alpha_N"].std())
+        spreads.append(fit.bootstrap(40, rng=0)["alpha_N"].std())
 
     assert spreads[1] == pytest.approx(spreads[0], rel=1e-8)
 

@@ -75,9 +75,6 @@ METHODS: dict[str, Method] = {
     "profile of parameters": partial(of_library, "profile", kinds=("parameter",)),
     "equal noise": partial(of_library, "equal-noise"),
     "case bootstrap": partial(_resampled, "cases"),
-    "residual bootstrap": partial(_resampled, "residual"),
-    "wild bootstrap": partial(_resampled, "wild"),
-    "parametric bootstrap": partial(_resampled, "parametric"),
 }
 # Those of the committed page; the others take long.
 USUAL = ("default", "equal noise", "case bootstrap")

@@ -17,11 +17,11 @@ from scalinglaws.fitting.diagnostics.checks import run_checks
 from scalinglaws.fitting.diagnostics.status import Status, Verdict, most_serious
 from scalinglaws.fitting.diagnostics.trend import Trend, trend
 from scalinglaws.fitting.inference import bootstrap, draws, intervals, prediction
+from scalinglaws.fitting.inference.bootstrap import Kind
 from scalinglaws.fitting.inference.derived import Asked, quantities_of
 from scalinglaws.fitting.inference.intervals import IntervalMethod
 from scalinglaws.fitting.inference.prediction import Prediction
 from scalinglaws.fitting.inference.profile import profile_table
-from scalinglaws.fitting.inference.resamples import Kind
 from scalinglaws.fitting.record import FitRecord
 from scalinglaws.options import check_count, check_level
 from scalinglaws.workers import Workers
@@ -171,24 +171,20 @@ class Fit(FitRecord):
         rng: np.random.Generator | int | None = None,
         workers: Workers = 1,
     ) -> pd.DataFrame:
-        """Refit to replicates of the runs.
+        """Refit to resampled runs.
 
-        The law is fitted again to each replicate, to the bottom, from the optimum of the fit.
-        Parameters that these runs do not determine stay where they are, and so do the Huber
-        threshold and the weights.
+        Each refit starts at the fit and goes to its own minimum. Parameters that these runs do not
+        determine keep their values, and so do the Huber threshold and the weights.
 
         Parameters
         ----------
         n_resamples : int, default 1000
-        method : {"cases", "clusters", "residual", "wild", "parametric"}
+        method : {"cases", "clusters"}
             "cases" draws runs with replacement, "clusters" whole clusters of them, such as all
-            checkpoints of a run. The others keep the design, as suits a ladder of few runs, and put
-            new noise on the fitted curve: "residual" draws residuals with replacement, "wild" gives
-            each run's (or cluster's) own residuals a random sign, for noise that is not the same
-            everywhere, and "parametric" draws normal noise.
+            checkpoints of a run.
         clusters : str, optional
-            A column of the fitted table that tells which rows hang together; by default the one
-            that the fit found or was given.
+            A column of the fitted table that names the run of each row; by default the one that
+            the fit found or was given.
         rng : Generator or int, optional
             Random numbers, or a seed for them.
         workers : int or callable, default 1
@@ -255,7 +251,7 @@ class Fit(FitRecord):
         n_resamples, rng, workers
             For a bootstrap, see there.
         clusters : str, optional
-            A column of the fitted table that tells which rows hang together.
+            A column of the fitted table that names the run of each row.
 
         Returns
         -------

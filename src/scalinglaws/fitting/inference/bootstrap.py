@@ -1,26 +1,29 @@
-"""Refits to replicates of the runs: the coefficients as draws."""
+"""Bootstrap: refits to runs, or whole clusters of runs, drawn with replacement."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from math import comb
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from scalinglaws.arrays import BoolArray, FloatArray
+from scalinglaws.arrays import BoolArray, FloatArray, IntArray
 from scalinglaws.errors import ConvergenceWarning, DataWarning, FitError, warn
-from scalinglaws.fitting.inference.resamples import KINDS, NAMES, Kind, Resampler
 from scalinglaws.fitting.record import FitRecord
 from scalinglaws.fitting.solver.binding import bind_problem
 from scalinglaws.fitting.solver.model import to_natural
 from scalinglaws.fitting.solver.objective import smooth_loss
 from scalinglaws.fitting.solver.problem import Problem
-from scalinglaws.fitting.solver.resampling import Refitter
+from scalinglaws.fitting.solver.resampling import Refitter, resampled_weights
 from scalinglaws.numerals import listed
 from scalinglaws.options import check_count, check_option, generator_of
 from scalinglaws.workers import Workers, map_tasks
 
+Kind = Literal["cases", "clusters"]
+NAMES: dict[Kind, str] = {"cases": "case bootstrap", "clusters": "cluster bootstrap"}
+KINDS: tuple[Kind, ...] = tuple(NAMES)
 # Resamples of one task: the draws must not depend on how many tasks run at once.
 _PER_TASK = 1000
 _MOST_WEIGHTS = 8_000_000  # elements: 64 MB
@@ -35,7 +38,7 @@ class _Task:
     theta: FloatArray
     free: BoolArray
     noise: float
-    resampler: Resampler
+    clusters: IntArray | None
     n_resamples: int
     rng: np.random.Generator
 
@@ -95,7 +98,7 @@ def resample(
     rng: np.random.Generator | int | None,
     workers: Workers,
 ) -> Resampled:
-    """Refit to replicates of the runs.
+    """Refit to resampled runs.
 
     Raises
     ------
@@ -121,9 +124,9 @@ def resample(
             "There is nothing to resample: no coefficient of this fit has a standard error."
         )
     _warn_of_bounds(fit)
-    resampler = _resampler(fit, kind)
+    clusters = fit.runs.clusters if kind == "clusters" else None
     tasks = [
-        _Task(fit.problem, fit.theta, free, fit.noise, resampler, n, own)
+        _Task(fit.problem, fit.theta, free, fit.noise, clusters, n, own)
         for n, own in shared_out(fit.n, n_resamples, rng)
     ]
     answers = map_tasks(_refit, tasks, workers)
@@ -151,21 +154,6 @@ def _warn_of_bounds(fit: FitRecord) -> None:
         )
 
 
-def _resampler(fit: FitRecord, kind: Kind) -> Resampler:
-    """What the replicates are made of."""
-    weights, clusters = fit.runs.weights, fit.runs.clusters
-    if kind in ("cases", "clusters"):
-        nothing = np.zeros(0)
-        return Resampler(kind, nothing, nothing, weights, fit.noise, clusters)
-    residuals = -fit.residuals.to_numpy()
-    if fit.sandwich is None or fit.sandwich.rows is None:
-        raise FitError(f"{NAMES[kind].capitalize()} is not available for so large a table.")
-    used = weights > 0
-    roots, adjusted = np.sqrt(weights[used]), np.zeros(fit.n)
-    adjusted[used] = fit.sandwich.rows.adjusted(residuals[used] * roots) / roots
-    return Resampler(kind, residuals, adjusted, weights, fit.noise, clusters)
-
-
 def shared_out(
     n_runs: int, n_resamples: int, rng: np.random.Generator | int | None
 ) -> list[tuple[int, np.random.Generator]]:
@@ -181,5 +169,16 @@ def _refit(task: _Task) -> tuple[FloatArray, BoolArray, FloatArray]:
     model = bind_problem(problem)
     loss = smooth_loss(problem.objective, problem.delta, task.noise)
     refitter = Refitter(problem, model, loss, task.theta, task.free)
-    found = refitter.refit(*task.resampler.replicates(task.n_resamples, task.rng))
+    found = refitter.refit(_weights(task))
     return found.theta, found.converged, found.decrement
+
+
+def _weights(task: _Task) -> FloatArray:
+    """Weights of each resample, shape (resamples, runs)."""
+    weights = task.problem.weights
+    if task.clusters is None:
+        return resampled_weights(weights, task.n_resamples, task.rng)
+    _, codes = np.unique(task.clusters, return_inverse=True)
+    n = int(codes.max()) + 1
+    counts = task.rng.multinomial(n, np.full(n, 1.0 / n), task.n_resamples)
+    return np.asarray(counts[:, codes] * weights)

@@ -12,7 +12,7 @@ import pandas as pd
 from scalinglaws.arrays import BoolArray, FloatArray
 from scalinglaws.errors import ConvergenceWarning, FitError, warn
 from scalinglaws.fitting.diagnostics.identifiability import combination_label
-from scalinglaws.fitting.inference.bootstrap import resample
+from scalinglaws.fitting.inference.bootstrap import KINDS, resample
 from scalinglaws.fitting.inference.covariance import half_widths, sandwich
 from scalinglaws.fitting.inference.derived import Asked, quantities_of
 from scalinglaws.fitting.inference.profile import METHOD, profile_ends
@@ -22,15 +22,12 @@ from scalinglaws.fitting.inference.quantity import (
     is_floor,
     parameter_quantity,
 )
-from scalinglaws.fitting.inference.resamples import KINDS
 from scalinglaws.fitting.record import FitRecord
 from scalinglaws.numerals import format_plain, listed
 from scalinglaws.options import check_count, check_level, check_option
 from scalinglaws.workers import Workers
 
-IntervalMethod = Literal[
-    "sandwich", "equal-noise", "profile", "cases", "clusters", "residual", "wild", "parametric"
-]
+IntervalMethod = Literal["sandwich", "equal-noise", "profile", "cases", "clusters"]
 _NEAR_ZERO = 1e-8  # of the smallest performance: a floor at zero is linearised there
 
 
