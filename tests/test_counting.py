@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import scalinglaws as sl
-from scalinglaws.planning.ladder_cost import shape_cost
 from scalinglaws.planning.money import bill
-from scalinglaws.planning.shape import Transformer
+from scalinglaws.transformer.ladder_cost import shape_cost
+from scalinglaws.transformer.shape import Transformer
 from tests.planning_cases import CHINCHILLA_LAW, EPOCH, HOFFMANN, Published
 
 

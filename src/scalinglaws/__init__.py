@@ -40,7 +40,6 @@ from scalinglaws.forecasting.comparison import compare as compare
 from scalinglaws.forecasting.forecast import Forecast as Forecast
 from scalinglaws.forecasting.forecast import forecast as forecast
 from scalinglaws.loading import load as load
-from scalinglaws.planning import Transformer as Transformer
 from scalinglaws.planning import compare_recipes as compare_recipes
 from scalinglaws.planning import envelope as envelope
 from scalinglaws.planning import gain as gain
@@ -55,6 +54,7 @@ from scalinglaws.planning import simulate as simulate
 from scalinglaws.readers import measure as measure
 from scalinglaws.readers import read_runs as read_runs
 from scalinglaws.schedules import schedule_features as schedule_features
+from scalinglaws.transformer import Transformer as Transformer
 
 __version__ = "0.1.0"
 

@@ -19,8 +19,6 @@ from scalinglaws.planning.grouped import one_group as one_group
 from scalinglaws.planning.isoflop import IsoFLOP as IsoFLOP
 from scalinglaws.planning.isoflop import isoflop as isoflop
 from scalinglaws.planning.judgement import regret as regret
-from scalinglaws.planning.ladder_cost import shape_cost as shape_cost
-from scalinglaws.planning.latent_attention import LatentAttention as LatentAttention
 from scalinglaws.planning.lifetime import served_for as served_for
 from scalinglaws.planning.lifetime import serving as serving
 from scalinglaws.planning.money import bill as bill
@@ -28,8 +26,10 @@ from scalinglaws.planning.recipes import compare_recipes as compare_recipes
 from scalinglaws.planning.recipes import gain as gain
 from scalinglaws.planning.repeats import effective as effective
 from scalinglaws.planning.repeats import limited_data as limited_data
-from scalinglaws.planning.shape import Transformer as Transformer
 from scalinglaws.planning.simulation import simulate as simulate
+from scalinglaws.transformer import LatentAttention as LatentAttention
+from scalinglaws.transformer import Transformer as Transformer
+from scalinglaws.transformer import shape_cost as shape_cost
 
 __all__ = [
     "Bias",

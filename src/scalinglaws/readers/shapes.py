@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from scalinglaws.errors import ScalingLawError
-from scalinglaws.planning.shape import Transformer
 from scalinglaws.readers.logs import N_OF_TOTAL_FLOS, RunLog
 from scalinglaws.readers.quantities import Count, constant
+from scalinglaws.transformer.shape import Transformer
 
 
 def count_from_shape(run: RunLog) -> Count | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from scalinglaws.errors import DataError
 from scalinglaws.numerals import listed
-from scalinglaws.planning.latent_attention import LatentAttention
+from scalinglaws.transformer.latent_attention import LatentAttention
 
 _BIASES = ("qkv_bias", "output_bias", "ffn_bias")
 _GPT = {"gated": False, "norm": "layer", **dict.fromkeys(_BIASES, True)}

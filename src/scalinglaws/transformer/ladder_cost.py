@@ -9,8 +9,8 @@ import numpy as np
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.options import check_option
-from scalinglaws.planning.conventions import SOURCES
-from scalinglaws.planning.shape import Transformer
+from scalinglaws.transformer.flop_conventions import SOURCES
+from scalinglaws.transformer.shape import Transformer
 
 COUNTS = ("N", "N_active", "N_no_emb", "N_no_emb_active")
 

@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from scalinglaws.planning import conventions, hugging_face
-from scalinglaws.planning.latent_attention import LatentAttention
+from scalinglaws.transformer import flop_conventions, hugging_face
+from scalinglaws.transformer.latent_attention import LatentAttention
 
 NormName = Literal["rms", "layer"]
 NormSpan = Literal["head", "all"]
@@ -330,4 +330,4 @@ class Transformer:
         >>> print(f"{6 * shape.block_weights / flops['deepseek']:.2f}")
         0.43
         """
-        return conventions.as_frame(self, context or self.context)
+        return flop_conventions.as_frame(self, context or self.context)
