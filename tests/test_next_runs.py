@@ -11,9 +11,9 @@ import pytest
 
 import scalinglaws as sl
 from scalinglaws.planning.cost import cost_of
-from scalinglaws.planning.frontier import Frontier
+from scalinglaws.planning.plan import Plan
 from scalinglaws.planning.question import coefficients_of, log_gradient, question_of
-from scalinglaws.planning.subject import sample_of
+from scalinglaws.planning.sampled_law import sample_of
 from tests.planning_cases import CHINCHILLA_LAW, EPOCH, Known, Published
 
 
@@ -72,9 +72,9 @@ def test_campaigns_that_cannot_be(law: Any, options: dict[str, Any], message: st
 # --- the linearised question ----------------------------------------------------------------------
 
 
-def _frontier(fit: Any) -> Frontier:
+def _frontier(fit: Any) -> Plan:
     sample = sample_of(fit, confidence_level=None, n_resamples=500, rng=0)
-    return Frontier(sample, cost_of(6), {})
+    return Plan(sample, cost_of(6), {})
 
 
 def test_gradients_are_those_of_the_law(fit: sl.Fit) -> None:
@@ -261,7 +261,7 @@ def test_telling_two_laws_apart(fit: sl.Fit) -> None:
     sample = sample_of(fit, confidence_level=None, n_resamples=1000, rng=0)
     known = coefficients_of(sample)
     N, D = plan.runs["N"].to_numpy(), plan.runs["D"].to_numpy()
-    rows = log_gradient(Frontier(sample, cost_of(6), {}), known, N, D)
+    rows = log_gradient(Plan(sample, cost_of(6), {}), known, N, D)
     covariance = rows @ known.covariance @ rows.T + fit.noise**2 * np.eye(len(rows))
     apart = np.log(rival.law.value(rival.values, plan.runs) / fit.law.value(fit.values, plan.runs))
     assert plan.answer.loc["after", "sigma"] ** 2 == pytest.approx(

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scalinglaws.planning.search import minimum, root
-from scalinglaws.planning.subject import central_interval
+from scalinglaws.planning.root_finding import minimum, root
+from scalinglaws.planning.sampled_law import central_interval
 from scalinglaws.planning.trend import fit_trend
 
 

@@ -10,8 +10,8 @@ import pytest
 from scipy import optimize
 
 import scalinglaws as sl
-from scalinglaws.planning.lifetime import served_for, serving
-from scalinglaws.planning.repeats import effective, limited_data
+from scalinglaws.planning.data_constrained import effective, limited_data
+from scalinglaws.planning.serving import served_for, serving
 from tests.conftest import make_runs
 from tests.planning_cases import (
     CHINCHILLA_LAW,

@@ -35,8 +35,8 @@ from scalinglaws.planning import (
     isoflop,
     simulate,
 )
-from scalinglaws.planning.money import PEAKS
-from scalinglaws.planning.profile_minimum import METHODS
+from scalinglaws.planning.cost_estimate import PEAKS
+from scalinglaws.planning.isoflop_profiles import METHODS
 from scalinglaws.planning.recipes import SHARED
 from scalinglaws.readers import read_runs
 

@@ -30,8 +30,8 @@ from scalinglaws.planning import (
     served_for,
     serving,
 )
-from scalinglaws.planning.campaign import QUESTIONS
-from scalinglaws.planning.subject import numbers
+from scalinglaws.planning.next_runs import QUESTIONS
+from scalinglaws.planning.sampled_law import numbers
 
 _SMALLER = (1.5, 2.0, 3.0, 5.0, 10.0)
 _AROUND = 30.0  # how far a picture goes beyond the numbers asked for

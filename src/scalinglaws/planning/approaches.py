@@ -13,10 +13,10 @@ from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import ScalingLawError, ScalingLawWarning
 from scalinglaws.planning.budgets import cost_of_runs, read_columns
 from scalinglaws.planning.compute_optimal import optimal
-from scalinglaws.planning.envelopes import Envelope, envelope
-from scalinglaws.planning.frontier import Frontier
+from scalinglaws.planning.envelope import Envelope, envelope
 from scalinglaws.planning.isoflop import IsoFLOP, isoflop
-from scalinglaws.planning.subject import (
+from scalinglaws.planning.plan import Plan
+from scalinglaws.planning.sampled_law import (
     DEFAULT_RESAMPLES,
     LawWithValues,
     Rng,
@@ -141,7 +141,7 @@ def _of_law(
 ) -> dict[str, Any]:
     cost = cost_of_runs(table)
     sample = sample_of(fit, confidence_level=level, n_resamples=n_resamples, rng=rng, delta=False)
-    best = Frontier(sample, cost, {}).at_budget(ends[None, :])
+    best = Plan(sample, cost, {}).at_budget(ends[None, :])
     with np.errstate(all="ignore"):
         exponent = np.log(best.N[:, 1:] / best.N[:, :1]) / np.log(ends[1] / ends[0])
     low, high = central_interval(exponent[1:], level)

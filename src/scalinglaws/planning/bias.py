@@ -15,10 +15,10 @@ from scalinglaws.errors import DataError, FitError, ScalingLawWarning
 from scalinglaws.fitting.fit import fit as fit_law
 from scalinglaws.numerals import format_compute
 from scalinglaws.planning.budgets import Budget, RunColumns
-from scalinglaws.planning.search import minimum
-from scalinglaws.planning.subject import (
+from scalinglaws.planning.root_finding import minimum
+from scalinglaws.planning.sampled_law import (
     LawWithValues,
-    Sample,
+    SampledLaw,
     central_interval,
     check_fit,
     numbers,
@@ -182,7 +182,7 @@ def bias_of(
     return Bias(optima, exponents, truth.name, confidence_level, found, true)
 
 
-def drawn(law: LawWithValues, level: float, n_draws: int) -> Sample:
+def drawn(law: LawWithValues, level: float, n_draws: int) -> SampledLaw:
     """A law with draws; it is a yardstick, not an answer, and warns of nothing."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ScalingLawWarning)  # without draws there is no interval
@@ -242,7 +242,7 @@ def _exponents(found: dict[str, Trend], true: dict[str, Trend], level: float) ->
 
 
 def _true_optimum(
-    sample: Sample, table: RunColumns, budget: Budget, along: np.poly1d
+    sample: SampledLaw, table: RunColumns, budget: Budget, along: np.poly1d
 ) -> FloatArray:
     """Ln N of the law's own minimum on the budget's line of N and D, one for each draw."""
     x = np.log(table.N[budget.rows])

@@ -15,7 +15,7 @@ from scalinglaws.fitting.tables import columns as col
 from scalinglaws.numerals import format_compute, listed
 from scalinglaws.options import is_number
 from scalinglaws.planning.cost import SIX, RunCost, cost_of
-from scalinglaws.planning.subject import numbers
+from scalinglaws.planning.sampled_law import numbers
 
 _CONSTANT = 1e-6  # relative spread of C/ND that is rounding
 _FEWEST_SIZES = 4  # that make a budget where none is named

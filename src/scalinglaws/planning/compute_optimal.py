@@ -12,9 +12,8 @@ from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import ExtrapolationWarning, FitError, warn
 from scalinglaws.numerals import format_count, format_plain
 from scalinglaws.planning.cost import SIX, Cost, cost_of
-from scalinglaws.planning.frontier import Frontier, Limits, Optimum
-from scalinglaws.planning.grouped import chosen_group
-from scalinglaws.planning.subject import (
+from scalinglaws.planning.plan import Limits, Optimum, Plan
+from scalinglaws.planning.sampled_law import (
     DEFAULT_RESAMPLES,
     LawWithValues,
     Rng,
@@ -23,6 +22,7 @@ from scalinglaws.planning.subject import (
     run_columns,
     sample_of,
 )
+from scalinglaws.planning.select_group import chosen_group
 
 _FAR = 100.0
 
@@ -125,7 +125,7 @@ def optimal(
     bounds = limits_of(limits)
     if bounds and query in ("N", "D"):
         raise ValueError(f"`limits` are for budgets and losses; here {query} is given.")
-    frontier = Frontier(sample, cost_of(cost), bounds)
+    frontier = Plan(sample, cost_of(cost), bounds)
     found = {
         "C": frontier.at_budget,
         "N": lambda values: frontier.beside("N", values),
@@ -173,9 +173,7 @@ def limits_of(limits: Mapping[str, tuple[Any, Any]] | None) -> Limits:
     return found
 
 
-def _refuse_without_optimum(
-    fit: LawWithValues, found: Optimum, frontier: Frontier, query: str
-) -> None:
+def _refuse_without_optimum(fit: LawWithValues, found: Optimum, frontier: Plan, query: str) -> None:
     """An optimum at the end of the search is none; one at a limit is what was asked for."""
     end = found.end[0]
     runaway = np.isnan(end) if frontier.limits else np.isnan(end) | (end != 0)
@@ -199,7 +197,7 @@ def _doubt(fit: LawWithValues) -> str:
     return "" if status is None or status.good else f" The fit itself: {status.value}"
 
 
-def _as_frame(found: Optimum, frontier: Frontier, query: str) -> pd.DataFrame:
+def _as_frame(found: Optimum, frontier: Plan, query: str) -> pd.DataFrame:
     sample = frontier.sample
     nowhere = np.isnan(found.end) | ((found.end != 0) & (not frontier.limits))
     columns: dict[str, FloatArray] = {}
@@ -221,7 +219,7 @@ def _as_frame(found: Optimum, frontier: Frontier, query: str) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def times_beyond(fit: LawWithValues, frontier: Frontier, C: FloatArray) -> FloatArray:
+def times_beyond(fit: LawWithValues, frontier: Plan, C: FloatArray) -> FloatArray:
     """Budgets relative to the costliest fitted run; missing for a law without runs."""
     runs = run_columns(fit)
     if set(runs) != {"N", "D"}:
@@ -238,14 +236,14 @@ def times_beyond(fit: LawWithValues, frontier: Frontier, C: FloatArray) -> Float
     return beyond
 
 
-def _notes(found: Optimum, frontier: Frontier, beyond: FloatArray) -> list[str]:
+def _notes(found: Optimum, frontier: Plan, beyond: FloatArray) -> list[str]:
     caveats = frontier.sample.caveats_at(found.N)
     return [
         "; ".join([*_note(found, frontier, j, beyond[j]), *own]) for j, own in enumerate(caveats)
     ]
 
 
-def _note(found: Optimum, frontier: Frontier, j: int, beyond: float) -> list[str]:
+def _note(found: Optimum, frontier: Plan, j: int, beyond: float) -> list[str]:
     notes = []
     end = found.end[0, j]
     if np.isinf(found.C[0, j]):
@@ -263,7 +261,7 @@ def _note(found: Optimum, frontier: Frontier, j: int, beyond: float) -> list[str
     return notes
 
 
-def _limit_note(found: Optimum, frontier: Frontier, j: int) -> str:
+def _limit_note(found: Optimum, frontier: Plan, j: int) -> str:
     for name, value in (("N", found.N[0, j]), ("D", found.D[0, j])):
         for bound in frontier.limits.get(name, ()):
             if abs(np.log(value / bound)) < 1e-6:

@@ -10,8 +10,8 @@ import numpy as np
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.options import is_number
-from scalinglaws.planning.search import root
-from scalinglaws.planning.subject import LawWithValues
+from scalinglaws.planning.root_finding import root
+from scalinglaws.planning.sampled_law import LawWithValues
 
 CostFunction = Callable[[Any, Any], Any]
 Cost = float | CostFunction | LawWithValues

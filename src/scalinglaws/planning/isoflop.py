@@ -30,14 +30,14 @@ from scalinglaws.planning.budgets import (
     find_budgets,
     read_columns,
 )
-from scalinglaws.planning.profile_minimum import (
+from scalinglaws.planning.isoflop_profiles import (
     METHODS,
     ProfileMinimum,
     near_minimum,
     profile_minimum,
     why_not_bracketed,
 )
-from scalinglaws.planning.subject import (
+from scalinglaws.planning.sampled_law import (
     DEFAULT_RESAMPLES,
     LawWithValues,
     Rng,

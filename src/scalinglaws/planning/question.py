@@ -14,8 +14,8 @@ import numpy as np
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import FitError
-from scalinglaws.planning.frontier import Frontier
-from scalinglaws.planning.subject import Sample
+from scalinglaws.planning.plan import Plan
+from scalinglaws.planning.sampled_law import SampledLaw
 
 # Standard deviations of coefficients that are only guessed: of logarithms, and of offsets
 # and exponents relative to themselves.
@@ -42,7 +42,7 @@ class Coefficients:
         }
 
 
-def coefficients_of(sample: Sample) -> Coefficients:
+def coefficients_of(sample: SampledLaw) -> Coefficients:
     """Estimates with the covariance of the draws, or of a guess where there are none."""
     parameters = sample.law.parameters
     names = tuple(p.name for p in parameters)
@@ -89,9 +89,7 @@ class Question:
     weights: FloatArray
 
 
-def log_gradient(
-    frontier: Frontier, known: Coefficients, N: FloatArray, D: FloatArray
-) -> FloatArray:
+def log_gradient(frontier: Plan, known: Coefficients, N: FloatArray, D: FloatArray) -> FloatArray:
     """Gradient of the log performance at each (N, D) in the working coefficients."""
     rows = _around(known)
     moved = _with(frontier, known, rows)
@@ -99,7 +97,7 @@ def log_gradient(
     return _quotient(values, known)
 
 
-def question_of(frontier: Frontier, known: Coefficients, budget: float, wanted: str) -> Question:
+def question_of(frontier: Plan, known: Coefficients, budget: float, wanted: str) -> Question:
     """The loss, or the best N, on the frontier at a budget.
 
     Raises
@@ -127,9 +125,7 @@ def question_of(frontier: Frontier, known: Coefficients, budget: float, wanted: 
     )  # fmt: skip
 
 
-def plausible(
-    frontier: Frontier, known: Coefficients, budget: float, most: int
-) -> list[Coefficients]:
+def plausible(frontier: Plan, known: Coefficients, budget: float, most: int) -> list[Coefficients]:
     """Other values that the draws hold possible, of those that have an optimum at a budget."""
     rows = len(known.drawn)
     chosen = known.drawn[np.linspace(0, rows - 1, min(rows, 4 * most)).astype(int)]
@@ -141,7 +137,7 @@ def plausible(
 
 
 def _slope_weights(
-    frontier: Frontier, known: Coefficients, centre: FloatArray, budget: float
+    frontier: Plan, known: Coefficients, centre: FloatArray, budget: float
 ) -> tuple[FloatArray, FloatArray]:
     """How far an error of the law moves its optimum: its slope along the budget over curvature."""
     x = centre[0] + _ALONG * np.array([-1.0, 0.0, 1.0])
@@ -166,6 +162,6 @@ def _quotient(values: FloatArray, known: Coefficients) -> FloatArray:
     return np.asarray((values[1 : p + 1] - values[p + 1 :]).T / (2 * _STEP))
 
 
-def _with(frontier: Frontier, known: Coefficients, rows: FloatArray) -> Frontier:
+def _with(frontier: Plan, known: Coefficients, rows: FloatArray) -> Plan:
     params = known.natural(rows)
-    return Frontier(replace(frontier.sample, params=params), frontier.cost, {})
+    return Plan(replace(frontier.sample, params=params), frontier.cost, {})

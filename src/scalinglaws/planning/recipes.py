@@ -18,13 +18,12 @@ from scalinglaws.fitting.result import Fit
 from scalinglaws.fitting.tables import columns as col
 from scalinglaws.numerals import listed
 from scalinglaws.options import check_option, generator_of
+from scalinglaws.planning.compute_multiplier import Gain, Gains
 from scalinglaws.planning.compute_optimal import times_beyond
 from scalinglaws.planning.cost import SIX, Cost, cost_of
-from scalinglaws.planning.frontier import Frontier
-from scalinglaws.planning.gains import Gain, Gains
-from scalinglaws.planning.grouped import OneGroup
+from scalinglaws.planning.plan import Plan
 from scalinglaws.planning.pooling import DUMMY, fit_with_levels, pooling_tests
-from scalinglaws.planning.subject import (
+from scalinglaws.planning.sampled_law import (
     DEFAULT_RESAMPLES,
     LawWithValues,
     Rng,
@@ -32,6 +31,7 @@ from scalinglaws.planning.subject import (
     numbers,
     sample_of,
 )
+from scalinglaws.planning.select_group import OneGroup
 
 SHARED = ("nothing", "exponents")
 
@@ -103,7 +103,7 @@ def gain(
             variables={k: v for k, v in variables.items() if k in law.law.variables},
             delta=False,
         )  # fmt: skip
-        frontiers.append(Frontier(sample, cost_of(own), {}))
+        frontiers.append(Plan(sample, cost_of(own), {}))
     first, second = frontiers
     return _gain(first, second, (baseline, recipe), budgets)
 
@@ -124,8 +124,8 @@ def _generators(
 
 
 def _gain(
-    first: Frontier,
-    second: Frontier,
+    first: Plan,
+    second: Plan,
     subjects: tuple[LawWithValues, LawWithValues],
     budgets: FloatArray,
 ) -> Gain:
@@ -277,7 +277,7 @@ def _two_recipes(
 
 def _pair(
     pooled: Fit, *, cost: Cost, confidence_level: float, n_resamples: int, rng: Rng
-) -> tuple[Frontier, Frontier]:
+) -> tuple[Plan, Plan]:
     """Both recipes of a pooled law, with the same draws."""
     sample = sample_of(
         pooled, confidence_level=confidence_level, n_resamples=n_resamples, rng=rng,
@@ -285,8 +285,8 @@ def _pair(
     )  # fmt: skip
     if pooled.status is Status.WEAKLY_IDENTIFIED:  # as where recipes differ in little
         sample = replace(sample, doubt="")
-    first = Frontier(sample, cost_of(cost), {})
-    return first, Frontier(replace(sample, extra={DUMMY: 2.0}), first.cost, {})
+    first = Plan(sample, cost_of(cost), {})
+    return first, Plan(replace(sample, extra={DUMMY: 2.0}), first.cost, {})
 
 
 def _budgets(fitted: Fit, cost: Cost) -> FloatArray:
@@ -295,14 +295,14 @@ def _budgets(fitted: Fit, cost: Cost) -> FloatArray:
     return np.geomspace(spent.min(), spent.max(), 9)
 
 
-def _repeated(frontier: Frontier, rows: int) -> Frontier:
+def _repeated(frontier: Plan, rows: int) -> Plan:
     """The same law for every draw of the other one."""
     sample = frontier.sample
     params = {name: np.repeat(values[:1], rows, axis=0) for name, values in sample.params.items()}
     return replace(frontier, sample=replace(sample, params=params))
 
 
-def _notes(first: Frontier, second: Frontier, ratio: FloatArray) -> list[str]:
+def _notes(first: Plan, second: Plan, ratio: FloatArray) -> list[str]:
     missing = [
         f"no interval of the {which}"
         for which, frontier in (("baseline", first), ("recipe", second))

@@ -15,7 +15,7 @@ from scalinglaws.fitting.arguments import resolve_law
 from scalinglaws.fitting.tables import columns as col
 from scalinglaws.options import generator_of
 from scalinglaws.planning.cost import SIX
-from scalinglaws.planning.subject import LawWithValues, Rng
+from scalinglaws.planning.sampled_law import LawWithValues, Rng
 
 Noise = float | Callable[[pd.DataFrame], Any]
 

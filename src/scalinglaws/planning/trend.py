@@ -10,7 +10,7 @@ import pandas as pd
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import DataError
-from scalinglaws.planning.subject import central_interval
+from scalinglaws.planning.sampled_law import central_interval
 
 _FEWEST_COPIES = 8
 

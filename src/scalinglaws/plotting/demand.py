@@ -20,10 +20,16 @@ from scalinglaws.numerals import format_count
 from scalinglaws.options import check_option
 from scalinglaws.planning.compute_optimal import optimal
 from scalinglaws.planning.cost import SIX, Cost
-from scalinglaws.planning.grouped import chosen_group
-from scalinglaws.planning.lifetime import TWO, serving
-from scalinglaws.planning.repeats import limited_data
-from scalinglaws.planning.subject import DEFAULT_RESAMPLES, LawWithValues, Rng, numbers, target_of
+from scalinglaws.planning.data_constrained import limited_data
+from scalinglaws.planning.sampled_law import (
+    DEFAULT_RESAMPLES,
+    LawWithValues,
+    Rng,
+    numbers,
+    target_of,
+)
+from scalinglaws.planning.select_group import chosen_group
+from scalinglaws.planning.serving import TWO, serving
 from scalinglaws.plotting.axes import LABELS, add_legend, log_axis, new_axes, padded, quiet_frame
 
 _INK, _GREY = "#31688e", "0.35"

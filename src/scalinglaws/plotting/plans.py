@@ -21,8 +21,7 @@ from scalinglaws.options import check_option
 from scalinglaws.planning.chosen_runs import NextRuns
 from scalinglaws.planning.compute_optimal import optimal
 from scalinglaws.planning.cost import SIX, Cost, RunCost, cost_of
-from scalinglaws.planning.grouped import chosen_group
-from scalinglaws.planning.subject import (
+from scalinglaws.planning.sampled_law import (
     DEFAULT_RESAMPLES,
     LawWithValues,
     Rng,
@@ -31,6 +30,7 @@ from scalinglaws.planning.subject import (
     sample_of,
     target_of,
 )
+from scalinglaws.planning.select_group import chosen_group
 from scalinglaws.plotting.axes import (
     LABELS,
     add_legend,

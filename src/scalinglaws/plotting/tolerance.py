@@ -13,10 +13,10 @@ from matplotlib.patches import Patch
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import ScalingLawWarning
-from scalinglaws.planning.bands import near_optimal
 from scalinglaws.planning.cost import SIX, Cost
-from scalinglaws.planning.grouped import chosen_group
-from scalinglaws.planning.subject import LawWithValues, Rng, numbers
+from scalinglaws.planning.near_optimal import near_optimal
+from scalinglaws.planning.sampled_law import LawWithValues, Rng, numbers
+from scalinglaws.planning.select_group import chosen_group
 from scalinglaws.plotting.axes import LABELS, add_legend, log_axis, new_axes, padded, quiet_frame
 from scalinglaws.plotting.demand import range_of
 

@@ -19,13 +19,19 @@ from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import ScalingLawWarning
 from scalinglaws.escaping import for_picture
 from scalinglaws.numerals import format_compute, format_plain
-from scalinglaws.planning.bands import overtraining
+from scalinglaws.planning.compute_multiplier import Gain, Gains
 from scalinglaws.planning.cost import SIX, Cost
-from scalinglaws.planning.gains import Gain, Gains
-from scalinglaws.planning.grouped import chosen_group
 from scalinglaws.planning.isoflop import IsoFLOP
-from scalinglaws.planning.profile_minimum import parabola_coefficients
-from scalinglaws.planning.subject import DEFAULT_RESAMPLES, LawWithValues, Rng, number, target_of
+from scalinglaws.planning.isoflop_profiles import parabola_coefficients
+from scalinglaws.planning.near_optimal import overtraining
+from scalinglaws.planning.sampled_law import (
+    DEFAULT_RESAMPLES,
+    LawWithValues,
+    Rng,
+    number,
+    target_of,
+)
+from scalinglaws.planning.select_group import chosen_group
 from scalinglaws.plotting.axes import (
     LABELS,
     add_legend,

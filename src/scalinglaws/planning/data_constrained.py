@@ -13,10 +13,10 @@ from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import FitError
 from scalinglaws.planning.compute_optimal import times_beyond
 from scalinglaws.planning.cost import SIX, Cost, cost_of
-from scalinglaws.planning.frontier import Frontier
-from scalinglaws.planning.grouped import chosen_group
-from scalinglaws.planning.search import Function, minimum
-from scalinglaws.planning.subject import LawWithValues, Rng, number, numbers, sample_of
+from scalinglaws.planning.plan import Plan
+from scalinglaws.planning.root_finding import Function, minimum
+from scalinglaws.planning.sampled_law import LawWithValues, Rng, number, numbers, sample_of
+from scalinglaws.planning.select_group import chosen_group
 
 # Repetitions after which a repeated token, and an excess parameter, has lost 1 - 1/e of its worth:
 # Muennighoff et al. 2023, arXiv:2305.16264, from its released analysis.
@@ -59,7 +59,7 @@ def effective(amount: npt.ArrayLike, unique: npt.ArrayLike, decay: float = REPEA
 class _Repeated:
     """A law of fresh data where data must be repeated and models may be too large for them."""
 
-    frontier: Frontier
+    frontier: Plan
     repeats: float
     excess: float
 
@@ -156,7 +156,7 @@ def limited_data(
         fit, confidence_level=confidence_level, n_resamples=n_resamples, rng=rng,
         variables={**variables, UNIQUE: _ENDLESS} if own else variables,
     )  # fmt: skip
-    frontier = Frontier(sample, cost_of(cost), {})
+    frontier = Plan(sample, cost_of(cost), {})
     with np.errstate(all="ignore"):
         if own:
             N = _best_of_own(frontier, budgets, tokens)
@@ -191,7 +191,7 @@ def limited_data(
     return frame
 
 
-def _best_of_own(frontier: Frontier, budgets: FloatArray, tokens: FloatArray) -> FloatArray:
+def _best_of_own(frontier: Plan, budgets: FloatArray, tokens: FloatArray) -> FloatArray:
     """By a law that has the different tokens as a variable, one pair at a time."""
     columns = []
     for budget, unique in zip(budgets, tokens, strict=True):
@@ -201,7 +201,7 @@ def _best_of_own(frontier: Frontier, budgets: FloatArray, tokens: FloatArray) ->
 
 
 def _performance_of_own(
-    frontier: Frontier, N: FloatArray, D: FloatArray, tokens: FloatArray
+    frontier: Plan, N: FloatArray, D: FloatArray, tokens: FloatArray
 ) -> FloatArray:
     columns = [
         _with_unique(frontier, unique).value(N[:, j : j + 1], D[:, j : j + 1])[:, 0]
@@ -210,10 +210,10 @@ def _performance_of_own(
     return np.stack(columns, axis=1)
 
 
-def _with_unique(frontier: Frontier, unique: float) -> Frontier:
+def _with_unique(frontier: Plan, unique: float) -> Plan:
     sample = frontier.sample
     extra = {**sample.extra, UNIQUE: float(unique)}
-    return Frontier(replace(sample, extra=extra), frontier.cost, {})
+    return Plan(replace(sample, extra=extra), frontier.cost, {})
 
 
 def _best(law: _Repeated, budgets: FloatArray, tokens: FloatArray) -> FloatArray:

@@ -22,7 +22,7 @@ from scalinglaws.errors import (
 )
 from scalinglaws.numerals import format_plain, parse_number
 from scalinglaws.options import check_count, check_level
-from scalinglaws.planning.delta import Delta, Inferable
+from scalinglaws.planning.delta_method import Delta, Inferable
 
 Rng = np.random.Generator | int | None
 DEFAULT_RESAMPLES = 1000
@@ -49,7 +49,7 @@ class Drawable(Protocol):
 
 
 @dataclass(frozen=True)
-class Sample:
+class SampledLaw:
     """The law at its estimate, at every draw and at moved parameters, evaluated as one batch.
 
     Attributes
@@ -91,7 +91,7 @@ class Sample:
         ]
 
     @property
-    def estimate(self) -> Sample:
+    def estimate(self) -> SampledLaw:
         """The same without the draws."""
         params = {name: values[:1] for name, values in self.params.items()}
         return replace(self, params=params, delta=None)
@@ -246,7 +246,7 @@ def sample_of(
     rng: Rng,
     variables: Mapping[str, Any] | None = None,
     delta: bool = True,
-) -> Sample:
+) -> SampledLaw:
     """Everything that a plan asks of a fit or a published law; without `delta` draws alone.
 
     Raises
@@ -279,7 +279,7 @@ def sample_of(
             rows += [drawn[name].to_numpy(dtype=np.float64), moved.get(name, np.zeros(0))]
         params[name] = np.concatenate(rows)[:, None]
     target = target_of(fit)
-    sample = Sample(law, params, extra, target, float(level), reason, 1.0, _doubt(fit), own)
+    sample = SampledLaw(law, params, extra, target, float(level), reason, 1.0, _doubt(fit), own)
     return replace(sample, sign=_direction(fit, sample.estimate))
 
 
@@ -326,7 +326,7 @@ def _doubt(fit: LawWithValues) -> str:
     return f"doubtful fit: {status.name.lower().replace('_', ' ')}"
 
 
-def _direction(fit: LawWithValues, sample: Sample) -> float:
+def _direction(fit: LawWithValues, sample: SampledLaw) -> float:
     """Which way is better, from the law's slopes in the middle of its runs."""
     columns = run_columns(fit)
     at = {v: float(np.exp(np.mean(np.log(columns[v])))) for v in columns} or {"N": 1e9, "D": 2e10}

@@ -14,10 +14,9 @@ from scalinglaws.numerals import format_count
 from scalinglaws.options import is_number
 from scalinglaws.planning.compute_optimal import limits_of, times_beyond
 from scalinglaws.planning.cost import SIX, Cost, RunCost, cost_of
-from scalinglaws.planning.frontier import Frontier, Limits
-from scalinglaws.planning.grouped import chosen_group
-from scalinglaws.planning.search import minimum
-from scalinglaws.planning.subject import (
+from scalinglaws.planning.plan import Limits, Plan
+from scalinglaws.planning.root_finding import minimum
+from scalinglaws.planning.sampled_law import (
     DEFAULT_RESAMPLES,
     LawWithValues,
     Rng,
@@ -25,6 +24,7 @@ from scalinglaws.planning.subject import (
     numbers,
     sample_of,
 )
+from scalinglaws.planning.select_group import chosen_group
 
 TWO = 2.0  # FLOPs for each parameter and served token: the forward pass
 _ROOM = (12.0, 6.0)  # e-folds below and above the compute-optimal size
@@ -109,7 +109,7 @@ def serving(
         fit, confidence_level=confidence_level, n_resamples=n_resamples, rng=rng,
         variables=variables,
     )  # fmt: skip
-    frontier = Frontier(sample, cost_of(cost), {})
+    frontier = Plan(sample, cost_of(cost), {})
     each = cost_of(serving_cost, "serving_cost")
     life = _Life(frontier, each, float(price), limits_of(limits), tokens)
     with np.errstate(all="ignore"):
@@ -171,7 +171,7 @@ def served_for(
         fit, confidence_level=confidence_level, n_resamples=n_resamples, rng=rng,
         variables=variables,
     )  # fmt: skip
-    frontier = Frontier(sample, cost_of(SIX), {})
+    frontier = Plan(sample, cost_of(SIX), {})
     size, data = np.array([[number("N", N)]]), np.array([[number("D", D)]])
     by_n, by_d = frontier.elasticities(size, data)
     tokens = np.maximum(SIX / TWO * data * (by_n / by_d - 1.0), 0.0)
@@ -185,7 +185,7 @@ class _Life:
     """Training and serving cost of one law, for several numbers of served tokens."""
 
     def __init__(
-        self, frontier: Frontier, serve: RunCost, price: float, limits: Limits, tokens: FloatArray
+        self, frontier: Plan, serve: RunCost, price: float, limits: Limits, tokens: FloatArray
     ) -> None:
         self.frontier, self.serve, self.price = frontier, serve, price
         self.limits, self.tokens = limits, tokens

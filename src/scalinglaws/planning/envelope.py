@@ -16,8 +16,8 @@ from scalinglaws.numerals import plural
 from scalinglaws.options import check_count, check_level, check_share, generator_of
 from scalinglaws.planning.bias import Bias, Truth, bias_of_trends, drawn, stated
 from scalinglaws.planning.budgets import RunColumns, cost_of_runs, read_columns
-from scalinglaws.planning.frontier import Frontier
-from scalinglaws.planning.subject import LawWithValues, Rng, central_interval, numbers
+from scalinglaws.planning.plan import Plan
+from scalinglaws.planning.sampled_law import LawWithValues, Rng, central_interval, numbers
 from scalinglaws.planning.training_curves import Curves, Lowest
 from scalinglaws.planning.trend import Trend, carried_on, exponent_table, fit_trend
 
@@ -220,7 +220,7 @@ def _bias(
     every = noise if len(noise) else np.zeros((1, len(table.y)))
     few = every[:_COPIES]
     some = C[:: max(1, len(C) // _ALONG)]
-    best = Frontier(sample, cost_of_runs(table), {}).at_budget(some[None, :])
+    best = Plan(sample, cost_of_runs(table), {}).at_budget(some[None, :])
     true = {n: fit_trend(np.log(some), np.log(v), None) for n, v in (("N", best.N), ("D", best.D))}
     noisy = _trends(curves.lowest(exact[0] + every), curves)
     drawn_noisy = _trends(curves.lowest((exact[:, None] + few).reshape(-1, len(table.y))), curves)

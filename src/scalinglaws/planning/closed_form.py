@@ -19,7 +19,7 @@ from scalinglaws.core.law import Law
 
 
 @dataclass(frozen=True)
-class Surface:
+class ClosedForm:
     """The canonical form at each row of a batch; every field has shape (rows, 1)."""
 
     E: FloatArray
@@ -30,10 +30,10 @@ class Surface:
     beta: FloatArray
     q: FloatArray
 
-    def aligned(self, ndim: int) -> Surface:
+    def aligned(self, ndim: int) -> ClosedForm:
         """The same for arrays of that many axes, the first of which is that of the rows."""
         shape = (-1,) + (1,) * (ndim - 1)
-        return Surface(*(getattr(self, f.name).reshape(shape) for f in fields(self)))
+        return ClosedForm(*(getattr(self, f.name).reshape(shape) for f in fields(self)))
 
     @property
     def a(self) -> FloatArray:
@@ -81,7 +81,7 @@ class Surface:
         return np.asarray(np.maximum((performance - self.E) / self.scale, 0.0) ** (1.0 / self.q))
 
 
-def surface_of(law: Law, params: Mapping[str, FloatArray]) -> Surface | None:
+def closed_form_of(law: Law, params: Mapping[str, FloatArray]) -> ClosedForm | None:
     """The canonical form of a law, or None if it has none or its estimate is not of that kind.
 
     `params` also has values for variables other than N and D.
@@ -110,7 +110,7 @@ class _Form:
     by_n: Product
     by_d: Product
 
-    def at(self, params: Mapping[str, FloatArray]) -> Surface:
+    def at(self, params: Mapping[str, FloatArray]) -> ClosedForm:
         shape = next(iter(params.values())).shape
 
         def value(expression: Expression) -> FloatArray:
@@ -120,7 +120,7 @@ class _Form:
         for part in self.offset:
             offset = offset + _coefficient(part, params, shape)
         sign, scale = self.scale
-        return Surface(
+        return ClosedForm(
             offset, sign * value(scale),
             _coefficient(self.by_n, params, shape), -value(self.by_n.factors[Name("N")]),
             _coefficient(self.by_d, params, shape), -value(self.by_d.factors[Name("D")]),

@@ -16,8 +16,7 @@ from scalinglaws.options import check_count, check_option, check_share
 from scalinglaws.planning.chosen_runs import NextRuns
 from scalinglaws.planning.cost import SIX, Cost, cost_of
 from scalinglaws.planning.design import Belief, choose
-from scalinglaws.planning.frontier import Frontier
-from scalinglaws.planning.grouped import chosen_group
+from scalinglaws.planning.plan import Plan
 from scalinglaws.planning.question import (
     Coefficients,
     Question,
@@ -26,16 +25,17 @@ from scalinglaws.planning.question import (
     plausible,
     question_of,
 )
-from scalinglaws.planning.subject import (
+from scalinglaws.planning.sampled_law import (
     DEFAULT_RESAMPLES,
     LawWithValues,
     Rng,
-    Sample,
+    SampledLaw,
     number,
     numbers,
     run_columns,
     sample_of,
 )
+from scalinglaws.planning.select_group import chosen_group
 
 QUESTIONS = ("loss", "N", "law")
 _NOISE = 0.005  # of a run, relative, where nothing is known
@@ -149,7 +149,7 @@ def next_runs(
         fit, confidence_level=confidence_level, n_resamples=n_resamples, rng=rng,
         variables=variables, delta=False,
     )  # fmt: skip
-    frontier = Frontier(sample, cost_of(cost), {})
+    frontier = Plan(sample, cost_of(cost), {})
     run_noise = _noise_of(fit) if noise is None else check_share("noise", noise, zero=False)
     law_error = run_noise if model_error is None else check_share("model_error", model_error)
     known = coefficients_of(sample)
@@ -197,7 +197,7 @@ def _shortest(given: Any, observed: dict[str, FloatArray]) -> float:
 
 def _candidates(
     given: Any,
-    frontier: Frontier,
+    frontier: Plan,
     observed: dict[str, FloatArray],
     ceiling: float,
     shortest: float,
@@ -223,7 +223,7 @@ def _candidates(
 
 
 def _grid(
-    frontier: Frontier, observed: dict[str, FloatArray], ceiling: float
+    frontier: Plan, observed: dict[str, FloatArray], ceiling: float
 ) -> tuple[FloatArray, FloatArray]:
     """Sizes from those of the smallest run to the largest that is affordable, at several ratios."""
     ratios = _RATIOS * _unit(observed)
@@ -242,7 +242,7 @@ def _grid(
 
 
 def _between(
-    frontier: Frontier, known: Coefficients, table: pd.DataFrame, law_error: float
+    frontier: Plan, known: Coefficients, table: pd.DataFrame, law_error: float
 ) -> FloatArray:
     """Covariance of the candidates' log performances."""
     N, D = table["N"].to_numpy(), table["D"].to_numpy()
@@ -254,7 +254,7 @@ def _between(
 
 
 def _belief(
-    frontier: Frontier,
+    frontier: Plan,
     truths: list[Coefficients],
     target: float,
     question: str,
@@ -290,7 +290,7 @@ def _belief(
 
 
 def _apart(
-    sample: Sample, rival: LawWithValues, table: pd.DataFrame, variables: dict[str, Any]
+    sample: SampledLaw, rival: LawWithValues, table: pd.DataFrame, variables: dict[str, Any]
 ) -> FloatArray:
     """How far two laws lie apart at each candidate, in logarithms."""
     own = {name: value for name, value in variables.items() if name in rival.law.variables}
@@ -350,7 +350,7 @@ def _of_laws(
     belief: Belief,
     chosen: list[int],
     table: pd.DataFrame,
-    sample: Sample,
+    sample: SampledLaw,
     rival: LawWithValues,
     observed: dict[str, FloatArray],
     note: str,

@@ -9,10 +9,10 @@ from functools import cached_property
 import numpy as np
 
 from scalinglaws.arrays import FloatArray
+from scalinglaws.planning.closed_form import ClosedForm, closed_form_of
 from scalinglaws.planning.cost import RunCost
-from scalinglaws.planning.search import Function, minimum, root
-from scalinglaws.planning.subject import Sample
-from scalinglaws.planning.surface import Surface, surface_of
+from scalinglaws.planning.root_finding import Function, minimum, root
+from scalinglaws.planning.sampled_law import SampledLaw
 
 Limits = Mapping[str, tuple[float, float]]
 
@@ -40,24 +40,24 @@ class Optimum:
 
 
 @dataclass(frozen=True)
-class Frontier:
+class Plan:
     """The frontier of a sampled law under a cost and limits.
 
     Closed forms are used where law and cost have them, otherwise a bracketed search along the
     budget.
     """
 
-    sample: Sample
+    sample: SampledLaw
     cost: RunCost
     limits: Limits
 
     @cached_property
-    def surface(self) -> Surface | None:
+    def closed_form(self) -> ClosedForm | None:
         """The law's canonical form, if law and cost have closed forms."""
         if self.cost.factor is None:
             return None
         extra = {name: np.array([[value]]) for name, value in self.sample.extra.items()}
-        return surface_of(self.sample.law, {**self.sample.params, **extra})
+        return closed_form_of(self.sample.law, {**self.sample.params, **extra})
 
     def value(self, N: FloatArray, D: FloatArray) -> FloatArray:
         """Performance of the law, C being the cost."""
@@ -78,15 +78,15 @@ class Frontier:
         """The best division of each budget, shape (1 or rows, points)."""
         C = np.broadcast_to(C, (self.sample.n_rows, C.shape[-1]))
         with np.errstate(all="ignore"):
-            N, end = self._closed(C) if self.surface is not None else self._searched(C)
+            N, end = self._closed(C) if self.closed_form is not None else self._searched(C)
             D = self.cost.tokens(N, C)
             return Optimum(C, N, D, self.value(N, D), end)
 
     def _closed(self, C: FloatArray) -> tuple[FloatArray, FloatArray]:
-        assert self.surface is not None
+        assert self.closed_form is not None
         assert self.cost.factor is not None
         area = C / self.cost.factor
-        best = self.surface.parameters(area)
+        best = self.closed_form.parameters(area)
         low, high = self._range(area)
         # the law has one valley along a budget, so that the nearest allowed N is the best one
         N = np.where(low > high, np.nan, np.clip(best, low, high))
@@ -125,7 +125,7 @@ class Frontier:
     ) -> tuple[FloatArray, FloatArray]:
         """Look everywhere for the estimate, and for the draws near it, unless that fails."""
         if self.sample.n_rows > 1:
-            alone = Frontier(self.sample.estimate, self.cost, self.limits)
+            alone = Plan(self.sample.estimate, self.cost, self.limits)
             centre = np.log(alone._searched(C[:1])[0])
             near = np.maximum(low, centre - _NEAR), np.minimum(high, centre + _NEAR)
             if (near[0] < near[1]).all():
@@ -161,11 +161,11 @@ class Frontier:
         rows = (self.sample.n_rows, given.shape[-1])
         given = np.broadcast_to(given, rows)
         with np.errstate(all="ignore"):
-            if self.surface is not None:
+            if self.closed_form is not None:
                 pair = (
-                    (given, self.surface.tokens_beside(given))
+                    (given, self.closed_form.tokens_beside(given))
                     if variable == "N"
-                    else (self.surface.parameters_beside(given), given)
+                    else (self.closed_form.parameters_beside(given), given)
                 )
             else:
                 pair = self._beside(variable, given)
@@ -197,10 +197,10 @@ class Frontier:
         """The least compute that reaches each performance; infinite where none does."""
         wanted = np.broadcast_to(wanted, (self.sample.n_rows, wanted.shape[-1]))
         with np.errstate(all="ignore"):
-            if self.surface is not None and not self.limits:
+            if self.closed_form is not None and not self.limits:
                 assert self.cost.factor is not None
-                C = self.cost.factor * self.surface.area(wanted)
-                N = self.surface.parameters(C / self.cost.factor)
+                C = self.cost.factor * self.closed_form.area(wanted)
+                N = self.closed_form.parameters(C / self.cost.factor)
                 D = self.cost.tokens(N, C)
                 end = np.where(np.isnan(C), np.nan, 0.0)
                 return Optimum(C, N, np.where(np.isinf(C), np.inf, D), wanted, end)
@@ -238,9 +238,9 @@ class Frontier:
     def tokens_for(self, performance: FloatArray, N: FloatArray) -> FloatArray:
         """The D that reaches a performance with N parameters; infinite where none does."""
         with np.errstate(all="ignore"):
-            if self.surface is not None:
-                surface = self.surface.aligned(max(performance.ndim, N.ndim))
-                return surface.tokens(performance, N)
+            if self.closed_form is not None:
+                form = self.closed_form.aligned(max(performance.ndim, N.ndim))
+                return form.tokens(performance, N)
             shape = np.broadcast_shapes(performance.shape, N.shape)
             N, performance = np.broadcast_to(N, shape), np.broadcast_to(performance, shape)
             low, high = (np.full(shape, x) for x in _TOKENS)

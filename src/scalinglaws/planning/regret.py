@@ -9,9 +9,15 @@ import pandas as pd
 
 from scalinglaws.planning.compute_optimal import times_beyond
 from scalinglaws.planning.cost import SIX, Cost, cost_of
-from scalinglaws.planning.frontier import Frontier
-from scalinglaws.planning.grouped import chosen_group
-from scalinglaws.planning.subject import DEFAULT_RESAMPLES, LawWithValues, Rng, numbers, sample_of
+from scalinglaws.planning.plan import Plan
+from scalinglaws.planning.sampled_law import (
+    DEFAULT_RESAMPLES,
+    LawWithValues,
+    Rng,
+    numbers,
+    sample_of,
+)
+from scalinglaws.planning.select_group import chosen_group
 
 
 def regret(
@@ -64,7 +70,7 @@ def regret(
         fit, confidence_level=confidence_level, n_resamples=n_resamples, rng=rng,
         variables=variables,
     )  # fmt: skip
-    frontier = Frontier(sample, cost_of(cost), {})
+    frontier = Plan(sample, cost_of(cost), {})
     spent = frontier.cost(size, data)
     with np.errstate(all="ignore"):
         reached = frontier.value(size[None, :], data[None, :])

@@ -19,7 +19,7 @@ from scalinglaws.fitting.inference.prediction import Prediction
 from scalinglaws.fitting.result import Fit
 from scalinglaws.fitting.tables.runs import RunTable
 from scalinglaws.numerals import listed
-from scalinglaws.planning.subject import LawWithValues, Rng, check_fit
+from scalinglaws.planning.sampled_law import LawWithValues, Rng, check_fit
 
 Function = Callable[[Mapping[str, Any]], Any]
 

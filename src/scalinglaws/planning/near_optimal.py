@@ -13,10 +13,9 @@ from scalinglaws.numerals import format_plain
 from scalinglaws.options import is_number
 from scalinglaws.planning.compute_optimal import times_beyond
 from scalinglaws.planning.cost import SIX, Cost, cost_of
-from scalinglaws.planning.frontier import Frontier
-from scalinglaws.planning.grouped import chosen_group
-from scalinglaws.planning.search import root
-from scalinglaws.planning.subject import (
+from scalinglaws.planning.plan import Plan
+from scalinglaws.planning.root_finding import root
+from scalinglaws.planning.sampled_law import (
     DEFAULT_RESAMPLES,
     LawWithValues,
     Rng,
@@ -24,6 +23,7 @@ from scalinglaws.planning.subject import (
     numbers,
     sample_of,
 )
+from scalinglaws.planning.select_group import chosen_group
 
 _WIDEST = np.log(1e6)  # of a band, to either side
 _ALL_THE_TOKENS = 1e60
@@ -193,7 +193,7 @@ def overtraining(
     return frame
 
 
-def _limit(frontier: Frontier, N: FloatArray, performance: FloatArray) -> FloatArray:
+def _limit(frontier: Plan, N: FloatArray, performance: FloatArray) -> FloatArray:
     """How many times smaller a model may be and still get there, with all the data there is."""
     endless = np.array([_ALL_THE_TOKENS])
 
@@ -211,15 +211,15 @@ def _frontier(
     n_resamples: int,
     rng: Rng,
     variables: dict[str, Any],
-) -> Frontier:
+) -> Plan:
     sample = sample_of(
         fit, confidence_level=confidence_level, n_resamples=n_resamples, rng=rng,
         variables=variables,
     )  # fmt: skip
-    return Frontier(sample, cost_of(cost), {})
+    return Plan(sample, cost_of(cost), {})
 
 
-def _require_optimum(end: FloatArray, frontier: Frontier) -> None:
+def _require_optimum(end: FloatArray, frontier: Plan) -> None:
     if not (end[0] == 0).all():
         raise FitError(
             f"The law {frontier.sample.law.label!r} has no compute-optimal division on every "
