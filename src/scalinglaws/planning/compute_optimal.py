@@ -9,22 +9,16 @@ import numpy as np
 import pandas as pd
 
 from scalinglaws.arrays import FloatArray
-from scalinglaws.errors import ExtrapolationWarning, FitError, warn
+from scalinglaws.errors import FitError
 from scalinglaws.numerals import format_count, format_plain
-from scalinglaws.planning.cost import SIX, Cost, cost_of
-from scalinglaws.planning.plan import Limits, Optimum, Plan
+from scalinglaws.planning.cost import SIX, Cost
+from scalinglaws.planning.plan import Optimum, Plan, plan_of
 from scalinglaws.planning.sampled_law import (
     DEFAULT_RESAMPLES,
     LawWithValues,
     Rng,
-    number,
     numbers,
-    run_columns,
-    sample_of,
 )
-from scalinglaws.planning.select_group import chosen_group
-
-_FAR = 100.0
 
 
 def optimal(
@@ -117,26 +111,23 @@ def optimal(
     True
     """
     query, given = _query({"C": C, "N": N, "D": D, "loss": loss})
-    fit, variables = chosen_group(fit, variables)
-    sample = sample_of(
-        fit, confidence_level=confidence_level, n_resamples=n_resamples, rng=rng,
-        variables=variables,
-    )  # fmt: skip
-    bounds = limits_of(limits)
-    if bounds and query in ("N", "D"):
+    if limits and query in ("N", "D"):
         raise ValueError(f"`limits` are for budgets and losses; here {query} is given.")
-    frontier = Plan(sample, cost_of(cost), bounds)
+    plan = plan_of(
+        fit, cost, variables, limits=limits, confidence_level=confidence_level,
+        n_resamples=n_resamples, rng=rng,
+    )  # fmt: skip
     found = {
-        "C": frontier.at_budget,
-        "N": lambda values: frontier.beside("N", values),
-        "D": lambda values: frontier.beside("D", values),
-        "loss": frontier.at_performance,
+        "C": plan.at_budget,
+        "N": lambda values: plan.beside("N", values),
+        "D": lambda values: plan.beside("D", values),
+        "loss": plan.at_performance,
     }[query](given[None, :])
-    _refuse_without_optimum(fit, found, frontier, query)
-    frame = _as_frame(found, frontier, query)
-    beyond = times_beyond(fit, frontier, found.C[0])
+    _refuse_without_optimum(found, plan, query)
+    frame = _as_frame(found, plan, query)
+    beyond = plan.times_beyond(found.C[0])
     frame["times_beyond"] = beyond
-    frame["note"] = _notes(found, frontier, beyond)
+    frame["note"] = _notes(found, plan, beyond)
     return frame
 
 
@@ -149,45 +140,21 @@ def _query(given: Mapping[str, Any]) -> tuple[str, FloatArray]:
     return present[0], numbers(present[0], given[present[0]])
 
 
-def limits_of(limits: Mapping[str, tuple[Any, Any]] | None) -> Limits:
-    """Limits as numbers.
-
-    Raises
-    ------
-    ValueError
-        If they are not (low, high) of N or D with low < high.
-    """
-    found = {}
-    if limits is not None and not isinstance(limits, Mapping):
-        raise ValueError(f'`limits` are such as {{"N": (0, "70B")}}; got {limits!r}.')
-    for name, pair in (limits or {}).items():
-        if name not in ("N", "D"):
-            raise ValueError(f"`limits` are of 'N' and 'D'; got {name!r}.")
-        if not isinstance(pair, tuple | list) or len(pair) != 2:
-            raise ValueError(f"`limits` of {name} must be (low, high); got {pair!r}.")
-        low = 1e-12 if pair[0] in (0, None) else number(f"limits[{name!r}]", pair[0])
-        high = 1e30 if pair[1] in (np.inf, None) else number(f"limits[{name!r}]", pair[1])
-        if not low < high:
-            raise ValueError(f"`limits` of {name} must have low < high; got {pair!r}.")
-        found[name] = (low, high)
-    return found
-
-
-def _refuse_without_optimum(fit: LawWithValues, found: Optimum, frontier: Plan, query: str) -> None:
+def _refuse_without_optimum(found: Optimum, plan: Plan, query: str) -> None:
     """An optimum at the end of the search is none; one at a limit is what was asked for."""
     end = found.end[0]
-    runaway = np.isnan(end) if frontier.limits else np.isnan(end) | (end != 0)
+    runaway = np.isnan(end) if plan.limits else np.isnan(end) | (end != 0)
     if query == "loss":
         runaway &= ~np.isinf(found.C[0])
     if not runaway.all():
         return
-    label = frontier.sample.law.label
-    if frontier.limits and query == "C":
+    label = plan.sample.law.label
+    if plan.limits and query == "C":
         raise FitError(f"No run within `limits` costs what was given as `C`, by the law {label!r}.")
     raise FitError(
         f"The law {label!r} has no compute-optimal division here: along a budget it is best at "
         "the smallest or at the largest model, whatever the budget. A power law without a sum, "
-        f"for instance, has no optimum.{_doubt(fit)}"
+        f"for instance, has no optimum.{_doubt(plan.sample.fit)}"
     )
 
 
@@ -197,9 +164,9 @@ def _doubt(fit: LawWithValues) -> str:
     return "" if status is None or status.good else f" The fit itself: {status.value}"
 
 
-def _as_frame(found: Optimum, frontier: Plan, query: str) -> pd.DataFrame:
-    sample = frontier.sample
-    nowhere = np.isnan(found.end) | ((found.end != 0) & (not frontier.limits))
+def _as_frame(found: Optimum, plan: Plan, query: str) -> pd.DataFrame:
+    sample = plan.sample
+    nowhere = np.isnan(found.end) | ((found.end != 0) & (not plan.limits))
     columns: dict[str, FloatArray] = {}
     with np.errstate(all="ignore"):
         quantities = {
@@ -219,51 +186,32 @@ def _as_frame(found: Optimum, frontier: Plan, query: str) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def times_beyond(fit: LawWithValues, frontier: Plan, C: FloatArray) -> FloatArray:
-    """Budgets relative to the costliest fitted run; missing for a law without runs."""
-    runs = run_columns(fit)
-    if set(runs) != {"N", "D"}:
-        return np.full(C.shape, np.nan)
-    beyond = np.asarray(C / frontier.cost(runs["N"], runs["D"]).max())
-    finite = beyond[np.isfinite(beyond)]
-    if len(finite) and finite.max() > _FAR:
-        warn(
-            f"Planning at {format_plain(float(finite.max()), 3)} times the compute of the largest "
-            "fitted run: the intervals take the law to be true there, which these runs cannot "
-            "show.",
-            ExtrapolationWarning,
-        )
-    return beyond
+def _notes(found: Optimum, plan: Plan, beyond: FloatArray) -> list[str]:
+    caveats = plan.sample.caveats_at(found.N)
+    return ["; ".join([*_note(found, plan, j, beyond[j]), *own]) for j, own in enumerate(caveats)]
 
 
-def _notes(found: Optimum, frontier: Plan, beyond: FloatArray) -> list[str]:
-    caveats = frontier.sample.caveats_at(found.N)
-    return [
-        "; ".join([*_note(found, frontier, j, beyond[j]), *own]) for j, own in enumerate(caveats)
-    ]
-
-
-def _note(found: Optimum, frontier: Plan, j: int, beyond: float) -> list[str]:
+def _note(found: Optimum, plan: Plan, j: int, beyond: float) -> list[str]:
     notes = []
     end = found.end[0, j]
     if np.isinf(found.C[0, j]):
         notes.append(
             "out of reach within the limits"
-            if frontier.limits
+            if plan.limits
             else "out of reach of this law at any compute"
         )
     elif np.isnan(end):
-        notes.append("no such run within the limits" if frontier.limits else "no optimum here")
+        notes.append("no such run within the limits" if plan.limits else "no optimum here")
     elif end != 0:
-        notes.append(_limit_note(found, frontier, j) if frontier.limits else "no optimum here")
+        notes.append(_limit_note(found, plan, j) if plan.limits else "no optimum here")
     if 1 < beyond < np.inf:
         notes.append(f"{format_plain(float(beyond), 3)} times the compute of the largest run")
     return notes
 
 
-def _limit_note(found: Optimum, frontier: Plan, j: int) -> str:
+def _limit_note(found: Optimum, plan: Plan, j: int) -> str:
     for name, value in (("N", found.N[0, j]), ("D", found.D[0, j])):
-        for bound in frontier.limits.get(name, ()):
+        for bound in plan.limits.get(name, ()):
             if abs(np.log(value / bound)) < 1e-6:
                 return f"at the limit of {name}, {format_count(bound)}"
     return "at a limit"

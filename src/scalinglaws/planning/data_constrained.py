@@ -11,11 +11,10 @@ import pandas as pd
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import FitError
-from scalinglaws.planning.compute_optimal import times_beyond
-from scalinglaws.planning.cost import SIX, Cost, cost_of
-from scalinglaws.planning.plan import Plan
+from scalinglaws.planning.cost import SIX, Cost
+from scalinglaws.planning.plan import Plan, plan_of
 from scalinglaws.planning.root_finding import Function, minimum
-from scalinglaws.planning.sampled_law import LawWithValues, Rng, number, numbers, sample_of
+from scalinglaws.planning.sampled_law import LawWithValues, Rng, number, numbers
 from scalinglaws.planning.select_group import chosen_group
 
 # Repetitions after which a repeated token, and an excess parameter, has lost 1 - 1/e of its worth:
@@ -59,7 +58,7 @@ def effective(amount: npt.ArrayLike, unique: npt.ArrayLike, decay: float = REPEA
 class _Repeated:
     """A law of fresh data where data must be repeated and models may be too large for them."""
 
-    frontier: Plan
+    plan: Plan
     repeats: float
     excess: float
 
@@ -67,16 +66,14 @@ class _Repeated:
         """Performance of N parameters on D tokens of which `unique` are different."""
         fresh = np.minimum(unique, D)
         enough = self._enough(fresh)
-        return self.frontier.value(
-            effective(N, enough, self.excess), effective(D, fresh, self.repeats)
-        )
+        return self.plan.value(effective(N, enough, self.excess), effective(D, fresh, self.repeats))
 
     def _enough(self, fresh: FloatArray) -> FloatArray:
         """Parameters that are compute-optimal for so many fresh tokens."""
         if fresh.ndim < 3:
-            return self.frontier.beside("D", fresh).N
+            return self.plan.beside("D", fresh).N
         flat = fresh.reshape(len(fresh), -1)
-        return self.frontier.beside("D", flat).N.reshape(-1, *fresh.shape[1:])
+        return self.plan.beside("D", flat).N.reshape(-1, *fresh.shape[1:])
 
 
 def limited_data(
@@ -152,24 +149,24 @@ def limited_data(
         name: number(name, default if given is None else given)
         for name, given, default in (("repeats", repeats, REPEATS), ("excess", excess, EXCESS))
     }
-    sample = sample_of(
-        fit, confidence_level=confidence_level, n_resamples=n_resamples, rng=rng,
-        variables={**variables, UNIQUE: _ENDLESS} if own else variables,
+    plan = plan_of(
+        fit, cost, {**variables, UNIQUE: _ENDLESS} if own else variables,
+        confidence_level=confidence_level, n_resamples=n_resamples, rng=rng,
     )  # fmt: skip
-    frontier = Plan(sample, cost_of(cost), {})
+    sample = plan.sample
     with np.errstate(all="ignore"):
         if own:
-            N = _best_of_own(frontier, budgets, tokens)
+            N = _best_of_own(plan, budgets, tokens)
         else:
-            law = _Repeated(frontier, **decays)
+            law = _Repeated(plan, **decays)
             N = _best(law, budgets, tokens)
-        D = frontier.cost.tokens(N, np.broadcast_to(budgets, N.shape))
+        D = plan.cost.tokens(N, np.broadcast_to(budgets, N.shape))
         performance = (
-            _performance_of_own(frontier, N, D, tokens)
+            _performance_of_own(plan, N, D, tokens)
             if own
             else law.value(N, D, np.broadcast_to(tokens, N.shape))
         )
-        worth = np.minimum(frontier.at_performance(performance).C / budgets, 1.0)
+        worth = np.minimum(plan.at_performance(performance).C / budgets, 1.0)
     if np.isnan(N[0]).any():
         raise FitError(
             f"The law {fit.law.label!r} has no compute-optimal division on every budget that was "
@@ -182,7 +179,7 @@ def limited_data(
     }.items():  # fmt: skip
         smooth = name not in ("epochs", "worth")  # at least one epoch, at most the whole compute
         frame = frame.assign(**sample.columns(name, values, smooth=smooth))
-    frame["times_beyond"] = times_beyond(fit, frontier, budgets)
+    frame["times_beyond"] = plan.times_beyond(budgets)
     exact = sample.n_draws > 0 and not own
     frame["note"] = [
         "; ".join([*([_EXACT] if exact and often else []), *caveats])
@@ -191,40 +188,38 @@ def limited_data(
     return frame
 
 
-def _best_of_own(frontier: Plan, budgets: FloatArray, tokens: FloatArray) -> FloatArray:
+def _best_of_own(plan: Plan, budgets: FloatArray, tokens: FloatArray) -> FloatArray:
     """By a law that has the different tokens as a variable, one pair at a time."""
     columns = []
     for budget, unique in zip(budgets, tokens, strict=True):
-        best = _with_unique(frontier, unique).at_budget(np.full((1, 1), budget))
+        best = _with_unique(plan, unique).at_budget(np.full((1, 1), budget))
         columns.append(np.where(best.end == 0, best.N, np.nan)[:, 0])
     return np.stack(columns, axis=1)
 
 
-def _performance_of_own(
-    frontier: Plan, N: FloatArray, D: FloatArray, tokens: FloatArray
-) -> FloatArray:
+def _performance_of_own(plan: Plan, N: FloatArray, D: FloatArray, tokens: FloatArray) -> FloatArray:
     columns = [
-        _with_unique(frontier, unique).value(N[:, j : j + 1], D[:, j : j + 1])[:, 0]
+        _with_unique(plan, unique).value(N[:, j : j + 1], D[:, j : j + 1])[:, 0]
         for j, unique in enumerate(tokens)
     ]
     return np.stack(columns, axis=1)
 
 
-def _with_unique(frontier: Plan, unique: float) -> Plan:
-    sample = frontier.sample
+def _with_unique(plan: Plan, unique: float) -> Plan:
+    sample = plan.sample
     extra = {**sample.extra, UNIQUE: float(unique)}
-    return Plan(replace(sample, extra=extra), frontier.cost, {})
+    return Plan(replace(sample, extra=extra), plan.cost, {})
 
 
 def _best(law: _Repeated, budgets: FloatArray, tokens: FloatArray) -> FloatArray:
-    frontier = law.frontier
-    free = frontier.at_budget(budgets[None, :])
+    plan = law.plan
+    free = plan.at_budget(budgets[None, :])
 
     def value(x: FloatArray) -> FloatArray:
         N = np.exp(x)
         C, U = (v if x.ndim == 2 else v[:, None] for v in (budgets, tokens))
-        D = frontier.cost.tokens(N, np.broadcast_to(C, x.shape))
-        found = frontier.sample.sign * law.value(N, D, np.broadcast_to(U, x.shape))
+        D = plan.cost.tokens(N, np.broadcast_to(C, x.shape))
+        found = plan.sample.sign * law.value(N, D, np.broadcast_to(U, x.shape))
         return np.where(np.isnan(found), np.inf, found)
 
     centre = np.log(free.N)

@@ -11,9 +11,8 @@ from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import FitError
 from scalinglaws.numerals import format_plain
 from scalinglaws.options import is_number
-from scalinglaws.planning.compute_optimal import times_beyond
-from scalinglaws.planning.cost import SIX, Cost, cost_of
-from scalinglaws.planning.plan import Plan
+from scalinglaws.planning.cost import SIX, Cost
+from scalinglaws.planning.plan import Plan, plan_of
 from scalinglaws.planning.root_finding import root
 from scalinglaws.planning.sampled_law import (
     DEFAULT_RESAMPLES,
@@ -21,9 +20,7 @@ from scalinglaws.planning.sampled_law import (
     Rng,
     number,
     numbers,
-    sample_of,
 )
-from scalinglaws.planning.select_group import chosen_group
 
 _WIDEST = np.log(1e6)  # of a band, to either side
 _ALL_THE_TOKENS = 1e60
@@ -83,19 +80,20 @@ def near_optimal(
     """
     if not is_number(within) or not 0 < within < 1:
         raise ValueError(f"`within` is a share such as 0.01, between 0 and 1; got {within!r}.")
-    fit, variables = chosen_group(fit, variables)
     budgets = numbers("C", C)[None, :]
-    frontier = _frontier(fit, cost, confidence_level, n_resamples, rng, variables)
-    sample = frontier.sample
-    best = frontier.at_budget(budgets)
-    _require_optimum(best.end, frontier)
+    plan = plan_of(
+        fit, cost, variables, confidence_level=confidence_level, n_resamples=n_resamples, rng=rng
+    )
+    sample = plan.sample
+    best = plan.at_budget(budgets)
+    _require_optimum(best.end, plan)
     accepted = best.performance * (1.0 + sample.sign * within)
     centre = np.log(best.N)
     every = np.broadcast_to(budgets, best.N.shape)
 
     def excess(x: FloatArray) -> FloatArray:
         N = np.exp(x)
-        performance = frontier.value(N, frontier.cost.tokens(N, every))
+        performance = plan.value(N, plan.cost.tokens(N, every))
         return np.asarray(sample.sign * (performance - accepted))
 
     with np.errstate(all="ignore"):
@@ -112,7 +110,7 @@ def near_optimal(
         else:
             own = sample.columns(name, values)
         frame = frame.assign(**own)
-    frame["times_beyond"] = times_beyond(fit, frontier, budgets[0])
+    frame["times_beyond"] = plan.times_beyond(budgets[0])
     frame["note"] = ["; ".join(own) for own in sample.caveats_at(best.N)]
     return frame
 
@@ -167,61 +165,47 @@ def overtraining(
     >>> bool(abs(price["overhead"][0]) < 1e-9 and price["overhead"][1] > 0)
     True
     """
-    fit, variables = chosen_group(fit, variables)
     budget = np.full((1, 1), number("C", C))
     factors = numbers("smaller", smaller)
-    frontier = _frontier(fit, cost, confidence_level, n_resamples, rng, variables)
-    sample = frontier.sample
-    best = frontier.at_budget(budget)
-    _require_optimum(best.end, frontier)
+    plan = plan_of(
+        fit, cost, variables, confidence_level=confidence_level, n_resamples=n_resamples, rng=rng
+    )
+    sample = plan.sample
+    best = plan.at_budget(budget)
+    _require_optimum(best.end, plan)
     N = best.N / factors
     with np.errstate(all="ignore"):
-        D = frontier.tokens_for(best.performance, N)
+        D = plan.tokens_for(best.performance, N)
         D = np.where(factors == 1.0, best.D, D)
-        overhead = frontier.cost(N, D) / budget - 1.0
-        limit = np.broadcast_to(_limit(frontier, best.N, best.performance), N.shape)
+        overhead = plan.cost(N, D) / budget - 1.0
+        limit = np.broadcast_to(_limit(plan, best.N, best.performance), N.shape)
     frame = pd.DataFrame({"smaller": factors})
     for name, values in {
         "N": N, "D": D, "times_tokens": D / best.D, "overhead": overhead, "limit": limit,
     }.items():  # fmt: skip
         # beyond its limit no amount of data is enough for a smaller model
         frame = frame.assign(**sample.columns(name, values, smooth=name == "N"))
-    frame["times_beyond"] = times_beyond(fit, frontier, frontier.cost(N, D)[0])
+    frame["times_beyond"] = plan.times_beyond(plan.cost(N, D)[0])
     beyond = f"no data is enough: the limit is {format_plain(float(limit[0, 0]), 3)} times smaller"
     (caveats,) = sample.caveats_at(best.N)
     frame["note"] = ["; ".join([*([beyond] if np.isinf(d) else []), *caveats]) for d in D[0]]
     return frame
 
 
-def _limit(frontier: Plan, N: FloatArray, performance: FloatArray) -> FloatArray:
+def _limit(plan: Plan, N: FloatArray, performance: FloatArray) -> FloatArray:
     """How many times smaller a model may be and still get there, with all the data there is."""
     endless = np.array([_ALL_THE_TOKENS])
 
     def excess(x: FloatArray) -> FloatArray:
-        found = frontier.value(N * np.exp(-x), endless)
-        return np.asarray(frontier.sample.sign * (found - performance))
+        found = plan.value(N * np.exp(-x), endless)
+        return np.asarray(plan.sample.sign * (found - performance))
 
     return np.exp(root(excess, np.zeros(N.shape), np.full(N.shape, np.log(1e9))))
 
 
-def _frontier(
-    fit: LawWithValues,
-    cost: Cost,
-    confidence_level: float | None,
-    n_resamples: int,
-    rng: Rng,
-    variables: dict[str, Any],
-) -> Plan:
-    sample = sample_of(
-        fit, confidence_level=confidence_level, n_resamples=n_resamples, rng=rng,
-        variables=variables,
-    )  # fmt: skip
-    return Plan(sample, cost_of(cost), {})
-
-
-def _require_optimum(end: FloatArray, frontier: Plan) -> None:
+def _require_optimum(end: FloatArray, plan: Plan) -> None:
     if not (end[0] == 0).all():
         raise FitError(
-            f"The law {frontier.sample.law.label!r} has no compute-optimal division on every "
+            f"The law {plan.sample.law.label!r} has no compute-optimal division on every "
             "budget that was given; see sl.optimal for which."
         )

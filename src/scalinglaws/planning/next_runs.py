@@ -14,9 +14,9 @@ from scalinglaws.fitting.tables import columns as col
 from scalinglaws.numerals import format_compute, format_count
 from scalinglaws.options import check_count, check_option, check_share
 from scalinglaws.planning.chosen_runs import NextRuns
-from scalinglaws.planning.cost import SIX, Cost, cost_of
+from scalinglaws.planning.cost import SIX, Cost
 from scalinglaws.planning.design import Belief, choose
-from scalinglaws.planning.plan import Plan
+from scalinglaws.planning.plan import Plan, plan_of
 from scalinglaws.planning.question import (
     Coefficients,
     Question,
@@ -35,7 +35,6 @@ from scalinglaws.planning.sampled_law import (
     run_columns,
     sample_of,
 )
-from scalinglaws.planning.select_group import chosen_group
 
 QUESTIONS = ("loss", "N", "law")
 _NOISE = 0.005  # of a run, relative, where nothing is known
@@ -144,30 +143,29 @@ def next_runs(
             "and no `C`."
         )
     allowance = number("budget", budget)
-    fit, variables = chosen_group(fit, variables)
-    sample = sample_of(
-        fit, confidence_level=confidence_level, n_resamples=n_resamples, rng=rng,
-        variables=variables, delta=False,
+    plan = plan_of(
+        fit, cost, variables, confidence_level=confidence_level, n_resamples=n_resamples,
+        rng=rng, delta=False,
     )  # fmt: skip
-    frontier = Plan(sample, cost_of(cost), {})
+    fit, sample = plan.sample.fit, plan.sample
     run_noise = _noise_of(fit) if noise is None else check_share("noise", noise, zero=False)
     law_error = run_noise if model_error is None else check_share("model_error", model_error)
     known = coefficients_of(sample)
     observed = run_columns(fit)
     ceiling = allowance if largest is None else min(number("largest", largest), allowance)
-    table = _candidates(candidates, frontier, observed, ceiling, _shortest(shortest, observed))
+    table = _candidates(candidates, plan, observed, ceiling, _shortest(shortest, observed))
     note = f"the coefficients are a guess ({sample.no_interval})" if sample.no_interval else ""
     spent = table["C"].to_numpy()
     if rival is not None:
         apart = _apart(sample, rival, table, variables)[None]
-        shown = _between(frontier, known, table, law_error)[None]
+        shown = _between(plan, known, table, law_error)[None]
         belief = Belief(shown, apart, np.zeros(1), 0.0, run_noise**2)
         chosen = choose(belief, spent, allowance, most_runs)
         return _of_laws(belief, chosen, table, sample, rival, observed, note)
     target = number("C", C)
-    asked = question_of(frontier, known, target, question)
-    truths = [known, *plausible(frontier, known, target, _TRUTHS)]
-    belief = _belief(frontier, truths, target, question, table, run_noise, law_error)
+    asked = question_of(plan, known, target, question)
+    truths = [known, *plausible(plan, known, target, _TRUTHS)]
+    belief = _belief(plan, truths, target, question, table, run_noise, law_error)
     chosen = choose(belief, spent, allowance, most_runs)
     return _of_number(belief, chosen, table, asked, target, sample.level, observed, note)
 
@@ -197,7 +195,7 @@ def _shortest(given: Any, observed: dict[str, FloatArray]) -> float:
 
 def _candidates(
     given: Any,
-    frontier: Plan,
+    plan: Plan,
     observed: dict[str, FloatArray],
     ceiling: float,
     shortest: float,
@@ -209,8 +207,8 @@ def _candidates(
             for v in ("N", "D")
         )
     else:
-        N, D = _grid(frontier, observed, ceiling)
-    spent = frontier.cost(N, D)
+        N, D = _grid(plan, observed, ceiling)
+    spent = plan.cost(N, D)
     kept = np.isfinite(spent) & (spent <= ceiling * (1 + 1e-9))
     kept &= shortest * (1 - 1e-9) <= D
     if not kept.any():
@@ -223,7 +221,7 @@ def _candidates(
 
 
 def _grid(
-    frontier: Plan, observed: dict[str, FloatArray], ceiling: float
+    plan: Plan, observed: dict[str, FloatArray], ceiling: float
 ) -> tuple[FloatArray, FloatArray]:
     """Sizes from those of the smallest run to the largest that is affordable, at several ratios."""
     ratios = _RATIOS * _unit(observed)
@@ -236,17 +234,15 @@ def _grid(
     D = N * ratio
     # at each ratio also the dearest run that there may be
     edge = np.sqrt(ceiling / (SIX * ratios))
-    paid = frontier.cost.tokens(edge, np.full(edge.shape, ceiling))
+    paid = plan.cost.tokens(edge, np.full(edge.shape, ceiling))
     kept = np.isfinite(paid)
     return np.concatenate([N, edge[kept]]), np.concatenate([D, paid[kept]])
 
 
-def _between(
-    frontier: Plan, known: Coefficients, table: pd.DataFrame, law_error: float
-) -> FloatArray:
+def _between(plan: Plan, known: Coefficients, table: pd.DataFrame, law_error: float) -> FloatArray:
     """Covariance of the candidates' log performances."""
     N, D = table["N"].to_numpy(), table["D"].to_numpy()
-    gradient = log_gradient(frontier, known, N, D)
+    gradient = log_gradient(plan, known, N, D)
     places = np.log(np.stack([N, D], axis=1))
     return np.asarray(
         gradient @ known.covariance @ gradient.T + law_error**2 * _alike(places, places)
@@ -254,7 +250,7 @@ def _between(
 
 
 def _belief(
-    frontier: Plan,
+    plan: Plan,
     truths: list[Coefficients],
     target: float,
     question: str,
@@ -273,8 +269,8 @@ def _belief(
     floors: list[float] = []
     for known in truths:
         with np.errstate(all="ignore"):
-            asked = question_of(frontier, known, target, question)
-            gradient = log_gradient(frontier, known, N, D)
+            asked = question_of(plan, known, target, question)
+            gradient = log_gradient(plan, known, N, D)
             spread = gradient @ known.covariance
             left = error * (asked.weights @ _alike(asked.points, asked.points) @ asked.weights)
             shared = error * _alike(places, asked.points) @ asked.weights

@@ -1,18 +1,29 @@
-"""The compute-optimal frontier of a law: where it runs, and along its isolines."""
+"""A plan: a law with draws, the cost of runs, and the compute-optimal frontier of both."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from scalinglaws.arrays import FloatArray
+from scalinglaws.errors import ExtrapolationWarning, warn
+from scalinglaws.numerals import format_plain
 from scalinglaws.planning.closed_form import ClosedForm, closed_form_of
-from scalinglaws.planning.cost import RunCost
+from scalinglaws.planning.cost import Cost, RunCost, cost_of
 from scalinglaws.planning.root_finding import Function, minimum, root
-from scalinglaws.planning.sampled_law import SampledLaw
+from scalinglaws.planning.sampled_law import (
+    LawWithValues,
+    Rng,
+    SampledLaw,
+    number,
+    run_columns,
+    sample_of,
+)
+from scalinglaws.planning.select_group import chosen_group
 
 Limits = Mapping[str, tuple[float, float]]
 
@@ -22,6 +33,7 @@ _SIZES = (float(np.log(1e-12)), float(np.log(1e21)))
 _TOKENS = (float(np.log(1e-12)), float(np.log(1e30)))
 # How far from the estimate's optimum those of its draws are looked for at first, in e-folds.
 _NEAR, _NEAR_STEPS = 5.0, 29
+_FAR = 100.0  # times the compute of the largest run
 _BUDGETS = (float(np.log(1e-9)), float(np.log(1e40)))
 
 
@@ -41,7 +53,7 @@ class Optimum:
 
 @dataclass(frozen=True)
 class Plan:
-    """The frontier of a sampled law under a cost and limits.
+    """The compute-optimal frontier of a sampled law under a cost and limits.
 
     Closed forms are used where law and cost have them, otherwise a bracketed search along the
     budget.
@@ -50,6 +62,22 @@ class Plan:
     sample: SampledLaw
     cost: RunCost
     limits: Limits
+
+    def times_beyond(self, C: FloatArray) -> FloatArray:
+        """Budgets relative to the costliest fitted run; missing for a law without runs."""
+        runs = run_columns(self.sample.fit)
+        if set(runs) != {"N", "D"}:
+            return np.full(C.shape, np.nan)
+        beyond = np.asarray(C / self.cost(runs["N"], runs["D"]).max())
+        finite = beyond[np.isfinite(beyond)]
+        if len(finite) and finite.max() > _FAR:
+            warn(
+                f"Planning at {format_plain(float(finite.max()), 3)} times the compute of the "
+                "largest fitted run: model error is not included, and the intervals assume that "
+                "the law still holds there.",
+                ExtrapolationWarning,
+            )
+        return beyond
 
     @cached_property
     def closed_form(self) -> ClosedForm | None:
@@ -255,3 +283,47 @@ class Plan:
 def _beside(C: FloatArray, x: FloatArray) -> FloatArray:
     """Budgets with a trailing axis where x has one."""
     return C[..., None] if x.ndim > C.ndim else C
+
+
+def plan_of(
+    fit: LawWithValues,
+    cost: Cost,
+    variables: Mapping[str, Any],
+    *,
+    limits: Mapping[str, tuple[Any, Any]] | None = None,
+    confidence_level: float | None,
+    n_resamples: int,
+    rng: Rng,
+    delta: bool = True,
+) -> Plan:
+    """The plan of a fit, of the group that is named among the variables; see `sample_of`."""
+    fit, others = chosen_group(fit, variables)
+    sample = sample_of(
+        fit, confidence_level=confidence_level, n_resamples=n_resamples, rng=rng,
+        variables=others, delta=delta,
+    )  # fmt: skip
+    return Plan(sample, cost_of(cost), limits_of(limits))
+
+
+def limits_of(limits: Mapping[str, tuple[Any, Any]] | None) -> Limits:
+    """Limits as numbers.
+
+    Raises
+    ------
+    ValueError
+        If they are not (low, high) of N or D with low < high.
+    """
+    found = {}
+    if limits is not None and not isinstance(limits, Mapping):
+        raise ValueError(f'`limits` are such as {{"N": (0, "70B")}}; got {limits!r}.')
+    for name, pair in (limits or {}).items():
+        if name not in ("N", "D"):
+            raise ValueError(f"`limits` are of 'N' and 'D'; got {name!r}.")
+        if not isinstance(pair, tuple | list) or len(pair) != 2:
+            raise ValueError(f"`limits` of {name} must be (low, high); got {pair!r}.")
+        low = 1e-12 if pair[0] in (0, None) else number(f"limits[{name!r}]", pair[0])
+        high = 1e30 if pair[1] in (np.inf, None) else number(f"limits[{name!r}]", pair[1])
+        if not low < high:
+            raise ValueError(f"`limits` of {name} must have low < high; got {pair!r}.")
+        found[name] = (low, high)
+    return found

@@ -89,15 +89,15 @@ class Question:
     weights: FloatArray
 
 
-def log_gradient(frontier: Plan, known: Coefficients, N: FloatArray, D: FloatArray) -> FloatArray:
+def log_gradient(plan: Plan, known: Coefficients, N: FloatArray, D: FloatArray) -> FloatArray:
     """Gradient of the log performance at each (N, D) in the working coefficients."""
     rows = _around(known)
-    moved = _with(frontier, known, rows)
+    moved = _with(plan, known, rows)
     values = np.log(moved.value(N[None, :], D[None, :]))
     return _quotient(values, known)
 
 
-def question_of(frontier: Plan, known: Coefficients, budget: float, wanted: str) -> Question:
+def question_of(plan: Plan, known: Coefficients, budget: float, wanted: str) -> Question:
     """The loss, or the best N, on the frontier at a budget.
 
     Raises
@@ -106,44 +106,44 @@ def question_of(frontier: Plan, known: Coefficients, budget: float, wanted: str)
         If the law has no optimum there.
     """
     rows = _around(known)
-    moved = _with(frontier, known, rows)
+    moved = _with(plan, known, rows)
     best = moved.at_budget(np.full((1, 1), budget))
     if not (best.end == 0).all():
         raise FitError(
-            f"The law {frontier.sample.law.label!r} has no compute-optimal division at the target."
+            f"The law {plan.sample.law.label!r} has no compute-optimal division at the target."
         )
     centre = np.array([np.log(best.N[0, 0]), np.log(best.D[0, 0])])
     if wanted == "N":
         gradient = _quotient(np.log(best.N), known)[0]
-        points, weights = _slope_weights(frontier, known, centre, budget)
+        points, weights = _slope_weights(plan, known, centre, budget)
         return Question("N", float(best.N[0, 0]), gradient, points, weights)
     # the optimum moves too, but to first order that does not matter
     gradient = _quotient(np.log(best.performance), known)[0]
     return Question(
-        frontier.sample.target, float(best.performance[0, 0]), gradient, centre[None, :],
+        plan.sample.target, float(best.performance[0, 0]), gradient, centre[None, :],
         np.ones(1),
     )  # fmt: skip
 
 
-def plausible(frontier: Plan, known: Coefficients, budget: float, most: int) -> list[Coefficients]:
+def plausible(plan: Plan, known: Coefficients, budget: float, most: int) -> list[Coefficients]:
     """Other values that the draws hold possible, of those that have an optimum at a budget."""
     rows = len(known.drawn)
     chosen = known.drawn[np.linspace(0, rows - 1, min(rows, 4 * most)).astype(int)]
     if not rows:
         return []
-    best = _with(frontier, known, chosen).at_budget(np.full((1, 1), budget))
+    best = _with(plan, known, chosen).at_budget(np.full((1, 1), budget))
     fine = (best.end[:, 0] == 0) & np.isfinite(best.performance[:, 0])
     return [replace(known, theta=theta) for theta in chosen[fine][:most]]
 
 
 def _slope_weights(
-    frontier: Plan, known: Coefficients, centre: FloatArray, budget: float
+    plan: Plan, known: Coefficients, centre: FloatArray, budget: float
 ) -> tuple[FloatArray, FloatArray]:
     """How far an error of the law moves its optimum: its slope along the budget over curvature."""
     x = centre[0] + _ALONG * np.array([-1.0, 0.0, 1.0])
     N = np.exp(x)[None, :]
-    D = frontier.cost.tokens(N, np.full(N.shape, budget))
-    one = _with(frontier, known, known.theta[None, :])
+    D = plan.cost.tokens(N, np.full(N.shape, budget))
+    one = _with(plan, known, known.theta[None, :])
     values = np.log(one.value(N, D))[0]
     curvature = (values[0] - 2 * values[1] + values[2]) / _ALONG**2
     points = np.stack([x, np.log(D[0])], axis=1)[[0, 2]]
@@ -162,6 +162,6 @@ def _quotient(values: FloatArray, known: Coefficients) -> FloatArray:
     return np.asarray((values[1 : p + 1] - values[p + 1 :]).T / (2 * _STEP))
 
 
-def _with(frontier: Plan, known: Coefficients, rows: FloatArray) -> Plan:
+def _with(plan: Plan, known: Coefficients, rows: FloatArray) -> Plan:
     params = known.natural(rows)
-    return Plan(replace(frontier.sample, params=params), frontier.cost, {})
+    return Plan(replace(plan.sample, params=params), plan.cost, {})

@@ -19,7 +19,6 @@ from scalinglaws.fitting.tables import columns as col
 from scalinglaws.numerals import listed
 from scalinglaws.options import check_option, generator_of
 from scalinglaws.planning.compute_multiplier import Gain, Gains
-from scalinglaws.planning.compute_optimal import times_beyond
 from scalinglaws.planning.cost import SIX, Cost, cost_of
 from scalinglaws.planning.plan import Plan
 from scalinglaws.planning.pooling import DUMMY, fit_with_levels, pooling_tests
@@ -105,7 +104,7 @@ def gain(
         )  # fmt: skip
         frontiers.append(Plan(sample, cost_of(own), {}))
     first, second = frontiers
-    return _gain(first, second, (baseline, recipe), budgets)
+    return _gain(first, second, budgets)
 
 
 def _generators(
@@ -126,7 +125,6 @@ def _generators(
 def _gain(
     first: Plan,
     second: Plan,
-    subjects: tuple[LawWithValues, LawWithValues],
     budgets: FloatArray,
 ) -> Gain:
     rows = max(first.sample.n_rows, second.sample.n_rows)  # of draws: no sample has moved rows
@@ -148,8 +146,8 @@ def _gain(
     }.items():  # fmt: skip
         frame = frame.assign(**drawn.columns(name, values))
     beyond = [
-        times_beyond(subjects[0], first, budgets),
-        times_beyond(subjects[1], second, other.C[0]),
+        first.times_beyond(budgets),
+        second.times_beyond(other.C[0]),
     ]
     frame["times_beyond"] = np.fmax(*beyond)
     frame["note"] = _notes(first, second, ratio[0])
@@ -268,7 +266,7 @@ def _two_recipes(
     if alone is None:
         pooled = fit_with_levels(both, is_second, law, options)
         budgets = _budgets(pooled, cost) if C is None else np.sort(numbers("C", C))
-        found = _gain(*_pair(pooled, **asked), (pooled, pooled), budgets)
+        found = _gain(*_pair(pooled, **asked), budgets)
         return replace(found, tests=tests, fits={"pooled": pooled})
     fits = {"baseline": alone, "recipe": fit_law(both[is_second], law, **options)}
     found = gain(*fits.values(), C=_budgets(alone, cost) if C is None else C, **asked)
@@ -295,23 +293,23 @@ def _budgets(fitted: Fit, cost: Cost) -> FloatArray:
     return np.geomspace(spent.min(), spent.max(), 9)
 
 
-def _repeated(frontier: Plan, rows: int) -> Plan:
+def _repeated(plan: Plan, rows: int) -> Plan:
     """The same law for every draw of the other one."""
-    sample = frontier.sample
+    sample = plan.sample
     params = {name: np.repeat(values[:1], rows, axis=0) for name, values in sample.params.items()}
-    return replace(frontier, sample=replace(sample, params=params))
+    return replace(plan, sample=replace(sample, params=params))
 
 
 def _notes(first: Plan, second: Plan, ratio: FloatArray) -> list[str]:
     missing = [
         f"no interval of the {which}"
-        for which, frontier in (("baseline", first), ("recipe", second))
-        if frontier.sample.no_interval
+        for which, plan in (("baseline", first), ("recipe", second))
+        if plan.sample.no_interval
     ]
     missing += [
-        f"{which}: {frontier.sample.doubt}"
-        for which, frontier in (("baseline", first), ("recipe", second))
-        if frontier.sample.doubt
+        f"{which}: {plan.sample.doubt}"
+        for which, plan in (("baseline", first), ("recipe", second))
+        if plan.sample.doubt
     ]
     return ["; ".join((["the recipe never gets there"] if r == 0 else []) + missing) for r in ratio]
 

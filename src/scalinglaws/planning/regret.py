@@ -7,17 +7,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scalinglaws.planning.compute_optimal import times_beyond
-from scalinglaws.planning.cost import SIX, Cost, cost_of
-from scalinglaws.planning.plan import Plan
+from scalinglaws.planning.cost import SIX, Cost
+from scalinglaws.planning.plan import plan_of
 from scalinglaws.planning.sampled_law import (
     DEFAULT_RESAMPLES,
     LawWithValues,
     Rng,
     numbers,
-    sample_of,
 )
-from scalinglaws.planning.select_group import chosen_group
 
 
 def regret(
@@ -65,23 +62,22 @@ def regret(
             f"`N` and `D` are paired, one with one; got {len(size)} and {len(data)} of them."
         )
     size, data = np.broadcast_arrays(size, data)
-    fit, variables = chosen_group(fit, variables)
-    sample = sample_of(
-        fit, confidence_level=confidence_level, n_resamples=n_resamples, rng=rng,
-        variables=variables,
+    plan = plan_of(
+        fit, cost, variables, confidence_level=confidence_level, n_resamples=n_resamples,
+        rng=rng,
     )  # fmt: skip
-    frontier = Plan(sample, cost_of(cost), {})
-    spent = frontier.cost(size, data)
+    sample = plan.sample
+    spent = plan.cost(size, data)
     with np.errstate(all="ignore"):
-        reached = frontier.value(size[None, :], data[None, :])
-        best = frontier.at_budget(spent[None, :])
-        needed = frontier.at_performance(reached).C
+        reached = plan.value(size[None, :], data[None, :])
+        best = plan.at_budget(spent[None, :])
+        needed = plan.at_performance(reached).C
         worse = sample.sign * (reached / best.performance - 1.0)
     frame = pd.DataFrame({"N": size, "D": data, "C": spent})
     frame = frame.assign(**sample.performance_columns(size, data, spent, reached))
     for name, values in {"regret": worse, "wasted": 1.0 - needed / spent}.items():
         # least at the optimum, where derivatives vanish
         frame = frame.assign(**sample.columns(name, values, smooth=False))
-    frame["times_beyond"] = times_beyond(fit, frontier, spent)
+    frame["times_beyond"] = plan.times_beyond(spent)
     frame["note"] = ["; ".join(own) for own in sample.caveats_at(best.N)]
     return frame

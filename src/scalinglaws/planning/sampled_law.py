@@ -54,6 +54,7 @@ class SampledLaw:
 
     Attributes
     ----------
+    fit, law : what is sampled, and its law
     params : mapping of parameter to array of shape (rows, 1): the estimate, the draws, and the
         parameters that `delta` moves
     extra : values of variables other than N, D and C
@@ -64,6 +65,7 @@ class SampledLaw:
     delta : the delta method for smooth quantities; None where draws are all there is
     """
 
+    fit: LawWithValues
     law: Law
     params: Mapping[str, FloatArray]
     extra: Mapping[str, float]
@@ -279,7 +281,9 @@ def sample_of(
             rows += [drawn[name].to_numpy(dtype=np.float64), moved.get(name, np.zeros(0))]
         params[name] = np.concatenate(rows)[:, None]
     target = target_of(fit)
-    sample = SampledLaw(law, params, extra, target, float(level), reason, 1.0, _doubt(fit), own)
+    sample = SampledLaw(
+        fit, law, params, extra, target, float(level), reason, 1.0, _doubt(fit), own
+    )
     return replace(sample, sign=_direction(fit, sample.estimate))
 
 

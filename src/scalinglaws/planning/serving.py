@@ -12,9 +12,8 @@ from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import FitError
 from scalinglaws.numerals import format_count
 from scalinglaws.options import is_number
-from scalinglaws.planning.compute_optimal import limits_of, times_beyond
 from scalinglaws.planning.cost import SIX, Cost, RunCost, cost_of
-from scalinglaws.planning.plan import Limits, Plan
+from scalinglaws.planning.plan import Limits, Plan, limits_of, plan_of
 from scalinglaws.planning.root_finding import minimum
 from scalinglaws.planning.sampled_law import (
     DEFAULT_RESAMPLES,
@@ -22,9 +21,7 @@ from scalinglaws.planning.sampled_law import (
     Rng,
     number,
     numbers,
-    sample_of,
 )
-from scalinglaws.planning.select_group import chosen_group
 
 TWO = 2.0  # FLOPs for each parameter and served token: the forward pass
 _ROOM = (12.0, 6.0)  # e-folds below and above the compute-optimal size
@@ -104,14 +101,13 @@ def serving(
     if not is_number(price) or not 0 < price < np.inf:
         raise ValueError(f"`price` is a positive ratio; got {price!r}.")
     tokens = numbers("served", served)
-    fit, variables = chosen_group(fit, variables)
-    sample = sample_of(
-        fit, confidence_level=confidence_level, n_resamples=n_resamples, rng=rng,
-        variables=variables,
+    plan = plan_of(
+        fit, cost, variables, confidence_level=confidence_level, n_resamples=n_resamples,
+        rng=rng,
     )  # fmt: skip
-    frontier = Plan(sample, cost_of(cost), {})
+    sample = plan.sample
     each = cost_of(serving_cost, "serving_cost")
-    life = _Life(frontier, each, float(price), limits_of(limits), tokens)
+    life = _Life(plan, each, float(price), limits_of(limits), tokens)
     with np.errstate(all="ignore"):
         if budget is None:
             wanted = np.full((sample.n_rows, len(tokens)), number("loss", loss))
@@ -120,7 +116,7 @@ def serving(
             N, D, end = life.best(number("budget", budget))
         _require(N, life.limits)
         frame = _as_frame(life, N, D, given=None if loss is None else float(wanted[0, 0]))
-    frame["times_beyond"] = times_beyond(fit, frontier, frame["training"].to_numpy())
+    frame["times_beyond"] = plan.times_beyond(frame["training"].to_numpy())
     frame["note"] = _notes(life, N, D[0], end[0])
     return frame
 
@@ -166,14 +162,13 @@ def served_for(
     >>> bool(found["served"].iloc[0] > 0)
     True
     """
-    fit, variables = chosen_group(fit, variables)
-    sample = sample_of(
-        fit, confidence_level=confidence_level, n_resamples=n_resamples, rng=rng,
-        variables=variables,
+    plan = plan_of(
+        fit, SIX, variables, confidence_level=confidence_level, n_resamples=n_resamples,
+        rng=rng,
     )  # fmt: skip
-    frontier = Plan(sample, cost_of(SIX), {})
+    sample = plan.sample
     size, data = np.array([[number("N", N)]]), np.array([[number("D", D)]])
-    by_n, by_d = frontier.elasticities(size, data)
+    by_n, by_d = plan.elasticities(size, data)
     tokens = np.maximum(SIX / TWO * data * (by_n / by_d - 1.0), 0.0)
     frame = pd.DataFrame({"N": size[0], "D": data[0]})
     # no serving explains a model that is larger than compute-optimal
@@ -185,9 +180,9 @@ class _Life:
     """Training and serving cost of one law, for several numbers of served tokens."""
 
     def __init__(
-        self, frontier: Plan, serve: RunCost, price: float, limits: Limits, tokens: FloatArray
+        self, plan: Plan, serve: RunCost, price: float, limits: Limits, tokens: FloatArray
     ) -> None:
-        self.frontier, self.serve, self.price = frontier, serve, price
+        self.plan, self.serve, self.price = plan, serve, price
         self.limits, self.tokens = limits, tokens
 
     def serving(self, N: FloatArray) -> FloatArray:
@@ -201,24 +196,24 @@ class _Life:
 
     def cheapest(self, wanted: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         """The least total cost at a performance."""
-        frontier = self.frontier
-        centre = np.log(frontier.at_performance(wanted).N)
+        plan = self.plan
+        centre = np.log(plan.at_performance(wanted).N)
         d_low, d_high = self.limits.get("D", (0.0, np.inf))
 
         def tokens(x: FloatArray) -> FloatArray:
             goal = wanted[..., None] if x.ndim > 2 else wanted
-            found = frontier.tokens_for(goal, np.exp(x))
+            found = plan.tokens_for(goal, np.exp(x))
             return np.where((found <= d_high) & (found >= d_low), found, np.inf)
 
         def total(x: FloatArray) -> FloatArray:
             N = np.exp(x)
-            return np.asarray(frontier.cost(N, tokens(x)) + self.serving(N))
+            return np.asarray(plan.cost(N, tokens(x)) + self.serving(N))
 
         def slope(x: FloatArray) -> FloatArray:
             N, D = np.exp(x), tokens(x)
-            by_n, by_d = frontier.elasticities(N, D)
-            cost_n, cost_d = frontier.cost.elasticities(N, D)
-            training = frontier.cost(N, D) * (cost_n - cost_d * by_n / by_d)
+            by_n, by_d = plan.elasticities(N, D)
+            cost_n, cost_d = plan.cost.elasticities(N, D)
+            training = plan.cost(N, D) * (cost_n - cost_d * by_n / by_d)
             return np.where(np.isfinite(D), training + self._serving_slope(N), np.nan)
 
         best, end = minimum(total, slope, *self._range(centre))
@@ -227,30 +222,30 @@ class _Life:
 
     def best(self, budget: float) -> tuple[FloatArray, FloatArray, FloatArray]:
         """The best performance for a total cost."""
-        frontier, sign = self.frontier, self.frontier.sample.sign
-        start = frontier.at_budget(np.array([[budget]])).N
+        plan, sign = self.plan, self.plan.sample.sign
+        start = plan.at_budget(np.array([[budget]])).N
         d_low, d_high = self.limits.get("D", (0.0, np.inf))
 
         def tokens(x: FloatArray) -> FloatArray:
             N = np.exp(x)
             rest = budget - self.serving(N)
-            paid = frontier.cost.tokens(N, np.where(rest > 0, rest, np.nan))
+            paid = plan.cost.tokens(N, np.where(rest > 0, rest, np.nan))
             return np.where(paid >= max(d_low, 1.0), np.minimum(paid, d_high), np.nan)
 
         def value(x: FloatArray) -> FloatArray:
-            found = sign * frontier.value(np.exp(x), tokens(x))
+            found = sign * plan.value(np.exp(x), tokens(x))
             return np.where(np.isnan(found), np.inf, found)
 
         def slope(x: FloatArray) -> FloatArray:
             N, D = np.exp(x), tokens(x)
-            by_n, by_d = frontier.elasticities(N, D)
-            cost_n, cost_d = frontier.cost.elasticities(N, D)
-            paid = frontier.cost(N, D)
+            by_n, by_d = plan.elasticities(N, D)
+            cost_n, cost_d = plan.cost.elasticities(N, D)
+            paid = plan.cost(N, D)
             # along the budget, tokens make room for serving as well as for the larger model
             along = -(cost_n + self._serving_slope(N) / paid) / cost_d
             return np.asarray(sign * (by_n + by_d * np.where(d_high > D, along, 0.0)))
 
-        centre = np.broadcast_to(np.log(start), (frontier.sample.n_rows, len(self.tokens)))
+        centre = np.broadcast_to(np.log(start), (plan.sample.n_rows, len(self.tokens)))
         best, end = minimum(value, slope, *self._range(centre))
         return np.exp(best), tokens(best), end
 
@@ -273,11 +268,11 @@ def _require(N: FloatArray, limits: Limits) -> None:
 
 
 def _as_frame(life: _Life, N: FloatArray, D: FloatArray, given: float | None) -> pd.DataFrame:
-    frontier = life.frontier
-    sample = frontier.sample
-    performance = frontier.value(N, D)
-    training, serving_ = frontier.cost(N, D), life.serving(N)
-    plain = frontier.at_performance(performance)
+    plan = life.plan
+    sample = plan.sample
+    performance = plan.value(N, D)
+    training, serving_ = plan.cost(N, D), life.serving(N)
+    plain = plan.at_performance(performance)
     other = plain.C + life.serving(plain.N)
     frame = pd.DataFrame({"served": life.tokens})
     for name, values in {
@@ -298,7 +293,7 @@ def _as_frame(life: _Life, N: FloatArray, D: FloatArray, given: float | None) ->
 
 def _notes(life: _Life, N: FloatArray, D: FloatArray, end: FloatArray) -> list[str]:
     notes = []
-    for j, caveats in enumerate(life.frontier.sample.caveats_at(N)):
+    for j, caveats in enumerate(life.plan.sample.caveats_at(N)):
         own = []
         if np.isnan(N[0, j]):
             own.append("out of reach")
