@@ -449,6 +449,19 @@ def test_counts_of_parameters_that_differ_are_both_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("tokens", "why"),
+    [([1e6, 2e6, 1.5e6], "falls at times"), ([5e5, 5e5, 5e5], "is the same at every step")],
+)
+def test_rates_and_batch_sizes_are_not_taken_for_tokens(
+    tokens: list[object], why: str, tmp_path: Path
+) -> None:
+    path = history(tmp_path, **{"val/loss": [3.0, 2.5, 2.0], "throughput/tokens": tokens})
+    runs = read(path, N=1)
+    assert runs["D"].isna().all()
+    assert f"'throughput/tokens' {why}, so it is not taken for D" in str(runs.attrs["source"])
+
+
+@pytest.mark.parametrize(
     "given",
     [
         {"a": "2M"}, lambda row: 2e6 if row["run"] == "a" else 0, 2_000_000, "2M", "sizes.csv",

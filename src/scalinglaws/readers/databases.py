@@ -42,17 +42,18 @@ T = TypeVar("T")
 
 
 def _query(file: LogFile, ask: Callable[[sqlite3.Connection], T]) -> T:
-    """Ask a copy of the database, so that nothing is written beside the original."""
+    """Ask the database without writing anything beside it."""
+    journal = file.path.with_name(file.path.name + "-wal")
     with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / "copy.db"
-        shutil.copyfile(file.path, copy)
-        journal = file.path.with_name(file.path.name + "-wal")
+        path = file.path
         if journal.is_file():  # what a running tracker has not yet written into the file
-            shutil.copyfile(journal, copy.with_name("copy.db-wal"))
+            path = Path(folder) / "copy.db"
+            shutil.copyfile(file.path, path)
+            shutil.copyfile(journal, path.with_name("copy.db-wal"))
+        mode = "rw" if journal.is_file() else "ro&immutable=1"
         try:
-            with closing(sqlite3.connect(copy)) as database:
-                database.execute("PRAGMA trusted_schema = OFF")
-                return ask(database)
+            with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode={mode}", uri=True)) as db:
+                return ask(db)
         except sqlite3.Error as error:
             raise DataError(f"{file.shown} is a damaged SQLite database: {error}.") from error
 

@@ -16,11 +16,13 @@ Given = (
     float | str | Path | Mapping[str, Any] | re.Pattern[str] | Callable[[Mapping[str, Any]], Any]
 )
 Row = Mapping[str, Any]
+# Function from a row to the value, what it is in words, and whether it is a total of the run.
+GivenCount = tuple[Callable[[Row], float], str, bool]
 _PRODUCT = re.compile(r"\s*(.+?)\s*\*\s*([\d.,_]+(?:e[+-]?\d+)?\s*[kmbgtq]?)\s*", re.IGNORECASE)
 
 
-def read_given(given: Given, variable: str) -> tuple[Callable[[Row], float], str, bool]:
-    """Function from a row to the value, what it is in words, and whether it is a total of the run.
+def read_given(given: Given, variable: str) -> GivenCount:
+    """What to do with a given N or D.
 
     Raises
     ------
@@ -45,7 +47,7 @@ def read_given(given: Given, variable: str) -> tuple[Callable[[Row], float], str
     return _constant(float(given)), f"{variable}= as given", True
 
 
-def _read_text(given: str, variable: str) -> tuple[Callable[[Row], float], str, bool]:
+def _read_text(given: str, variable: str) -> GivenCount:
     try:
         return _constant(parse_number(given)), f"{variable}= as given", True
     except ValueError:

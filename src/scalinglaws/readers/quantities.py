@@ -45,7 +45,6 @@ class Count:
     steps: FloatArray
     values: FloatArray
     source: str
-    guess: str = ""
 
     def at(self, step: float) -> float:
         """The value at a step."""
@@ -56,9 +55,9 @@ class Count:
         return float(np.interp(step, self.steps, self.values))
 
 
-def constant(value: float, run: RunLog, source: str, guess: str = "") -> Count:
+def constant(value: float, run: RunLog, source: str) -> Count:
     """A total that holds at the end of the run."""
-    return Count(np.array([last_step(run)]), np.array([value]), source, guess)
+    return Count(np.array([last_step(run)]), np.array([value]), source)
 
 
 def last_step(run: RunLog) -> float:
@@ -111,12 +110,16 @@ def _named(run: RunLog, variable: str, place: str, names: Mapping[str, Any]) -> 
         for name in names
         if (match := match_variable(name, variable)) is not None
     )
-    counts = [
-        Count(steps, values * factor, _source(name, place, factor))
-        for *_, name, factor in ranked
-        if (points := _points(run, names[name])) is not None
-        for steps, values in [points]
-    ]
+    counts: list[Count] = []
+    for *_, name, factor in ranked:
+        points = _points(run, names[name])
+        if points is None:
+            continue
+        why = "" if variable == "N" else _not_cumulative(points[1])
+        if why:
+            run.notes.append(f"{run.name}: {name!r} {why}, so it is not taken for {variable}.")
+        else:
+            counts.append(Count(points[0], points[1] * factor, _source(name, place, factor)))
     if not counts:
         return None
     first, last = counts[0], counts[0].values[-1]
@@ -126,6 +129,13 @@ def _named(run: RunLog, variable: str, place: str, names: Mapping[str, Any]) -> 
                 f"{variable} is {first.source}; {rival.source} has other values and is kept."
             )
     return first
+
+
+def _not_cumulative(values: FloatArray) -> str:
+    """Why a series is no running total: it falls, as rates do, or stays, as batch sizes do."""
+    if (np.diff(values) < 0).any():
+        return "falls at times"
+    return "is the same at every step" if len(values) > 2 and values[0] == values[-1] else ""
 
 
 def _source(name: str, place: str, factor: float) -> str:
@@ -181,6 +191,7 @@ _FAMILIES = (
     ("bits per byte", {"bpb", "bits"}),
     ("perplexity", {"ppl", "perplexity"}),
 )
+GIVEN = "as given"
 _OTHER_THINGS = {
     "min", "max", "std", "stderr", "scale", "time", "runtime", "second", "sec", "samples", "vs",
     "weight", "coef", "aux", "z", "grad", "norm", "best", "balancing", "router", "spike", "lr",
@@ -200,6 +211,12 @@ class Loss:
     def held_out(self) -> bool:
         """Whether it was measured on data that was not trained on."""
         return self.rank[0] == 0
+
+    @property
+    def kind(self) -> str:
+        """What it is, in words."""
+        known = "held-out, " if self.held_out else "training, "
+        return self.family if self.family == GIVEN else known + self.family
 
 
 def as_loss(name: str) -> Loss | None:
@@ -222,7 +239,7 @@ def as_loss(name: str) -> Loss | None:
 def choose_loss(names: Iterable[str], metric: str | None) -> list[Loss]:
     """The loss among the metrics of a run; several where none is better than the others."""
     if metric is not None:
-        return [Loss(name, (0, 0, 0, 0), "as given") for name in _matching(list(names), metric)]
+        return [Loss(name, (0, 0, 0, 0), GIVEN) for name in _matching(list(names), metric)]
     found = sorted((loss for n in names if (loss := as_loss(n))), key=lambda loss: loss.rank)
     return [loss for loss in found if loss.rank == found[0].rank]
 

@@ -13,12 +13,13 @@ import pandas as pd
 
 from scalinglaws.errors import DataError, DataWarning, warn
 from scalinglaws.numerals import listed, plural
-from scalinglaws.readers.given import Given, read_given
+from scalinglaws.readers.given import Given, GivenCount, read_given
 from scalinglaws.readers.logs import N_OF_TOTAL_FLOS, RunLog, to_number
 from scalinglaws.readers.quantities import Count, Loss, choose_loss, constant, find_count, last_step
 from scalinglaws.readers.shapes import count_from_shape
 
 Every = Literal["eval", "step"] | None
+_FROM_FLOPS = "total_flos / 6N"
 _FIRST = ("run", "step", "N", "D", "C", "loss")
 
 
@@ -47,7 +48,7 @@ class _Table:
 
     every: Every
     metric: str | None
-    given: dict[str, Given]
+    given: dict[str, GivenCount]
     rows: list[dict[str, Any]] = field(default_factory=list)
     sources: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     guessed: Counter[str] = field(default_factory=Counter)
@@ -80,7 +81,7 @@ def tabulate(
     DataError
         If `metric` is in no run.
     """
-    table = _Table(every, metric, given)
+    table = _Table(every, metric, {name: read_given(item, name) for name, item in given.items()})
     choices = [choose_loss(_metric_names(run), metric) for run in logs]
     if metric is not None and not any(choices):
         names = sorted({name for run in logs for name in _metric_names(run)})
@@ -120,56 +121,51 @@ def _tell(counts: Counter[str]) -> str:
 
 
 def _add_run(table: _Table, run: RunLog, losses: list[Loss]) -> None:
-    if run.overwritten or run.skipped:
-        table.notes.append(
-            f"{run.name}: {run.overwritten:,} values were logged again (the later ones count), "
-            f"{run.skipped:,} rows had no step."
-        )
-    steps = _steps(table.every, run, losses)
-    counts = _counts(table, run)
-    table.notes += run.notes
-    loss = losses[0].name if len(losses) == 1 else None
+    counts = {
+        variable: count
+        for variable in ("N", "D", "C")
+        if variable not in table.given and (count := _count(run, variable)) is not None
+    }
+    told = {variable: count.source for variable, count in counts.items()}
+    loss = losses[0] if len(losses) == 1 else None
     if loss is not None:
-        kind = losses[0].family if table.metric else f"{_kind(losses[0])}, {losses[0].family}"
-        table.sources["loss"][f"{loss!r} ({kind})"] += 1
-        _note_divergence(table, run, loss)
+        told["loss"] = f"{loss.name!r} ({loss.kind})"
+    told |= {name: "the configuration" for name in run.config if name not in _FIRST}
+    steps = _steps(table.every, run, [loss.name for loss in losses])
     for step in steps:
-        row: dict[str, Any] = {"run": run.name, "step": step, **dict.fromkeys(("N", "D", "C"))}
-        row["loss"] = None if loss is None else _loss_at(run, loss, step)
-        values = _values(table, run, step)
-        # a metric may have the name of a setting, or of a column that stands for something else
-        taken = run.config.keys() | set(_FIRST)
-        row |= {name: item for name, item in run.config.items() if name not in _FIRST}
-        row |= {f"logged {name}" if name in taken else name: item for name, item in values.items()}
+        row = _row(table, run, step, loss)
         for variable, count in counts.items():
             row[variable] = float(count.values[-1]) if variable == "N" else count.at(step)
-        _fill_given(table, run, row)
+        told |= _fill_given(table, run, row)
         for name in _FIRST:
             if name in run.config and run.config[name] != row[name]:
                 row[f"configured {name}"] = run.config[name]
         table.rows.append(row)
-    for name in run.config:
-        if name not in _FIRST:
-            table.sources[name]["the configuration"] += 1
-    if not steps:
-        table.notes.append(f"{run.name}: no row, since no {table.metric or 'loss'} was logged.")
+    for name, text in told.items():
+        table.sources[name][text] += 1
+    if told.get("D", "").startswith(_FROM_FLOPS):
+        table.guessed[f"D = {told['D']}"] += 1
+    table.notes += [*run.notes, *_notes(table, run, steps, loss)]
 
 
-def _kind(loss: Loss) -> str:
-    return "held-out" if loss.held_out else "training"
+def _row(table: _Table, run: RunLog, step: float, loss: Loss | None) -> dict[str, Any]:
+    """Settings and metrics; a metric may have the name of a setting, or of a column of ours."""
+    row: dict[str, Any] = {"run": run.name, "step": step, **dict.fromkeys(("N", "D", "C"))}
+    row["loss"] = None if loss is None else _loss_at(run, loss.name, step)
+    row |= {name: item for name, item in run.config.items() if name not in _FIRST}
+    taken = run.config.keys() | set(_FIRST)
+    values = _values(table, run, step)
+    return row | {f"logged {n}" if n in taken else n: item for n, item in values.items()}
 
 
-def _steps(every: Every, run: RunLog, losses: list[Loss]) -> list[float]:
+def _steps(every: Every, run: RunLog, names: list[str]) -> list[float]:
     """The steps that become rows; a run without steps has one row, at no step."""
-    names = [loss.name for loss in losses if loss.name in run.series]
-    if every is None or not run.series:
-        last = max((s for name in names for s in _finite(run.series[name])), default=None)
-        return [
-            last_step(run) if last is None and run.series else math.nan if last is None else last
-        ]
-    if every == "eval":
-        return sorted({step for name in names for step in _finite(run.series[name])})
-    return sorted({step for values in run.series.values() for step in values})
+    if not run.series:
+        return [math.nan]
+    if every == "step":
+        return sorted({step for values in run.series.values() for step in values})
+    steps = {step for name in names for step in _finite(run.series.get(name, {}))}
+    return sorted(steps) if every == "eval" else [max(steps, default=last_step(run))]
 
 
 def _finite(values: Mapping[float, float]) -> list[float]:
@@ -193,50 +189,43 @@ def _values(table: _Table, run: RunLog, step: float) -> dict[str, Any]:
     return found
 
 
-def _note_divergence(table: _Table, run: RunLog, loss: str) -> None:
-    values = run.series.get(loss, {})
-    if values and not math.isfinite(values[max(values)]):
-        table.notes.append(f"{run.name}: the last {loss!r}, at step {max(values):g}, is no number.")
+def _notes(table: _Table, run: RunLog, steps: list[float], loss: Loss | None) -> list[str]:
+    notes: list[str] = []
+    if run.overwritten or run.skipped:
+        notes.append(
+            f"{run.name}: {run.overwritten:,} values were logged again (the later ones count), "
+            f"{run.skipped:,} rows had no step."
+        )
+    if not steps:
+        notes.append(f"{run.name}: no row, since no {table.metric or 'loss'} was logged.")
+    values = run.series.get(loss.name, {}) if loss is not None else {}
+    if values and loss is not None and not math.isfinite(values[max(values)]):
+        notes.append(f"{run.name}: the last {loss.name!r}, at step {max(values):g}, is no number.")
+    return notes
 
 
 # --- N, D and C --------------------------------------------------------------------------------
 
 
-def _counts(table: _Table, run: RunLog) -> dict[str, Count]:
-    found: dict[str, Count] = {}
-    for variable in ("N", "D", "C"):
-        if variable in table.given:
-            continue
-        count = find_count(run, variable)
-        if count is None and variable == "N":
-            count = count_from_shape(run)
-        if count is not None:
-            found[variable] = count
-    for variable, count in found.items():
-        table.sources[variable][count.source] += 1
-        if count.guess:
-            table.guessed[f"{variable} {count.guess}"] += 1
-    return found
+def _count(run: RunLog, variable: str) -> Count | None:
+    count = find_count(run, variable)
+    return count_from_shape(run) if count is None and variable == "N" else count
 
 
-def _fill_given(table: _Table, run: RunLog, row: dict[str, Any]) -> None:
-    """Values that the user gave, and tokens from the FLOPs that Hugging Face reports."""
-    for variable, given in table.given.items():
-        function, text, is_total = read_given(given, variable)
-        value = function(row)
+def _fill_given(table: _Table, run: RunLog, row: dict[str, Any]) -> dict[str, str]:
+    """Counts that the user gave, and tokens from the FLOPs that Hugging Face reports."""
+    told: dict[str, str] = {}
+    for variable, (function, text, is_total) in table.given.items():
+        row[variable], told[variable] = function(row), text
         if is_total and variable == "D" and table.every is not None:
-            value = constant(value, run, text).at(row["step"])
-            table.sources[variable][f"{text}, the total in proportion to the step"] += 1
-        else:
-            table.sources[variable][text] += 1
-        row[variable] = value
+            row["D"] = constant(row["D"], run, text).at(row["step"])
+            told["D"] = f"{text}, the total in proportion to the step"
     counted = run.config.get(N_OF_TOTAL_FLOS) or row["N"]
     if row["D"] is None and "total_flos" in run.summary and counted and row["C"]:
         row["D"] = row["C"] / (6 * counted)
         exact = N_OF_TOTAL_FLOS in run.config
-        text = "total_flos / 6N" + (" without embeddings" if exact else ", embeddings and all")
-        table.sources["D"][text] += 1
-        table.guessed[f"D = {text}"] += 1
+        told["D"] = _FROM_FLOPS + (" without embeddings" if exact else ", embeddings and all")
+    return told
 
 
 # --- the table ---------------------------------------------------------------------------------
