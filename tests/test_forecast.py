@@ -140,6 +140,17 @@ def test_neither_order_nor_unit_matters() -> None:
         assert other.times_beyond == pytest.approx(plain.times_beyond, rel=1e-9)
 
 
+@pytest.mark.parametrize("compute", [np.nan, 0.0, "unknown"])
+def test_compute_that_is_not_there_for_every_run(compute: object) -> None:
+    """It is not used, and that is said."""
+    runs = make_runs(0.003)
+    some = runs.assign(C=(7 * runs["N"] * runs["D"]).astype(object))
+    some.loc[3, "C"] = compute
+    forecast = sl.forecast(some)
+    assert forecast.predict(FAR).estimate == sl.forecast(runs).predict(FAR).estimate
+    assert forecast.facts == ("C is 6ND: no single column has a positive compute for every run.",)
+
+
 def test_compute_in_whole_numbers_does_not_overflow() -> None:
     """6ND of Chinchilla's runs is beyond 64 bits."""
     runs = make_runs().assign(

@@ -29,6 +29,8 @@ from scalinglaws.workers import Workers
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from scalinglaws.forecasting.forecast import Forecast
+
 _FEWEST_POINTS = 5  # of a profile
 
 
@@ -113,6 +115,7 @@ class Fit(FitRecord):
         /,
         *,
         confidence_level: float | None = None,
+        forecast: bool = False,
         **variables: npt.ArrayLike | str,
     ) -> Prediction | pd.DataFrame:
         """Evaluate the fitted law, with two intervals that are never mixed.
@@ -125,6 +128,10 @@ class Fit(FitRecord):
             Where parameters have an index, its value says which group is meant: ``data="c4"``.
         confidence_level : float, optional
             Level of both intervals; that of the fit by default.
+        forecast : bool
+            Whether a DataFrame gets the forecast of the same runs too, as columns ``forecast``,
+            ``forecast_low``, ``forecast_high`` and ``disputed``. A `Prediction` has it in any case,
+            as ``forecast`` and ``disputed``, made when first asked for.
 
         Returns
         -------
@@ -158,7 +165,20 @@ class Fit(FitRecord):
         >>> fit.predict(N=1e6, D=16e6).estimate < fit.predict(N=1e5, D=16e6).estimate
         True
         """
-        return prediction.predict(self, data, confidence_level, variables)
+        return prediction.predict(self, data, confidence_level, variables, forecast=forecast)
+
+    @cached_property
+    def forecast(self) -> Forecast:
+        """The forecast of the runs fitted, which does not take the law to be true; made once.
+
+        Raises
+        ------
+        DataError
+            If none can be made: too few runs, no N or D, or other variables and groups.
+        """
+        from scalinglaws.forecasting.beside_law import forecast_of_fit
+
+        return forecast_of_fit(self)
 
     # --- draws -------------------------------------------------------------------------------
 

@@ -16,12 +16,11 @@ from scalinglaws.errors import DataError, ScalingLawError
 from scalinglaws.fitting.fit import fit
 from scalinglaws.fitting.result import Fit
 from scalinglaws.fitting.solver.loglinear import why_not
-from scalinglaws.fitting.tables import columns as col
 from scalinglaws.fitting.tables.points import to_values
 from scalinglaws.fitting.tables.runs import RunTable
 from scalinglaws.forecasting import wording
 from scalinglaws.forecasting.forecast import Forecast, from_rows
-from scalinglaws.forecasting.run_rows import check_design
+from scalinglaws.forecasting.run_rows import check_design, compute_of
 from scalinglaws.numerals import format_variable
 from scalinglaws.options import check_level, check_option
 
@@ -192,10 +191,8 @@ def _sizes(model: Fit | Forecast, table: RunTable, by: str) -> FloatArray:
     values = table.values
     if by in values:
         return values[by]
-    if table.source is not None and (name := col.find_variable(table.source, by)) is not None:
-        return col.to_floats(table.source[name], name)
     if by == "C" and {"N", "D"} <= set(values):
-        return 6.0 * values["N"] * values["D"]
+        return compute_of(table)
     raise DataError(f"The fit has no {by}, only {', '.join(values)}: pass one of these as `by`.")
 
 

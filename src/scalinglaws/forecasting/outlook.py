@@ -35,6 +35,7 @@ class Outlook:
     share_coefficients, share_law_error, share_noise : of the variance of a new run: from the
         coefficients of the flexible law, from its own error, and from the noise of single runs
     confidence_level : level of both intervals
+    reason : why there is no forecast, where all numbers are NaN
     """
 
     estimate: Any
@@ -49,6 +50,7 @@ class Outlook:
     confidence_level: float
     target: str = field(default="loss", repr=False)
     points: Mapping[str, FloatArray] = field(default_factory=dict, repr=False)
+    reason: str = ""
 
     @property
     def half_width(self) -> Any:
@@ -60,6 +62,8 @@ class Outlook:
         return pd.DataFrame({name: np.ravel(getattr(self, name)) for name in FIELDS}, index=index)
 
     def __str__(self) -> str:
+        if self.reason:
+            return f"no forecast: {self.reason}"
         if np.ndim(self.estimate):
             return self.to_frame().to_string()
         return wording.outlook_text(self)

@@ -127,19 +127,60 @@ def read_rows(
         If the table cannot be read, or has too few runs, sizes or budgets.
     """
     _check_columns(frame, columns)
-    has_compute = "C" in columns or col.find_variable(frame, "C") is not None
+    has_compute = "C" in columns or _usable_compute(frame) is not None
     table = read_table(
         frame, _THREE if has_compute else _TWO, y=y, columns=columns, weights=weights,
         missing=missing, scale="log" if limits == (None, None) else "level", units=units,
     )  # fmt: skip
+    return rows_of(table, limits)
+
+
+def rows_of(table: RunTable, limits: tuple[float | None, float | None] = (None, None)) -> RunRows:
+    """The rows of a table that was read, with N and D among its values.
+
+    Raises
+    ------
+    DataError
+        If they leave a forecast open.
+    """
     _check_limits(table, limits)
-    compute = table.values["C"] if has_compute else 6.0 * table.values["N"] * table.values["D"]
+    compute = compute_of(table)
     last = _last_rows(table) & (table.weights > 0)
     places = np.flatnonzero(last)
     check_design(table, places, compute[places])
     scale = _metric_scale(table, places, limits)
     n_earlier = int((table.weights > 0).sum()) - len(places)
     return _rows(table, places, compute[places], scale, n_earlier)
+
+
+def compute_of(table: RunTable) -> FloatArray:
+    """C as read, or the column that the law did not need; 6ND where the table has none."""
+    if "C" in table.values:
+        return table.values["C"]
+    compute = None if table.source is None else _usable_compute(table.source)
+    return 6.0 * table.values["N"] * table.values["D"] if compute is None else compute
+
+
+def _usable_compute(frame: pd.DataFrame) -> FloatArray | None:
+    """The column of C, if there is one and it has a positive number for every run."""
+    try:
+        name = col.find_variable(frame, "C")
+        if name is None:
+            return None
+        values = col.to_floats(frame[name], name)
+    except DataError:  # several columns, or words
+        return None
+    good = np.isfinite(values) & (values > 0)
+    return values if good.all() else None
+
+
+def _has_unused_compute(table: RunTable) -> bool:
+    if "C" in table.values or table.source is None or _usable_compute(table.source) is not None:
+        return False
+    try:
+        return col.find_variable(table.source, "C") is not None
+    except DataError:
+        return True
 
 
 def _rows(
@@ -300,6 +341,8 @@ def facts_of(rows: RunRows) -> list[str]:
             f"All runs have about {rows.D[-1] / rows.N[-1]:.3g} tokens per parameter. At other "
             "ratios the split between N and D rests on the prior."
         )
+    if _has_unused_compute(table):
+        found.append("C is 6ND: no single column has a positive compute for every run.")
     if rows.n_checkpoints:
         found.append(
             f"The last checkpoint of each run is used ({table.cluster_column!r}); "

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +20,7 @@ from scalinglaws.errors import (
     DataWarning,
     ExtrapolationWarning,
     IdentifiabilityWarning,
+    ScalingLawWarning,
     warn,
 )
 from scalinglaws.fitting.inference.covariance import half_widths
@@ -27,6 +30,9 @@ from scalinglaws.fitting.tables.blocks import row_blocks
 from scalinglaws.fitting.tables.points import frame_of_points, read_points
 from scalinglaws.numerals import format_plain
 from scalinglaws.options import check_level
+
+if TYPE_CHECKING:
+    from scalinglaws.forecasting.outlook import Outlook
 
 _FAR = 100.0
 _ROUNDING = 1e-12  # of a performance at its limit
@@ -56,10 +62,38 @@ class Prediction:
     times_beyond: Any
     confidence_level: float
     leverage: Any = np.nan
+    source: tuple[Any, Mapping[str, npt.NDArray[Any]]] | None = field(
+        default=None, repr=False, compare=False
+    )
+
+    @cached_property
+    def _beside(self) -> Any:
+        from scalinglaws.forecasting.beside_law import Beside, beside, nothing
+
+        if self.source is None:
+            return Beside(nothing("only a law that was fitted to runs has one."), np.nan)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ScalingLawWarning)  # the prediction has said it
+            return beside(*self.source, self.confidence_level)
+
+    @property
+    def forecast(self) -> Outlook:
+        """What `scalinglaws.forecast` says of the same runs here; NaN with a reason if nothing."""
+        outlook: Outlook = self._beside.outlook
+        return outlook
+
+    @property
+    def disputed(self) -> Any:
+        """Whether the law is farther from the forecast than both their intervals allow.
+
+        The distance of the logarithms is above the half-width of the law's 90 % interval of a new
+        run and above half of the forecast's. NaN where there is no forecast.
+        """
+        return self._beside.disputed
 
     def to_frame(self, index: pd.Index | None = None) -> pd.DataFrame:
         """One row for each point."""
-        names = [f.name for f in fields(self) if f.name != "confidence_level"]
+        names = [f.name for f in fields(self) if f.name not in ("confidence_level", "source")]
         shape = np.shape(self.estimate)
         columns = {n: np.ravel(np.broadcast_to(getattr(self, n), shape)) for n in names}
         return pd.DataFrame(columns, index=index)
@@ -80,8 +114,20 @@ class Prediction:
                 f"beyond the data       {self.beyond}",
                 f"leverage              {format_plain(self.leverage, 2) or 'none'}",
                 "the law itself        taken to be true: no interval knows whether it bends",
+                *self._forecast_lines(),
             ]
         )
+
+    def _forecast_lines(self) -> list[str]:
+        """The forecast beside the law, where there is one."""
+        found = self.forecast
+        if found.reason:
+            return []
+        level = f"{100 * self.confidence_level:g} %"
+        low, high = (format_plain(end) for end in (found.run_low, found.run_high))
+        said = f"{format_plain(found.estimate)} ({level} of a new run: {low} to {high})"
+        verdict = "disputed by the forecast" if self.disputed else "not disputed by the forecast"
+        return [f"forecast              {said}", f"the law               {verdict}"]
 
     @property
     def beyond(self) -> str:
@@ -97,13 +143,26 @@ def predict(
     data: pd.DataFrame | Mapping[str, Any] | None,
     confidence_level: float | None,
     variables: Mapping[str, Any],
+    *,
+    forecast: bool = False,
 ) -> Prediction | pd.DataFrame:
     """See `Fit.predict`."""
     level = fit.confidence_level if confidence_level is None else confidence_level
     check_level(level)
     data = frame_of_points(data)
     found = at(fit, points(fit, data, variables), level)
-    return found.to_frame(data.index) if isinstance(data, pd.DataFrame) else found
+    if not isinstance(data, pd.DataFrame):
+        return found
+    frame = found.to_frame(data.index)
+    if forecast:
+        beside = found.forecast
+        frame = frame.assign(
+            forecast=beside.estimate, forecast_low=beside.run_low, forecast_high=beside.run_high,
+            disputed=found.disputed,
+        )  # fmt: skip
+        if beside.reason:
+            warn(f"There is no forecast of these runs: {beside.reason}", DataWarning)
+    return frame
 
 
 def points(
@@ -142,7 +201,7 @@ def at(fit: FitRecord, columns: Mapping[str, npt.NDArray[Any]], level: float) ->
     run_low, run_high = _around(fit, estimate, below, above)
     return Prediction(
         shaped(estimate), shaped(low), shaped(high), shaped(run_low), shaped(run_high),
-        shaped(beyond), level, shaped(np.where(lost, np.inf, leverage)),
+        shaped(beyond), level, shaped(np.where(lost, np.inf, leverage)), (fit, columns),
     )  # fmt: skip
 
 

@@ -1,0 +1,81 @@
+"""The forecast beside a law's prediction: of the same runs, at the same points."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from scalinglaws.arrays import FloatArray
+from scalinglaws.errors import DataError
+from scalinglaws.fitting.inference import prediction
+from scalinglaws.fitting.record import FitRecord
+from scalinglaws.forecasting.dispute import DISPUTE_LEVEL, is_disputed
+from scalinglaws.forecasting.forecast import Forecast, from_rows
+from scalinglaws.forecasting.outlook import FIELDS, Outlook
+from scalinglaws.forecasting.run_rows import rows_of
+from scalinglaws.numerals import listed
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A forecast at the points of a law's prediction, and whether it disputes the law there."""
+
+    outlook: Outlook
+    disputed: Any
+
+
+def forecast_of_fit(fit: FitRecord) -> Forecast:
+    """The forecast of the runs that a law was fitted to.
+
+    Raises
+    ------
+    DataError
+        If none can be made, with the reason.
+    """
+    law = fit.law
+    missing = [name for name in ("N", "D") if name not in law.variables]
+    others = [name for name in law.variables if name not in ("N", "D", "C")]
+    if missing:
+        raise DataError(f"A forecast needs N and D; the law has no {listed(missing)}.")
+    if others or law.group_columns:
+        more = listed([*others, *law.group_columns])
+        raise DataError(f"A forecast is over N and D alone; the law also has {more}.")
+    if law.limits is None and not (fit.runs.y > 0).all():
+        raise DataError(f"{fit.runs.target!r} is not positive in every run.")
+    return from_rows(rows_of(fit.runs, law.limits or (None, None)), fit.confidence_level)
+
+
+def beside(fit: Any, columns: Mapping[str, npt.NDArray[Any]], level: float) -> Beside:
+    """The forecast at a law's points; NaN with the reason where there is none.
+
+    Parameters
+    ----------
+    fit : Fit, with `forecast`
+    columns : numbers under the law's names, of shapes that go together
+    level : of the forecast's intervals
+    """
+    shape = np.broadcast_shapes(*(np.shape(c) for c in columns.values()))
+    try:
+        forecast: Forecast = fit.forecast
+    except DataError as error:
+        return Beside(nothing(str(error), shape, level), _shaped(np.full(shape, np.nan)))
+    points = {name: np.broadcast_to(columns[name], shape) for name in ("N", "D")}
+    compute = columns.get("C", forecast.rows.flops * points["N"] * points["D"])
+    points["C"] = np.broadcast_to(compute, shape)
+    law = prediction.at(fit, columns, DISPUTE_LEVEL)
+    found = forecast.outlook(points, level)
+    return Beside(found, _shaped(is_disputed(forecast, points, law)))
+
+
+def nothing(reason: str, shape: tuple[int, ...] = (), level: float = DISPUTE_LEVEL) -> Outlook:
+    """No forecast, and why."""
+    empty = _shaped(np.full(shape, np.nan))
+    return Outlook(**dict.fromkeys(FIELDS, empty), confidence_level=level, reason=reason)
+
+
+def _shaped(values: FloatArray | npt.NDArray[np.bool_]) -> Any:
+    return values if values.shape else values.item()
