@@ -2,6 +2,7 @@
 
     python examples/ladder/train.py                 # two processes on the CPU, resumable
     python examples/ladder/train.py --device cuda   # the same on a GPU
+    python examples/ladder/train.py --logs logs --models models   # TensorBoard logs, checkpoints
 
 One row is appended to the table for each finished run; start again and it resumes where it stopped.
 """
@@ -13,6 +14,7 @@ import csv
 import math
 import multiprocessing
 import time
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -23,6 +25,7 @@ from plan import CONTEXT, VOCABULARY, Run, whole_ladder
 from tqdm import tqdm
 from transformers import GPT2Config, GPT2LMHeadModel
 
+Log = Callable[..., None]  # of a step and named values
 TABLE = Path(__file__).parent / "ladder.csv"
 WARM_UP = 0.1  # share of the steps
 EVALUATION_BATCH = 64
@@ -76,7 +79,7 @@ def mean_loss(model: GPT2LMHeadModel, rows: torch.Tensor) -> torch.Tensor:
     )
 
 
-def optimise(model: GPT2LMHeadModel, run: Run, device: str) -> None:
+def optimise(model: GPT2LMHeadModel, run: Run, device: str, log: Log) -> None:
     """AdamW over one permutation of the windows; weight decay on matrices only."""
     matrices = [p for p in model.parameters() if p.dim() >= 2]
     others = [p for p in model.parameters() if p.dim() < 2]
@@ -95,6 +98,7 @@ def optimise(model: GPT2LMHeadModel, run: Run, device: str) -> None:
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
+        log(step + 1, **{"train/loss": loss.item(), "tokens": len(batch) * CONTEXT * (step + 1)})
 
 
 @torch.no_grad()
@@ -108,14 +112,35 @@ def held_out_loss(model: GPT2LMHeadModel, device: str) -> float:
     return float(np.mean(losses))
 
 
-def train(run: Run, device: str) -> dict[str, object]:
+def tensorboard_log(run: Run, folder: Path | None) -> Log:
+    """What writes named values of a step into the run's own folder, or does nothing."""
+    if folder is None:
+        return lambda step, **values: None
+    from torch.utils.tensorboard import SummaryWriter
+
+    writer = SummaryWriter(folder / run.name)
+
+    def log(step: int, **values: float) -> None:
+        for name, value in values.items():
+            writer.add_scalar(name, value, step)
+        writer.flush()
+
+    return log
+
+
+def train(run: Run, device: str, logs: Path | None, models: Path | None) -> dict[str, object]:
     """Train one run and return its row of the table."""
     began = time.perf_counter()
     model = build_model(run).to(device)
     assert sum(p.numel() for p in model.parameters()) == run.shape.n_parameters
-    optimise(model, run, device)
+    log = tensorboard_log(run, logs)
+    optimise(model, run, device, log)
     loss = held_out_loss(model, device)
     seen = run.n_steps * run.batch_size * CONTEXT
+    flops = run.shape.training_flops_per_token * seen
+    log(run.n_steps, N=run.shape.n_parameters, flops=flops, **{"eval/loss": loss})
+    if models is not None:
+        model.save_pretrained(models / run.name)
     return {
         "run": run.name,
         "role": run.role,
@@ -125,7 +150,7 @@ def train(run: Run, device: str) -> dict[str, object]:
         "N": run.shape.n_parameters,
         "N_no_emb": run.shape.n_no_embedding,
         "D": seen,
-        "C": run.shape.training_flops_per_token * seen,
+        "C": flops,
         "epochs": round(seen / len(corpus().train), 4),
         "loss": round(loss, 6),
         "bits_per_byte": round(loss / math.log(2), 6),
@@ -160,10 +185,11 @@ def append(table: Path, row: dict[str, object]) -> None:
         writer.writerow(row)
 
 
-def _train_in_worker(job: tuple[Run, str]) -> tuple[Run, dict[str, object]]:
+def _train_in_worker(
+    job: tuple[Run, str, Path | None, Path | None],
+) -> tuple[Run, dict[str, object]]:
     torch.set_num_threads(1)  # tiny models: two processes beat two threads
-    run, device = job
-    return run, train(run, device)
+    return job[0], train(*job)
 
 
 def main() -> None:
@@ -174,11 +200,15 @@ def main() -> None:
     parser.add_argument(
         "--roles", nargs="+", default=["ladder", "repeat", "target"], help="which runs (all)"
     )
+    parser.add_argument("--logs", type=Path, help="folder for TensorBoard logs (none)")
+    parser.add_argument("--models", type=Path, help="folder for trained models (none)")
+    parser.add_argument("--names", nargs="+", help="only these runs, such as L2d8-D0.5M-s0")
     options = parser.parse_args()
 
     done = finished(options.table)
     runs = [run for run in whole_ladder() if run.role in options.roles and run.name not in done]
-    jobs = [(run, options.device) for run in runs]
+    runs = [run for run in runs if options.names is None or run.name in options.names]
+    jobs = [(run, options.device, options.logs, options.models) for run in runs]
     with (
         multiprocessing.get_context("spawn").Pool(options.workers) as pool,
         tqdm(total=sum(run.flops for run in runs), unit="FLOP", unit_scale=True) as bar,
