@@ -62,9 +62,9 @@ def test_the_minimum_is_one() -> None:
     covariance = np.eye(30) + 30 * posterior.correlation(points, points)
     target = posterior._Target(points, y, covariance)
     theta = target.minimise(posterior._starts(1.0), 60)
-    value = float(target._expand(theta)[0][0])
+    value = float(target.expand(theta)[0][0])
     other = minimize(
-        lambda t: float(target._expand(t[None])[0][0]), theta[0], method="Nelder-Mead",
+        lambda t: float(target.expand(t[None])[0][0]), theta[0], method="Nelder-Mead",
         options={"maxiter": 4000, "xatol": 1e-9, "fatol": 1e-12},
     )  # fmt: skip
     assert other.fun > value - 1e-6

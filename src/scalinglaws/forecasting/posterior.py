@@ -25,6 +25,7 @@ from scipy.spatial.distance import cdist
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.forecasting import flexible_law as law
+from scalinglaws.forecasting.descent import Expansion, descend
 
 # Error of the law: variance in units of that of a run, least standard deviation (of ln loss), and
 # length in e-folds.
@@ -35,7 +36,7 @@ _TAIL_DOF, _MOST_WEIGHT = 4.0, 1.25
 # Degrees of freedom of intervals: n + 2 - p, but not beyond these.
 _LEAST_DOF, _MOST_DOF = 2.5, 6.0
 _ROUNDS = 4  # of solving, before each of which covariance and weights are brought up to date
-_STEPS, _LATER_STEPS, _LONGEST_STEP, _SMALL_GAIN = 30, 10, 1.0, 1e-8
+_STEPS, _LATER_STEPS, _LONGEST_STEP = 30, 10, 1.0
 _PRIOR = np.diag(law.PRIOR_PRECISION)
 _BLOCK = 4096  # points that are forecast at a time
 
@@ -168,54 +169,39 @@ class _Target:
         self.points, self.y = points, y
         self.factor = np.asarray(cholesky(covariance, lower=True, check_finite=False))
         self.whiten = np.tril(lapack.dtrtri(self.factor, lower=1)[0])
+        self.size = len(y) + _NOISE_DOF
 
     def minimise(self, theta: FloatArray, n_steps: int) -> FloatArray:
-        """The best of the minima reached from several starts, by damped Gauss-Newton steps.
+        """The best of the minima reached from several starts, shape (1, 6)."""
+        found, value = descend(
+            self.expand, theta, bounds=(law.LOWER, law.UPPER), n_steps=n_steps,
+            longest=_LONGEST_STEP,
+        )  # fmt: skip
+        return found[[np.argmin(value)]]
 
-        The objective is -ln of the posterior density of theta, with sigma^2 integrated out:
-        (n + nu)/2 ln(nu s^2 + r'R^-1 r) + prior/2.
+    def expand(self, theta: FloatArray) -> Expansion:
+        """-ln of the posterior density of theta, with sigma^2 integrated out.
+
+        (n + nu)/2 ln(nu s^2 + r'R^-1 r) + prior/2, and its Gauss-Newton expansion.
         """
-        damping = np.full((len(theta), 1), 1e-2)
-        value, noise, residuals, jacobian = self._expand(theta)
-        for step_number in range(n_steps):
-            departure = theta - law.PRIOR_MEAN
-            curvature = jacobian.transpose(0, 2, 1) @ jacobian / noise[:, None, None] + _PRIOR
-            downhill = np.einsum("bik,bi->bk", jacobian, residuals) / noise[:, None]
-            downhill -= departure * law.PRIOR_PRECISION
-            diagonal = np.einsum("bkk->bk", curvature)
-            damped = curvature + np.einsum(
-                "bk,kl->bkl", damping * diagonal, np.eye(diagonal.shape[1])
-            )
-            step = np.linalg.solve(damped, downhill[..., None])[..., 0]
-            tried = np.clip(
-                theta + np.clip(step, -_LONGEST_STEP, _LONGEST_STEP), law.LOWER, law.UPPER
-            )
-            there = self._expand(tried)
-            better = there[0] < value
-            gain = float(np.max(np.where(better, value - there[0], 0.0)))
-            theta = np.where(better[:, None], tried, theta)
-            value, noise, residuals, jacobian = (
-                np.where(better.reshape(-1, *[1] * (new.ndim - 1)), new, old)
-                for new, old in zip(there, (value, noise, residuals, jacobian), strict=True)
-            )
-            damping = np.clip(np.where(better[:, None], damping * 0.3, damping * 5.0), 1e-9, 1e8)
-            if gain < _SMALL_GAIN and step_number > 3:
-                break
-        return theta[[np.argmin(value)]]
+        variance, residuals, jacobian = self.whitened(theta)
+        departure = theta - law.PRIOR_MEAN
+        value = 0.5 * self.size * np.log(variance * self.size)
+        value += 0.5 * departure**2 @ law.PRIOR_PRECISION
+        curvature = jacobian.transpose(0, 2, 1) @ jacobian / variance[:, None, None] + _PRIOR
+        downhill = np.einsum("bik,bi->bk", jacobian, residuals) / variance[:, None]
+        return value, curvature, downhill - departure * law.PRIOR_PRECISION
 
-    def _expand(self, theta: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-        """Objective, sigma^2, whitened residuals and whitened derivatives."""
+    def whitened(self, theta: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """sigma^2, and residuals and derivatives with covariance sigma^2."""
         fitted, jacobian = law.values_and_jacobian(theta, *self.points.T)
         residuals = (self.y - fitted) @ self.whiten.T
         total = _NOISE_DOF * _NOISE_SCALE**2 + np.einsum("bi,bi->b", residuals, residuals)
-        size = len(self.y) + _NOISE_DOF
-        prior = (theta - law.PRIOR_MEAN) ** 2 @ law.PRIOR_PRECISION
-        value = 0.5 * size * np.log(total) + 0.5 * prior
-        return value, total / size, residuals, self.whiten @ jacobian
+        return total / self.size, residuals, self.whiten @ jacobian
 
     def noise(self, theta: FloatArray) -> float:
         """Variance of a run at the minimum."""
-        return float(self._expand(theta)[1][0])
+        return float(self.whitened(theta)[0][0])
 
     def pulled(self, theta: FloatArray) -> FloatArray:
         """R^-1 (y - m)."""
@@ -224,12 +210,11 @@ class _Target:
 
     def posterior(self, theta: FloatArray, ratio: float, weights: FloatArray) -> Posterior:
         """Normal approximation at the minimum, with sigma^2 divided by n + nu - p."""
-        _, variance, _, whitened = (part[0] for part in self._expand(theta))
+        variance, _, whitened = (part[0] for part in self.whitened(theta))
         information = whitened.T @ whitened / variance
         n_effective = float(np.trace(np.linalg.solve(information + _PRIOR, information)))
-        size = len(self.y) + _NOISE_DOF
-        left = max(size - n_effective, 1.0)
-        growth = size / left
+        left = max(self.size - n_effective, 1.0)
+        growth = self.size / left
         jacobian = law.values_and_jacobian(theta[0], *self.points.T)[1]
         return Posterior(
             theta=theta[0],
