@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -19,7 +19,6 @@ from scalinglaws.options import (
     check_level,
     check_option,
     check_share,
-    generator_of,
     is_number,
 )
 from scalinglaws.planning.bias import Bias, Truth, bias_of, stated
@@ -32,10 +31,14 @@ from scalinglaws.planning.budgets import (
 )
 from scalinglaws.planning.isoflop_profiles import (
     METHODS,
-    ProfileMinimum,
-    near_minimum,
-    profile_minimum,
-    why_not_bracketed,
+    Minima,
+    minima_of,
+    moved_to_budgets,
+    noisy_copies,
+    profile_noise,
+    tokens_along,
+    with_near_runs,
+    with_refusal,
 )
 from scalinglaws.planning.sampled_law import (
     DEFAULT_RESAMPLES,
@@ -51,9 +54,6 @@ from scalinglaws.planning.trend import (
     fit_trend,
     precision_of,
 )
-
-_POLYNOMIAL = {"parabola": 2, "akima": 4}  # around which a profile's own noise is measured
-_SAME = 1e-3  # spread of compute inside a budget that needs no correction
 
 
 @dataclass(frozen=True, eq=False)
@@ -224,17 +224,19 @@ def isoflop(
     if isinstance(budgets, str) and budgets in col.as_frame(runs):
         budgets = np.unique(col.to_floats(col.as_frame(runs)[budgets], budgets))
     groups = [
-        _near_its_minimum(table, group, method, window, rise)
+        with_near_runs(table, group, method, window, rise)
         for group in find_budgets(table, budgets, tolerance)
     ]
-    adjusted = _at_their_budget(table, groups)
-    groups = [_judged(table, group, adjusted, method) for group in groups]
+    adjusted = moved_to_budgets(table, groups)
+    groups = [with_refusal(table, group, adjusted, method) for group in groups]
     accepted = _at_least_two(groups)
     found_noise, dof = (
-        _noise(table, accepted, adjusted, method) if known_noise is None else (known_noise, 0)
+        profile_noise(table, accepted, adjusted, method)
+        if known_noise is None
+        else (known_noise, 0)
     )
-    copies = _copies(adjusted, found_noise, dof, n_resamples, rng)
-    minima = _minima(table, accepted, copies, method)
+    copies = noisy_copies(adjusted, found_noise, dof, n_resamples, rng)
+    minima = minima_of(table, accepted, copies, method)
     log_c = np.log([group.C for group in accepted])
     known = np.where(minima.end == 0, minima.log_n, np.nan)  # a minimum at an end may lie beyond
     precision = precision_of(known[1:]) if weighted else None
@@ -256,44 +258,6 @@ def isoflop(
     return found
 
 
-@dataclass(frozen=True)
-class _Minima:
-    """Minima of every copy on every accepted budget, arrays of shape (copies, budgets)."""
-
-    log_n: FloatArray
-    log_d: FloatArray
-    y: FloatArray
-    end: FloatArray
-
-
-def _near_its_minimum(
-    table: RunColumns, group: Budget, method: str, window: float, rise: float
-) -> Budget:
-    """The budget with its runs near the minimum, or refused."""
-    x, y = np.log(table.N[group.rows]), table.y[group.rows]
-    if not len(x):
-        return replace(group, refusal="no runs")
-    near = np.ones(len(x), dtype=bool)
-    if method == "parabola":
-        near = near_minimum(x, y, window, rise)
-    return replace(group, near=group.rows[near], refusal=why_not_bracketed(x, y, method))
-
-
-def _judged(table: RunColumns, group: Budget, adjusted: FloatArray, method: str) -> Budget:
-    """The budget, refused if the curve through its runs has no minimum."""
-    if group.refusal:
-        return group
-    found = profile_minimum(*_profile(table, adjusted[None], group), method)
-    return replace(group, refusal=found.refusal)
-
-
-def _profile(
-    table: RunColumns, performance: FloatArray, group: Budget
-) -> tuple[FloatArray, FloatArray]:
-    """Ln N of a budget's runs near the minimum, and their performance, shape (copies, runs)."""
-    return np.log(table.N[group.near]), performance[:, group.near]
-
-
 def _at_least_two(groups: Sequence[Budget]) -> list[Budget]:
     """The budgets that have an optimum."""
     accepted = [group for group in groups if not group.refusal]
@@ -307,77 +271,8 @@ def _at_least_two(groups: Sequence[Budget]) -> list[Budget]:
     return accepted
 
 
-def _at_their_budget(table: RunColumns, groups: Sequence[Budget]) -> FloatArray:
-    """Performances moved to the compute of their budget, along a slope that all budgets share."""
-    offset = np.zeros(len(table.C))
-    for group in groups:
-        offset[group.rows] = np.log(table.C[group.rows]) - np.log(group.C)
-    accepted = [group for group in groups if not group.refusal]
-    if np.abs(offset).max() < _SAME or not accepted:
-        return table.y
-    left: list[FloatArray] = []
-    right: list[FloatArray] = []
-    for group in accepted:
-        x = np.log(table.N[group.near])
-        basis = np.linalg.qr(np.vander(x - x.mean(), 3))[0]
-        for source, kept in ((offset[group.near], left), (np.log(table.y[group.near]), right)):
-            kept.append(source - basis @ (basis.T @ source))
-    moved, response = np.concatenate(left), np.concatenate(right)
-    size = float(moved @ moved)
-    slope = float(moved @ response) / size if size > 0 else 0.0
-    return np.asarray(table.y * np.exp(-slope * offset))
-
-
-def _noise(
-    table: RunColumns, groups: Sequence[Budget], adjusted: FloatArray, method: str
-) -> tuple[float, int]:
-    """Relative scatter of runs around smooth profiles, and its degrees of freedom."""
-    total, dof = 0.0, 0
-    for group in groups:
-        x, y = _profile(table, adjusted[None], group)
-        log_y = np.log(y[0])
-        degree = min(_POLYNOMIAL[method], count_sizes(table.N[group.near]) - 2)
-        design = np.vander(x - x.mean(), degree + 1)
-        residual = log_y - design @ np.linalg.lstsq(design, log_y, rcond=None)[0]
-        total += float(residual @ residual)
-        dof += len(x) - degree - 1
-    return (float(np.sqrt(total / dof)), dof) if dof > 0 else (0.0, 0)
-
-
-def _copies(
-    performance: FloatArray, noise: float, dof: int, n_resamples: int, rng: Rng
-) -> FloatArray:
-    """The runs as they are, then as they might have been."""
-    generator = generator_of(rng)
-    steps = generator.standard_normal((n_resamples, len(performance)))
-    if dof > 0:  # the noise itself is known only so well
-        steps *= np.sqrt(dof / generator.chisquare(dof, n_resamples))[:, None]
-    return np.concatenate([performance[None, :], performance * np.exp(noise * steps)])
-
-
-def _minima(
-    table: RunColumns, groups: Sequence[Budget], copies: FloatArray, method: str
-) -> _Minima:
-    found: list[ProfileMinimum] = [
-        profile_minimum(*_profile(table, copies, group), method) for group in groups
-    ]
-    log_d = [tokens_along(table, g)(own.x) for g, own in zip(groups, found, strict=True)]
-    return _Minima(
-        np.stack([own.x for own in found], axis=1), np.stack(log_d, axis=1),
-        np.stack([own.y for own in found], axis=1), np.stack([own.end for own in found], axis=1),
-    )  # fmt: skip
-
-
-def tokens_along(table: RunColumns, group: Budget) -> np.poly1d:
-    """Ln D as a polynomial of ln N on a budget; a line of slope -1 where C is 6ND."""
-    x = np.log(table.N[group.rows])
-    # D on the budget itself: its runs may be a little off
-    log_d = np.log(table.D[group.rows]) + np.log(group.C / table.C[group.rows])
-    return np.poly1d(np.polynomial.Polynomial.fit(x, log_d, 2).convert().coef[::-1])
-
-
 def _optima(
-    table: RunColumns, groups: Sequence[Budget], minima: _Minima, level: float
+    table: RunColumns, groups: Sequence[Budget], minima: Minima, level: float
 ) -> pd.DataFrame:
     frame = pd.DataFrame(
         {
@@ -425,7 +320,7 @@ def _bias(
     """The same analysis of exact performances, on the budgets that have an optimum."""
 
     def estimate(performance: FloatArray) -> tuple[FloatArray, FloatArray]:
-        minima = _minima(table, groups, performance, method)
+        minima = minima_of(table, groups, performance, method)
         inside = minima.end == 0
         return np.where(inside, minima.log_n, np.nan), np.where(inside, minima.log_d, np.nan)
 

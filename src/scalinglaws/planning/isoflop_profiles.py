@@ -1,16 +1,22 @@
-"""The lowest point of one IsoFLOP profile, for a whole batch of noisy copies at once."""
+"""IsoFLOP profiles: their runs near the minimum, noise, and minima of many noisy copies."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from scalinglaws.arrays import BoolArray, FloatArray
 from scalinglaws.numerals import plural
+from scalinglaws.options import generator_of
+from scalinglaws.planning.budgets import Budget, RunColumns, count_sizes
+from scalinglaws.planning.sampled_law import Rng
 
 METHODS = ("parabola", "akima")
 _FEWEST = {"parabola": 4, "akima": 5}  # distinct sizes
+_POLYNOMIAL = {"parabola": 2, "akima": 4}  # around which a profile's own noise is measured
+_SAME = 1e-3  # spread of compute inside a budget that needs no correction
 _GRID = 400
 _FLAT = 2.0  # standard errors of the curvature, below which a profile is flat
 
@@ -115,3 +121,111 @@ def _akima(x: FloatArray, profiles: FloatArray) -> ProfileMinimum:
         side = "smallest" if end[0] < 0 else "largest"
         refusal = f"the minimum is not bracketed: the {side} model is the best"
     return ProfileMinimum(at, np.exp(lowest), end, refusal)
+
+
+@dataclass(frozen=True)
+class Minima:
+    """Minima of every copy on every accepted budget, arrays of shape (copies, budgets)."""
+
+    log_n: FloatArray
+    log_d: FloatArray
+    y: FloatArray
+    end: FloatArray
+
+
+def with_near_runs(
+    table: RunColumns, group: Budget, method: str, window: float, rise: float
+) -> Budget:
+    """The budget with its runs near the minimum, or refused."""
+    x, y = np.log(table.N[group.rows]), table.y[group.rows]
+    if not len(x):
+        return replace(group, refusal="no runs")
+    near = np.ones(len(x), dtype=bool)
+    if method == "parabola":
+        near = near_minimum(x, y, window, rise)
+    return replace(group, near=group.rows[near], refusal=why_not_bracketed(x, y, method))
+
+
+def with_refusal(table: RunColumns, group: Budget, adjusted: FloatArray, method: str) -> Budget:
+    """The budget, refused if the curve through its runs has no minimum."""
+    if group.refusal:
+        return group
+    found = profile_minimum(*profile_of(table, adjusted[None], group), method)
+    return replace(group, refusal=found.refusal)
+
+
+def profile_of(
+    table: RunColumns, performance: FloatArray, group: Budget
+) -> tuple[FloatArray, FloatArray]:
+    """Ln N of a budget's runs near the minimum, and their performance, shape (copies, runs)."""
+    return np.log(table.N[group.near]), performance[:, group.near]
+
+
+def moved_to_budgets(table: RunColumns, groups: Sequence[Budget]) -> FloatArray:
+    """Performances moved to the compute of their budget, along a slope that all budgets share."""
+    offset = np.zeros(len(table.C))
+    for group in groups:
+        offset[group.rows] = np.log(table.C[group.rows]) - np.log(group.C)
+    accepted = [group for group in groups if not group.refusal]
+    if np.abs(offset).max() < _SAME or not accepted:
+        return table.y
+    left: list[FloatArray] = []
+    right: list[FloatArray] = []
+    for group in accepted:
+        x = np.log(table.N[group.near])
+        basis = np.linalg.qr(np.vander(x - x.mean(), 3))[0]
+        for source, kept in ((offset[group.near], left), (np.log(table.y[group.near]), right)):
+            kept.append(source - basis @ (basis.T @ source))
+    moved, response = np.concatenate(left), np.concatenate(right)
+    size = float(moved @ moved)
+    slope = float(moved @ response) / size if size > 0 else 0.0
+    return np.asarray(table.y * np.exp(-slope * offset))
+
+
+def profile_noise(
+    table: RunColumns, groups: Sequence[Budget], adjusted: FloatArray, method: str
+) -> tuple[float, int]:
+    """Relative scatter of runs around smooth profiles, and its degrees of freedom."""
+    total, dof = 0.0, 0
+    for group in groups:
+        x, y = profile_of(table, adjusted[None], group)
+        log_y = np.log(y[0])
+        degree = min(_POLYNOMIAL[method], count_sizes(table.N[group.near]) - 2)
+        design = np.vander(x - x.mean(), degree + 1)
+        residual = log_y - design @ np.linalg.lstsq(design, log_y, rcond=None)[0]
+        total += float(residual @ residual)
+        dof += len(x) - degree - 1
+    return (float(np.sqrt(total / dof)), dof) if dof > 0 else (0.0, 0)
+
+
+def noisy_copies(
+    performance: FloatArray, noise: float, dof: int, n_resamples: int, rng: Rng
+) -> FloatArray:
+    """The runs as they are, then as they might have been."""
+    generator = generator_of(rng)
+    steps = generator.standard_normal((n_resamples, len(performance)))
+    if dof > 0:  # the noise itself is known only so well
+        steps *= np.sqrt(dof / generator.chisquare(dof, n_resamples))[:, None]
+    return np.concatenate([performance[None, :], performance * np.exp(noise * steps)])
+
+
+def minima_of(
+    table: RunColumns, groups: Sequence[Budget], copies: FloatArray, method: str
+) -> Minima:
+    """Minima of every copy of the performances, (copies, runs), on every budget."""
+    found: list[ProfileMinimum] = [
+        profile_minimum(*profile_of(table, copies, group), method) for group in groups
+    ]
+    log_d = [tokens_along(table, g)(own.x) for g, own in zip(groups, found, strict=True)]
+    return Minima(
+        np.stack([own.x for own in found], axis=1), np.stack(log_d, axis=1),
+        np.stack([own.y for own in found], axis=1), np.stack([own.end for own in found], axis=1),
+    )  # fmt: skip
+
+
+def tokens_along(table: RunColumns, group: Budget) -> np.poly1d:
+    """Ln D as a polynomial of ln N on a budget; a line of slope -1 where C is 6ND."""
+    x = np.log(table.N[group.rows])
+    # D on the budget itself: its runs may be a little off
+    log_d = np.log(table.D[group.rows]) + np.log(group.C / table.C[group.rows])
+    return np.poly1d(np.polynomial.Polynomial.fit(x, log_d, 2).convert().coef[::-1])
