@@ -11,8 +11,8 @@ import pytest
 
 import scalinglaws as sl
 from scalinglaws.planning.cost import cost_of
+from scalinglaws.planning.optimal_design import coefficients_of, log_gradient, question_of
 from scalinglaws.planning.plan import Plan
-from scalinglaws.planning.question import coefficients_of, log_gradient, question_of
 from scalinglaws.planning.sampled_law import sample_of
 from tests.planning_cases import CHINCHILLA_LAW, EPOCH, Known, Published
 

@@ -5,9 +5,9 @@ The main verbs are also found at the top of the package.
 
 from scalinglaws.planning.approaches import approaches as approaches
 from scalinglaws.planning.bias import Bias as Bias
-from scalinglaws.planning.chosen_runs import NextRuns as NextRuns
 from scalinglaws.planning.compute_multiplier import Gain as Gain
 from scalinglaws.planning.compute_multiplier import Gains as Gains
+from scalinglaws.planning.compute_multiplier import gain as gain
 from scalinglaws.planning.compute_optimal import optimal as optimal
 from scalinglaws.planning.cost_estimate import bill as bill
 from scalinglaws.planning.data_constrained import effective as effective
@@ -18,9 +18,9 @@ from scalinglaws.planning.isoflop import IsoFLOP as IsoFLOP
 from scalinglaws.planning.isoflop import isoflop as isoflop
 from scalinglaws.planning.near_optimal import near_optimal as near_optimal
 from scalinglaws.planning.near_optimal import overtraining as overtraining
+from scalinglaws.planning.next_runs import NextRuns as NextRuns
 from scalinglaws.planning.next_runs import next_runs as next_runs
 from scalinglaws.planning.recipes import compare_recipes as compare_recipes
-from scalinglaws.planning.recipes import gain as gain
 from scalinglaws.planning.regret import regret as regret
 from scalinglaws.planning.select_group import OneGroup as OneGroup
 from scalinglaws.planning.select_group import one_group as one_group

@@ -1,14 +1,30 @@
-"""How much less compute recipes need than another: tables, and the answer in words."""
+"""Compute multipliers: how much less compute one recipe needs than another for the same loss."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from scalinglaws.arrays import FloatArray
+from scalinglaws.errors import FitError
 from scalinglaws.fitting.result import Fit
 from scalinglaws.numerals import format_compute, format_plain
+from scalinglaws.options import generator_of
+from scalinglaws.planning.cost import SIX, Cost, cost_of
+from scalinglaws.planning.plan import Plan
+from scalinglaws.planning.sampled_law import (
+    DEFAULT_RESAMPLES,
+    LawWithValues,
+    Rng,
+    check_fit,
+    numbers,
+    sample_of,
+)
+from scalinglaws.planning.select_group import OneGroup
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,3 +134,160 @@ def _stacked(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     parts = [frame.assign(recipe=name) for name, frame in frames.items()]
     whole = pd.concat(parts, ignore_index=True)
     return whole[["recipe", *whole.columns.drop("recipe")]]
+
+
+def gain(
+    baseline: LawWithValues,
+    recipe: LawWithValues,
+    *,
+    C: Any,
+    cost: Cost = SIX,
+    recipe_cost: Cost | None = None,
+    confidence_level: float | None = None,
+    n_resamples: int = DEFAULT_RESAMPLES,
+    rng: Rng = 0,
+    **variables: Any,
+) -> Gain:
+    """How much less compute a recipe needs to perform as another does.
+
+    Parameters
+    ----------
+    baseline, recipe : Fit, published law or OneGroup
+        Of the same performance: fitted to separate runs, or two groups of one fit
+        (:func:`scalinglaws.planning.one_group`).
+    C : number or array
+        Compute of the baseline, in increasing order.
+    cost, recipe_cost : number, callable or Fit
+        What a run costs, as in :func:`scalinglaws.optimal`; the same for both by default.
+    confidence_level, n_resamples, rng
+        Level of the intervals, the number of joint draws, and their seed. Two fits are drawn
+        independently of each other, two groups of one fit together.
+    **variables
+        Values of the laws' other variables; a law that has no such variable does without.
+
+    Returns
+    -------
+    Gain
+
+    Raises
+    ------
+    FitError
+        If either law has no compute-optimal division.
+
+    Notes
+    -----
+    Both recipes are trained compute-optimally: the gain is ``C1*(L)/C2*(L)`` at the loss that the
+    baseline reaches (an equivalent-compute multiplier). It depends on scale unless both frontiers
+    fall with the same exponent towards the same floor.
+
+    Examples
+    --------
+    >>> import scalinglaws as sl
+    >>> runs = sl.datasets.ladder()
+    >>> fit = sl.fit(runs[runs["D"] > 1.5e6], "kaplan")
+    >>> print(sl.gain(fit, fit, C=[1e12, 1e13]).table["gain"].round(6).tolist())
+    [1.0, 1.0]
+    """
+    check_fit(baseline)
+    check_fit(recipe)
+    known = {*baseline.law.variables, *recipe.law.variables}
+    if unknown := [name for name in variables if name not in known]:
+        raise ValueError(f"Neither law has the variable {unknown[0]!r}.")
+    generators = _generators(baseline, recipe, rng)
+    budgets = np.sort(numbers("C", C))
+    frontiers = []
+    costs = (cost, cost if recipe_cost is None else recipe_cost)
+    for law, own, generator in zip((baseline, recipe), costs, generators, strict=True):
+        sample = sample_of(
+            law, confidence_level=confidence_level, n_resamples=n_resamples, rng=generator,
+            variables={k: v for k, v in variables.items() if k in law.law.variables},
+            delta=False,
+        )  # fmt: skip
+        frontiers.append(Plan(sample, cost_of(own), {}))
+    first, second = frontiers
+    return gain_of(first, second, budgets)
+
+
+def _generators(
+    baseline: LawWithValues, recipe: LawWithValues, rng: Rng
+) -> tuple[np.random.Generator, np.random.Generator]:
+    """The same draws for two groups of one fit, independent ones otherwise."""
+    generator = generator_of(rng)
+    if (
+        isinstance(baseline, OneGroup)
+        and isinstance(recipe, OneGroup)
+        and baseline.fit is recipe.fit
+    ):
+        seed = int(generator.integers(2**63))
+        return generator_of(seed), generator_of(seed)
+    return generator, generator
+
+
+def gain_of(
+    first: Plan,
+    second: Plan,
+    budgets: FloatArray,
+) -> Gain:
+    """The multiplier of two plans, whose draws belong together row by row."""
+    rows = max(first.sample.n_rows, second.sample.n_rows)  # of draws: no sample has moved rows
+    best = first.at_budget(budgets[None, :])
+    if not (best.end[0] == 0).all():
+        raise FitError(
+            f"The baseline's law {first.sample.law.label!r} has no compute-optimal division."
+        )
+    performance = np.broadcast_to(best.performance, (rows, len(budgets)))
+    if second.sample.n_rows < rows:  # without draws of its own, the recipe is taken as it is
+        second = _repeated(second, rows)
+    other = second.at_performance(performance)
+    with np.errstate(all="ignore"):
+        ratio = budgets / other.C
+    drawn = first.sample if first.sample.n_rows == rows else second.sample
+    frame = pd.DataFrame({"C": budgets})
+    for name, values in {
+        first.sample.target: performance, "C_recipe": other.C, "gain": ratio,
+    }.items():  # fmt: skip
+        frame = frame.assign(**drawn.columns(name, values))
+    beyond = [
+        first.times_beyond(budgets),
+        second.times_beyond(other.C[0]),
+    ]
+    frame["times_beyond"] = np.fmax(*beyond)
+    frame["note"] = _notes(first, second, ratio[0])
+    return Gain(frame, _growth(ratio, budgets, drawn.level), None, drawn.level)
+
+
+def _repeated(plan: Plan, rows: int) -> Plan:
+    """The same law for every draw of the other one."""
+    sample = plan.sample
+    params = {name: np.repeat(values[:1], rows, axis=0) for name, values in sample.params.items()}
+    return replace(plan, sample=replace(sample, params=params))
+
+
+def _notes(first: Plan, second: Plan, ratio: FloatArray) -> list[str]:
+    missing = [
+        f"no interval of the {which}"
+        for which, plan in (("baseline", first), ("recipe", second))
+        if plan.sample.no_interval
+    ]
+    missing += [
+        f"{which}: {plan.sample.doubt}"
+        for which, plan in (("baseline", first), ("recipe", second))
+        if plan.sample.doubt
+    ]
+    return ["; ".join((["the recipe never gets there"] if r == 0 else []) + missing) for r in ratio]
+
+
+def _growth(ratio: FloatArray, budgets: FloatArray, level: float) -> pd.Series:
+    """Exponent of the gain between the ends, and its interval over the draws."""
+    if len(budgets) < 2:
+        return pd.Series({"exponent": np.nan, "low": np.nan, "high": np.nan}, name="growth")
+    with np.errstate(all="ignore"):
+        exponent = np.log(ratio[:, -1] / ratio[:, 0]) / np.log(budgets[-1] / budgets[0])
+    low = high = np.nan
+    if len(exponent) > 1:
+        drawn, tail = exponent[1:], 0.5 * (1 - level)
+        low = float(np.quantile(np.where(np.isnan(drawn), -np.inf, drawn), tail, method="lower"))
+        high = float(
+            np.quantile(np.where(np.isnan(drawn), np.inf, drawn), 1 - tail, method="higher")
+        )
+    return pd.Series({"exponent": exponent[0], "low": low, "high": high}, name="growth")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,20 +12,20 @@ from scipy.special import ndtri
 from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import FitError
 from scalinglaws.fitting.tables import columns as col
-from scalinglaws.numerals import format_compute, format_count
+from scalinglaws.numerals import format_compute, format_count, format_plain, plural
 from scalinglaws.options import check_count, check_option, check_share
-from scalinglaws.planning.chosen_runs import NextRuns
 from scalinglaws.planning.cost import SIX, Cost
-from scalinglaws.planning.design import Belief, choose
-from scalinglaws.planning.plan import Plan, plan_of
-from scalinglaws.planning.question import (
-    Coefficients,
+from scalinglaws.planning.optimal_design import (
+    Belief,
     Question,
+    belief_of,
+    choose,
     coefficients_of,
-    log_gradient,
+    covariance_of_candidates,
     plausible,
     question_of,
 )
+from scalinglaws.planning.plan import Plan, plan_of
 from scalinglaws.planning.sampled_law import (
     DEFAULT_RESAMPLES,
     LawWithValues,
@@ -38,12 +39,78 @@ from scalinglaws.planning.sampled_law import (
 
 QUESTIONS = ("loss", "N", "law")
 _NOISE = 0.005  # of a run, relative, where nothing is known
-_DECADE = float(np.log(10.0))  # over which the law's own error changes
 _RATIOS = 5.0 * 2.0 ** np.arange(7)  # tokens for each parameter
 _SIZES = 24
 _MOSTLY = 0.5  # of a variance
 _TRUTHS = 16  # besides the estimate, for which the runs are chosen
 _SMALLEST = 1e-4  # of the allowance, as the cheapest candidate
+_WIDE = 0.5  # relative half-width from which on it is written as a factor
+
+
+@dataclass(frozen=True, eq=False)
+class NextRuns:
+    """Runs to train, and what they buy; see :func:`scalinglaws.next_runs`.
+
+    Attributes
+    ----------
+    runs : DataFrame
+        One row for each run, the most telling first: ``N``, ``D``, ``C``, and ``sd_after``, the
+        standard deviation of the answer's logarithm once it and those above are trained (for the
+        question "law" ``sigma_after``, the standard deviations by which the laws will differ).
+        Rows that agree in N and D are repeats with another seed.
+    answer : DataFrame
+        Rows "before" and "after": ``estimate``, ``low``, ``high``, ``half_width`` of the interval
+        relative to its estimate, and ``sd``, the standard deviation of the answer's logarithm; for
+        the question "law" ``sigma``. After the runs only the width is known: the new estimate may
+        lie anywhere in the interval before them. The width allows for `model_error`, which the
+        interval of a later fit does not.
+    floor : float
+        The part of ``sd`` that no run of these would take away if the law's own error is as large
+        as `model_error`.
+    question : str
+    confidence_level : float
+    note : str
+    """
+
+    runs: pd.DataFrame
+    answer: pd.DataFrame
+    floor: float
+    question: str
+    confidence_level: float
+    note: str
+    candidates: pd.DataFrame = field(repr=False)
+    observed: pd.DataFrame = field(repr=False)
+
+    def __repr__(self) -> str:
+        spent = (
+            f"after {plural(len(self.runs), 'run')} of "
+            f"{format_compute(float(self.runs['C'].sum()))} FLOPs in all"
+        )
+        writers = {"N": format_count, "D": format_count, "C": format_compute}
+        writers[self.runs.columns[-1]] = "{:.4f}".format
+        shown = self.runs.assign(**{name: self.runs[name].map(w) for name, w in writers.items()})
+        lines = [f"{self.sentence} {spent}", self.note, shown.to_string(index=False)]
+        return "\n".join(filter(None, lines))
+
+    @property
+    def sentence(self) -> str:
+        """What the runs buy, in words."""
+        if "sigma" in self.answer:
+            apart = float(self.answer["sigma"].iloc[-1])
+            return f"{self.question}: {apart:.1f} standard deviations apart"
+        write = format_count if self.question.startswith("N ") else format_plain
+        low, high = (write(float(self.answer[end].iloc[0])) for end in ("low", "high"))
+        before, after = (_within(float(half)) for half in self.answer["half_width"])
+        return (
+            f"{self.question}: {100 * self.confidence_level:g} % interval {low} to {high} now "
+            f"({before}), {after} of the new estimate"
+        )
+
+
+def _within(half_width: float) -> str:
+    if half_width < _WIDE:
+        return f"within {100 * half_width:.2g} %"
+    return f"within a factor of {1 + half_width:.2g}"
 
 
 def next_runs(
@@ -158,14 +225,14 @@ def next_runs(
     spent = table["C"].to_numpy()
     if rival is not None:
         apart = _apart(sample, rival, table, variables)[None]
-        shown = _between(plan, known, table, law_error)[None]
+        shown = covariance_of_candidates(plan, known, table, law_error)[None]
         belief = Belief(shown, apart, np.zeros(1), 0.0, run_noise**2)
         chosen = choose(belief, spent, allowance, most_runs)
         return _of_laws(belief, chosen, table, sample, rival, observed, note)
     target = number("C", C)
     asked = question_of(plan, known, target, question)
     truths = [known, *plausible(plan, known, target, _TRUTHS)]
-    belief = _belief(plan, truths, target, question, table, run_noise, law_error)
+    belief = belief_of(plan, truths, target, question, table, run_noise, law_error)
     chosen = choose(belief, spent, allowance, most_runs)
     return _of_number(belief, chosen, table, asked, target, sample.level, observed, note)
 
@@ -239,52 +306,6 @@ def _grid(
     return np.concatenate([N, edge[kept]]), np.concatenate([D, paid[kept]])
 
 
-def _between(plan: Plan, known: Coefficients, table: pd.DataFrame, law_error: float) -> FloatArray:
-    """Covariance of the candidates' log performances."""
-    N, D = table["N"].to_numpy(), table["D"].to_numpy()
-    gradient = log_gradient(plan, known, N, D)
-    places = np.log(np.stack([N, D], axis=1))
-    return np.asarray(
-        gradient @ known.covariance @ gradient.T + law_error**2 * _alike(places, places)
-    )
-
-
-def _belief(
-    plan: Plan,
-    truths: list[Coefficients],
-    target: float,
-    question: str,
-    table: pd.DataFrame,
-    noise: float,
-    law_error: float,
-) -> Belief:
-    """What the candidates would tell about a number, linearised at each of the truths."""
-    N, D = table["N"].to_numpy(), table["D"].to_numpy()
-    places = np.log(np.stack([N, D], axis=1))
-    error = law_error**2
-    alike = error * _alike(places, places)
-    between: list[FloatArray] = []
-    across: list[FloatArray] = []
-    variance: list[float] = []
-    floors: list[float] = []
-    for known in truths:
-        with np.errstate(all="ignore"):
-            asked = question_of(plan, known, target, question)
-            gradient = log_gradient(plan, known, N, D)
-            spread = gradient @ known.covariance
-            left = error * (asked.weights @ _alike(asked.points, asked.points) @ asked.weights)
-            shared = error * _alike(places, asked.points) @ asked.weights
-            shown, told = spread @ gradient.T + alike, spread @ asked.gradient + shared
-            own = asked.gradient @ known.covariance @ asked.gradient + left
-        if between and not (np.isfinite(shown).all() and np.isfinite(told).all()):
-            continue  # a draw whose valley is flat, or that has no value at a candidate
-        between.append(shown)
-        across.append(told)
-        variance.append(float(own))
-        floors.append(float(left))
-    return Belief(np.stack(between), np.stack(across), np.array(variance), floors[0], noise**2)
-
-
 def _apart(
     sample: SampledLaw, rival: LawWithValues, table: pd.DataFrame, variables: dict[str, Any]
 ) -> FloatArray:
@@ -294,12 +315,6 @@ def _apart(
     columns = [table[v].to_numpy()[None, :] for v in ("N", "D", "C")]
     here, there = (law.value(*columns)[0] for law in (sample.estimate, other))
     return np.asarray(np.log(there) - np.log(here))
-
-
-def _alike(left: FloatArray, right: FloatArray) -> FloatArray:
-    """Correlation of the law's error between two sets of places in (ln N, ln D)."""
-    apart = ((left[:, None, :] - right[None, :, :]) ** 2).sum(axis=-1)
-    return np.asarray(np.exp(-0.5 * apart / _DECADE**2))
 
 
 def _of_number(

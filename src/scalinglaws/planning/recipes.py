@@ -1,157 +1,40 @@
-"""Recipes compared: how much less compute one needs than another, and whether that grows."""
+"""Training recipes compared from one table of runs: multipliers, and tests of pooled laws."""
 
 from __future__ import annotations
 
+import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from scipy.special import fdtrc
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.core.law import Law
-from scalinglaws.errors import DataError, FitError
+from scalinglaws.errors import DataError, IdentifiabilityWarning, ScalingLawWarning
+from scalinglaws.fitting.arguments import resolve_law
 from scalinglaws.fitting.diagnostics.status import Status
 from scalinglaws.fitting.fit import fit as fit_law
 from scalinglaws.fitting.result import Fit
 from scalinglaws.fitting.tables import columns as col
 from scalinglaws.numerals import listed
-from scalinglaws.options import check_option, generator_of
-from scalinglaws.planning.compute_multiplier import Gain, Gains
+from scalinglaws.options import check_option
+from scalinglaws.planning.compute_multiplier import Gain, Gains, gain, gain_of
 from scalinglaws.planning.cost import SIX, Cost, cost_of
 from scalinglaws.planning.plan import Plan
-from scalinglaws.planning.pooling import DUMMY, fit_with_levels, pooling_tests
 from scalinglaws.planning.sampled_law import (
     DEFAULT_RESAMPLES,
-    LawWithValues,
     Rng,
-    check_fit,
     numbers,
     sample_of,
 )
-from scalinglaws.planning.select_group import OneGroup
 
 SHARED = ("nothing", "exponents")
-
-
-def gain(
-    baseline: LawWithValues,
-    recipe: LawWithValues,
-    *,
-    C: Any,
-    cost: Cost = SIX,
-    recipe_cost: Cost | None = None,
-    confidence_level: float | None = None,
-    n_resamples: int = DEFAULT_RESAMPLES,
-    rng: Rng = 0,
-    **variables: Any,
-) -> Gain:
-    """How much less compute a recipe needs to perform as another does.
-
-    Parameters
-    ----------
-    baseline, recipe : Fit, published law or OneGroup
-        Of the same performance: fitted to separate runs, or two groups of one fit
-        (:func:`scalinglaws.planning.one_group`).
-    C : number or array
-        Compute of the baseline, in increasing order.
-    cost, recipe_cost : number, callable or Fit
-        What a run costs, as in :func:`scalinglaws.optimal`; the same for both by default.
-    confidence_level, n_resamples, rng
-        Level of the intervals, the number of joint draws, and their seed. Two fits are drawn
-        independently of each other, two groups of one fit together.
-    **variables
-        Values of the laws' other variables; a law that has no such variable does without.
-
-    Returns
-    -------
-    Gain
-
-    Raises
-    ------
-    FitError
-        If either law has no compute-optimal division.
-
-    Notes
-    -----
-    Both recipes are trained compute-optimally: the gain is ``C1*(L)/C2*(L)`` at the loss that the
-    baseline reaches (an equivalent-compute multiplier). It depends on scale unless both frontiers
-    fall with the same exponent towards the same floor.
-
-    Examples
-    --------
-    >>> import scalinglaws as sl
-    >>> runs = sl.datasets.ladder()
-    >>> fit = sl.fit(runs[runs["D"] > 1.5e6], "kaplan")
-    >>> print(sl.gain(fit, fit, C=[1e12, 1e13]).table["gain"].round(6).tolist())
-    [1.0, 1.0]
-    """
-    check_fit(baseline)
-    check_fit(recipe)
-    known = {*baseline.law.variables, *recipe.law.variables}
-    if unknown := [name for name in variables if name not in known]:
-        raise ValueError(f"Neither law has the variable {unknown[0]!r}.")
-    generators = _generators(baseline, recipe, rng)
-    budgets = np.sort(numbers("C", C))
-    frontiers = []
-    costs = (cost, cost if recipe_cost is None else recipe_cost)
-    for law, own, generator in zip((baseline, recipe), costs, generators, strict=True):
-        sample = sample_of(
-            law, confidence_level=confidence_level, n_resamples=n_resamples, rng=generator,
-            variables={k: v for k, v in variables.items() if k in law.law.variables},
-            delta=False,
-        )  # fmt: skip
-        frontiers.append(Plan(sample, cost_of(own), {}))
-    first, second = frontiers
-    return _gain(first, second, budgets)
-
-
-def _generators(
-    baseline: LawWithValues, recipe: LawWithValues, rng: Rng
-) -> tuple[np.random.Generator, np.random.Generator]:
-    """The same draws for two groups of one fit, independent ones otherwise."""
-    generator = generator_of(rng)
-    if (
-        isinstance(baseline, OneGroup)
-        and isinstance(recipe, OneGroup)
-        and baseline.fit is recipe.fit
-    ):
-        seed = int(generator.integers(2**63))
-        return generator_of(seed), generator_of(seed)
-    return generator, generator
-
-
-def _gain(
-    first: Plan,
-    second: Plan,
-    budgets: FloatArray,
-) -> Gain:
-    rows = max(first.sample.n_rows, second.sample.n_rows)  # of draws: no sample has moved rows
-    best = first.at_budget(budgets[None, :])
-    if not (best.end[0] == 0).all():
-        raise FitError(
-            f"The baseline's law {first.sample.law.label!r} has no compute-optimal division."
-        )
-    performance = np.broadcast_to(best.performance, (rows, len(budgets)))
-    if second.sample.n_rows < rows:  # without draws of its own, the recipe is taken as it is
-        second = _repeated(second, rows)
-    other = second.at_performance(performance)
-    with np.errstate(all="ignore"):
-        ratio = budgets / other.C
-    drawn = first.sample if first.sample.n_rows == rows else second.sample
-    frame = pd.DataFrame({"C": budgets})
-    for name, values in {
-        first.sample.target: performance, "C_recipe": other.C, "gain": ratio,
-    }.items():  # fmt: skip
-        frame = frame.assign(**drawn.columns(name, values))
-    beyond = [
-        first.times_beyond(budgets),
-        second.times_beyond(other.C[0]),
-    ]
-    frame["times_beyond"] = np.fmax(*beyond)
-    frame["note"] = _notes(first, second, ratio[0])
-    return Gain(frame, _growth(ratio, budgets, drawn.level), None, drawn.level)
+# A column that is 1 for the first recipe and 2 for the second.
+DUMMY = "second_recipe"
 
 
 def compare_recipes(
@@ -266,7 +149,7 @@ def _two_recipes(
     if alone is None:
         pooled = fit_with_levels(both, is_second, law, options)
         budgets = _budgets(pooled, cost) if C is None else np.sort(numbers("C", C))
-        found = _gain(*_pair(pooled, **asked), budgets)
+        found = gain_of(*_pair(pooled, **asked), budgets)
         return replace(found, tests=tests, fits={"pooled": pooled})
     fits = {"baseline": alone, "recipe": fit_law(both[is_second], law, **options)}
     found = gain(*fits.values(), C=_budgets(alone, cost) if C is None else C, **asked)
@@ -293,38 +176,87 @@ def _budgets(fitted: Fit, cost: Cost) -> FloatArray:
     return np.geomspace(spent.min(), spent.max(), 9)
 
 
-def _repeated(plan: Plan, rows: int) -> Plan:
-    """The same law for every draw of the other one."""
-    sample = plan.sample
-    params = {name: np.repeat(values[:1], rows, axis=0) for name, values in sample.params.items()}
-    return replace(plan, sample=replace(sample, params=params))
-
-
-def _notes(first: Plan, second: Plan, ratio: FloatArray) -> list[str]:
-    missing = [
-        f"no interval of the {which}"
-        for which, plan in (("baseline", first), ("recipe", second))
-        if plan.sample.no_interval
-    ]
-    missing += [
-        f"{which}: {plan.sample.doubt}"
-        for which, plan in (("baseline", first), ("recipe", second))
-        if plan.sample.doubt
-    ]
-    return ["; ".join((["the recipe never gets there"] if r == 0 else []) + missing) for r in ratio]
-
-
-def _growth(ratio: FloatArray, budgets: FloatArray, level: float) -> pd.Series:
-    """Exponent of the gain between the ends, and its interval over the draws."""
-    if len(budgets) < 2:
-        return pd.Series({"exponent": np.nan, "low": np.nan, "high": np.nan}, name="growth")
-    with np.errstate(all="ignore"):
-        exponent = np.log(ratio[:, -1] / ratio[:, 0]) / np.log(budgets[-1] / budgets[0])
-    low = high = np.nan
-    if len(exponent) > 1:
-        drawn, tail = exponent[1:], 0.5 * (1 - level)
-        low = float(np.quantile(np.where(np.isnan(drawn), -np.inf, drawn), tail, method="lower"))
-        high = float(
-            np.quantile(np.where(np.isnan(drawn), np.inf, drawn), 1 - tail, method="higher")
+def fit_with_levels(
+    frame: pd.DataFrame, is_second: pd.Series, law: str | Law, options: Mapping[str, Any]
+) -> Fit:
+    """One law with the same exponents, and coefficients of its own for each recipe."""
+    with warnings.catch_warnings():
+        # that recipes hardly differ in some coefficient is an answer, not a fault
+        warnings.simplefilter("ignore", IdentifiabilityWarning)
+        return fit_law(
+            _marked(frame, is_second), _with_levels(_resolved(law, frame, options)), **options
         )
-    return pd.Series({"exponent": exponent[0], "low": low, "high": high}, name="growth")
+
+
+def pooling_tests(
+    frame: pd.DataFrame, is_second: pd.Series, law: str | Law, options: Mapping[str, Any]
+) -> pd.DataFrame:
+    """Each hypothesis with its sum of squares, AICc, and an F test against the next richer one."""
+    table = _marked(frame, is_second)
+    resolved = _resolved(law, frame, options)
+    n, p = len(table), len(resolved.parameter_names)
+    levels = _with_levels(resolved)
+    squares = {
+        "one law": (p, _squares([table], resolved, options)),
+        "levels differ": (len(levels.parameter_names), _squares([table], levels, options)),
+        "separate": (
+            2 * p,
+            _squares([table[table[DUMMY] == k] for k in (1.0, 2.0)], resolved, options),
+        ),
+    }
+    rows = []
+    names = list(squares)
+    for place, name in enumerate(names):
+        k, total = squares[name]
+        row = {
+            "hypothesis": name,
+            "parameters": k,
+            "sum_of_squares": total,
+            "aicc": _aicc(n, k, total),
+        }
+        if place + 1 < len(names):
+            richer, least = squares[names[place + 1]]
+            spare = n - richer
+            ratio = (total - least) / (richer - k) / (least / spare) if spare > 0 else np.nan
+            row["p_value"] = float(fdtrc(richer - k, spare, max(ratio, 0.0)))
+        rows.append(row)
+    return pd.DataFrame(rows).set_index("hypothesis")
+
+
+def _marked(frame: pd.DataFrame, is_second: pd.Series) -> pd.DataFrame:
+    """The table with a column that is 1 for the first recipe and 2 for the second."""
+    # not 0 and 1, since a variable of zero may not stand under every law
+    return frame.assign(**{DUMMY: 1.0 + is_second})
+
+
+def _resolved(law: str | Law, frame: pd.DataFrame, options: Mapping[str, Any]) -> Law:
+    return resolve_law(law, frame, dict(options["columns"] or {}), options["y"])
+
+
+def _aicc(n: int, k: int, total: float) -> float:
+    """Small-sample Akaike criterion of normal noise; the noise is one more parameter."""
+    estimated = k + 1
+    if n <= estimated + 1:
+        return np.inf
+    return float(n * np.log(total / n)) + 2 * estimated * n / (n - estimated - 1)
+
+
+def _with_levels(law: Law) -> Law:
+    """The law with coefficients of its own for the second recipe, exponents shared."""
+    formula = law.formula
+    for parameter in law.parameters:
+        if parameter.role != "exponent":
+            name = parameter.name
+            formula = re.sub(rf"\b{name}\b", f"({name}*exp({name}_second*({DUMMY} - 1)))", formula)
+    return Law(formula, variables=[*law.variables, DUMMY], bounds=law.bounds)
+
+
+def _squares(tables: list[pd.DataFrame], law: Law, options: Mapping[str, Any]) -> float:
+    """Sum of squared log residuals of the best fit."""
+    total = 0.0
+    for table in tables:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ScalingLawWarning)  # the separate fits have said it
+            fitted = fit_law(table, law, objective="squared", method="nls", **options)
+        total += float((fitted.residuals**2).sum())
+    return total

@@ -18,9 +18,9 @@ from scalinglaws.errors import ScalingLawWarning
 from scalinglaws.escaping import for_picture
 from scalinglaws.numerals import format_compute, format_plain
 from scalinglaws.options import check_option
-from scalinglaws.planning.chosen_runs import NextRuns
 from scalinglaws.planning.compute_optimal import optimal
 from scalinglaws.planning.cost import SIX, Cost, RunCost, cost_of
+from scalinglaws.planning.next_runs import NextRuns
 from scalinglaws.planning.sampled_law import (
     DEFAULT_RESAMPLES,
     LawWithValues,
