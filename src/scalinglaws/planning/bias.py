@@ -15,6 +15,7 @@ from scalinglaws.errors import DataError, FitError, ScalingLawWarning
 from scalinglaws.fitting.fit import fit as fit_law
 from scalinglaws.numerals import format_compute
 from scalinglaws.planning.budgets import Budget, RunColumns
+from scalinglaws.planning.optima_trend import Trend, fit_trend
 from scalinglaws.planning.root_finding import minimum
 from scalinglaws.planning.sampled_law import (
     LawWithValues,
@@ -24,7 +25,6 @@ from scalinglaws.planning.sampled_law import (
     numbers,
     sample_of,
 )
-from scalinglaws.planning.trend import Trend, fit_trend
 
 # Ln N and ln D of the optima, (copies, budgets), from copies of the performances, (copies, runs).
 Estimate = Callable[[FloatArray], tuple[FloatArray, FloatArray]]

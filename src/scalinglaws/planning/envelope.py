@@ -16,9 +16,9 @@ from scalinglaws.numerals import plural
 from scalinglaws.options import check_count, check_level, check_share, generator_of
 from scalinglaws.planning.bias import Bias, Truth, bias_of_trends, drawn, stated
 from scalinglaws.planning.budgets import RunColumns, cost_of_runs, read_columns
+from scalinglaws.planning.optima_trend import Trend, carried_on, exponent_table, fit_trend
 from scalinglaws.planning.plan import Plan
 from scalinglaws.planning.sampled_law import LawWithValues, Rng, central_interval, numbers
-from scalinglaws.planning.trend import Trend, carried_on, exponent_table, fit_trend
 
 _SHOWN = 5  # budgets at which the bias is written down
 _ALONG = 100  # budgets through whose true optima a trend is laid

@@ -40,19 +40,19 @@ from scalinglaws.planning.isoflop_profiles import (
     with_near_runs,
     with_refusal,
 )
+from scalinglaws.planning.optima_trend import (
+    Trend,
+    carried_on,
+    exponent_table,
+    fit_trend,
+    precision_of,
+)
 from scalinglaws.planning.sampled_law import (
     DEFAULT_RESAMPLES,
     LawWithValues,
     Rng,
     central_interval,
     numbers,
-)
-from scalinglaws.planning.trend import (
-    Trend,
-    carried_on,
-    exponent_table,
-    fit_trend,
-    precision_of,
 )
 
 

@@ -1,18 +1,18 @@
 """Pictures of fits over the observed runs: `ax=` in, Axes out, nothing else changes."""
 
+from scalinglaws.plotting.budget_profiles import plot_isoflop as plot_isoflop
+from scalinglaws.plotting.candidates import plot_next_runs as plot_next_runs
 from scalinglaws.plotting.corner import plot_corner as plot_corner
 from scalinglaws.plotting.curves import plot_fit as plot_fit
-from scalinglaws.plotting.demand import plot_limited_data as plot_limited_data
-from scalinglaws.plotting.demand import plot_serving as plot_serving
-from scalinglaws.plotting.plans import plot_contours as plot_contours
-from scalinglaws.plotting.plans import plot_frontier as plot_frontier
-from scalinglaws.plotting.plans import plot_next_runs as plot_next_runs
+from scalinglaws.plotting.frontiers import plot_contours as plot_contours
+from scalinglaws.plotting.frontiers import plot_frontier as plot_frontier
+from scalinglaws.plotting.multipliers import plot_gain as plot_gain
 from scalinglaws.plotting.profiles import plot_profile as plot_profile
 from scalinglaws.plotting.residuals import plot_residuals as plot_residuals
-from scalinglaws.plotting.tolerance import plot_near_optimal as plot_near_optimal
-from scalinglaws.plotting.valleys import plot_gain as plot_gain
-from scalinglaws.plotting.valleys import plot_isoflop as plot_isoflop
-from scalinglaws.plotting.valleys import plot_overtraining as plot_overtraining
+from scalinglaws.plotting.scenarios import plot_limited_data as plot_limited_data
+from scalinglaws.plotting.scenarios import plot_serving as plot_serving
+from scalinglaws.plotting.tradeoffs import plot_near_optimal as plot_near_optimal
+from scalinglaws.plotting.tradeoffs import plot_overtraining as plot_overtraining
 
 __all__ = [
     "plot_contours",

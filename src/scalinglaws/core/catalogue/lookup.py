@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterable, Mapping
 from scalinglaws.core.catalogue import (
     architectures,
     data,
+    downstream,
     hyperparameters,
     language_models,
     learning_curves,
-    metrics,
+    learning_rates,
     powers,
-    schedules,
 )
 from scalinglaws.core.catalogue.entry import Entry
 from scalinglaws.core.law import STANDARD_VARIABLES, Law
@@ -29,17 +29,17 @@ _COUNTED: Mapping[str, tuple[int, Callable[[int], Entry]]] = {
     "bnsl": (powers.MOST_BREAKS, powers.bnsl),
     "ye": (data.MOST_DOMAINS, data.ye),
     "shukor": (data.MOST_DOMAINS, data.shukor),
-    "multi-power": (schedules.MOST_FALLS, schedules.multi_power),
+    "multi-power": (learning_rates.MOST_FALLS, learning_rates.multi_power),
 }
 _FLEXIBLE_ROWS = tuple(make(STANDARD_VARIABLES) for make in FLEXIBLE.values())
 # Titles and rows, in the order in which the laws are listed.
 GROUPS: Mapping[str, tuple[Entry, ...]] = {
     "Powers, floors and breaks": (*_FLEXIBLE_ROWS, *powers.ENTRIES),
     "Loss of language models": language_models.ENTRIES,
-    "Loss curves under a schedule": schedules.ENTRIES,
+    "Loss curves under a schedule": learning_rates.ENTRIES,
     "Limited, borrowed and mixed data": data.ENTRIES,
     "Experts, sparsity and precision": architectures.ENTRIES,
-    "Accuracy, error, reward and coverage": metrics.ENTRIES,
+    "Accuracy, error, reward and coverage": downstream.ENTRIES,
     "Learning rate, batch size, allocation": hyperparameters.ENTRIES,
     "Learning-curve families of the LCDB": learning_curves.ENTRIES,
 }

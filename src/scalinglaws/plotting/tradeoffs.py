@@ -1,4 +1,4 @@
-"""Pictures of how wide an optimum is: every size that is nearly as good as the best."""
+"""Pictures around an optimum: sizes that are nearly as good, and what a smaller model costs."""
 
 from __future__ import annotations
 
@@ -13,17 +13,34 @@ from matplotlib.patches import Patch
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import ScalingLawWarning
+from scalinglaws.escaping import for_picture
+from scalinglaws.numerals import format_compute, format_plain
 from scalinglaws.planning.cost import SIX, Cost
-from scalinglaws.planning.near_optimal import near_optimal
-from scalinglaws.planning.sampled_law import LawWithValues, Rng, numbers
+from scalinglaws.planning.near_optimal import near_optimal, overtraining
+from scalinglaws.planning.sampled_law import (
+    DEFAULT_RESAMPLES,
+    LawWithValues,
+    Rng,
+    number,
+    numbers,
+    target_of,
+)
 from scalinglaws.planning.select_group import chosen_group
-from scalinglaws.plotting.axes import LABELS, add_legend, log_axis, new_axes, padded, quiet_frame
-from scalinglaws.plotting.demand import range_of
+from scalinglaws.plotting.axes import (
+    LABELS,
+    add_legend,
+    log_axis,
+    new_axes,
+    padded,
+    quiet_frame,
+)
+from scalinglaws.plotting.scenarios import range_of
 
 _INK, _GREY = "#31688e", "0.35"
 _DASHED, _DOTTED = (0, (4, 2.5)), (0, (1, 2))
 _POINTS, _OPACITY = 40, 0.18
 _RESAMPLES = 200  # ends of a band are sought anew for each
+_DEAREST = 10.0  # times the compute, as far as the price of smaller models is drawn
 
 
 def plot_near_optimal(
@@ -137,3 +154,85 @@ def _handles(
         label = f"{share:g} % interval of the best size"
         found.append(Line2D([], [], color=_GREY, linewidth=0.9, linestyle=_DOTTED, label=label))
     return found
+
+
+def plot_overtraining(
+    fit: LawWithValues,
+    C: Any,
+    *,
+    smaller: tuple[float, float] | None = None,
+    cost: Cost = SIX,
+    ax: Axes | None = None,
+    confidence_level: float | None = None,
+    n_resamples: int = DEFAULT_RESAMPLES,
+    rng: Rng = 0,
+    legend: bool = True,
+    **variables: Any,
+) -> Axes:
+    """Draw the price of smaller models that perform as well as the compute-optimal one.
+
+    Parameters
+    ----------
+    fit : Fit or published law
+    C : number
+        The budget whose best performance is to be reached.
+    smaller : (low, high), optional
+        Range of the factor by which models are smaller; by default from 1 to near the limit.
+    cost, confidence_level, n_resamples, rng, **variables
+        As in :func:`scalinglaws.optimal`.
+    ax : Axes, optional
+        Where to draw; by default a new figure.
+    legend : bool
+
+    Returns
+    -------
+    Axes
+    """
+    fit, variables = chosen_group(fit, variables)
+    options: dict[str, Any] = {
+        "C": C, "cost": cost, "confidence_level": confidence_level, "rng": rng, **variables,
+    }  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ScalingLawWarning)
+        limit = overtraining(fit, smaller=[1.0], n_resamples=n_resamples, **options).iloc[0]
+        low, high = (1.0, 0.93 * limit["limit"]) if smaller is None else smaller
+        along = np.geomspace(low, high, 60)
+        price = overtraining(fit, smaller=along, n_resamples=n_resamples, **options)
+    ax = new_axes() if ax is None else ax
+    times = 1.0 + price["overhead"].to_numpy()
+    beyond = price["times_beyond"].to_numpy() > 1
+    ax.plot(along, times, color=_INK, linewidth=1.8, linestyle=_DASHED, zorder=3)
+    ax.plot(along[~beyond], times[~beyond], color=_INK, linewidth=1.8, zorder=3)
+    banded = bool(price["overhead_low"].notna().any())
+    if banded:
+        ends = (1.0 + price[f"overhead_{end}"].to_numpy() for end in ("low", "high"))
+        low_end, high_end = (np.clip(np.nan_to_num(e, posinf=1e9), 1e-3, 1e9) for e in ends)
+        ax.fill_between(along, low_end, high_end, color=_INK, alpha=0.16, linewidth=0, zorder=2)
+    if limit["limit"] < 1.3 * high:
+        ax.axvline(limit["limit"], color=_GREY, linewidth=0.8, linestyle=(0, (1, 2)), zorder=1)
+    log_axis(ax.xaxis, None, low, max(high, min(1.05 * limit["limit"], 1.3 * high)))
+    finite = times[np.isfinite(times)]
+    log_axis(ax.yaxis, None, 0.97 * finite.min(), min(1.1 * finite.max(), _DEAREST))
+    ax.set_xlabel("times smaller than compute-optimal")
+    ax.set_ylabel(f"times the compute for equal {for_picture(target_of(fit))}")
+    quiet_frame(ax)
+    if legend:
+        handles: list[Any] = [
+            Line2D([], [], color=_INK, linewidth=1.8,
+                   label=f"as good as the best of {format_compute(number('C', C))} FLOP"),
+            Line2D([], [], color=_GREY, linewidth=0.8, linestyle=(0, (1, 2)),
+                   label=f"limit, {format_plain(float(limit['limit']), 3)} times"),
+        ]  # fmt: skip
+        if banded:
+            level = getattr(fit, "confidence_level", 0.95)
+            share = 100 * (level if confidence_level is None else confidence_level)
+            handles.insert(
+                1, Patch(color=_INK, alpha=0.2, linewidth=0, label=f"{share:g} % interval")
+            )
+        if beyond.any():
+            handles.insert(
+                1, Line2D([], [], color=_INK, linewidth=1.8, linestyle=_DASHED,
+                          label="beyond the runs")
+            )  # fmt: skip
+        add_legend(ax, handles)
+    return ax

@@ -1,4 +1,4 @@
-"""Pictures of plans over N, D and C: the frontier with its band, contours, the next runs."""
+"""Pictures of the compute-optimal frontier, and of contours of a law around it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import Colormap, ListedColormap
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
@@ -20,7 +19,6 @@ from scalinglaws.numerals import format_compute, format_plain
 from scalinglaws.options import check_option
 from scalinglaws.planning.compute_optimal import optimal
 from scalinglaws.planning.cost import SIX, Cost, RunCost, cost_of
-from scalinglaws.planning.next_runs import NextRuns
 from scalinglaws.planning.sampled_law import (
     DEFAULT_RESAMPLES,
     LawWithValues,
@@ -35,8 +33,6 @@ from scalinglaws.plotting.axes import (
     LABELS,
     add_legend,
     add_legend_above,
-    check_kind,
-    figure_of,
     log_axis,
     new_axes,
     padded,
@@ -304,88 +300,6 @@ def _draw_frontier(
     largest = _largest(fit, spent)
     for part, style in ((largest >= C, "-"), (largest <= C, _DASHED)):
         ax.plot(N[part], D[part], color=_STAR, linewidth=1.8, linestyle=style, zorder=3)
-
-
-def plot_next_runs(plan: NextRuns, *, ax: Axes | None = None, legend: bool = True) -> Axes:
-    """Draw where the next runs go among those that there are, and say what they buy.
-
-    Parameters
-    ----------
-    plan : NextRuns
-    ax : Axes, optional
-        Where to draw; by default a new figure.
-    legend : bool
-
-    Returns
-    -------
-    Axes
-
-    Notes
-    -----
-    Candidates are shaded by how much of the answer's variance each would take away alone.
-    """
-    check_kind("plan", plan, NextRuns, "sl.next_runs")
-    ax = new_axes() if ax is None else ax
-    table, runs, seen = plan.candidates, plan.runs, plan.observed
-    shade = ax.scatter(
-        table["N"], table["D"], c=100 * table["gain"], cmap=_blues(), vmin=0,
-        vmax=100 * float(table["gain"].max()), s=16, marker="s", linewidths=0, zorder=1.5,
-    )  # fmt: skip
-    if len(seen):
-        ax.scatter(
-            seen["N"], seen["D"], s=18, color=_GREY, edgecolors="white", linewidths=0.4, zorder=3
-        )
-    counted = runs.groupby(["N", "D"], sort=False).size().rename("times").reset_index()
-    ax.scatter(
-        counted["N"], counted["D"], s=110, marker="*", color=_STAR, edgecolors="white",
-        linewidths=0.6, zorder=4,
-    )  # fmt: skip
-    for _, row in counted[counted["times"] > 1].iterrows():
-        ax.annotate(
-            f"{row['times']:.0f}x", (row["N"], row["D"]), xytext=(6, -3),
-            textcoords="offset points", fontsize=8,
-        )  # fmt: skip
-    every = {
-        v: np.concatenate([f[v].to_numpy() for f in (table, runs, seen) if len(f)]) for v in "ND"
-    }
-    for axis, v in ((ax.xaxis, "N"), (ax.yaxis, "D")):
-        log_axis(axis, v, *padded(every[v].min(), every[v].max(), 0.05))
-    ax.set_xlabel(LABELS["N"])
-    ax.set_ylabel(LABELS["D"])
-    quiet_frame(ax)
-    bar = figure_of(ax).colorbar(shade, ax=ax, pad=0.02, aspect=30)
-    bar.set_label(
-        "worth of one [% of the most]" if "sigma" in plan.answer else "variance removed by one [%]"
-    )
-    bar.outline.set_visible(False)
-    if legend:
-        handles: list[Any] = [
-            Line2D([], [], color=_STAR, marker="*", markersize=10, linestyle="none",
-                   label=f"next runs, {format_compute(float(runs['C'].sum()), 2)} FLOP in all:\n"
-                         f"{_bought(plan)}"),
-            Line2D([], [], color=_blues()(0.6), marker="s", markersize=4, linestyle="none",
-                   label="candidate"),
-        ]  # fmt: skip
-        if len(seen):
-            handles.append(
-                Line2D([], [], color=_GREY, marker="o", markersize=4, linestyle="none", label="run")
-            )
-        add_legend(ax, handles)
-    return ax
-
-
-def _bought(plan: NextRuns) -> str:
-    """What the runs buy, in a few words."""
-    if "sigma" in plan.answer:
-        return f"laws {plan.answer['sigma'].iloc[-1]:.1f} standard deviations apart"
-    before, after = 100 * plan.answer["half_width"]
-    level = f"{100 * plan.confidence_level:g} %"
-    return f"{level} interval of {plan.question}: ±{before:.2g} % now, ±{after:.2g} % after"
-
-
-def _blues() -> Colormap:
-    """Blues that can be seen on white paper."""
-    return ListedColormap(mpl.colormaps["Blues"](np.linspace(0.22, 1.0, 256)))
 
 
 # --- shared ----------------------------------------------------------------------------------

@@ -1,0 +1,101 @@
+"""A picture of the compute that one recipe saves relative to another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from scalinglaws.arrays import FloatArray
+from scalinglaws.escaping import for_picture
+from scalinglaws.planning.compute_multiplier import Gain, Gains
+from scalinglaws.plotting.axes import (
+    add_legend,
+    check_kind,
+    log_axis,
+    new_axes,
+    padded,
+    quiet_frame,
+)
+
+_INK, _GREY = "#31688e", "0.35"
+_DASHED = (0, (4, 2.5))
+_FEW = 12  # budgets, each of which is marked where a gain is drawn
+
+
+def plot_gain(found: Gain | Gains, *, ax: Axes | None = None, legend: bool = True) -> Axes:
+    """Draw how many times less compute a recipe needs, against the compute of the other.
+
+    Parameters
+    ----------
+    found : Gain or Gains
+        Of one recipe, or of several against the same baseline.
+    ax : Axes, optional
+        Where to draw; by default a new figure.
+    legend : bool
+
+    Returns
+    -------
+    Axes
+    """
+    check_kind("found", found, (Gain, Gains), "sl.gain or sl.compare_recipes")
+    ax = new_axes() if ax is None else ax
+    several = found if isinstance(found, Gains) else {"gain": found}
+    shades = mpl.colormaps["viridis"](np.linspace(0.1, 0.75, len(several)))
+    colours = shades if len(several) > 1 else [_INK]
+    handles: list[Any] = []
+    heights, across, beyond, banded = [np.ones(1)], [], False, False
+    for (name, own), colour in zip(several.items(), colours, strict=True):
+        C, seen, goes_beyond, has_band = _draw_gain(ax, own, colour)
+        across.append(C)
+        heights.append(seen)
+        beyond, banded = beyond or goes_beyond, banded or has_band
+        handles.append(
+            Line2D(
+                [], [], color=colour, linewidth=1.8, label=for_picture(f"{name}, {own.direction}")
+            )
+        )
+    ax.axhline(1.0, color=_GREY, linewidth=0.9, zorder=1)
+    budgets, shown = np.concatenate(across), np.concatenate(heights)
+    log_axis(ax.xaxis, "C", *(padded(budgets.min(), budgets.max())))
+    log_axis(ax.yaxis, None, *padded(shown.min(), shown.max(), 0.08))
+    one = len(several) == 1
+    first = "the first recipe" if isinstance(found, Gain) else for_picture(str(found.baseline))
+    ax.set_xlabel(f"compute of {first} [FLOP]")
+    ax.set_ylabel(f"times less compute{' with the second' if one else ''}")
+    quiet_frame(ax)
+    if legend:
+        tone = _INK if one else _GREY
+        if beyond:
+            handles.append(
+                Line2D([], [], color=tone, linewidth=1.8, linestyle=_DASHED,
+                       label="beyond the runs")
+            )  # fmt: skip
+        if banded:
+            level = next(iter(several.values())).confidence_level
+            label = f"{100 * level:g} % interval"
+            handles.append(Patch(color=tone, alpha=0.2, linewidth=0, label=label))
+        add_legend(ax, handles)
+    return ax
+
+
+def _draw_gain(ax: Axes, found: Gain, colour: Any) -> tuple[FloatArray, FloatArray, bool, bool]:
+    """One recipe; returns where it was drawn, and whether beyond the runs and with a band."""
+    table = found.table
+    C, gain = table["C"].to_numpy(), table["gain"].to_numpy()
+    style: dict[str, Any] = {
+        "color": colour, "linewidth": 1.8, "zorder": 3, "markersize": 4,
+        "marker": "o" if len(C) <= _FEW else "none",
+    }  # fmt: skip
+    inside = ~(table["times_beyond"].to_numpy() > 1)
+    ax.plot(C, np.where(gain > 0, gain, np.nan), **{**style, "linestyle": _DASHED})
+    ax.plot(C[inside], gain[inside], **style)
+    ends = table["gain_low"].to_numpy(), table["gain_high"].to_numpy()
+    shown = np.isfinite(ends[0]) & np.isfinite(ends[1]) & (ends[0] > 0)
+    ax.fill_between(C, *ends, where=shown, color=colour, alpha=0.16, linewidth=0, zorder=2)
+    heights = np.concatenate([gain[gain > 0], ends[0][shown], ends[1][shown]])
+    return C, heights, not inside.all(), bool(shown.any())
