@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import pickle
 import re
 from pathlib import Path
@@ -175,65 +174,3 @@ def test_what_the_law_does_not_use_may_be_given() -> None:
     fit = sl.fit(runs[runs["D"] == runs["D"].max()], "loss ~ E + A/N**alpha")
 
     assert fit.predict(N=1e9, D=1e12) == fit.predict(N=1e9)
-
-
-# --- files -----------------------------------------------------------------------------------
-
-
-def test_a_saved_fit_plots_and_predicts(fit: sl.Fit, tmp_path: Path) -> None:
-    """The runs travel with it."""
-    fit.save(tmp_path / "fit.json")
-
-    back = sl.load(tmp_path / "fit.json")
-
-    assert back.runs.digest == fit.runs.digest
-    assert back.plot().get_xlabel() == "training tokens D"
-
-
-def test_the_file_is_plain_json_with_a_schema(fit: sl.Fit, tmp_path: Path) -> None:
-    """A person and another program can read it."""
-    fit.save(tmp_path / "fit.json")
-
-    values = json.loads((tmp_path / "fit.json").read_text())
-
-    assert values["format"] == "scalinglaws fit"
-    assert values["schema"] == 2
-    assert values["law"]["formula"] == "loss ~ E + A/N**alpha + B/D**beta"
-    assert values["runs"]["columns"] == {"N": "N", "D": "D"}
-    assert set(values["versions"]) == {"python", "scalinglaws", "numpy", "scipy", "pandas"}
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("hello", "is not a saved fit: it is not JSON"),
-        ("[1, 2]", "is not a saved fit: it has no 'format'"),
-        ('{"format": "other"}', "is not a saved fit"),
-        ('{"format": "scalinglaws fit", "schema": 99}', "was saved by a newer version"),
-        ('{"format": "scalinglaws fit", "schema": 1}', "is damaged: KeyError"),
-    ],
-)
-def test_foreign_files_are_recognised(tmp_path: Path, text: str, message: str) -> None:
-    """Each with its own sentence."""
-    (tmp_path / "fit.json").write_text(text)
-    with pytest.raises(sl.FileFormatError, match=message):
-        sl.load(tmp_path / "fit.json")
-
-
-def test_changed_runs_are_noticed(fit: sl.Fit, tmp_path: Path) -> None:
-    """The hash no longer matches."""
-    fit.save(tmp_path / "fit.json")
-    values = json.loads((tmp_path / "fit.json").read_text())
-    values["runs"]["y"][0] += 1e-9
-    (tmp_path / "fit.json").write_text(json.dumps(values))
-
-    with pytest.raises(sl.FileFormatError, match="do not have the hash"):
-        sl.load(tmp_path / "fit.json")
-
-
-def test_a_file_of_the_first_release_still_loads() -> None:
-    """A saved fit of version 0.1.0, kept as it was written."""
-    old = sl.load(GOLDEN / "fit-0.1.0.json")
-
-    assert old.params["alpha"] == pytest.approx(0.34, abs=0.03)
-    assert old.status is sl.Status.CONVERGED

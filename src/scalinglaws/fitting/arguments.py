@@ -30,7 +30,7 @@ from scalinglaws.options import (
 
 METHODS = ("auto", "log-linear", "nls")
 # Thresholds whose squares are ordinary numbers.
-_DELTAS = (1e-100, 1e100)
+DELTAS = (1e-100, 1e100)
 
 
 def check_options(
@@ -47,7 +47,7 @@ def check_options(
         return
     if not is_number(delta) or not 0 < delta < np.inf:  # type: ignore[operator]
         raise ValueError(f"`delta` must be a positive number or 'auto'; got {abridged(delta)}.")
-    low, high = _DELTAS
+    low, high = DELTAS
     if not low <= delta <= high:  # type: ignore[operator]
         raise ValueError(
             f"`delta` must be from {format_plain(low)} to {format_plain(high)}; got "

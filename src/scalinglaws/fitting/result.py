@@ -519,9 +519,25 @@ class Fit(FitRecord):
 
     # --- files -----------------------------------------------------------------------------
 
-    def save(self, path: str | Path) -> None:
-        """Write the fit as JSON; numbers round-trip exactly. `scalinglaws.load` reads it."""
-        storage.write(self, path)
+    def save(self, path: str | Path, *, follow_links: bool = False) -> None:
+        """Write the fit as JSON; numbers round-trip exactly. `scalinglaws.load` reads it.
+
+        Parameters
+        ----------
+        path : str or Path
+            A file that exists is replaced once the new one is complete; if writing fails, it
+            stays as it was.
+        follow_links : bool, default False
+            Where the path is a symbolic link, whether to write what it points to.
+
+        Raises
+        ------
+        FileExistsError
+            If the path is a link and `follow_links` is false.
+        OSError
+            If the file cannot be written.
+        """
+        storage.write(self, path, follow_links=follow_links)
 
 
 def load(path: str | Path) -> Fit:
@@ -534,7 +550,7 @@ def load(path: str | Path) -> Fit:
     Raises
     ------
     FileFormatError
-        If the file is not a saved fit, or is from a newer version.
+        If the file is not a saved fit, was changed or damaged, or is from a newer version.
 
     Examples
     --------

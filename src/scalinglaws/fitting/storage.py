@@ -1,8 +1,11 @@
-"""A fit as plain JSON, and back. Numbers round-trip exactly: they are written with repr."""
+"""A fit as plain JSON, and back. Numbers round-trip exactly: they are written with repr.
+
+What a file has is stated once, in `to_dict`; what may stand there, in `from_dict`, which checks
+every value before anything is made of it.
+"""
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -13,54 +16,36 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from scalinglaws import json_files
 from scalinglaws.arrays import FloatArray
 from scalinglaws.core.law import Law
-from scalinglaws.errors import FileFormatError
+from scalinglaws.core.roles import positive_variables
+from scalinglaws.fitting import stored_values as stored
+from scalinglaws.fitting.arguments import DELTAS, METHODS
 from scalinglaws.fitting.record import Evidence
 from scalinglaws.fitting.tables.runs import RunTable
+from scalinglaws.options import OBJECTIVES, SCALES, check_level
 
 if TYPE_CHECKING:
     from scalinglaws.fitting.result import Fit
 
 FORMAT = "scalinglaws fit"
 SCHEMA = 2
-# Fields that are already plain JSON values.
-_PLAIN = (
-    "method", "objective", "scale", "delta", "objective_value", "confidence_level",
-)  # fmt: skip
+_HASHED_FROM = 2
+# Of the saved value of the objective and the one found again; solvers' sums differ in order.
+_SAME = 1e-6
+_ROUNDING = 1e-12
 
 
-def write(fit: Fit, path: str | Path) -> None:
+def write(fit: Fit, path: str | Path, *, follow_links: bool = False) -> None:
     """Write the fit; see `Fit.save`."""
-    text = json.dumps(to_dict(fit), indent=1, ensure_ascii=False, allow_nan=False)
-    Path(path).write_text(text + "\n", encoding="utf-8")
+    json_files.write(to_dict(fit), path, follow_links=follow_links)
 
 
 def read(path: str | Path) -> dict[str, Any]:
     """Fields of a saved fit; see `scalinglaws.load`."""
-    if not Path(path).exists():
-        raise FileNotFoundError(f"There is no file {str(path)!r}.")
-    try:
-        values = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        raise FileFormatError(f"{path} is not a saved fit: it is not JSON ({error}).") from error
-    if not isinstance(values, dict) or values.get("format") != FORMAT:
-        raise FileFormatError(
-            f"{path} is not a saved fit: it has no 'format': '{FORMAT}'. Fits are written by "
-            "fit.save(path)."
-        )
-    schema = values.get("schema")
-    if isinstance(schema, bool) or not isinstance(schema, int) or schema < 1:
-        raise FileFormatError(f"{path} is damaged: it has no valid schema number.")
-    if schema > SCHEMA:
-        raise FileFormatError(
-            f"{path} has schema {schema}, and this version of scalinglaws reads up to {SCHEMA}: "
-            "it was saved by a newer version; update scalinglaws."
-        )
-    try:
-        return from_dict(values)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise FileFormatError(f"{path} is damaged: {type(error).__name__}: {error}.") from error
+    fields: dict[str, Any] = json_files.read(path, FORMAT, SCHEMA, _HASHED_FROM, from_dict)
+    return fields
 
 
 def to_dict(fit: Fit) -> dict[str, Any]:
@@ -70,7 +55,12 @@ def to_dict(fit: Fit) -> dict[str, Any]:
         "format": FORMAT,
         "schema": SCHEMA,
         "law": fit.law.to_dict(),
-        **{name: _plain(getattr(fit, name)) for name in _PLAIN},
+        "method": fit.method,
+        "objective": fit.objective,
+        "scale": fit.scale,
+        "delta": _plain(fit.delta),
+        "objective_value": _plain(fit.objective_value),
+        "confidence_level": _plain(fit.confidence_level),
         # for people: what is loaded is computed again from the estimate and the runs
         "parameters": _rows(fit.table),
         "combinations": _rows(fit.identified),
@@ -85,7 +75,7 @@ def to_dict(fit: Fit) -> dict[str, Any]:
             "columns": dict(runs.columns),
             "target": runs.target,
             "digest": runs.digest,
-            "index": _labels(runs.index),
+            "index": [_label(label) for label in runs.index],
             "values": {name: _list(values) for name, values in runs.values.items()},
             "y": _list(runs.y),
             "weights": _list(runs.weights),
@@ -100,64 +90,222 @@ def to_dict(fit: Fit) -> dict[str, Any]:
 
 
 def from_dict(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The inverse of `to_dict`: the fields of a `Fit`."""
-    runs, law = values["runs"], Law.from_dict(values["law"])
-    table = RunTable(
-        values={name: _array(v) for name, v in runs["values"].items()},
-        y=_array(runs["y"]),
-        weights=_array(runs["weights"]),
-        index=pd.Index(runs["index"]),
-        columns=runs["columns"],
-        target=runs["target"],
-        dropped=tuple((label, reason) for label, reason in runs["dropped"]),
-        weighted=runs["weighted"],
-        repeats=np.array(runs["repeats"], dtype=np.intp),
-        labels={
-            name: pd.Categorical(labels, categories=law.levels[name])
-            for name, labels in runs.get("labels", {}).items()
+    """The inverse of `to_dict`: the fields of a `Fit`.
+
+    Raises
+    ------
+    ValueError, TypeError, KeyError
+        If something is missing, is not of its kind, or does not go with the rest.
+    """
+    law = _law(stored.mapping(values["law"], "law"))
+    runs = _runs(law, stored.mapping(values["runs"], "runs"))
+    p = len(law.parameter_names)
+    objective = stored.one_of(values["objective"], OBJECTIVES, "objective")
+    delta = values["delta"]
+    if (delta is None) == (objective == "huber"):
+        raise ValueError("delta does not go with the objective")
+    check_level(values["confidence_level"])
+    fixed = {
+        name: stored.number(value, f"fixed {name}")
+        for name, value in stored.mapping(values["fixed"], "fixed").items()
+    }
+    if unknown := set(fixed) - set(law.parameter_names):
+        raise ValueError(f"fixed names {sorted(unknown)}, and the law has no such parameters")
+    fields = {
+        "law": law,
+        "runs": runs,
+        "method": stored.one_of(values["method"], METHODS, "method"),
+        "objective": objective,
+        "scale": stored.one_of(values["scale"], SCALES, "scale"),
+        "delta": None if delta is None else stored.number(delta, "delta", least=DELTAS[0]),
+        "objective_value": stored.number(values["objective_value"], "objective_value", least=0.0),
+        "confidence_level": float(values["confidence_level"]),
+        "evidence": _evidence(values),
+        "fixed": fixed,
+        "versions": {
+            name: stored.text(value, f"version of {name}")
+            for name, value in stored.mapping(values["versions"], "versions").items()
         },
-        clusters=np.array(runs.get("clusters", []), dtype=np.intp),
-        cluster_column=runs.get("cluster_column", ""),
+        "theta": _theta(law, values["theta"]),
+        "free": _free(values, p),
+        "alternatives": _alternatives(values["alternatives"], p),
+    }
+    _check_together(fields, whitened=bool(_correlated(values)))
+    return fields
+
+
+# --- the parts ------------------------------------------------------------------------------
+
+
+def _law(values: Mapping[str, Any]) -> Law:
+    for name in ("formula", "description", "reference"):
+        stored.text(values[name], f"law {name}")
+    if values["name"] is not None:
+        stored.text(values["name"], "law name")
+    for name in ("variables", *stored.mapping(values.get("levels", {}), "levels")):
+        listed = values["variables"] if name == "variables" else values["levels"][name]
+        stored.texts(listed, f"law {name}")
+    pairs = stored.mapping(values["bounds"], "law bounds")
+    limits = values.get("limits")
+    for name, pair in [*pairs.items(), *([] if limits is None else [("limits", limits)])]:
+        stored.numbers(pair, f"law {name}", length=2, infinite=True)
+    return Law.from_dict(values)
+
+
+def _runs(law: Law, values: Mapping[str, Any]) -> RunTable:
+    y = stored.numbers(values["y"], "y")
+    n = len(y)
+    columns = {
+        name: stored.text(column, f"column of {name}")
+        for name, column in stored.mapping(values["columns"], "columns").items()
+    }
+    if set(columns) != {*law.variables, *law.group_columns}:
+        raise ValueError("the columns are not those of the law")
+    given = stored.mapping(values["values"], "values")
+    if set(given) != set(law.variables):
+        raise ValueError("the variables are not those of the law")
+    arrays = {name: stored.numbers(column, name, length=n) for name, column in given.items()}
+    for name in positive_variables(law.parsed.expression, law.variables):
+        if not (arrays[name] > 0).all():
+            raise ValueError(f"{name} is not positive")
+    table = RunTable(
+        values=arrays,
+        y=y,
+        weights=stored.numbers(values["weights"], "weights", length=n, least=0.0),
+        index=_index(stored.labels(values["index"], "index", length=n)),
+        columns=columns,
+        target=stored.text(values["target"], "target"),
+        dropped=tuple(stored.reasons(values["dropped"], "dropped")),
+        weighted=stored.flag(values["weighted"], "weighted"),
+        repeats=stored.codes(values["repeats"], "repeats", n),
+        labels=_labels(law, stored.mapping(values.get("labels", {}), "labels"), n),
+        clusters=stored.codes(values.get("clusters", []), "clusters", n),
+        cluster_column=stored.text(values.get("cluster_column", ""), "cluster_column"),
     )
-    if table.digest != runs["digest"]:
+    if table.digest != values["digest"]:
         raise ValueError("the runs do not have the hash that was saved with them")
-    plain = {name: values[name] for name in _PLAIN}
-    for name in ("objective_value", "confidence_level"):
-        plain[name] = _number(plain[name])
-    plain["delta"] = None if plain["delta"] is None else _number(plain["delta"])
-    p = len(values["theta"])
-    evidence = values["evidence"]
-    return dict(
-        law=law,
-        runs=table,
-        evidence=Evidence(
-            evidence["n_starts"], evidence["n_agreeing"], evidence["n_minima"],
-            _number(evidence["decrement"]), _number(evidence.get("curvature", "nan")),
-            _converged(values),
-        ),
-        fixed={k: _number(v) for k, v in values["fixed"].items()},
-        versions=values["versions"],
-        theta=_array(values["theta"]),
-        free=_free(values),
-        alternatives=np.array([_array(r) for r in values["alternatives"]]).reshape(-1, p),
-        **plain,
-    )  # fmt: skip
+    return table
 
 
-def _converged(values: Mapping[str, Any]) -> bool:
+def _index(labels: list[Any]) -> pd.Index:
+    try:
+        index: pd.Index = pd.Index(labels)
+    except UnicodeEncodeError:  # half a surrogate pair, which only objects hold
+        index = pd.Index(labels, dtype=object)
+    return index
+
+
+def _labels(law: Law, values: Mapping[str, Any], n: int) -> dict[str, pd.Categorical]:
+    if set(values) != set(law.group_columns) or set(law.levels) != set(law.group_columns):
+        raise ValueError("the labels are not those of the law")
+    found = {}
+    for name, labels in values.items():
+        texts, levels = stored.texts(labels, f"labels {name}", length=n), list(law.levels[name])
+        if len(set(levels)) < len(levels) or not set(texts) <= set(levels):
+            raise ValueError(f"{name} has labels that are none of the law's")
+        found[name] = pd.Categorical(texts, categories=pd.Index(levels, dtype=object))
+    return found
+
+
+def _theta(law: Law, values: Any) -> FloatArray:
+    """The working parameters: finite, or the logarithm of zero."""
+    theta = stored.numbers(values, "theta", length=len(law.parameter_names), infinite=True)
+    positive = np.array([p.positive for p in law.parameters])
+    if not (np.isfinite(theta) | (positive & np.isneginf(theta))).all():
+        raise ValueError("theta is not finite")
+    return theta
+
+
+def _alternatives(values: Any, p: int) -> FloatArray:
+    rows = [
+        stored.numbers(row, "alternatives", length=p)
+        for row in stored.array(values, "alternatives")
+    ]
+    return np.array(rows, dtype=np.float64).reshape(-1, p)
+
+
+def _evidence(values: Mapping[str, Any]) -> Evidence:
+    evidence = stored.mapping(values["evidence"], "evidence")
+    return Evidence(
+        stored.count(evidence["n_starts"], "n_starts"),
+        stored.count(evidence["n_agreeing"], "n_agreeing"),
+        stored.count(evidence["n_minima"], "n_minima"),
+        stored.number(evidence["decrement"], "decrement", unknown=True),
+        stored.number(evidence.get("curvature", "nan"), "curvature", unknown=True),
+        _converged(values, evidence),
+    )
+
+
+# --- files of schema 1 ----------------------------------------------------------------------
+
+
+def _converged(values: Mapping[str, Any], evidence: Mapping[str, Any]) -> bool:
     """Whether the search reached a minimum; schema 1 says so in the verdicts."""
-    if "converged" in values["evidence"]:
-        return bool(values["evidence"]["converged"])
-    return all(verdict["status"] != "NOT_CONVERGED" for verdict in values["verdicts"])
+    if "converged" in evidence:
+        return stored.flag(evidence["converged"], "converged")
+    verdicts = stored.array(values["verdicts"], "verdicts")
+    return all(stored.mapping(v, "verdict")["status"] != "NOT_CONVERGED" for v in verdicts)
 
 
-def _free(values: Mapping[str, Any]) -> npt.NDArray[np.bool_]:
+def _free(values: Mapping[str, Any], p: int) -> npt.NDArray[np.bool_]:
     """Which parameters moved; schema 1 says so in their statuses."""
     if "free" in values:
-        return np.array(values["free"], dtype=np.bool_)
-    status = [str(item["status"]) for item in values["parameters"]]
+        moved = [stored.flag(v, "free") for v in stored.array(values["free"], "free", length=p)]
+        return np.array(moved, dtype=np.bool_)
+    rows = stored.array(values["parameters"], "parameters", length=p)
+    status = [stored.text(stored.mapping(r, "parameters")["status"], "status") for r in rows]
     held = ("fixed", "aliased", "without effect", "at its bound, 0")
     return np.array([not text.startswith(held) for text in status])
+
+
+def _correlated(values: Mapping[str, Any]) -> Any:
+    """Files of schema 1 may have residuals that were made independent within a run."""
+    return stored.mapping(values.get("correlation", {}), "correlation").get("variable")
+
+
+# --- all together ---------------------------------------------------------------------------
+
+
+def _check_together(fields: Mapping[str, Any], *, whitened: bool) -> None:
+    """The law at the estimate must give the saved objective on the saved runs.
+
+    Raises
+    ------
+    ValueError
+        If it does not: the parts are not of one fit.
+    """
+    law, runs, theta = fields["law"], fields["runs"], fields["theta"]
+    positive = np.array([p.positive for p in law.parameters])
+    with np.errstate(all="ignore"):
+        natural = np.where(positive, np.exp(theta), theta)
+        params = dict(zip(law.parameter_names, natural, strict=True))
+        value = np.broadcast_to(law.value(params, runs.inputs), runs.y.shape)
+        residuals = np.log(runs.y / value) if fields["scale"] == "log" else runs.y - value
+    used = runs.weights > 0
+    if not used.any() or not np.isfinite(residuals[used]).all():
+        raise ValueError("the law has no value at the runs")
+    if whitened:
+        return
+    size = np.abs(residuals)
+    if fields["objective"] == "squared":
+        each = residuals**2
+    elif fields["objective"] == "absolute":
+        each = size
+    else:
+        delta = fields["delta"]
+        each = np.where(size <= delta, 0.5 * residuals**2, delta * (size - 0.5 * delta))
+    found, saved = float(runs.weights @ np.where(used, each, 0.0)), fields["objective_value"]
+    scale = 1.0 if fields["scale"] == "log" else float(np.abs(runs.y).max()) ** 2
+    if not math.isclose(
+        found, saved, rel_tol=_SAME, abs_tol=_ROUNDING * scale * runs.weights.sum()
+    ):
+        raise ValueError(
+            "the law, its coefficients and the runs do not belong together: the objective is "
+            f"{found:.6g}, and {saved:.6g} was saved"
+        )
+
+
+# --- values ---------------------------------------------------------------------------------
 
 
 def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -174,20 +322,8 @@ def _plain(value: Any) -> Any:
     return int(value) if isinstance(value, np.integer) else value
 
 
-def _number(value: Any) -> float:
-    return float(value)  # float("nan") and float("inf") read the text back
-
-
 def _list(values: FloatArray) -> list[Any]:
     return [_plain(float(v)) for v in values]
-
-
-def _array(values: list[Any]) -> FloatArray:
-    return np.array([_number(v) for v in values], dtype=np.float64)
-
-
-def _labels(index: pd.Index) -> list[Any]:
-    return [_label(label) for label in index]
 
 
 def _label(label: Any) -> Any:
