@@ -191,13 +191,24 @@ def _raised(factors: dict[Expression, Expression], e: Expression) -> dict[Expres
     for base, exponent in factors.items():
         if base == _NUMBER:
             assert isinstance(exponent, Number)
-            if isinstance(e, Number) and (exponent.value > 0 or e.value == int(e.value)):
-                raised[_NUMBER] = Number(exponent.value**e.value)
-            else:
+            folded = _power_of_numbers(exponent.value, e)
+            if folded is None:
                 raised[exponent] = e  # 2**alpha: a number as a base of its own
+            else:
+                raised[_NUMBER] = folded
         else:
             raised[base] = multiply(exponent, e)
     return raised
+
+
+def _power_of_numbers(base: float, e: Expression) -> Number | None:
+    """A power of two numbers, where it is a number."""
+    if not isinstance(e, Number) or not (base > 0 or e.value == int(e.value)):
+        return None
+    try:
+        return Number(base**e.value)
+    except (OverflowError, ZeroDivisionError):
+        return None
 
 
 def _merge(

@@ -143,12 +143,20 @@ def walk(expression: Expression) -> Iterator[Expression]:
 
 
 def evaluate(expression: Expression, values: Mapping[str, Any]) -> Any:
-    """Value of the expression with numbers or arrays for its names; NumPy broadcasting applies."""
+    """Value of the expression with numbers or arrays for its names; NumPy broadcasting applies.
+
+    What is infinite or undefined is returned as such, without a warning.
+    """
+    with np.errstate(all="ignore"):
+        return _evaluate(expression, values)
+
+
+def _evaluate(expression: Expression, values: Mapping[str, Any]) -> Any:
     if isinstance(expression, Number):
         return expression.value
     if isinstance(expression, Name):
         return values[expression.name]
-    arguments = [evaluate(argument, values) for argument in expression.arguments]
+    arguments = [_evaluate(argument, values) for argument in expression.arguments]
     match expression.function:
         case "+":
             return arguments[0] + arguments[1]

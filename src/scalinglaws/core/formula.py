@@ -269,13 +269,8 @@ class _Reader:
             case ast.UnaryOp(op=ast.UAdd(), operand=operand):
                 return self._convert(operand, body, depth + 1)
             case ast.BinOp(left=left, op=operator, right=right) if type(operator) in _OPERATORS:
-                return Apply(
-                    _OPERATORS[type(operator)],
-                    (
-                        self._convert(left, body, depth + 1),
-                        self._convert(right, body, depth + 1),
-                    ),
-                )
+                parts = tuple(self._convert(part, body, depth + 1) for part in (left, right))
+                return self._operation(_OPERATORS[type(operator)], parts, place)
             case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]):
                 self._check_call(name, len(arguments), place)
                 return Apply(name, tuple(self._convert(a, body, depth + 1) for a in arguments))
@@ -286,6 +281,11 @@ class _Reader:
             "Only names, numbers, + - * / **, parentheses and functions "
             f"({', '.join(FUNCTIONS)}) may stand in a law",
         )
+
+    def _operation(self, operator: str, parts: tuple[Expression, ...], place: int) -> Apply:
+        if operator == "/" and parts[1] == Number(0.0):
+            raise self._error(place, "This is divided by zero")
+        return Apply(operator, parts)
 
     def _number(self, value: float, written: str, place: int) -> Number:
         """A number of the line, if float64 has it."""

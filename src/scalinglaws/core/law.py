@@ -280,8 +280,7 @@ class Law(IndexedNames):
             If a parameter or a variable is missing.
         """
         names = self._names(params, data, variables)
-        with np.errstate(all="ignore"):  # an infinite or undefined value is returned as such
-            return np.asarray(evaluate(self.parsed.expression, names))
+        return np.asarray(evaluate(self.parsed.expression, names))
 
     def gradient(
         self, params: Mapping[str, Any], data: Columns | None = None, /, **variables: Any
@@ -324,9 +323,11 @@ class Law(IndexedNames):
         places = self.places(self._columns(self.group_columns, data, variables))
         rows = np.stack([np.broadcast_to(place, shape) for place in places.values()], axis=-1)
         if n_axes == 2:  # places in the flattened matrix
-            rows = (rows[..., :, None] * p + rows[..., None, :]).reshape(*shape, -1)
+            rows = (rows[..., :, None] * p + rows[..., None, :]).reshape(
+                *shape, rows.shape[-1] ** 2
+            )
         found = np.zeros((*shape, p**n_axes), dtype=own.dtype)
-        np.put_along_axis(found, rows, own.reshape(*shape, -1), axis=-1)
+        np.put_along_axis(found, rows, own.reshape(rows.shape), axis=-1)
         return found.reshape(*shape, *[p] * n_axes)
 
     def _jet(self, names: Mapping[str, npt.NDArray[Any]], wrt: Sequence[str]) -> Jet:

@@ -20,7 +20,8 @@ from scalinglaws.errors import (
     IdentifiabilityWarning,
     warn,
 )
-from scalinglaws.numerals import format_plain, parse_number
+from scalinglaws.fitting.tables.points import to_values
+from scalinglaws.numerals import format_plain
 from scalinglaws.options import check_count, check_level
 from scalinglaws.planning.delta_method import Delta, Inferable
 
@@ -375,13 +376,7 @@ def numbers(name: str, value: Any) -> FloatArray:
     ValueError
         If one of them is not positive and finite.
     """
-    items = [value] if isinstance(value, str) or np.ndim(value) == 0 else list(value)
-    if any(isinstance(item, bool | np.bool_) for item in items):
-        raise ValueError(f"`{name}` must be a number or numbers; got {value!r}.")
-    try:
-        found = np.array([parse_number(v) if isinstance(v, str) else float(v) for v in items])
-    except TypeError as error:
-        raise ValueError(f"`{name}` must be a number or numbers; got {value!r}.") from error
+    found = to_values(f"`{name}`", value).ravel()
     wrong: BoolArray = ~(np.isfinite(found) & (found > 0))
     if wrong.any() or not len(found):
         shown = format_plain(found[wrong][0]) or "nan" if len(found) else "nothing"

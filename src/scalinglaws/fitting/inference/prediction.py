@@ -321,9 +321,9 @@ def _by_group(
 
 def _beyond(runs: Mapping[str, FloatArray], columns: Mapping[str, FloatArray]) -> FloatArray:
     used = ["C"] if "C" in runs else [v for v in ("N", "D") if v in runs]
-    with np.errstate(over="ignore"):  # infinitely far, then
+    with np.errstate(all="ignore"):  # infinitely far, or of no size
         here = np.prod([np.asarray(columns[v]) for v in used], axis=0)
-    beyond = here / _largest_product([runs[v] for v in used]) if used else np.zeros(1)
+        beyond = here / _largest_product([runs[v] for v in used]) if used else np.zeros(1)
     for name in (v for v in runs if v not in ("N", "D", "C")):
         with np.errstate(divide="ignore", invalid="ignore"):
             above = columns[name] / runs[name].max()

@@ -89,7 +89,10 @@ def _trials(
     if not len(moving) or not np.isfinite(here.value[0]):
         return np.zeros((0, len(theta))), 0
     size = 1.0 / np.sqrt(np.diag(majorised)[moving])
-    curvature, axes = np.linalg.eigh(hessian[np.ix_(moving, moving)] * np.outer(size, size))
+    scaled = hessian[np.ix_(moving, moving)] * np.outer(size, size)
+    if not np.isfinite(scaled).all():
+        return np.zeros((0, len(theta))), 0
+    curvature, axes = np.linalg.eigh(scaled)
     least = _LEAST_CURVATURE * np.abs(curvature).max() + 1e-300
     downhill = axes.T @ (gradient[moving] * size) / np.maximum(np.abs(curvature), least)
     newton, flattest = -(axes @ downhill) * size, axes[:, 0] * size

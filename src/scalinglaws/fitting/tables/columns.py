@@ -103,7 +103,10 @@ def frame_of(table: Any, name: str) -> pd.DataFrame | None:
                 f"not installed ({error})."
             ) from error
     if isinstance(table, list | tuple) and table and all(isinstance(r, Mapping) for r in table):
-        return pd.DataFrame([dict(row) for row in table])
+        try:
+            return pd.DataFrame([dict(row) for row in table])
+        except (TypeError, ValueError) as error:
+            raise DataError(f"`{name}` cannot be read as rows: {error}.") from error
     return None
 
 
