@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scalinglaws.core.law import Law
-from scalinglaws.errors import warn
+from scalinglaws.errors import FitError, warn
 from scalinglaws.fitting.arguments import (
     check_bounds,
     check_count,
@@ -179,7 +179,15 @@ def fit(
 
 def _fit_problem(problem: Problem, table: RunTable, method: str, confidence_level: float) -> Fit:
     model = bind_problem(problem)
-    found = _minimise(problem, model, structural_aliasing(problem, model), method)
+    try:
+        with np.errstate(all="ignore"):  # the search also tries values at which a law overflows
+            found = _minimise(problem, model, structural_aliasing(problem, model), method)
+    except np.linalg.LinAlgError as error:
+        raise FitError(
+            f"The search for the law {problem.law.label!r} broke down on these runs "
+            f"({error}): values or coefficients are out of proportion. Narrow them with `bounds`, "
+            "or look at the largest and smallest values of each column."
+        ) from error
     fit = Fit(
         law=problem.law,
         runs=table,
