@@ -605,7 +605,7 @@ def test_a_thousand_event_files_are_read_in_two_seconds(tmp_path: Path) -> None:
         ("a.csv", b"", "a.csv is empty"),
         ("a.csv", b"N,D,loss\n", "a.csv has no rows"),
         ("a.csv", b"N,loss\n1,2\n3,4,5,6\n", "a.csv cannot be read as csv: .*line 3"),
-        ("a.csv", "größe,loss\n1,2\n".encode("latin-1"), "is not UTF-8 text .* at byte 2.; save"),
+        ("a.csv", "größe,loss\n1,2\n".encode("latin-1"), "is not UTF-8 text .invalid"),
         ("a.txt", b"Dear reader, hello.\n", ""),
         ("a.txt", b"hello my friend\n", "neither a known log nor a table with separators"),
         ("a.bin", bytes(range(256)), "is binary and none of the known logs and tables"),

@@ -12,9 +12,8 @@ from pathlib import Path
 
 import torch
 from plan import CONTEXT
+from train import held_out_loss
 from transformers import GPT2LMHeadModel
-
-import scalinglaws as sl
 
 
 def continue_text(model: GPT2LMHeadModel, start: str, n_bytes: int, temperature: float) -> str:
@@ -39,18 +38,15 @@ def main() -> None:
     parser.add_argument("--start", default="def ", help="text to continue ('def ')")
     parser.add_argument("--bytes", type=int, default=200, help="how many bytes to write (200)")
     parser.add_argument("--temperature", type=float, default=0.7, help="of the sampling (0.7)")
-    parser.add_argument(
-        "--text", type=Path, default=Path(argparse.__file__), help="text to measure"
-    )
     options = parser.parse_args()
 
     for folder in sorted((f for f in options.models.iterdir() if f.is_dir()), key=size):
         torch.manual_seed(0)
         model = GPT2LMHeadModel.from_pretrained(folder)
-        row = sl.measure(model, options.text, tokenizer=lambda text: list(text.encode())).iloc[0]
+        loss = held_out_loss(model.eval(), "cpu")
         print(
-            f"{'=' * 80}\n{folder.name}: {row['N']:,} parameters, {row['loss']:.3f} nats a byte, "
-            f"one of {math.exp(row['loss']):.1f} bytes on {options.text.name}\n"
+            f"{'=' * 80}\n{folder.name}: {size(folder):,} parameters, loss on held-out files "
+            f"{loss:.3f} nats per byte, perplexity {math.exp(loss):.1f}\n"
         )
         print(continue_text(model, options.start, options.bytes, options.temperature))
 

@@ -29,7 +29,7 @@ _RANK = re.compile(
 
 
 def _is_megatron(file: LogFile) -> bool:
-    return "iteration" in file.console and _ITERATION.search(file.console) is not None
+    return _ITERATION.search(file.console_start) is not None
 
 
 def _read_megatron(file: LogFile) -> list[RunLog]:
@@ -78,7 +78,8 @@ _TITAN_SIZE = re.compile(r"size:\s*([\d,]+) total parameters")
 
 
 def _is_torchtitan(file: LogFile) -> bool:
-    return "tps:" in file.console and _TITAN.search(_COLOUR.sub("", file.console)) is not None
+    start = file.console_start
+    return "tps:" in start and _TITAN.search(_COLOUR.sub("", start)) is not None
 
 
 def _read_torchtitan(file: LogFile) -> list[RunLog]:

@@ -13,11 +13,13 @@ from typing import Any
 from scalinglaws.errors import DataError
 
 HEAD = 16_384  # bytes that are enough to recognise most layouts
+_CONSOLE_START = 2**22
 MOST_COLUMNS = 20_000  # pandas takes minutes over more
 # Parameters that the Trainer multiplies by 6 and the tokens: all but those of embeddings.
 N_OF_TOTAL_FLOS = "N_of_total_flos"
 _MOST_BYTES = 2**31  # of a log that is read into memory at once
 _MOST_DEPTH = 30  # of nested settings
+_MARKS = {b"\xff\xfe", b"\xfe\xff"}  # of UTF-16
 _COMMON_NAMES = {
     "trainer_state", "tracker_metrics", "metrics", "report", "history", "log", "train", "stdout",
     "output", "results",
@@ -149,30 +151,46 @@ class LogFile:
     @property
     def is_text(self) -> bool:
         """Whether the beginning looks like text."""
-        return b"\0" not in self.head or self.head[:2] in {b"\xff\xfe", b"\xfe\xff"}
+        return b"\0" not in self.head or self.head[:2] in _MARKS
+
+    @property
+    def encoding(self) -> str:
+        """The encoding of its mark, or else UTF-8."""
+        return "utf-16" if self.head[:2] in _MARKS else "utf-8-sig"
 
     @cached_property
     def text(self) -> str:
-        """The contents as text, by the mark of their encoding or else UTF-8.
+        """The contents as text.
 
         Raises
         ------
         DataError
-            If they are no text of that encoding.
+            If they are no text of its encoding.
         """
-        encoding = "utf-16" if self.head[:2] in {b"\xff\xfe", b"\xfe\xff"} else "utf-8-sig"
         try:
-            return self.data.decode(encoding)
+            return self.data.decode(self.encoding)
         except UnicodeDecodeError as error:
-            raise DataError(
-                f"{self.shown} is not {encoding.removesuffix('-sig').upper()} text "
-                f"({error.reason} at byte {error.start}); save it as UTF-8."
-            ) from error
+            raise self.not_text(error) from error
 
-    @cached_property
+    def not_text(self, error: UnicodeDecodeError) -> DataError:
+        """The error of a file in another encoding."""
+        return DataError(
+            f"{self.shown} is not {self.encoding.removesuffix('-sig').upper()} text "
+            f"({error.reason}: {error.object[error.start : error.end]!r}); save it as UTF-8."
+        )
+
+    @property
     def console(self) -> str:
         """The contents as the text of a terminal, where stray bytes do no harm."""
-        return self.data.decode("utf-8", errors="replace") if self.is_text else ""
+        return self.data.decode("utf-8", errors="replace")
+
+    @cached_property
+    def console_start(self) -> str:
+        """The beginning of that text, long enough for what a trainer prints before its steps."""
+        if not self.is_text:
+            return ""
+        with self.path.open("rb") as file:
+            return file.read(_CONSOLE_START).decode("utf-8", errors="replace")
 
     @cached_property
     def document(self) -> Any:

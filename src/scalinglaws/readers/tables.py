@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 from typing import Any
 
@@ -56,6 +55,8 @@ def read_table(file: LogFile) -> pd.DataFrame:
         ) from error
     except DataError:
         raise
+    except UnicodeDecodeError as error:
+        raise file.not_text(error) from error
     except (ValueError, RecursionError, OverflowError, OSError, MemoryError, csv.Error) as error:
         raise DataError(f"{name} cannot be read: {str(error).rstrip('.')}.") from error
     if frame.empty:
@@ -112,17 +113,19 @@ def _separator(file: LogFile) -> str | None:
 
 def _read_lines(file: LogFile) -> pd.DataFrame:
     separator = _separator(file)
-    first = file.text.partition("\n")[0]
+    encoding = file.encoding
+    with file.path.open(encoding=encoding) as lines:
+        first = lines.readline()
+        n_columns = max([line.count(separator or ",") for line in [first, *lines]]) + 1
     if separator is None and len(first.split()) != 1:
         raise DataError(
             f"{file.shown} is text, but neither a known log nor a table with separators; its first "
             f"line is {first[:60]!r}. Known logs and tables are listed in docs/logs.md."
         )
-    n_columns = max(line.count(separator or ",") for line in file.text.split("\n")) + 1
     if n_columns > MOST_COLUMNS:
         raise DataError(f"{file.shown} has {n_columns:,} columns, more than any table of runs.")
     try:
-        frame = pd.read_csv(io.StringIO(file.text), sep=separator or ",")
+        frame = pd.read_csv(file.path, sep=separator or ",", encoding=encoding)
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise DataError(
             f"{file.shown} cannot be read as csv: {str(error).strip().rstrip('.')}."
