@@ -505,6 +505,15 @@ def test_a_total_is_spread_over_the_steps(tmp_path: Path) -> None:
     assert "the total in proportion to the step" in curves.attrs["source"]["columns"]["D"]
 
 
+def test_a_product_is_taken_at_the_step_of_the_loss(tmp_path: Path) -> None:
+    """Samples may be logged at other steps than losses."""
+    columns = {"val/loss": [None, 3.0, None], "samples": [100, None, 300]}
+    path = history(tmp_path, "a.csv", **columns)  # type: ignore[arg-type]
+    for every in (None, "eval"):
+        runs = sl.read_runs(path, N=1, D="samples * 10", every=every)  # type: ignore[arg-type]
+        assert runs["D"].tolist() == [2000]
+
+
 def test_counts_are_added_to_a_table_when_asked_for(tmp_path: Path) -> None:
     path = write(tmp_path, "t.csv", "run,steps,ppl\na-1B,10,9\n")
     runs = sl.read_runs(path, N=r"(\d+B)", D="steps * 1K", metric="ppl")

@@ -4,21 +4,33 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from scalinglaws.errors import DataError
 from scalinglaws.numerals import listed, parse_number
 
-Given = (
-    float | str | Path | Mapping[str, Any] | re.Pattern[str] | Callable[[Mapping[str, Any]], Any]
-)
 Row = Mapping[str, Any]
-# Function from a row to the value, what it is in words, and whether it is a total of the run.
-GivenCount = tuple[Callable[[Row], float], str, bool]
-_PRODUCT = re.compile(r"\s*(.+?)\s*\*\s*([\d.,_]+(?:e[+-]?\d+)?\s*[kmbgtq]?)\s*", re.IGNORECASE)
+Given = float | str | Path | Mapping[str, Any] | re.Pattern[str] | Callable[[Row], Any]
+_PRODUCT = re.compile(r"\s*([^(]+?)\s*\*\s*([\d.,_]+(?:e[+-]?\d+)?\s*[kmbgtq]?)\s*", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class GivenCount:
+    """How a row gets its N or D: the value, its origin in words, and whether it is a run's total.
+
+    A product has its column and its factor, so that the column can be taken at any step.
+    """
+
+    of_row: Callable[[Row], float]
+    origin: str
+    is_total: bool = True
+    column: str = ""
+    factor: float = 1.0
 
 
 def read_given(given: Given, variable: str) -> GivenCount:
@@ -29,35 +41,37 @@ def read_given(given: Given, variable: str) -> GivenCount:
     DataError, TypeError
         If the argument is none of what is understood.
     """
-    if isinstance(given, Mapping):
-        return _by_name(dict(given), variable), f"{variable}= by name of the run", True
-    if isinstance(given, re.Pattern):
-        return _by_pattern(given, variable), f"{variable}= from the name of the run", True
-    if callable(given):
-        return (lambda row: _number(given(row), variable)), f"{variable}= computed", False
-    if isinstance(given, Path):
-        return _by_name(_mapping_file(given), variable), f"{variable}= by {given.name}", True
-    if isinstance(given, str):
-        return _read_text(given, variable)
-    if isinstance(given, bool) or not isinstance(given, int | float):
+    name = f"{variable}="
+    item = _read_text(given, variable) if isinstance(given, str) else given
+    if isinstance(item, GivenCount):
+        return item
+    if isinstance(item, Path):
+        return GivenCount(_by_run(_mapping_file(item), variable), f"{name} by {item.name}")
+    if isinstance(item, Mapping):
+        return GivenCount(_by_run(item, variable), f"{name} by name of the run")
+    if isinstance(item, re.Pattern):
+        return GivenCount(_by_pattern(item, variable), f"{name} from the name of the run")
+    if callable(item):
+        return GivenCount(lambda row: _number(item(row), variable), f"{name} computed", False)
+    if isinstance(item, bool) or not isinstance(item, int | float):
         raise TypeError(
             f"`{variable}` must be a number, a mapping from run to number, a file with one, a "
-            f"pattern on the run's name, 'column * number' or a function of a row; got {given!r}."
+            f"pattern on the run's name, 'column * number' or a function of a row; got {item!r}."
         )
-    return _constant(float(given)), f"{variable}= as given", True
+    return GivenCount(lambda _: float(item), f"{name} as given")
 
 
-def _read_text(given: str, variable: str) -> GivenCount:
+def _read_text(given: str, variable: str) -> float | Path | re.Pattern[str] | GivenCount:
     try:
-        return _constant(parse_number(given)), f"{variable}= as given", True
+        return parse_number(given)
     except ValueError:
         pass
     product = _PRODUCT.fullmatch(given)
-    if product is not None and "(" not in product[1]:
-        factor = parse_number(product[2])
-        return _product(product[1], factor, variable), f"{given}", False
+    if product is not None:
+        column, factor = product[1], parse_number(product[2])
+        return GivenCount(_product(column, factor, variable), given, False, column, factor)
     if Path(given).is_file():
-        return read_given(Path(given), variable)
+        return Path(given)
     try:
         pattern = re.compile(given)
     except re.error as error:
@@ -67,11 +81,7 @@ def _read_text(given: str, variable: str) -> GivenCount:
             f"{variable}={given!r} is no number, no file, no 'column * number', and as a pattern "
             "on the run's name it needs one group, such as '_([0-9.]+[MB])_'."
         )
-    return read_given(pattern, variable)
-
-
-def _constant(value: float) -> Callable[[Row], float]:
-    return lambda _: value
+    return pattern
 
 
 def _number(item: Any, variable: str) -> float:
@@ -81,7 +91,7 @@ def _number(item: Any, variable: str) -> float:
         raise DataError(f"{variable} cannot be {item!r}: {str(error).rstrip('.')}.") from error
 
 
-def _by_name(mapping: Mapping[str, Any], variable: str) -> Callable[[Row], float]:
+def _by_run(mapping: Mapping[str, Any], variable: str) -> Callable[[Row], float]:
     values = {str(run): _number(item, variable) for run, item in mapping.items()}
 
     def look_up(row: Row) -> float:
@@ -114,7 +124,8 @@ def _product(column: str, factor: float, variable: str) -> Callable[[Row], float
                 f"{variable}={column!r} * ...: run {row['run']!r} has no column {column!r}; it has "
                 f"{listed([str(name) for name in row], most=20)}."
             )
-        return _number(row[column], variable) * factor
+        item = row[column]
+        return math.nan if item is None else _number(item, variable) * factor
 
     return multiply
 

@@ -60,6 +60,12 @@ def constant(value: float, run: RunLog, source: str) -> Count:
     return Count(np.array([last_step(run)]), np.array([value]), source)
 
 
+def series_count(run: RunLog, name: str, factor: float) -> Count | None:
+    """A logged metric times a factor, at any step; None where it was not logged."""
+    points = _points(run, run.series[name]) if name in run.series else None
+    return None if points is None else Count(points[0], points[1] * factor, name)
+
+
 def last_step(run: RunLog) -> float:
     """The last step that has any value; 0 in a log without steps."""
     return max((max(values) for values in run.series.values() if values), default=0.0)

@@ -77,14 +77,13 @@ def complete_table(
         frame["loss"] = frame[require(frame, metric, "`metric`")]
         told["loss"] = f"{metric!r} (as given)"
     for variable, given_value in given.items():
-        function, text, _ = read_given(given_value, variable)
+        count = read_given(given_value, variable)
         run = next((c for c in _RUNS if c in frame), None)
-        rows = frame.to_dict("records")
         frame[variable] = [
-            function({**{str(k): v for k, v in row.items()}, "run": str(row[run]) if run else ""})
-            for row in rows
+            count.of_row({**{str(k): v for k, v in row.items()}, "run": str(row.get(run, ""))})
+            for row in frame.to_dict("records")
         ]
-        told[variable] = text
+        told[variable] = count.origin
     for variable in ("N", "D", "C"):
         for name in list(frame.columns):
             match = match_variable(str(name), variable)

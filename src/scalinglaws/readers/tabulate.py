@@ -15,7 +15,15 @@ from scalinglaws.errors import DataError, DataWarning, warn
 from scalinglaws.numerals import listed, plural
 from scalinglaws.readers.given import Given, GivenCount, read_given
 from scalinglaws.readers.logs import N_OF_TOTAL_FLOS, RunLog, to_number
-from scalinglaws.readers.quantities import Count, Loss, choose_loss, constant, find_count, last_step
+from scalinglaws.readers.quantities import (
+    Count,
+    Loss,
+    choose_loss,
+    constant,
+    find_count,
+    last_step,
+    series_count,
+)
 from scalinglaws.readers.shapes import count_from_shape
 
 Every = Literal["eval", "step"] | None
@@ -215,11 +223,13 @@ def _count(run: RunLog, variable: str) -> Count | None:
 def _fill_given(table: _Table, run: RunLog, row: dict[str, Any]) -> dict[str, str]:
     """Counts that the user gave, and tokens from the FLOPs that Hugging Face reports."""
     told: dict[str, str] = {}
-    for variable, (function, text, is_total) in table.given.items():
-        row[variable], told[variable] = function(row), text
-        if is_total and variable == "D" and table.every is not None:
-            row["D"] = constant(row["D"], run, text).at(row["step"])
-            told["D"] = f"{text}, the total in proportion to the step"
+    for variable, given in table.given.items():
+        count = series_count(run, given.column, given.factor)
+        row[variable] = given.of_row(row) if count is None else count.at(row["step"])
+        told[variable] = given.origin
+        if given.is_total and variable == "D" and table.every is not None:
+            row["D"] = constant(row["D"], run, given.origin).at(row["step"])
+            told["D"] = f"{given.origin}, the total in proportion to the step"
     counted = run.config.get(N_OF_TOTAL_FLOS) or row["N"]
     if row["D"] is None and "total_flos" in run.summary and counted and row["C"]:
         row["D"] = row["C"] / (6 * counted)
