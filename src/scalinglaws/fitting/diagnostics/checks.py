@@ -6,6 +6,7 @@ A check says in a sentence about this fit what speaks against taking its numbers
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -15,11 +16,12 @@ from scalinglaws.fitting.diagnostics.identifiability import combination_label
 from scalinglaws.fitting.diagnostics.lack_of_fit import compare_with_repeats
 from scalinglaws.fitting.diagnostics.outliers import FAR_OFF, outliers
 from scalinglaws.fitting.diagnostics.status import Status, Verdict
-from scalinglaws.fitting.inference.intervals import parameter_table
-from scalinglaws.fitting.record import FitRecord
 from scalinglaws.fitting.tables.blocks import spread_rows
 from scalinglaws.fitting.tables.columns import listed_rows
 from scalinglaws.numerals import format_error, format_plain, format_to, listed, plural
+
+if TYPE_CHECKING:
+    from scalinglaws.fitting.result import Fit
 
 _NAMED_SHARE = 0.3  # of a weak direction that a parameter must have to be named
 _WRONG_WAY = 0.3  # rank correlation
@@ -28,7 +30,7 @@ _FEW_SPARE = 3  # clusters beyond the parameters, below which standard errors ar
 Verdicts = Iterator[Verdict]
 
 
-def convergence(fit: FitRecord) -> Verdicts:
+def convergence(fit: Fit) -> Verdicts:
     """The search stopped before a minimum."""
     if not fit.converged:
         yield Verdict(
@@ -38,7 +40,7 @@ def convergence(fit: FitRecord) -> Verdicts:
         )
 
 
-def aliased_parameters(fit: FitRecord) -> Verdicts:
+def aliased_parameters(fit: Fit) -> Verdicts:
     """Parameters whose effects the runs cannot tell apart."""
     if not fit.aliased:
         return
@@ -47,7 +49,7 @@ def aliased_parameters(fit: FitRecord) -> Verdicts:
     yield Verdict(Status.NOT_IDENTIFIED, text)
 
 
-def _structural_sentence(fit: FitRecord) -> str:
+def _structural_sentence(fit: Fit) -> str:
     names = fit.law.parameter_names
     shared = sorted({k for weights in fit.aliased.values() for k in weights})
     together = [names[j] for j in sorted({*fit.aliased, *shared})]
@@ -64,7 +66,7 @@ def _structural_sentence(fit: FitRecord) -> str:
     return f"{text} By convention {listed(held)}."
 
 
-def _local_sentence(fit: FitRecord) -> str:
+def _local_sentence(fit: Fit) -> str:
     """Dependence that only holds near the estimate: no fixed combination to name."""
     names = fit.law.parameter_names
     together = sorted({*fit.aliased, *(k for w in fit.aliased.values() for k in w)})
@@ -75,7 +77,7 @@ def _local_sentence(fit: FitRecord) -> str:
     )
 
 
-def equally_good_fits(fit: FitRecord) -> Verdicts:
+def equally_good_fits(fit: Fit) -> Verdicts:
     """Other minima as low as the best one."""
     if fit.disputed:
         names = [name for name in fit.law.parameter_names if name in fit.disputed]
@@ -88,7 +90,7 @@ def equally_good_fits(fit: FitRecord) -> Verdicts:
         )
 
 
-def degrees_of_freedom(fit: FitRecord) -> Verdicts:
+def degrees_of_freedom(fit: Fit) -> Verdicts:
     """As many parameters as runs."""
     if fit.dof <= 0:
         yield Verdict(
@@ -98,7 +100,7 @@ def degrees_of_freedom(fit: FitRecord) -> Verdicts:
         )
 
 
-def starting_points(fit: FitRecord) -> Verdicts:
+def starting_points(fit: Fit) -> Verdicts:
     """Only one start reached the best of several minima."""
     evidence = fit.evidence
     if evidence.n_starts >= 3 and evidence.n_agreeing < 2 and evidence.n_minima > 1:
@@ -110,7 +112,7 @@ def starting_points(fit: FitRecord) -> Verdicts:
         )
 
 
-def clusters(fit: FitRecord) -> Verdicts:
+def clusters(fit: Fit) -> Verdicts:
     """Standard errors need more independent runs than parameters."""
     sandwich = fit.sandwich
     if (
@@ -133,7 +135,7 @@ def clusters(fit: FitRecord) -> Verdicts:
     yield Verdict(Status.FEW_CLUSTERS, text)
 
 
-def lack_of_fit(fit: FitRecord) -> Verdicts:
+def lack_of_fit(fit: Fit) -> Verdicts:
     """Repeated runs agree better with each other than with the law."""
     found = compare_with_repeats(
         fit.runs.repeats, fit.residuals.to_numpy(), fit.runs.weights, len(fit.kept)
@@ -153,7 +155,7 @@ def lack_of_fit(fit: FitRecord) -> Verdicts:
     )
 
 
-def outlying_runs(fit: FitRecord) -> Verdicts:
+def outlying_runs(fit: Fit) -> Verdicts:
     """A few runs far off the law."""
     far = outliers(fit)
     if len(far):
@@ -165,18 +167,18 @@ def outlying_runs(fit: FitRecord) -> Verdicts:
         )
 
 
-def bounds(fit: FitRecord) -> Verdicts:
+def bounds(fit: Fit) -> Verdicts:
     """Parameters at the edge of their range."""
     for j, parameter in enumerate(fit.law.parameters):
         if fit.at_bound[j] and parameter.name not in fit.disputed:
             yield Verdict(Status.AT_BOUND, _bound_sentence(fit, j))
 
 
-def _bound_sentence(fit: FitRecord, j: int) -> str:
+def _bound_sentence(fit: Fit, j: int) -> str:
     parameter = fit.law.parameters[j]
     facts = f" {_facts(fit)}".rstrip()
     if parameter.role == "offset" and fit.at_zero[j]:
-        high = float(parameter_table(fit)["high"].iloc[j])
+        high = float(fit.table["high"].iloc[j])
         text = f"{parameter.name} is 0: these runs show no floor"
         level = f"{100 * fit.confidence_level:g} %"
         text += f", or one of at most {format_plain(high, 2)} ({level})." if high < np.inf else "."
@@ -189,7 +191,7 @@ def _bound_sentence(fit: FitRecord, j: int) -> str:
     return text + _wrong_way(fit, j) + facts
 
 
-def _wrong_way(fit: FitRecord, j: int) -> str:
+def _wrong_way(fit: Fit, j: int) -> str:
     """Say so if the performance goes the other way than a decaying term can."""
     parameter = fit.law.parameters[j]
     rows = fit.law.rows_of(parameter.name, fit.problem.columns)
@@ -213,7 +215,7 @@ def _wrong_way(fit: FitRecord, j: int) -> str:
     return ""
 
 
-def collinearity(fit: FitRecord) -> Verdicts:
+def collinearity(fit: Fit) -> Verdicts:
     """Parameters that trade off, or a design in which they would."""
     if fit.local.is_weak:
         weights = np.abs(fit.local.weakest)
@@ -233,11 +235,11 @@ def collinearity(fit: FitRecord) -> Verdicts:
         )
 
 
-def faint_exponents(fit: FitRecord) -> Verdicts:
+def faint_exponents(fit: Fit) -> Verdicts:
     """Exponents of a sum that are not distinguishable from zero: the term may be a constant."""
     if len(fit.law.separation.terms) < 2:
         return
-    table = parameter_table(fit)
+    table = fit.table
     exponents = [p.name for p in fit.law.parameters if p.role == "exponent"]
     faint = table.loc[exponents]
     faint = faint[faint["estimate"].abs() < 2 * faint["std_error"]]
@@ -254,12 +256,12 @@ def faint_exponents(fit: FitRecord) -> Verdicts:
         )
 
 
-def _facts(fit: FitRecord) -> str:
+def _facts(fit: Fit) -> str:
     return f"{' '.join(fit.facts)} " if fit.facts else ""
 
 
 # A new check is a function above and its name here.
-CHECKS: tuple[Callable[[FitRecord], Verdicts], ...] = (
+CHECKS: tuple[Callable[[Fit], Verdicts], ...] = (
     convergence,
     aliased_parameters,
     equally_good_fits,
@@ -274,6 +276,6 @@ CHECKS: tuple[Callable[[FitRecord], Verdicts], ...] = (
 )
 
 
-def run_checks(fit: FitRecord) -> tuple[Verdict, ...]:
+def run_checks(fit: Fit) -> tuple[Verdict, ...]:
     """All verdicts on a fit, in the order of the checks."""
     return tuple(verdict for check in CHECKS for verdict in check(fit))

@@ -206,23 +206,24 @@ def intervals(fit: FitRecord, asked: Asked | None, request_options: dict[str, An
 
 
 def _as_frame(request: Request, found: Intervals) -> pd.DataFrame:
-    """Natural values; the standard error of a positive quantity is its relative one times it."""
-    rows = []
-    for row, quantity in enumerate(request.quantities):
-        centre = float(quantity.value(request.fit.theta[None, :])[0])
-        low, high = found.ends[row]
-        low, estimate, high = quantity.natural(np.array([low, centre, high]))
-        low, high = _within_limits(request.fit, quantity, low, high)
-        error = found.errors[row] * (estimate if quantity.is_log else 1.0)
-        rows.append([float(estimate), float(error), low, high, float(found.dof[row])])
     table = pd.DataFrame(
-        rows,
+        {**_natural(request, found), "dof": found.dof, "method": found.method},
         index=pd.Index([q.name for q in request.quantities], name="quantity"),
-        columns=["estimate", "std_error", "low", "high", "dof"],
     )
-    table["method"] = found.method
     table.attrs |= {"confidence_level": request.level, **found.attrs}
     return table
+
+
+def _natural(request: Request, found: Intervals) -> dict[str, FloatArray]:
+    """Natural values; the standard error of a positive quantity is its relative one times it."""
+    rows = np.empty((len(request.quantities), 4))
+    centres = _centres(request)
+    for row, quantity in enumerate(request.quantities):
+        low, high = found.ends[row]
+        low, estimate, high = quantity.natural(np.array([low, centres[row], high]))
+        low, high = _within_limits(request.fit, quantity, low, high)
+        rows[row] = estimate, found.errors[row] * (estimate if quantity.is_log else 1.0), low, high
+    return dict(zip(("estimate", "std_error", "low", "high"), rows.T, strict=True))
 
 
 def _within_limits(
@@ -241,21 +242,19 @@ def parameter_table(fit: FitRecord) -> pd.DataFrame:
 
     Numbers stand only where the runs determine the parameter.
     """
-    status = [_status(fit, j) for j in range(len(fit.theta))]
     names = fit.law.parameter_names
-    table = pd.DataFrame(
-        {"estimate": fit.natural, "std_error": np.nan, "low": np.nan, "high": np.nan},
-        index=pd.Index(names, name="parameter"),
-    )
-    table["status"] = status
-    table.loc[table["status"] == "without effect", "estimate"] = np.nan
-    known = [n for n, text in zip(names, status, strict=True) if _has_interval(fit, n, text)]
+    status = [_status(fit, j) for j in range(len(names))]
+    lost = np.array([text == "without effect" for text in status])
+    columns = {"estimate": np.where(lost, np.nan, fit.natural)}
+    columns |= {name: np.full(len(names), np.nan) for name in ("std_error", "low", "high")}
+    known = [j for j, text in enumerate(status) if _has_interval(fit, j, text)]
     if known and fit.sandwich is not None:
-        quantities = [parameter_quantity(fit.law, name) for name in known]
+        quantities = [parameter_quantity(fit.law, names[j]) for j in known]
         request = Request(fit, quantities, fit.confidence_level)
-        found = _as_frame(request, _sandwich(request))
-        table.loc[known, ["std_error", "low", "high"]] = found[["std_error", "low", "high"]]
-    return table
+        for name, values in _natural(request, _sandwich(request)).items():
+            columns[name][known] = values
+    index = pd.Index(names, name="parameter")
+    return pd.DataFrame({**columns, "status": status}, index=index)
 
 
 def combination_table(fit: FitRecord) -> pd.DataFrame:
@@ -288,8 +287,7 @@ def linear_quantity(name: str, direction: FloatArray) -> Quantity:
     )
 
 
-def _has_interval(fit: FitRecord, name: str, status: str) -> bool:
-    j = fit.law.parameter_names.index(name)
+def _has_interval(fit: FitRecord, j: int, status: str) -> bool:
     return status == "estimated" or bool(fit.at_zero[j] and fit.law.parameters[j].is_floor)
 
 
