@@ -47,7 +47,7 @@ class Cut:
 def cuts(data: Path | None) -> list[Cut]:
     """All cuts, in a fixed order."""
     found = []
-    for source, name, runs in _tables(data):
+    for source, name, runs in tables(data):
         every = list({len(cut.known): cut for cut in _possible(source, name, runs)}.values())
         chosen = np.linspace(0, len(every) - 1, min(_CUTS, len(every)))
         found += [every[k] for k in np.unique(np.round(chosen).astype(int))]
@@ -66,7 +66,8 @@ def _possible(source: str, name: str, runs: pd.DataFrame) -> Iterator[Cut]:
             yield Cut(source, name, known, hidden)
 
 
-def _tables(data: Path | None) -> Iterator[tuple[str, str, pd.DataFrame]]:
+def tables(data: Path | None) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    """Source, name and runs of every table."""
     if data is not None:
         yield from _public(data)
     ladder = pd.concat([sl.datasets.ladder(), sl.datasets.ladder("target")])
