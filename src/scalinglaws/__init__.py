@@ -7,6 +7,9 @@
 Converged: the optimum was reached, and different starting points agree on it.
 """
 
+from importlib import import_module as _import_module
+from types import ModuleType as _ModuleType
+
 from scalinglaws import datasets as datasets
 from scalinglaws import metrics as metrics
 from scalinglaws import planning as planning
@@ -105,9 +108,21 @@ __all__ = [
     "optimal",
     "overtraining",
     "planning",
+    "plotting",
     "published",
     "read_runs",
     "schedule_features",
     "serving",
     "simulate",
 ]
+
+
+def __getattr__(name: str) -> _ModuleType:
+    """The pictures, imported when they are first asked for: matplotlib takes a while."""
+    if name == "plotting":
+        return _import_module("scalinglaws.plotting")
+    raise AttributeError(f"module 'scalinglaws' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.stats import t as student
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import ExtrapolationWarning, warn
+from scalinglaws.fitting.inference.covariance import t_quantile
 from scalinglaws.fitting.tables import columns as col
 from scalinglaws.forecasting import saved, wording
 from scalinglaws.forecasting.deciding_run import DecidingRun, find_deciding_run
@@ -130,7 +130,7 @@ class Forecast:
         """Forecast at arrays N, D and C of one shape, without warnings."""
         shape = points["N"].shape
         found = self.moments(points) if moments is None else moments
-        quantile = float(student.ppf(0.5 + level / 2, self.posterior.dof))
+        quantile = float(t_quantile(level, self.posterior.dof))
         scale = self.rows.scale
         curve, run = (quantile * np.sqrt(v) for v in (found.curve, found.run))
         fields = (

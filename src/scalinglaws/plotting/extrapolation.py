@@ -11,11 +11,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import NullLocator
-from scipy.stats import t as student
 
 from scalinglaws.arrays import BoolArray, FloatArray
 from scalinglaws.errors import DataError
 from scalinglaws.escaping import for_picture
+from scalinglaws.fitting.inference.covariance import t_quantile
 from scalinglaws.fitting.tables import columns as col
 from scalinglaws.fitting.tables.points import to_values
 from scalinglaws.forecasting.dispute import is_disputed
@@ -146,7 +146,7 @@ def _draw(
 
 def _draw_bands(forecast: Forecast, ax: Axes, path: _Path, colours: Palette) -> None:
     """From the outermost in: all, without the noise of a run, coefficients alone."""
-    quantile = student.ppf(0.5 + forecast.confidence_level / 2, forecast.posterior.dof)
+    quantile = t_quantile(forecast.confidence_level, forecast.posterior.dof)
     moments, scale = path.moments, forecast.rows.scale
     parts = (moments.coefficients, moments.curve, moments.run)
     for variance, colour, level in zip(parts[::-1], colours.bands[::-1], (1, 2, 3), strict=True):
