@@ -588,9 +588,13 @@ def test_a_folder_of_tables_names_their_files(tmp_path: Path) -> None:
     for name in ("a", "b"):
         write(tmp_path, f"{name}.csv", "N,loss\n1,2\n")
     write(tmp_path, "notes.md", "These are two tables.\n")
+    write(tmp_path, "plot.py", "import this, that\nprint(1, 2)\n")
     runs = sl.read_runs(tmp_path)
     assert runs["file"].tolist() == [str(tmp_path / "a.csv"), str(tmp_path / "b.csv")]
-    assert runs.attrs["source"]["skipped"] == [f"{tmp_path / 'notes.md'}: no log of a known layout"]
+    assert runs.attrs["source"]["skipped"] == [
+        f"{tmp_path / 'notes.md'}: no log of a known layout",
+        f"{tmp_path / 'plot.py'}: no column for N, D, C or a loss",
+    ]
 
 
 def test_a_thousand_event_files_are_read_in_two_seconds(tmp_path: Path) -> None:

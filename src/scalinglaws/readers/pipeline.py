@@ -20,7 +20,12 @@ from scalinglaws.readers.folder import gather
 from scalinglaws.readers.given import Given
 from scalinglaws.readers.layouts import LAYOUTS
 from scalinglaws.readers.logs import LogFile, RunLog
-from scalinglaws.readers.tables import complete_table, looks_like_table, read_table
+from scalinglaws.readers.tables import (
+    complete_table,
+    has_usual_columns,
+    looks_like_table,
+    read_table,
+)
 from scalinglaws.readers.tabulate import Every, Source, merge_parts, tabulate
 from scalinglaws.readers.wandb_logs import is_run_object, read_run_objects
 from scalinglaws.workers import Workers, map_tasks
@@ -125,9 +130,14 @@ def _read_tables(found: _Found) -> tuple[dict[str, pd.DataFrame], list[str]]:
             ignored.append(f"{file.shown}: no log of a known layout")
             continue
         try:
-            tables[file.shown] = read_table(file)
+            frame = read_table(file)
         except DataError as error:
             (found.failed if file.named else ignored).append(str(error))
+            continue
+        if file.named or has_usual_columns(frame):
+            tables[file.shown] = frame
+        else:
+            ignored.append(f"{file.shown}: no column for N, D, C or a loss")
     return tables, ignored
 
 

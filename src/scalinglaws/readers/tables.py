@@ -12,7 +12,7 @@ from scalinglaws.errors import DataError
 from scalinglaws.fitting.tables.columns import require
 from scalinglaws.readers.given import Given, read_given
 from scalinglaws.readers.logs import MOST_COLUMNS, LogFile, flatten
-from scalinglaws.readers.quantities import match_variable, with_unit
+from scalinglaws.readers.quantities import as_loss, match_variable, with_unit
 from scalinglaws.readers.tabulate import Source
 
 _PARQUET, _ZSTD = b"PAR1", b"\x28\xb5\x2f\xfd"
@@ -62,6 +62,14 @@ def read_table(file: LogFile) -> pd.DataFrame:
     if frame.empty:
         raise DataError(f"{name} has no rows.")
     return frame
+
+
+def has_usual_columns(frame: pd.DataFrame) -> bool:
+    """Whether a table that nobody named is one of runs, by the names of its columns."""
+    return any(
+        as_loss(str(name)) or any(match_variable(str(name), v) for v in ("N", "D", "C"))
+        for name in frame.columns
+    )
 
 
 def complete_table(
