@@ -224,6 +224,9 @@ def test_the_published_chart_gives_the_published_fit(data: Path) -> None:
     for name, d, loss in zip(names, expected["D"], expected["loss"], strict=True):
         row = runs.loc[[run.startswith(name) for run in runs.index]].iloc[0]
         assert (row["D"], row["loss"]) == (d, loss)
+    fit = sl.fit(runs.reset_index(), "chinchilla", objective="squared", clusters=None)
+    for name, value in {"E": 1.788, "alpha": 0.710, "beta": 0.560}.items():
+        assert fit.params[name] == pytest.approx(value, abs=5e-4)
 
 
 OLMO = """\
@@ -749,3 +752,12 @@ def test_the_terminal_reads_logs(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "warning: N is not in the logs of d12" in printed.err
     assert main([*arguments, "-o", "runs.xlsx"]) == 1
     assert "-o needs a name that ends in .csv or .parquet" in capsys.readouterr().err
+
+
+def test_the_demo_starts_from_a_folder_of_logs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["demo", str(tmp_path), "--logs", str(LOGS / "wandb")]) == 0
+    assert "27 evaluations of 3 runs" in capsys.readouterr().out
+    written = {path.name for path in tmp_path.iterdir()}
+    assert {"runs.csv", "chinchilla.json", "chinchilla-curves.png"} <= written

@@ -86,6 +86,7 @@ def _add_demo(verbs: Any) -> None:
         "folder", nargs="?", type=Path, default=Path("scalinglaws-demo"),
         help="where the pictures go (scalinglaws-demo)",
     )  # fmt: skip
+    demo.add_argument("--logs", help="your own logs instead of the shipped runs, such as wandb/")
     demo.set_defaults(verb=_demo)
 
 
@@ -158,9 +159,12 @@ def _add_laws(verbs: Any) -> None:
 
 
 def _demo(options: argparse.Namespace) -> int:
-    from scalinglaws.demo import run_demo
+    from scalinglaws.demo import run_demo, run_demo_of_logs
 
-    run_demo(options.folder)
+    if options.logs is None:
+        run_demo(options.folder)
+    else:
+        run_demo_of_logs(options.logs, options.folder)
     return OK
 
 

@@ -14,6 +14,7 @@ from scalinglaws.errors import ScalingLawWarning
 from scalinglaws.fitting.fit import fit
 from scalinglaws.fitting.result import Fit
 from scalinglaws.numerals import format_compute, format_count
+from scalinglaws.readers import read_runs
 
 # Shorter runs take fewer than a thousand steps: they are still warming up.
 _LONG_ENOUGH = 1.5e6
@@ -57,6 +58,32 @@ def run_demo(folder: Path, say: Callable[[str], object] = print) -> None:
     say(f"Written to {folder}/: {', '.join(pictures)}, chinchilla.json")
 
 
+def run_demo_of_logs(logs: str, folder: Path, say: Callable[[str], object] = print) -> None:
+    """Read a folder of logs, fit the chinchilla law to their evaluations, and draw it.
+
+    Parameters
+    ----------
+    logs : str
+        What `read_runs` reads.
+    folder : Path
+        Where the table, the picture and the saved fit go; made if it does not exist.
+    say : callable
+        Receives each piece of text.
+    """
+    mpl.use("Agg")
+    folder.mkdir(parents=True, exist_ok=True)
+    runs = read_runs(logs, every="eval")
+    runs.to_csv(folder / "runs.csv", index=False)
+    say(f"{len(runs)} evaluations of {runs['run'].nunique()} runs.\n{runs.attrs['source']}\n")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ScalingLawWarning)  # the summary says the same
+        fitted = fit(runs[runs["D"] > 0], "chinchilla")
+    say(f"{'=' * 88}\nchinchilla: {fitted.summary()}\n")
+    _draw(fitted, "chinchilla", None, folder)
+    fitted.save(folder / "chinchilla.json")
+    say(f"Written to {folder}/: runs.csv, chinchilla.json and pictures")
+
+
 def held_out_table(fitted: Fit, targets: pd.DataFrame) -> str:
     """Predictions for runs that were not fitted, beside what they really reached."""
     with warnings.catch_warnings():
@@ -84,7 +111,7 @@ def held_out_table(fitted: Fit, targets: pd.DataFrame) -> str:
     return table.to_string(index=False)
 
 
-def _draw(fitted: Fit, title: str, targets: pd.DataFrame, folder: Path) -> None:
+def _draw(fitted: Fit, title: str, targets: pd.DataFrame | None, folder: Path) -> None:
     import matplotlib.pyplot as plt
 
     from scalinglaws.plotting import plot_fit, plot_residuals
