@@ -1,9 +1,9 @@
-"""From a minimum, starts with the shape of one term sought anew.
+"""From a minimum, starts with the shape of one term, or one parameter, sought anew.
 
 Where many parameters are searched over at once, the points of the search lie far apart, and which
 of them are the best is decided by the largest terms. Near a minimum those are known well, and the
-shape of a small term can be searched for by itself, everything else held and all coefficients
-solved again.
+shape of a small term, or any one parameter, can be searched for by itself, everything else held and
+all coefficients solved again.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ from scalinglaws.fitting.solver.model import to_natural
 from scalinglaws.fitting.solver.problem import Problem
 
 _EFFORT = 1  # of the search for one term's shape
-_FEWEST = 2  # parameters of a shape; a lone exponent finds its way
+_FEWEST = 2  # parameters of a shape
+_MOST_OF_ONE = 4  # starts of one parameter
 
 
 def starts_of_blocks(problem: Problem, theta: FloatArray) -> Candidates:
-    """New starts around a minimum of a plain sum, the parameters of one term searched over.
+    """New starts around a minimum of a plain sum, one term's or one parameter searched over.
 
     Parameters
     ----------
@@ -33,13 +34,16 @@ def starts_of_blocks(problem: Problem, theta: FloatArray) -> Candidates:
     names = problem.law.parameter_names
     natural = dict(zip(names, to_natural(theta, problem.positive), strict=True))
     found = Candidates.of([], len(names))
-    for block in blocks(problem):
+    singles = [(name,) for name in _searched(problem)]
+    for block in blocks(problem) + singles:
         others = [n for n in _searched(problem) if n not in block]
         held = {**problem.fixed, **{n: float(natural[n]) for n in others}}
         if not np.isfinite([held[n] for n in others]).all():
             continue
         part = replace(problem, fixed=held)
         starts = starts_on(part, search_space(part, block, _EFFORT))
+        if len(block) == 1:
+            starts = starts.best(_MOST_OF_ONE)
         starts.free[:, [names.index(n) for n in others]] = True
         found = found.joined(starts)
     return found

@@ -27,6 +27,8 @@ _SPACE_FILLING_POINTS = {3: (600, 1500, 6000)}
 _MANY_POINTS = (1000, 3000, 8000)
 # How far beyond what it is measured by a positive parameter is sought, as a factor.
 _REACH, _REACH_WITHOUT_UNIT = 100.0, 1e6
+# Steps of the latter near one, relative to even ones in the logarithm.
+_NEAR_ONE = 0.3
 # Distances of a level from the performances seen, relative to the nearest of them.
 _NEAREST_LEVEL, _FURTHEST_LEVEL = 1e-3, 10.0
 # Points of a frequency for each cycle over the table, and the most that a product grid has of them.
@@ -167,10 +169,14 @@ def _values(problem: Problem, parameter: Parameter, unit: FloatArray) -> FloatAr
     size = np.sqrt(smallest * largest)
     if parameter.role == "exponent" and not parameter.positive:
         return np.asarray(size * _exponents(parameter, unit))
-    if parameter.positive:
+    if parameter.positive and smallest < largest:
         # far outside what it is measured by, a place or a shift does nothing
-        reach = _REACH if smallest < largest else _REACH_WITHOUT_UNIT
-        return np.asarray(smallest / reach * (largest / smallest * reach**2) ** unit)
+        return np.asarray(smallest / _REACH * (largest / smallest * _REACH**2) ** unit)
+    if parameter.positive:
+        # what has no unit is seldom far from one
+        side = 2 * unit - 1
+        bent = side * (_NEAR_ONE + (1 - _NEAR_ONE) * side**2)
+        return np.asarray(size * _REACH_WITHOUT_UNIT**bent)
     return np.asarray(size * np.sinh(np.arcsinh(1e3) * (2 * unit - 1)))
 
 

@@ -21,6 +21,7 @@ from scalinglaws.core.parameter import Parameter
 from scalinglaws.core.structure import LinearTerm
 from scalinglaws.fitting.search.crossing import crossing_starts
 from scalinglaws.fitting.search.inverse_search import inverse_points
+from scalinglaws.fitting.search.lagged import rescaled
 from scalinglaws.fitting.search.linking import idle_outside, inner_target, law_of
 from scalinglaws.fitting.search.normal_equations import Column, NormalEquations
 from scalinglaws.fitting.search.rational import rational_starts
@@ -53,6 +54,10 @@ class Candidates:
             np.array([theta for theta, _ in points]).reshape(-1, n_parameters),
             np.array([free for _, free in points], dtype=np.bool_).reshape(-1, n_parameters),
         )
+
+    def best(self, n: int) -> Candidates:
+        """The first so many."""
+        return Candidates(self.theta[:n], self.free[:n])
 
     def joined(self, other: Candidates) -> Candidates:
         """Both."""
@@ -157,6 +162,8 @@ class Search:
             if term.coefficient is not None and term.coefficient not in self.fixed
         ]
 
+        if space is None:
+            self.space = rescaled(problem, self.space, self._target(), self._linked(np.ones(1))[1])
         self._outer_names = set(names_in(self.separation.outer))
         self._names_of_terms = [
             (term, {*names_in(term.rest), *names_in(term.power)}) for term in self.separation.terms

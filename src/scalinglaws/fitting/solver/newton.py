@@ -8,6 +8,7 @@ model's own metric (how much a step changes each term), so that units do not mat
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +30,9 @@ _LEAST_DAMPING = 1e-10
 _MOST_DAMPING = 1e12
 # Share of each parameter's own curvature in the damping of a law without a metric of its own.
 _OWN_UNITS = 0.1
+# A small step of a parameter, as a share of its range; it is about one for a logarithm. A change of
+# the objective with such a step, relative, that is none; and what it is at least for the damping.
+_SHARE_OF_RANGE, _NO_EFFECT, _LEAST_EFFECT = 1e-3, 1e-13, 1e-6
 # Relative change of a growing coefficient in one step.
 _GROWTH = (-0.9, 20.0)
 # Relative change of each parameter up to which an arrived row takes its last step.
@@ -154,6 +158,11 @@ class _Task:
     growable: BoolArray
     majorise: bool
     tolerance: float
+
+    @cached_property
+    def unit(self) -> FloatArray:
+        """A step of each parameter that is a small one by its range; infinite without bounds."""
+        return (self.upper - self.lower) * _SHARE_OF_RANGE
 
 
 # Arrays of a descent with one entry a row.
@@ -286,6 +295,11 @@ class _Descent:
         blocked = ~self.free
         blocked |= (point <= task.lower) & (gradient > 0)
         blocked |= (point >= task.upper) & (gradient < 0)
+        diagonal = np.einsum("bii->bi", hessian)
+        # what changes nothing stays where it is
+        with np.errstate(over="ignore", invalid="ignore"):
+            effect = np.abs(gradient) * task.unit + np.abs(diagonal) * task.unit**2
+        blocked |= effect <= _NO_EFFECT * scale[:, None]
         if blocked.any():
             gradient = np.where(blocked, 0.0, gradient)
             keep = ~blocked
@@ -344,7 +358,9 @@ class _Descent:
                 if self.task.majorise
                 else self._evaluate(self.theta[new], new, majorise=True).hessian
             )
-            self.metric[new] = _damping_metric(self.task.model, majorised)
+            with np.errstate(divide="ignore"):
+                least = np.abs(self.state.value[new, None]) * _LEAST_EFFECT / self.task.unit**2
+            self.metric[new] = _damping_metric(self.task.model, majorised, least)
         return self.metric[rows]
 
     def _evaluate(
@@ -376,12 +392,12 @@ class _Descent:
         self.state = self.state.take(stay)
 
 
-def _damping_metric(model: Model, majorised: FloatArray) -> FloatArray:
+def _damping_metric(model: Model, majorised: FloatArray, least: FloatArray) -> FloatArray:
     """Metric of each row: the model's own, at the size of the row's curvature."""
     p = model.n_parameters
     if model.metric is None:
         # each parameter in its own unit: a common ridge would freeze those with large units
-        diagonal = np.maximum(np.einsum("bii->bi", majorised), 1e-300)
+        diagonal = np.maximum(np.einsum("bii->bi", majorised), np.maximum(least, 1e-300))
         return np.asarray(majorised + _OWN_UNITS * diagonal[:, :, None] * np.eye(p))
     size = np.einsum("bij,ji->b", majorised, model.inverse_metric) / p
     size = np.maximum(size, 1e-300)
