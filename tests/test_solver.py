@@ -200,7 +200,7 @@ def test_refits_end_where_double_precision_says() -> None:
     np.testing.assert_allclose(again.value, found.value, rtol=1e-13)
 
 
-@pytest.mark.parametrize("unit", [1e-30, 1e30])
+@pytest.mark.parametrize("unit", [1e-20, 1e20])
 def test_refits_do_not_depend_on_the_unit_of_the_performance(unit: float) -> None:
     """Squares of levels in odd units are beyond single precision; no warning leaks (an error)."""
     runs = sl.datasets.ladder()
