@@ -196,6 +196,8 @@ def _what_is_wrong(
 
 def _inner_rows(document: dict[str, Any]) -> Any:
     """The one list of rows inside an object, such as ``{"runs": [...]}``, or the object itself."""
+    if str(document.get("format", "")).startswith("scalinglaws"):
+        return document  # a saved fit, whose parameters are rows too
     lists = [
         item
         for item in document.values()
