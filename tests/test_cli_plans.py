@@ -157,7 +157,7 @@ def test_gain(saved: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     _two().to_csv(table, index=False)
 
     assert main(["gain", str(saved), str(saved), "--budget", "1e20", "1e21"]) == 0
-    assert "Compute that the second recipe needs: 1 times less at 1e20" in capsys.readouterr().out
+    assert "Compute saved by the second recipe: 1x less compute at 1e20" in capsys.readouterr().out
     assert main(["gain", str(table), "--by", "recipe", "--plot", str(picture)]) == 0
     assert "levels differ" in capsys.readouterr().out
     assert picture.exists()
@@ -165,7 +165,7 @@ def test_gain(saved: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     three.to_csv(table, index=False)
     assert main(["gain", str(table), "--by", "recipe", "--budget", "1e20"]) == 0
     out = capsys.readouterr().out
-    assert "Compute that recipes need beside old\nnew: " in out
+    assert "Compute saved relative to old\nnew: " in out
     assert "\nthird: " in out
     for wrong in ([str(saved)], [str(saved), str(saved), "--by", "x"]):
         assert main(["gain", *wrong]) == 1

@@ -226,7 +226,10 @@ def test_a_first_ladder_from_a_guess() -> None:
     """A law without runs; the note says that it is a guess."""
     plan = sl.next_runs(EPOCH, budget=1e20, C=1e22)
 
-    assert plan.note == "the coefficients are a guess (no interval: this law comes without runs)"
+    assert (
+        plan.note
+        == "coefficients are assumed, not fitted (no interval: this law comes without runs)"
+    )
     assert len(plan.runs) == 10
     assert plan.answer.loc["before", "sd"] > 0.1
     assert plan.answer.loc["after", "sd"] < 0.05

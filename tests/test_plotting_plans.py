@@ -48,7 +48,7 @@ def test_frontier_is_solid_over_the_runs_and_dashed_beyond(fit: sl.Fit, y: str) 
         plan = sl.optimal(fit, C=dashed.get_xdata())
     np.testing.assert_allclose(dashed.get_ydata(), plan[y], rtol=1e-12)
     assert sum(isinstance(c, PolyCollection) for c in ax.collections) == 1
-    assert "95 % of the frontier" in _texts(ax)
+    assert "95 % confidence interval" in _texts(ax)
     points = [c for c in ax.collections if isinstance(c, PathCollection)]
     assert len(points[0].get_offsets()) == fit.n
 
@@ -134,7 +134,7 @@ def test_limited_data_draws_a_line_for_each_amount(fit: sl.Fit) -> None:
         np.testing.assert_allclose(y, table["loss"], rtol=1e-9)
     x, y = ax.lines[4].get_data()
     np.testing.assert_allclose(y, sl.optimal(fit, C=x, n_resamples=0)["loss"], rtol=1e-6)
-    assert _texts(ax)[:3] == ["3B different tokens", "30B different tokens", "data without end"]
+    assert _texts(ax)[:3] == ["3B unique tokens", "30B unique tokens", "unlimited data"]
 
 
 @pytest.mark.parametrize("given", [1e20, (1e22, 1e20), (1e20, 1e21, 1e22)])

@@ -39,7 +39,7 @@ def test_gain_that_grows() -> None:
     assert found.growth["exponent"] > 0
     never = sl.gain(EPOCH, chinchilla(2.5, v["A"], v["B"], v["alpha"], v["beta"]), C=1e24)
     assert never.table["gain"].iloc[0] == 0.0
-    assert "the recipe never gets there" in never.table["note"].iloc[0]
+    assert "the recipe does not reach this performance" in never.table["note"].iloc[0]
 
 
 def _two(noise: float = 0.004, **second: float) -> pd.DataFrame:
@@ -64,8 +64,8 @@ def test_levels_that_differ() -> None:
     assert found.tests.loc["levels differ", "p_value"] > 0.01
     assert found.tests["aicc"].idxmin() == "levels differ"
     assert ((found.table["gain_low"] < 2) & (found.table["gain_high"] > 2)).all()
-    assert found.direction == "not known to grow or to vanish"
-    assert repr(found).startswith("Compute that the second recipe needs: 1.9")
+    assert found.direction == "not shown to grow or to vanish"
+    assert repr(found).startswith("Compute saved by the second recipe: 1.9")
 
 
 def test_exponents_that_differ() -> None:
@@ -142,7 +142,7 @@ def test_three_recipes() -> None:
     assert found.tests["recipe"].tolist() == ["new"] * 3 + ["third"] * 3
     assert found["third"].direction == "growing with compute"
     assert found.growth.loc["third", "low"] > 0
-    assert repr(found).startswith("Compute that recipes need beside old\nnew: 1.9")
+    assert repr(found).startswith("Compute saved relative to old\nnew: 1.9")
 
 
 def test_two_groups_of_one_fit_are_drawn_together() -> None:

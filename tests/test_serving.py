@@ -143,9 +143,9 @@ def test_memory_and_data_limits() -> None:
     assert small["note"].startswith("at the limit of N")
     assert short["D"] <= 0.5 * free["D"]
     assert short["total"] > free["total"]
-    with pytest.raises(sl.FitError, match=r"No model does it: .* within `limits`"):
+    with pytest.raises(sl.FitError, match=r"No model is possible: .* within `limits`"):
         serving(EPOCH, served=1e13, loss=2.1, limits={"N": (0, 1e8)})
-    with pytest.raises(sl.FitError, match="the performance lies beyond the law's reach"):
+    with pytest.raises(sl.FitError, match="the law does not reach this performance"):
         serving(EPOCH, served=1e13, loss=1.8)
 
 
@@ -262,7 +262,7 @@ def test_published_worth_of_repeats_is_taken_to_be_exact() -> None:
     plan = limited_data(fit, C=1e22, unique=[1e10, 1e15])
 
     assert plan["note"].tolist() == [
-        "the worth of repeats is a published one, taken to be exact",
+        "repetition decay: published constants (Muennighoff 2023), uncertainty not included",
         "",
     ]
     assert plan["epochs_low"].iloc[0] < plan["epochs"].iloc[0] < plan["epochs_high"].iloc[0]

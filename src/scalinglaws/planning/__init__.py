@@ -1,4 +1,4 @@
-"""What to train next: optima, frontiers, prices and the next runs, from a fitted law.
+"""Plans from fitted laws: optima, frontiers, trade-offs and the next runs.
 
 The main verbs are also found at the top of the package.
 """

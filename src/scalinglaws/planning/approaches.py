@@ -39,7 +39,7 @@ def approaches(
     rng: Rng = 0,
     **options: Any,
 ) -> pd.DataFrame:
-    """Ask three ways for the best size at a budget: envelope, IsoFLOP profiles, fitted law.
+    """Compare three estimates of the best size: envelope, IsoFLOP profiles, fitted law.
 
     Parameters
     ----------

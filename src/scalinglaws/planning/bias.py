@@ -1,4 +1,4 @@
-"""What a design and a method would get wrong if a law were exactly true."""
+"""Bias of a design and a method, if a given law were exactly true."""
 
 from __future__ import annotations
 
@@ -28,20 +28,19 @@ from scalinglaws.planning.sampled_law import (
 
 # Ln N and ln D of the optima, (copies, budgets), from copies of the performances, (copies, runs).
 Estimate = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
-_SHOWN = 5e-4  # of an exponent, below which its interval is nothing to mind
+_SHOWN = 5e-4  # of an exponent, below which its interval is not shown
 _DRAWS = 200  # of the law, for the intervals of a bias
 _ROOM = float(np.log(1e4))  # around the runs, in which a true optimum is looked for
 
 
 @dataclass(frozen=True)
 class Bias:
-    """The error that an IsoFLOP or envelope analysis makes by itself.
+    """Systematic error of an IsoFLOP or envelope analysis.
 
-    Performances of a law are put in the place of those of the runs, the same analysis is made,
-    and its answers are held against the law's own optima. A parabola, for instance, has its
-    vertex off the minimum of a profile whose two sides fall unequally; the wider the profile, the
-    further off. The lowest of several noisy curves is too low on average: for an envelope, the
-    noise of the runs is put on the law's performances many times, and answers are averaged.
+    The analysis is repeated on performances computed from a law, and compared with the law's own
+    optima. A parabola, for instance, misses the minimum of an asymmetric profile, the more so the
+    wider the profile. The lowest of several noisy curves is too low on average; for an envelope,
+    the answers are therefore averaged over simulated noise.
 
     Attributes
     ----------
@@ -49,7 +48,7 @@ class Bias:
         For each budget ``N`` and ``D`` by the law, and ``N_bias`` and ``D_bias``: what the
         analysis finds, relative to them, less one; each with ``_low`` and ``_high``.
     truth : str
-        The law that is taken to be true.
+        The law assumed to be true.
     exponents : DataFrame
         Rows N and D: ``true`` exponent through the law's own optima, ``found``, and ``bias``, each
         with ``_low`` and ``_high``.

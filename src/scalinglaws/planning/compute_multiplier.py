@@ -29,7 +29,7 @@ from scalinglaws.planning.select_group import OneGroup
 
 @dataclass(frozen=True, eq=False)
 class Gain:
-    """How much less compute a recipe needs than another; see :func:`scalinglaws.gain`.
+    """Compute multiplier of one recipe over another; see :func:`scalinglaws.gain`.
 
     Attributes
     ----------
@@ -59,13 +59,12 @@ class Gain:
 
         def at(row: pd.Series) -> str:
             span = f"{format_plain(row['gain_low'], 3)} to {format_plain(row['gain_high'], 3)}"
-            return (
-                f"{format_plain(row['gain'], 3)} times less at {format_compute(row['C'])} ({span})"
-            )
+            factor, compute = format_plain(row["gain"], 3), format_compute(row["C"])
+            return f"{factor}x less compute at {compute} ({span})"
 
         if len(self.table) == 1:
             return f"{at(first)}."
-        return f"{at(first)}, {at(last)}; the gain is {self.direction}."
+        return f"{at(first)}, {at(last)}; the multiplier is {self.direction}."
 
     @property
     def direction(self) -> str:
@@ -74,10 +73,10 @@ class Gain:
             return "growing with compute"
         if self.growth["high"] < 0:
             return "vanishing with compute" if (self.table["gain"] > 1).all() else "falling"
-        return "not known to grow or to vanish"
+        return "not shown to grow or to vanish"
 
     def __repr__(self) -> str:
-        lines = [f"Compute that the second recipe needs: {self.sentence}"]
+        lines = [f"Compute saved by the second recipe: {self.sentence}"]
         if self.tests is not None:
             lines += ["", self.tests.to_string()]
         return "\n".join(lines)
@@ -127,7 +126,7 @@ class Gains(Mapping[str, Gain]):
         return "\n".join(f"{name}: {found.sentence}" for name, found in self.items())
 
     def __repr__(self) -> str:
-        return f"Compute that recipes need beside {self.baseline}\n{self.sentence}"
+        return f"Compute saved relative to {self.baseline}\n{self.sentence}"
 
 
 def _stacked(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -148,7 +147,7 @@ def gain(
     rng: Rng = 0,
     **variables: Any,
 ) -> Gain:
-    """How much less compute a recipe needs to perform as another does.
+    """Compute multiplier: how much less compute a recipe needs for equal performance.
 
     Parameters
     ----------
@@ -274,7 +273,10 @@ def _notes(first: Plan, second: Plan, ratio: FloatArray) -> list[str]:
         for which, plan in (("baseline", first), ("recipe", second))
         if plan.sample.doubt
     ]
-    return ["; ".join((["the recipe never gets there"] if r == 0 else []) + missing) for r in ratio]
+    return [
+        "; ".join((["the recipe does not reach this performance"] if r == 0 else []) + missing)
+        for r in ratio
+    ]
 
 
 def _growth(ratio: FloatArray, budgets: FloatArray, level: float) -> pd.Series:

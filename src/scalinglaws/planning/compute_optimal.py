@@ -1,4 +1,4 @@
-"""Compute-optimal training: how to divide a budget between parameters and tokens."""
+"""Compute-optimal division of a budget between parameters and tokens."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def optimal(
     rng: Rng = 0,
     **variables: Any,
 ) -> pd.DataFrame:
-    """How large a model to train on how many tokens, so that no other choice does better.
+    """Find the compute-optimal number of parameters and tokens.
 
     Exactly one of `C`, `N`, `D` and `loss` is given, as one number or several.
 
@@ -44,18 +44,17 @@ def optimal(
     fit : Fit or published law
         Any law with the variables N and D.
     C : number or array, optional
-        Budgets: the best division of each. Numbers may be text, such as "1e24".
+        Budgets; the best division of each is found. Numbers may be text, such as "1e24".
     N, D : number or array, optional
-        Sizes, or amounts of data: the budget at which each is the best choice.
+        Sizes, or numbers of tokens; the budget for which each is compute-optimal is found.
     loss : number or array, optional
-        Losses, or whatever else the law is of: the least compute that reaches each.
+        Losses, or values of any other performance; the least compute for each is found.
     cost : number, callable or Fit
-        What a run costs. A number k means k*N*D; 6 counts forward and backward passes. A function
-        gets arrays N and D. A fit is of the cost itself, such as
-        ``sl.fit(runs, "C ~ k * N**p * D**r", y="C")``; it is taken at its estimate, and intervals
-        are those of `fit` alone.
+        Cost of a run. A number k means k*N*D; 6 counts forward and backward passes. A function
+        takes arrays N and D. A fit is one of the cost, such as
+        ``sl.fit(runs, "C ~ k * N**p * D**r", y="C")``; its uncertainty is not included.
     limits : mapping of "N" or "D" to (low, high), optional
-        What is possible, such as ``{"N": (0, "70B")}``; for `C` and `loss`.
+        Allowed ranges, such as ``{"N": (0, "70B")}``; for `C` and `loss`.
     confidence_level : float, optional
         Level of the intervals; that of the fit by default.
     n_resamples : int
@@ -71,8 +70,8 @@ def optimal(
     DataFrame
         One row for each number given: ``C``, ``N``, ``D``, ``ratio`` (D/N) and the performance,
         each with ``_low`` and ``_high`` unless it was given; ``times_beyond``, the budget relative
-        to the largest fitted run; ``note``, what to mind: a limit that decides, a frontier that
-        does not exist, the reason for a missing interval.
+        to the largest fitted run; ``note``, caveats: an active limit, a missing optimum, the
+        reason for a missing interval.
 
     Raises
     ------

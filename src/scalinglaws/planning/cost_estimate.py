@@ -24,7 +24,7 @@ def bill(
     power: float | None = None,
     overhead: float = 1.1,
 ) -> pd.DataFrame:
-    """Accelerator hours, money and energy for so many FLOPs.
+    """Accelerator hours, money and energy of training runs.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Little data: how many epochs, how many parameters, and what more data would be worth."""
+"""Data-constrained training: how many epochs, which size, and what unlimited data would save."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ from scalinglaws.planning.root_finding import Function, minimum
 from scalinglaws.planning.sampled_law import LawWithValues, Rng, number, numbers
 from scalinglaws.planning.select_group import chosen_group
 
-# Repetitions after which a repeated token, and an excess parameter, has lost 1 - 1/e of its worth:
+# Repetitions after which a repeated token, and an excess parameter, has lost 1 - 1/e of its value:
 # Muennighoff et al. 2023, arXiv:2305.16264, from its released analysis.
 REPEATS, EXCESS = 15.387756, 5.309743
 UNIQUE = "U"  # different tokens, as a variable of a law
 _ENDLESS = 1e30  # different tokens, where data is not limited
-_EXACT = "the worth of repeats is a published one, taken to be exact"
+_EXACT = "repetition decay: published constants (Muennighoff 2023), uncertainty not included"
 _ROOM = 9.0  # e-folds around the size for unlimited data
 _STEP = 1e-4
 
 
 def effective(amount: npt.ArrayLike, unique: npt.ArrayLike, decay: float = REPEATS) -> FloatArray:
-    """What repeated tokens are worth in fresh ones; likewise for parameters in excess.
+    """Effective number of unique tokens in repeated ones, and likewise of excess parameters.
 
     Parameters
     ----------
     amount : array
         Tokens seen.
     unique : array
-        Different tokens among them, at most.
+        Unique tokens among them, at most.
     decay : float
-        Repetitions after which the next one is worth 1/e of a fresh one.
+        Repetitions after which one more repetition is worth 1/e of unique tokens.
 
     Returns
     -------
@@ -56,20 +56,20 @@ def effective(amount: npt.ArrayLike, unique: npt.ArrayLike, decay: float = REPEA
 
 @dataclass(frozen=True)
 class _Repeated:
-    """A law of fresh data where data must be repeated and models may be too large for them."""
+    """A law fitted to unique tokens, extended to repeated tokens and excess parameters."""
 
     plan: Plan
     repeats: float
     excess: float
 
     def value(self, N: FloatArray, D: FloatArray, unique: FloatArray) -> FloatArray:
-        """Performance of N parameters on D tokens of which `unique` are different."""
+        """Performance of N parameters on D tokens of which `unique` are unique."""
         fresh = np.minimum(unique, D)
         enough = self._enough(fresh)
         return self.plan.value(effective(N, enough, self.excess), effective(D, fresh, self.repeats))
 
     def _enough(self, fresh: FloatArray) -> FloatArray:
-        """Parameters that are compute-optimal for so many fresh tokens."""
+        """Parameters that are compute-optimal for so many unique tokens."""
         if fresh.ndim < 3:
             return self.plan.beside("D", fresh).N
         flat = fresh.reshape(len(fresh), -1)
@@ -89,21 +89,21 @@ def limited_data(
     rng: Rng = 0,
     **variables: Any,
 ) -> pd.DataFrame:
-    """How to spend a budget when there are only so many different tokens.
+    """Divide a compute budget when the number of unique tokens is limited.
 
     Parameters
     ----------
     fit : Fit or published law
-        A law of training on fresh data, with the variables N and D; or one that was fitted to
-        repeated data as well and has the different tokens as its variable U, such as muennighoff.
+        A law of training on unique tokens, with the variables N and D; or a law fitted to repeated
+        tokens as well, whose variable U is the number of unique tokens, such as muennighoff.
     C : number or array
         Budgets.
     unique : number or array
-        Different tokens there are; paired with `C` as arrays broadcast.
+        Unique tokens available; paired with `C` by broadcasting.
     repeats, excess : float
-        How fast repeated tokens and excess parameters lose their worth; those of Muennighoff et
-        al. by default. They were published without covariance: intervals take them to be exact,
-        and `note` says so. A law with the variable U brings its own, with their uncertainty.
+        Decay constants of repeated tokens and of excess parameters; by default those of
+        Muennighoff et al. They were published without covariance, so that intervals do not include
+        their uncertainty (see `note`). A law with the variable U has its own, with uncertainty.
     cost, confidence_level, n_resamples, rng, **variables
         As in :func:`scalinglaws.optimal`.
 
@@ -111,7 +111,7 @@ def limited_data(
     -------
     DataFrame
         One row for each pair: ``C``, ``unique``, ``N``, ``D`` (tokens seen), ``epochs``, the
-        performance, ``worth`` (the compute with which unlimited data would do as well, over C),
+        performance, ``worth`` (compute that unlimited data would need for the same, over C),
         each with ``_low`` and ``_high``; ``times_beyond`` and ``note``.
 
     Raises
@@ -125,8 +125,8 @@ def limited_data(
     -----
     ``L(N', D')`` with D' = U + U R*(1 - exp(-r/R*)), r the repetitions of the U different tokens,
     and N' likewise above the N that is compute-optimal for U (Muennighoff et al. 2023,
-    arXiv:2305.16264, eq. 5 and 6). Up to about four epochs repeated data are nearly as good as
-    fresh; the form saturates and cannot show a loss that rises.
+    arXiv:2305.16264, eq. 5 and 6). Up to about four epochs, repeated tokens are nearly as good
+    as unique ones. The form saturates: it cannot describe a loss that rises.
 
     Examples
     --------
@@ -142,7 +142,7 @@ def limited_data(
     own = UNIQUE in fit.law.variables
     if own and not (repeats is None and excess is None):
         raise ValueError(
-            f"The law {fit.law.label!r} has the variable U and so its own worth of repeats; leave "
+            f"The law {fit.law.label!r} has the variable U and its own decay constants; leave "
             "out `repeats` and `excess`."
         )
     decays = {
@@ -224,7 +224,7 @@ def _best(law: _Repeated, budgets: FloatArray, tokens: FloatArray) -> FloatArray
 
     centre = np.log(free.N)
     best, _ = minimum(value, _quotient(value), centre - _ROOM, centre + _ROOM)
-    # with enough fresh data the plan is the plain one, to the last digit
+    # with enough unique tokens the plan is that of unlimited data, to the last digit
     return np.where(tokens >= free.D, free.N, np.exp(best))
 
 

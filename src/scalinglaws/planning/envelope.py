@@ -87,7 +87,7 @@ def envelope(
     n_resamples: int = 200,
     rng: Rng = 0,
 ) -> Envelope:
-    """Find the size that reaches each compute's lowest loss, over all training curves.
+    """Fit the lower envelope of training curves: the best size at each compute.
 
     Parameters
     ----------

@@ -140,7 +140,7 @@ def isoflop(
     n_resamples: int = DEFAULT_RESAMPLES,
     rng: Rng = 0,
 ) -> IsoFLOP:
-    """Find the best size on each budget from the runs alone, and how it grows with compute.
+    """Fit IsoFLOP profiles: the best size on each budget, and its power law in compute.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Around the optimum: which sizes are nearly as good, and what a smaller model costs."""
+"""Sizes that are nearly optimal, and the extra compute of smaller ones at equal loss."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def near_optimal(
     rng: Rng = 0,
     **variables: Any,
 ) -> pd.DataFrame:
-    """Every size whose performance on a budget is nearly the best.
+    """The range of sizes whose performance on a budget is nearly the best.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def near_optimal(
     C : number or array
         Budgets.
     within : float
-        How much worse than the best is still good enough, as a share of the best performance.
+        Accepted loss of performance, as a share of the best.
     cost, confidence_level, n_resamples, rng, **variables
         As in :func:`scalinglaws.optimal`.
 
@@ -66,8 +66,7 @@ def near_optimal(
     Notes
     -----
     Near the optimum of a Chinchilla law the performance rises by about
-    ``alpha*beta*R/2 * ln(N/N_opt)**2``, R being its reducible part: the band is wide, and where
-    in it to train is a matter of taste.
+    ``alpha*beta*R/2 * ln(N/N_opt)**2``, where R is its reducible part.
 
     Examples
     --------
@@ -126,13 +125,13 @@ def overtraining(
     rng: Rng = 0,
     **variables: Any,
 ) -> pd.DataFrame:
-    """The price of a smaller model that performs as well as the compute-optimal one.
+    """Extra compute for a smaller model at the loss of the compute-optimal one.
 
     Parameters
     ----------
     fit : Fit or published law
     C : number
-        The budget whose best performance is to be reached.
+        Budget whose best performance is to be reached.
     smaller : number or array
         How many times smaller than the compute-optimal model; below 1 is larger.
     cost, confidence_level, n_resamples, rng, **variables

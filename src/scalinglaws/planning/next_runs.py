@@ -1,4 +1,4 @@
-"""Which runs to train next: those that narrow the answer most for their compute."""
+"""The next runs to train: those that narrow the answer most for their compute."""
 
 from __future__ import annotations
 
@@ -132,15 +132,15 @@ def next_runs(
     rng: Rng = 0,
     **variables: Any,
 ) -> NextRuns:
-    """Choose the runs that make an answer surest for a given compute.
+    """Choose the runs that reduce the uncertainty of an answer most for a given compute.
 
     Parameters
     ----------
     fit : Fit or published law
-        What is known so far. A law without draws is a guess, for a first ladder: coefficients are
-        then taken to be uncertain by a factor of e, offsets and exponents by a fifth.
+        Current knowledge. A law without draws serves for a first ladder: coefficients are then
+        assumed to be uncertain by a factor of e, offsets and exponents by a fifth.
     budget : number
-        What all new runs may cost together.
+        Compute of all new runs together.
     C : number, optional
         The target: the compute at which the answer is wanted; not for "law".
     question : {"loss", "N", "law"}
@@ -151,11 +151,10 @@ def next_runs(
     most_runs : int
         How many runs at most; repeats count.
     largest : number, optional
-        What a single run may cost; the whole budget by default.
+        Largest compute of a single run; the whole budget by default.
     shortest : number, optional
-        Tokens that a run must see at least; by default those of the shortest run so far. Shorter
-        runs are cheap and tell much if the law holds for them, but it is there that laws fail
-        first.
+        Least tokens of a run; by default those of the shortest run so far. Shorter runs need
+        little compute and are informative if the law holds for them, but laws fail there first.
     candidates : DataFrame, optional
         Columns N and D of runs to choose from; by default sizes at even steps with 5 to 320
         tokens for each parameter.
@@ -164,8 +163,8 @@ def next_runs(
     noise : float, optional
         Relative noise of a run; that of the fit by default.
     model_error : float, optional
-        How far, relatively, the true performance may lie off the law, smoothly, with changes over
-        a decade of N or D; as large as `noise` by default, 0 to trust the law.
+        Relative standard deviation of a smooth deviation of the truth from the law, which varies
+        over a decade of N or D; equal to `noise` by default, 0 to assume that the law is exact.
     confidence_level, n_resamples, rng, **variables
         As in :func:`scalinglaws.optimal`.
 
@@ -221,7 +220,9 @@ def next_runs(
     observed = run_columns(fit)
     ceiling = allowance if largest is None else min(number("largest", largest), allowance)
     table = _candidates(candidates, plan, observed, ceiling, _shortest(shortest, observed))
-    note = f"the coefficients are a guess ({sample.no_interval})" if sample.no_interval else ""
+    note = (
+        f"coefficients are assumed, not fitted ({sample.no_interval})" if sample.no_interval else ""
+    )
     spent = table["C"].to_numpy()
     if rival is not None:
         apart = _apart(sample, rival, table, variables)[None]
@@ -347,8 +348,8 @@ def _of_number(
     notes = [note] if note else []
     if own.floor > _MOSTLY * after[-1]:
         notes.append(
-            "most of the spread that is left is the error that the law itself may have "
-            "(`model_error`); only runs nearer to the target would narrow it"
+            "most of the remaining uncertainty is model error (`model_error`); only runs nearer to "
+            "the target would reduce it"
         )
     gained = table.assign(gain=own.gains([])[0] / own.variance[0])
     return NextRuns(

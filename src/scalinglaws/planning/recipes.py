@@ -65,8 +65,8 @@ def compare_recipes(
         The value of `by` that is the first recipe; by default the first one in the table.
     shared : {"nothing", "exponents"}
         Whether the gain is that of separate laws, or of one law with the same exponents and
-        coefficients of its own for each recipe: less sure of itself where exponents differ, far
-        surer where they do not.
+        coefficients for each recipe. The latter is biased where exponents differ, and far more
+        precise where they do not.
     C : number or array, optional
         Compute of the baseline; by default nine budgets over that of the runs.
     y, columns

@@ -1,4 +1,4 @@
-"""How far a given choice of N and D is from the best one."""
+"""Regret: how far a choice of N and D is from the compute-optimal one."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def regret(
     rng: Rng = 0,
     **variables: Any,
 ) -> pd.DataFrame:
-    """Judge runs by the best that their compute could have bought.
+    """Compare runs with the compute-optimal choice for the same compute.
 
     Parameters
     ----------
@@ -41,9 +41,9 @@ def regret(
     Returns
     -------
     DataFrame
-        One row for each run: ``N``, ``D``, ``C``, the performance by the law, ``regret`` (how much
-        worse than the best for the same compute, relatively), ``wasted`` (the share of the compute
-        that the best choice would not have needed), each with ``_low`` and ``_high``;
+        One row for each run: ``N``, ``D``, ``C``, the performance by the law, ``regret`` (relative
+        loss of performance against the best for the same compute), ``wasted`` (share of the compute
+        that the best choice would not need), each with ``_low`` and ``_high``;
         ``times_beyond`` and ``note``.
 
     Examples

@@ -79,11 +79,11 @@ class SampledLaw:
 
     @property
     def caveats(self) -> list[str]:
-        """What to mind about every number of a plan."""
+        """Caveats of every number of a plan."""
         return [text for text in (self.doubt, self.no_interval) if text]
 
     def caveats_at(self, optimal_N: FloatArray) -> list[list[str]]:
-        """What to mind about each point of a plan, whose optimal N has the shape (rows, points)."""
+        """Caveats of each point of a plan, whose optimal N has the shape (rows, points)."""
         lost = (~np.isfinite(self.drawn(optimal_N))).sum(axis=0)
         known = np.isfinite(optimal_N[0])
         return [
@@ -319,7 +319,7 @@ def _draws(fit: LawWithValues, n_resamples: int, rng: Rng) -> tuple[pd.DataFrame
     try:
         return fit.draws(n_resamples, rng=rng), ""
     except FitError as error:
-        warn(f"This plan has no interval and may mean nothing. {error}", IdentifiabilityWarning)
+        warn(f"This plan has no interval and may be meaningless. {error}", IdentifiabilityWarning)
         return None, f"no interval: {error}"
 
 

@@ -120,7 +120,7 @@ class OneGroup:
 
 
 def one_group(fit: Fit, **labels: Any) -> OneGroup:
-    """The law of one group of runs, for any plan.
+    """Select the law of one group of runs, for any plan.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The size that costs least over a model's life: training it, and serving it."""
+"""Sizes of least total cost: training a model, and serving it."""
 
 from __future__ import annotations
 
@@ -42,17 +42,17 @@ def serving(
     rng: Rng = 0,
     **variables: Any,
 ) -> pd.DataFrame:
-    """The model that is cheapest to train and then serve.
+    """Find the model with the least cost of training and serving.
 
     Parameters
     ----------
     fit : Fit or published law
     served : number or array
-        Tokens that the model will process in its life, read and written.
+        Tokens that the model will process in its lifetime, input and output.
     loss : number, optional
-        The performance that is wanted: the least total cost is found.
+        Performance to reach; the total cost is minimised.
     budget : number, optional
-        What training and serving may cost together: the best performance is found.
+        Cost of training and serving together; the performance is optimised.
     cost : number, callable or Fit
         Cost of training, as in :func:`scalinglaws.optimal`.
     serving_cost : number, callable or Fit
@@ -70,7 +70,7 @@ def serving(
     DataFrame
         One row for each `served`: ``served``, ``N``, ``D``, ``ratio``, the performance,
         ``training`` and ``serving`` (costs in training's unit), ``total``, and ``saving``: the
-        share of the cost that the compute-optimal model as good as this one would need on top.
+        share of the total cost saved against the compute-optimal model of equal performance.
         Each with ``_low`` and ``_high``; ``times_beyond`` (of training) and ``note``.
 
     Raises
@@ -83,8 +83,8 @@ def serving(
     Notes
     -----
     With costs 6ND and 2N*served the optimum has ``alpha*A*N**-alpha / (beta*B*D**-beta) = 1 +
-    served/(3*D)`` (Sardana et al. 2024, arXiv:2401.00448). Fits at usual ratios of D to N promise
-    too much far above them, as the same paper shows: mind ``ratio``.
+    served/(3*D)`` (Sardana et al. 2024, arXiv:2401.00448). Laws fitted at usual ratios of D to N
+    are too optimistic far above them, as the same paper shows; compare ``ratio``.
 
     Examples
     --------
@@ -131,7 +131,7 @@ def served_for(
     rng: Rng = 0,
     **variables: Any,
 ) -> pd.DataFrame:
-    """How many served tokens would make this model and its training data the cheapest choice.
+    """Number of served tokens for which this model and its data are the least-cost choice.
 
     Parameters
     ----------
@@ -150,7 +150,7 @@ def served_for(
     Notes
     -----
     With costs 6ND and 2N*served, ``served = 3 D (r - 1)`` with r the ratio of the law's
-    elasticities in N and D. The answer is only as good as the law far from its optimum.
+    elasticities in N and D. It depends on the law far from its optimum.
 
     Examples
     --------
@@ -262,8 +262,8 @@ class _Life:
 def _require(N: FloatArray, limits: Limits) -> None:
     if np.isnan(N[0]).all():
         raise FitError(
-            "No model does it: the performance lies beyond the law's reach"
-            f"{' within `limits`' if limits else ''}, or serving alone exceeds the budget."
+            "No model is possible: the law does not reach this performance"
+            f"{' within `limits`' if limits else ''}, or serving alone costs more than the budget."
         )
 
 

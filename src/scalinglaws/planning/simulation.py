@@ -1,4 +1,4 @@
-"""Runs that a law would have given, to rehearse a campaign before paying for it."""
+"""Simulated runs of a law, to rehearse experiments before training."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def simulate(
     values: Mapping[str, float] | None = None,
     rng: Rng = 0,
 ) -> pd.DataFrame:
-    """Make up the runs of a design, as a law would have them.
+    """Simulate the runs of a design from a law.
 
     Parameters
     ----------

@@ -76,7 +76,9 @@ def plot_next_runs(plan: NextRuns, *, ax: Axes | None = None, legend: bool = Tru
     quiet_frame(ax)
     bar = figure_of(ax).colorbar(shade, ax=ax, pad=0.02, aspect=30)
     bar.set_label(
-        "worth of one [% of the most]" if "sigma" in plan.answer else "variance removed by one [%]"
+        "information of one run [% of the most]"
+        if "sigma" in plan.answer
+        else "variance removed by one run [%]"
     )
     bar.outline.set_visible(False)
     if legend:

@@ -122,7 +122,7 @@ def plot_frontier(
     log_axis(ax.xaxis, "C", *padded(min([low, *at]), high))
     log_axis(ax.yaxis, y if y in ("N", "D") else None, *padded(shown.min(), shown.max()))
     ax.set_xlabel(LABELS["C"])
-    ax.set_ylabel({**LABELS, "ratio": "tokens for each parameter, D/N"}.get(y, for_picture(name)))
+    ax.set_ylabel({**LABELS, "ratio": "tokens per parameter, D/N"}.get(y, for_picture(name)))
     quiet_frame(ax)
     if legend:
         _frontier_legend(ax, options["color"], fit, banded, len(at) > 0, confidence_level)
@@ -146,7 +146,7 @@ def _frontier_legend(
     if banded:
         share = 100 * (getattr(fit, "confidence_level", 0.95) if level is None else level)
         handles.append(
-            Patch(color=colour, alpha=0.2, linewidth=0, label=f"{share:g} % of the frontier")
+            Patch(color=colour, alpha=0.2, linewidth=0, label=f"{share:g} % confidence interval")
         )
     add_legend(ax, handles)
 

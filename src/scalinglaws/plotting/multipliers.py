@@ -66,7 +66,7 @@ def plot_gain(found: Gain | Gains, *, ax: Axes | None = None, legend: bool = Tru
     one = len(several) == 1
     first = "the first recipe" if isinstance(found, Gain) else for_picture(str(found.baseline))
     ax.set_xlabel(f"compute of {first} [FLOP]")
-    ax.set_ylabel(f"times less compute{' with the second' if one else ''}")
+    ax.set_ylabel("compute multiplier")
     quiet_frame(ax)
     if legend:
         tone = _INK if one else _GREY

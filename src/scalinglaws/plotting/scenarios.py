@@ -1,4 +1,4 @@
-"""Pictures of plans under a demand: models that will be served, and data that run out."""
+"""Pictures of plans for models that will be served, and for limited data."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def plot_serving(
     legend: bool = True,
     **variables: Any,
 ) -> Axes:
-    """Draw the model that is cheapest to train and serve against the tokens that it will serve.
+    """Draw the model of least training and serving cost against the tokens served.
 
     Parameters
     ----------
@@ -104,11 +104,11 @@ def plot_serving(
     ax.axhline(unserved, color=_GREY, linewidth=0.8, linestyle=_DOTTED, zorder=1)
     log_axis(ax.xaxis, "D", *ends)
     log_axis(ax.yaxis, y if y != "ratio" else None, *padded(*_heights(plan, y, unserved)))
-    ax.set_xlabel("tokens served in the model's life")
-    ax.set_ylabel({**LABELS, "ratio": "tokens for each parameter, D/N"}[y])
+    ax.set_xlabel("tokens served in the model's lifetime")
+    ax.set_ylabel({**LABELS, "ratio": "tokens per parameter, D/N"}[y])
     quiet_frame(ax)
     if legend:
-        handles = _handles(fit, plan, banded, confidence_level, "cheapest to train and serve")
+        handles = _handles(fit, plan, banded, confidence_level, "least cost, served")
         handles.append(
             Line2D([], [], color=_GREY, linewidth=0.8, linestyle=_DOTTED, label="training alone")
         )
@@ -132,7 +132,7 @@ def plot_limited_data(
     legend: bool = True,
     **variables: Any,
 ) -> Axes:
-    """Draw what budgets reach with so many different tokens, beside data without end.
+    """Draw plans with limited unique tokens against compute, compared with unlimited data.
 
     Parameters
     ----------
@@ -178,26 +178,26 @@ def plot_limited_data(
             limited_data(fit, unique=amount, repeats=repeats, excess=excess, **options)
             for amount in amounts
         ]
-        endless = limited_data(fit, unique=1e6 * plans[-1]["D"].max(), repeats=repeats,
+        unlimited = limited_data(fit, unique=1e6 * plans[-1]["D"].max(), repeats=repeats,
                                excess=excess, **{**options, "n_resamples": 0})  # fmt: skip
     ax = new_axes() if ax is None else ax
     colours = mpl.colormaps["viridis"](np.linspace(0.15, 0.75, len(amounts)))
     bands = [_draw(ax, along, p, name, c) for p, c in zip(plans, colours, strict=True)]
-    ax.plot(along, endless[name], color=_GREY, linewidth=0.9, linestyle=_DOTTED, zorder=2.5)
+    ax.plot(along, unlimited[name], color=_GREY, linewidth=0.9, linestyle=_DOTTED, zorder=2.5)
     log_axis(ax.xaxis, "C", *ends)
-    edges = [_heights(plan, name, *endless[name]) for plan in plans]
+    edges = [_heights(plan, name, *unlimited[name]) for plan in plans]
     low, high = min(e[0] for e in edges), max(e[1] for e in edges)
     log_axis(ax.yaxis, y if y in ("N", "D") else None, *padded(low, high))
     ax.set_xlabel(LABELS["C"])
-    ax.set_ylabel({**LABELS, "worth": "worth of the compute, share"}.get(y, for_picture(name)))
+    ax.set_ylabel({**LABELS, "worth": "compute of unlimited data / C"}.get(y, for_picture(name)))
     quiet_frame(ax)
     if legend:
         handles: list[Any] = [
-            Line2D([], [], color=c, linewidth=1.8, label=f"{format_count(a)} different tokens")
+            Line2D([], [], color=c, linewidth=1.8, label=f"{format_count(a)} unique tokens")
             for a, c in zip(amounts, colours, strict=True)
         ]
         handles.append(
-            Line2D([], [], color=_GREY, linewidth=0.9, linestyle=_DOTTED, label="data without end")
+            Line2D([], [], color=_GREY, linewidth=0.9, linestyle=_DOTTED, label="unlimited data")
         )
         handles += _handles(fit, pd.concat(plans), any(bands), confidence_level, None)
         add_legend(ax, handles)

@@ -1,4 +1,4 @@
-"""Pictures around an optimum: sizes that are nearly as good, and what a smaller model costs."""
+"""Pictures around an optimum: near-optimal sizes, and the compute of smaller models."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _INK, _GREY = "#31688e", "0.35"
 _DASHED, _DOTTED = (0, (4, 2.5)), (0, (1, 2))
 _POINTS, _OPACITY = 40, 0.18
 _RESAMPLES = 200  # ends of a band are sought anew for each
-_DEAREST = 10.0  # times the compute, as far as the price of smaller models is drawn
+_MOST_COMPUTE = 10.0  # times the compute, up to which smaller models are drawn
 
 
 def plot_near_optimal(
@@ -140,7 +140,7 @@ def _handles(
     level: float | None,
 ) -> list[Any]:
     """Of the optimum, its dashes, the bands from the inside out, and the interval."""
-    found: list[Any] = [Line2D([], [], color=_INK, linewidth=1.8, label="the best size")]
+    found: list[Any] = [Line2D([], [], color=_INK, linewidth=1.8, label="compute-optimal size")]
     if (band["times_beyond"] > 1).any():
         found.append(
             Line2D([], [], color=_INK, linewidth=1.8, linestyle=_DASHED, label="beyond the runs")
@@ -151,7 +151,7 @@ def _handles(
         found.append(Patch(color=_INK, alpha=opacity, linewidth=0, label=label))
     if bounded:
         share = 100 * (getattr(fit, "confidence_level", 0.95) if level is None else level)
-        label = f"{share:g} % interval of the best size"
+        label = f"{share:g} % interval of that size"
         found.append(Line2D([], [], color=_GREY, linewidth=0.9, linestyle=_DOTTED, label=label))
     return found
 
@@ -169,7 +169,7 @@ def plot_overtraining(
     legend: bool = True,
     **variables: Any,
 ) -> Axes:
-    """Draw the price of smaller models that perform as well as the compute-optimal one.
+    """Draw the compute of smaller models at the loss of the compute-optimal one.
 
     Parameters
     ----------
@@ -212,14 +212,14 @@ def plot_overtraining(
         ax.axvline(limit["limit"], color=_GREY, linewidth=0.8, linestyle=(0, (1, 2)), zorder=1)
     log_axis(ax.xaxis, None, low, max(high, min(1.05 * limit["limit"], 1.3 * high)))
     finite = times[np.isfinite(times)]
-    log_axis(ax.yaxis, None, 0.97 * finite.min(), min(1.1 * finite.max(), _DEAREST))
+    log_axis(ax.yaxis, None, 0.97 * finite.min(), min(1.1 * finite.max(), _MOST_COMPUTE))
     ax.set_xlabel("times smaller than compute-optimal")
     ax.set_ylabel(f"times the compute for equal {for_picture(target_of(fit))}")
     quiet_frame(ax)
     if legend:
         handles: list[Any] = [
             Line2D([], [], color=_INK, linewidth=1.8,
-                   label=f"as good as the best of {format_compute(number('C', C))} FLOP"),
+                   label=f"equal to the optimum at {format_compute(number('C', C))} FLOP"),
             Line2D([], [], color=_GREY, linewidth=0.8, linestyle=(0, (1, 2)),
                    label=f"limit, {format_plain(float(limit['limit']), 3)} times"),
         ]  # fmt: skip
