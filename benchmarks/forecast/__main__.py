@@ -4,6 +4,7 @@ python -m benchmarks.forecast             all cuts, some minutes
 python -m benchmarks.forecast --quick     a few cuts, for a smoke test
 python -m benchmarks.forecast --write     into benchmarks/results/forecast.md
 python -m benchmarks.forecast --simulated tables whose law is known, into forecast_simulated.md
+python -m benchmarks.forecast --curves    public learning curves, into forecast_curves.md
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import argparse
 from pathlib import Path
 
 from benchmarks.data import data_folder
-from benchmarks.forecast import real_runs, simulated
+from benchmarks.forecast import learning_curves, real_runs, simulated
 from benchmarks.harness import RESULTS, Options, header
 
 
@@ -25,13 +26,18 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="a small version")
     parser.add_argument("--write", action="store_true", help="write into benchmarks/results/")
     parser.add_argument("--simulated", action="store_true", help="tables whose law is known")
+    parser.add_argument("--curves", action="store_true", help="learning curves")
     parser.add_argument("--data", type=Path, help="public tables (or $SCALINGLAWS_DATA)")
     asked = parser.parse_args(arguments)
     options = Options(quick=asked.quick, data=data_folder(asked.data))
-    section = (simulated if asked.simulated else real_runs).run(options)
-    name = "forecast_simulated" if asked.simulated else "forecast"
-    command = "python -m benchmarks.forecast" + (" --simulated" if asked.simulated else "")
-    page = f"{header()}* `{command}`\n\n{section.markdown()}"
+    study, kind = real_runs.run, ""
+    if asked.simulated or asked.curves:
+        study, kind = (
+            (simulated.run, "simulated") if asked.simulated else (learning_curves.run, "curves")
+        )
+    command = "python -m benchmarks.forecast" + (f" --{kind}" if kind else "")
+    page = f"{header()}* `{command}`\n\n{study(options).markdown()}"
+    name = f"forecast_{kind}" if kind else "forecast"
     print(page)
     if asked.write:
         (RESULTS / f"{name}.md").write_text(page, encoding="utf-8")

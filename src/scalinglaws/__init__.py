@@ -40,8 +40,10 @@ from scalinglaws.forecasting.backtest import Backtest as Backtest
 from scalinglaws.forecasting.backtest import backtest as backtest
 from scalinglaws.forecasting.comparison import Comparison as Comparison
 from scalinglaws.forecasting.comparison import compare as compare
+from scalinglaws.forecasting.curve import CurveForecast as CurveForecast
+from scalinglaws.forecasting.curve import CurveForecasts as CurveForecasts
 from scalinglaws.forecasting.forecast import Forecast as Forecast
-from scalinglaws.forecasting.forecast import forecast as forecast
+from scalinglaws.forecasting.make import forecast as forecast
 from scalinglaws.loading import load as load
 from scalinglaws.planning import compare_recipes as compare_recipes
 from scalinglaws.planning import envelope as envelope
@@ -68,6 +70,8 @@ __all__ = [
     "Chain",
     "Comparison",
     "ConvergenceWarning",
+    "CurveForecast",
+    "CurveForecasts",
     "DataError",
     "DataWarning",
     "ExtrapolationWarning",

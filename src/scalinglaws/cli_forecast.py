@@ -15,7 +15,8 @@ from scalinglaws.fitting.result import Fit
 from scalinglaws.forecasting import saved
 from scalinglaws.forecasting.backtest import backtest
 from scalinglaws.forecasting.comparison import compare
-from scalinglaws.forecasting.forecast import Forecast, forecast
+from scalinglaws.forecasting.forecast import Forecast
+from scalinglaws.forecasting.make import forecast
 from scalinglaws.forecasting.outlook import Outlook, given_points
 from scalinglaws.loading import load
 from scalinglaws.readers import read_runs
@@ -157,7 +158,8 @@ def _model(path: Path, options: argparse.Namespace) -> Fit | Forecast:
     if path.suffix == ".json" and saved.is_saved(path):
         return load(path)
     level = 0.95 if options.confidence_level is None else options.confidence_level
-    return forecast(read_runs(path), **_reading(options), confidence_level=level)
+    found: Forecast = forecast(read_runs(path), **_reading(options), confidence_level=level)
+    return found
 
 
 def _reading(options: argparse.Namespace) -> dict[str, Any]:

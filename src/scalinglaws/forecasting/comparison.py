@@ -19,7 +19,8 @@ from scalinglaws.fitting.result import Fit
 from scalinglaws.fitting.tables.points import to_values
 from scalinglaws.forecasting import wording
 from scalinglaws.forecasting.backtest import Backtest, backtest
-from scalinglaws.forecasting.forecast import Forecast, forecast
+from scalinglaws.forecasting.forecast import Forecast
+from scalinglaws.forecasting.make import forecast
 from scalinglaws.forecasting.outlook import given_points
 from scalinglaws.forecasting.run_rows import RunRows
 from scalinglaws.numerals import abridged

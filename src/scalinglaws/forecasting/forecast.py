@@ -1,4 +1,4 @@
-"""forecast(): what larger runs will reach, with an interval that allows for the law's error."""
+"""A forecast over N and D: what larger runs will reach, with an interval."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from scalinglaws.forecasting import saved, wording
 from scalinglaws.forecasting.deciding_run import DecidingRun, find_deciding_run
 from scalinglaws.forecasting.outlook import FIELDS, Outlook, given_points, tabled_points
 from scalinglaws.forecasting.posterior import Moments, Posterior, infer
-from scalinglaws.forecasting.run_rows import RunRows, facts_of, read_rows
-from scalinglaws.options import check_level, check_option
+from scalinglaws.forecasting.run_rows import RunRows, facts_of
+from scalinglaws.options import check_level
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -310,108 +310,9 @@ class Forecast:
         saved.write(self, path)
 
 
-def forecast(
-    runs: Any,
-    *,
-    y: str | None = None,
-    columns: Mapping[str, str] | None = None,
-    weights: str | npt.ArrayLike | None = None,
-    limits: tuple[float | None, float | None] | None = None,
-    missing: Literal["raise", "drop"] = "raise",
-    units: Literal["check", "trust"] = "check",
-    confidence_level: float = 0.95,
-) -> Forecast:
-    """Forecast larger runs from a table of smaller ones, with no law to choose.
-
-    A flexible law, whose coefficients have weak priors, plus a smooth error of that law: both are
-    learned from the table. No law is exactly right, so the interval allows for the law's own
-    error, and opens with the distance from the runs.
-
-    Parameters
-    ----------
-    runs : DataFrame, object with ``to_pandas()``, or mapping of columns
-        One row per run with parameters N, training tokens D and a metric. Numbers may be text such
-        as "7B". Of runs with several rows, told apart by a column such as "run", the last is used.
-    y : str, optional
-        The metric's column; by default one with a usual name, such as "loss". Any positive metric
-        that falls or rises with compute.
-    columns : mapping of str to str, optional
-        Columns of N, D and C; by default those with usual names. C orders the runs; without one it
-        is 6ND.
-    weights : str or array, optional
-        A column, or one number per run: relative precisions.
-    limits : (low, high), optional
-        What a bounded metric can be, such as ``(0.25, 1)`` for an accuracy from chance to one; None
-        for an end that is not known.
-    missing : {"raise", "drop"}
-        What to do with runs that have missing, infinite or non-positive values.
-    units : {"check", "trust"}
-        Whether to refuse a column whose values look like two units mixed.
-    confidence_level : float, default 0.95
-        Level of the intervals.
-
-    Returns
-    -------
-    Forecast
-
-    Raises
-    ------
-    DataError
-        If the table cannot be read, or has fewer than 6 runs, 3 sizes N or 3 durations D, or only
-        one budget.
-    ValueError
-        If an option is misspelt.
-
-    See Also
-    --------
-    scalinglaws.fit : coefficients of a law that is named, for a law that is known to hold.
-
-    Notes
-    -----
-    With n, d the logarithms of N and D relative to the largest runs, ln loss is::
-
-        level + ln(s + (1 - s) (r e^(-a n / g) + (1 - r) e^(-b d / g))^g) + e(n, d) + noise
-
-    where e is a Gaussian process (Matern 3/2 with a length of 3 e-folds, standard deviation
-    sqrt(30 noise^2 + .01^2)) and the noise of single runs has heavy tails. The intervals are
-    Student's t around the posterior mean. `docs/forecast.md` has the reasons, and what was measured
-    on 102 cuts of real tables.
-
-    Examples
-    --------
-    >>> import scalinglaws as sl
-    >>> runs = sl.datasets.ladder()
-    >>> forecast = sl.forecast(runs[runs["D"] > 1.5e6])
-    >>> print(str(forecast.predict(N="1.04M", D="16M")).splitlines()[0])
-    loss 1.067 at N 1.04M, D 16M (95 %: 0.973 to 1.170)
-    """
-    check_option("missing", missing, ("raise", "drop"))
-    check_option("units", units, ("check", "trust"))
-    check_level(confidence_level)
-    if columns is not None and not isinstance(columns, Mapping):
-        raise TypeError(f"`columns` must map variables to column names; got {columns!r}.")
-    rows = read_rows(
-        col.as_frame(runs), y=y, columns=dict(columns or {}), weights=weights, missing=missing,
-        units=units, limits=_checked_limits(limits),
-    )  # fmt: skip
-    return from_rows(rows, confidence_level)
-
-
 def from_rows(rows: RunRows, confidence_level: float) -> Forecast:
     """The forecast of rows that were read."""
     ln_n, ln_d = rows.anchor
     points = np.column_stack([np.log(rows.N) - ln_n, np.log(rows.D) - ln_d])
     level = float(rows.y[rows.is_largest].mean())
     return Forecast(rows, infer(points, rows.y, rows.weights, level), confidence_level)
-
-
-def _checked_limits(limits: object) -> tuple[float | None, float | None]:
-    if limits is None:
-        return None, None
-    try:
-        low, high = (None if end is None else float(end) for end in limits)  # type: ignore[attr-defined]
-    except (TypeError, ValueError):
-        raise ValueError(f"`limits` is (low, high), such as (0.25, 1); got {limits!r}.") from None
-    if low is not None and high is not None and not low < high:
-        raise ValueError(f"`limits` is (low, high), the lower first; got {limits!r}.")
-    return low, high

@@ -143,12 +143,12 @@ def rows_of(table: RunTable, limits: tuple[float | None, float | None] = (None, 
     DataError
         If they leave a forecast open.
     """
-    _check_limits(table, limits)
+    check_limits(table, limits)
     compute = compute_of(table)
     last = _last_rows(table) & (table.weights > 0)
     places = np.flatnonzero(last)
     check_design(table, places, compute[places])
-    scale = _metric_scale(table, places, limits)
+    scale = find_scale(table, places, limits)
     n_earlier = int((table.weights > 0).sum()) - len(places)
     return _rows(table, places, compute[places], scale, n_earlier)
 
@@ -270,11 +270,19 @@ def _check_columns(frame: pd.DataFrame, columns: Mapping[str, str]) -> None:
         if variable not in columns and col.find_variable(frame, variable) is None:
             raise DataError(
                 f"A forecast needs {variable} ({what}), and the table has no column for it. "
-                f"{col.describe_columns(frame)} Say which it is with columns={{{variable!r}: ...}}."
+                f"{col.describe_columns(frame)} Say which it is with columns={{{variable!r}: ...}} "
+                'or pass x="D" for a curve in one variable.'
             )
 
 
-def _check_limits(table: RunTable, limits: tuple[float | None, float | None]) -> None:
+def check_limits(table: RunTable, limits: tuple[float | None, float | None]) -> None:
+    """Refuse values of a bounded metric that are not inside.
+
+    Raises
+    ------
+    DataError
+        If there are some.
+    """
     low, high = limits
     outside = np.zeros(table.n, dtype=np.bool_)
     outside |= False if low is None else table.y <= low
@@ -316,18 +324,19 @@ def check_design(table: RunTable, places: IntArray, compute: FloatArray) -> None
         )
 
 
-def _metric_scale(
+def find_scale(
     table: RunTable, places: IntArray, limits: tuple[float | None, float | None]
 ) -> MetricScale:
-    """The metric's scale: a loss falls, any other metric falls or rises as N and D grow."""
-    sizes = np.log(np.column_stack([table.values[v][places] for v in ("N", "D")]))
+    """The metric's scale: a loss falls, any other metric falls or rises as the variables grow."""
+    names = [name for name in table.values if name != "C"] or ["C"]
+    sizes = np.log(np.column_stack([table.values[v][places] for v in names]))
     sizes, y = sizes - sizes.mean(axis=0), table.y[places] - table.y[places].mean()
     falls = bool(np.linalg.lstsq(sizes, y)[0].sum() <= 0)
     named_as_falling = any(word in table.target.lower() for word in _FALLING)
     if named_as_falling and not falls:
         warn(
-            f"{table.target!r} rises with N and D in these runs, and is forecast to fall: is the "
-            "column what its name says?",
+            f"{table.target!r} rises with {' and '.join(names)} in these runs, and is forecast to "
+            "fall: is the column what its name says?",
             DataWarning,
         )
     return MetricScale.of(falls or named_as_falling, limits)

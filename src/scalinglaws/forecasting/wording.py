@@ -23,10 +23,12 @@ from scalinglaws.numerals import (
 if TYPE_CHECKING:
     from scalinglaws.forecasting.backtest import Backtest
     from scalinglaws.forecasting.comparison import Comparison
+    from scalinglaws.forecasting.curve import CurveForecast
     from scalinglaws.forecasting.forecast import Forecast
     from scalinglaws.forecasting.outlook import Outlook
 
 WIDTH = 88
+_CURVE_STEPS = (1, 2, 5, 10, 30)  # times the last point
 _CARD = "max-width:46em;line-height:1.45"
 _STEPS = (1, 3, 10, 30, 100)  # times the largest run
 _HEADER = ("C", "beyond", "N", "D", "{target}", "{level} of a new run", "coef.", "error", "noise")
@@ -55,7 +57,8 @@ def status_of(forecast: Forecast) -> str:
 def outlook_text(found: Outlook) -> str:
     """One forecast: estimate, intervals, what the width is made of, what to mind."""
     level = f"{100 * found.confidence_level:g} %"
-    at = ", ".join(f"{v} {format_count(float(found.points[v]))}" for v in ("N", "D"))
+    shown = [v for v in found.points if v != "C" or len(found.points) == 1]
+    at = ", ".join(f"{v} {format_variable(v, float(found.points[v]))}" for v in shown)
     digits = (found.run_high - found.run_low) / 2
 
     def span(low: float, high: float) -> str:
@@ -183,6 +186,29 @@ def _tested_html(forecast: Forecast) -> str:
         f'<details><summary style="cursor:pointer">Back-test: {for_html(head)}</summary>'
         f"<pre>{for_html(chr(10).join(rest))}</pre></details>"
     )
+
+
+def curve_text(forecast: CurveForecast) -> str:
+    """Text for terminals and logs."""
+    level = f"{100 * forecast.confidence_level:g} %"
+    what = f"{forecast.target} over {forecast.variable}"
+    out = [f"Forecast of {what} from {plural(forecast.n, 'point')}"]
+    out += [*_wrapped(forecast.status, ""), ""]
+    lines: list[tuple[str, ...]] = [
+        (forecast.variable, "beyond", forecast.target, f"{level} of a new point")
+    ]
+    for step in _CURVE_STEPS:
+        x = step * float(forecast.x[-1])
+        found = forecast.outlook(np.array(x), forecast.confidence_level)
+        digits = (found.run_high - found.run_low) / 2
+        ends = (format_to(end, digits) for end in (found.run_low, found.run_high))
+        where = format_variable(forecast.variable, float(f"{x:.2g}"))
+        beyond = f"{step}x" if step > 1 else "no"
+        lines.append((where, beyond, format_to(found.estimate, digits), " to ".join(ends)))
+    out += _aligned(lines)
+    for fact in forecast.facts:
+        out += _wrapped(fact, "! ")
+    return for_terminal("\n".join(out))
 
 
 # --- back-tests and comparisons --------------------------------------------------------------

@@ -21,13 +21,14 @@ from scalinglaws.fitting.tables.points import to_values
 from scalinglaws.forecasting.dispute import is_disputed
 from scalinglaws.forecasting.outlook import tabled_points
 from scalinglaws.forecasting.wording import count
-from scalinglaws.numerals import format_compute, format_to
-from scalinglaws.plotting.axes import figure_of, log_axis, padded
+from scalinglaws.numerals import format_compute, format_to, format_variable
+from scalinglaws.plotting.axes import LABELS, figure_of, log_axis, new_axes, padded
 from scalinglaws.plotting.hidden_runs import draw_cuts
 from scalinglaws.plotting.palette import Palette, palette_of
 
 if TYPE_CHECKING:
     from scalinglaws.fitting.result import Fit
+    from scalinglaws.forecasting.curve import CurveForecast
     from scalinglaws.forecasting.forecast import Forecast
 
 _POINTS = 160
@@ -320,3 +321,43 @@ def _room(share: FloatArray) -> FloatArray:
     """A share, less near the ends, where its name would leave the panel."""
     place = np.linspace(0, 1, len(share))
     return share * np.clip(np.minimum(place, 1 - place) / 0.14, 0, 1)
+
+
+def plot_curve_forecast(
+    forecast: CurveForecast, to: float | str | None = None, *, ax: Axes | None = None
+) -> Axes:
+    """Draw a curve and its forecast; see `CurveForecast.plot`."""
+    ax = new_axes() if ax is None else ax
+    colours, last = palette_of(ax), float(forecast.x[-1])
+    end = _NEAR * last if to is None else float(to_values("to", to))
+    if end <= last:
+        raise ValueError(f"`to` must be beyond the last point, {last:g}; got {to!r}.")
+    x = np.geomspace(float(forecast.x[0]), end, _POINTS)
+    found = forecast.outlook(x, forecast.confidence_level)
+    ax.axvspan(last, end, color=colours.far, lw=0, zorder=0)
+    for name, colour in (("run", colours.bands[2]), ("curve", colours.bands[1])):
+        low, high = getattr(found, f"{name}_low"), getattr(found, f"{name}_high")
+        ax.fill_between(x, low, high, color=colour, lw=0, zorder=1)
+    for where, dash in ((x <= last, "-"), (x >= last, _DASH)):
+        ax.plot(x[where], found.estimate[where], color=colours.forecast, lw=2, ls=dash, zorder=4)
+    ax.scatter(forecast.x, forecast.y, s=13, color=colours.ink, lw=0, zorder=5)
+    shown = np.concatenate([found.run_low, found.run_high, forecast.y])
+    log_axis(ax.yaxis, None, *padded(float(shown.min()), float(shown.max())))
+    log_axis(ax.xaxis, forecast.variable, float(x[0]), end)
+    _quiet(ax, colours)
+    ax.set_xlabel(for_picture(LABELS.get(forecast.variable, forecast.variable)))
+    ax.annotate(
+        "beyond the curve", (last, 0.97), xycoords=("data", "axes fraction"), xytext=(5, 0),
+        textcoords="offset points", va="top", color=colours.muted, fontsize=8,
+    )  # fmt: skip
+    digits = (found.run_high[-1] - found.run_low[-1]) / 2
+    ends = [format_to(end, digits) for end in (found.run_low[-1], found.run_high[-1])]
+    text = (
+        f"{forecast.variable} {format_variable(forecast.variable, end)}: {forecast.target} "
+        f"{format_to(found.estimate[-1], digits)} ({100 * forecast.confidence_level:g} %: "
+        f"{' to '.join(ends)})"
+    )
+    ax.set_title(
+        for_picture(text), loc="left", fontsize=10.5, fontweight="bold", color=colours.ink
+    )  # fmt: skip
+    return ax

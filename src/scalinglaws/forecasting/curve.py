@@ -1,0 +1,303 @@
+"""A curve in one variable, extrapolated: loss over tokens, steps, parameters or compute."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.stats import t as student
+
+from scalinglaws.arrays import BoolArray, FloatArray, IntArray
+from scalinglaws.core.law import Law
+from scalinglaws.errors import DataError, ExtrapolationWarning, warn
+from scalinglaws.fitting.tables import columns as col
+from scalinglaws.fitting.tables.points import to_values
+from scalinglaws.fitting.tables.runs import RunTable, read_table
+from scalinglaws.forecasting import wording
+from scalinglaws.forecasting.curve_posterior import DOF, CurvePosterior, infer_curves
+from scalinglaws.forecasting.metric_scale import MetricScale
+from scalinglaws.forecasting.outlook import FIELDS, Outlook
+from scalinglaws.forecasting.run_rows import check_limits, find_scale
+from scalinglaws.numerals import format_variable, listed, plural
+from scalinglaws.options import check_level
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_LAW = Law("E + A/x**alpha", variables=["x"])  # what a table must have to be read
+FEWEST_POINTS, _LEAST_SPAN = 5, 2.0
+_MOST_POINTS = 100  # of a longer curve, means over equal steps of ln x
+VERDICT_LEVEL, _USABLE = 0.9, 0.1
+_ALONG = np.geomspace(1.0, 1000.0, 121)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class CurveForecast:
+    """The forecast of one curve; see `scalinglaws.forecast` with ``x``.
+
+    Attributes
+    ----------
+    x, y : the points used, by x; `y` is the metric
+    variable : the name of x
+    target : the metric's column
+    scale : on which the metric is forecast
+    posterior : of the coefficients
+    confidence_level : level of the intervals
+    n_read : points of the table; more than `x` has where they were averaged
+    """
+
+    x: FloatArray
+    y: FloatArray
+    variable: str
+    target: str
+    scale: MetricScale
+    posterior: CurvePosterior
+    confidence_level: float
+    n_read: int
+
+    def predict(
+        self,
+        data: pd.DataFrame | Mapping[str, Any] | npt.ArrayLike | str | None = None,
+        /,
+        *,
+        confidence_level: float | None = None,
+        **variables: npt.ArrayLike | str,
+    ) -> Outlook | pd.DataFrame:
+        """Forecast the curve at values of its variable.
+
+        Parameters
+        ----------
+        data : number, text, array, mapping or DataFrame, optional
+            Values of the variable, or something with them under its name; keywords do the same.
+        confidence_level : float, optional
+
+        Returns
+        -------
+        Outlook or DataFrame
+            As `Forecast.predict`; the interval of a run is that of one more point of the curve.
+
+        Warns
+        -----
+        ExtrapolationWarning
+            Where the half-width of the 90 % interval is above 10 %.
+        """
+        level = self.confidence_level if confidence_level is None else confidence_level
+        check_level(level)
+        frame = col.frame_of(data, "data")
+        x = self._values(data if frame is None else frame, variables)
+        found = self.outlook(x, level)
+        if not (self.outlook(x, VERDICT_LEVEL).half_width <= _USABLE).all():
+            warn(f"The forecast is not usable at some points. {self.status}", ExtrapolationWarning)
+        return found if frame is None else found.to_frame(frame.index)
+
+    def _values(self, data: Any, variables: Mapping[str, Any]) -> FloatArray:
+        if isinstance(data, pd.DataFrame):
+            column = col.require(data, self.variable, "the curve")
+            x = col.to_floats(col.one_column(data, column), column)
+        else:
+            given = {**(dict(data) if isinstance(data, Mapping) else {}), **variables}
+            if data is not None and not isinstance(data, Mapping):
+                given = {self.variable: data, **given}
+            if set(given) != {self.variable}:
+                got = listed(sorted(given)) if given else "nothing"
+                raise ValueError(f"The curve is over {self.variable!r}; got {got}.")
+            x = to_values(self.variable, given[self.variable])
+        wrong = ~(np.isfinite(x) & (x > 0))
+        if wrong.any():
+            raise ValueError(
+                f"{self.variable} must be positive; got {np.ravel(x)[wrong.ravel()][0]}."
+            )
+        return x
+
+    def outlook(self, x: FloatArray, level: float) -> Outlook:
+        """Forecast at an array, without warnings."""
+        beyond = np.ravel(x) / self.x[-1]
+        mean, curve, noise = self.posterior.at(np.log(beyond))
+        quantile = float(student.ppf(0.5 + level / 2, DOF))
+        halves = [quantile * np.sqrt(v) for v in (curve, curve + noise)]
+        fields = (
+            self.scale.back(mean),
+            *self.scale.interval(mean - halves[0], mean + halves[0]),
+            *self.scale.interval(mean - halves[1], mean + halves[1]),
+            beyond, curve / (curve + noise), np.zeros(len(mean)), noise / (curve + noise),
+        )  # fmt: skip
+        shape = np.shape(x)
+        shaped: list[Any] = [f.reshape(shape) if shape else float(f[0]) for f in fields]
+        return Outlook(
+            **dict(zip(FIELDS, shaped, strict=True)), confidence_level=level, target=self.target,
+            points={self.variable: x},
+        )  # fmt: skip
+
+    @cached_property
+    def usable_to(self) -> float:
+        """Value of x to which the half-width of the 90 % interval stays below 10 %."""
+        good = self.outlook(self.x[-1] * _ALONG, VERDICT_LEVEL).half_width <= _USABLE
+        last = len(good) - 1 if good.all() else int(np.argmin(good)) - 1
+        return float(self.x[-1] * _ALONG[last]) if last >= 0 else float("nan")
+
+    @property
+    def status(self) -> str:
+        """How far the forecast can be used, as a sentence."""
+        if np.isnan(self.usable_to):
+            return "Not usable beyond the curve: the 90 % interval is wider than ±10 % at its end."
+        end = format_variable(self.variable, float(f"{self.usable_to:.2g}"))
+        return (
+            f"The 90 % interval stays within ±10 % to {self.variable} {end}, "
+            f"{self.usable_to / self.x[-1]:.3g} times the last point. Public curves have tested "
+            "such forecasts to twice the last point."
+        )
+
+    @property
+    def facts(self) -> tuple[str, ...]:
+        """What to mind of the points used."""
+        if self.n_read == len(self.x):
+            return ()
+        return (f"{plural(self.n_read, 'point')} are averaged into {len(self.x)}.",)
+
+    @property
+    def n(self) -> int:
+        """Number of points used."""
+        return len(self.x)
+
+    def plot(self, to: float | str | None = None, *, ax: Axes | None = None) -> Axes:
+        """Draw the curve and its forecast, by default to ten times the last point."""
+        from scalinglaws.plotting.extrapolation import plot_curve_forecast
+
+        return plot_curve_forecast(self, to, ax=ax)
+
+    def __str__(self) -> str:
+        return wording.curve_text(self)
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+class CurveForecasts(Mapping[Any, CurveForecast]):
+    """Forecasts of many series, by the name of the series."""
+
+    def __init__(self, found: Mapping[Any, CurveForecast], failed: Mapping[Any, str]) -> None:
+        self._found: dict[Any, CurveForecast] = dict(found)
+        self._failed = dict(failed)
+
+    def __getitem__(self, name: Any) -> CurveForecast:
+        if name not in self._found:
+            reason = self._failed.get(name, "there is no such series")
+            raise KeyError(f"No forecast of {name!r}: {reason}")
+        return self._found[name]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    @property
+    def failed(self) -> pd.Series:
+        """Series that have no forecast, with the reason."""
+        return pd.Series(self._failed, name="reason", dtype=object).rename_axis("series")
+
+    def predict(
+        self, data: npt.ArrayLike | str, /, *, confidence_level: float | None = None
+    ) -> pd.DataFrame:
+        """Every series at the same values: a row for each series and value."""
+        frames = {}
+        for name, forecast in self.items():
+            level = forecast.confidence_level if confidence_level is None else confidence_level
+            x = np.atleast_1d(to_values(forecast.variable, data))
+            index = pd.Index(x, name=forecast.variable)
+            frames[name] = forecast.outlook(x, level).to_frame(index)
+        together: pd.DataFrame = pd.concat(frames, names=["series"])
+        return together
+
+    def __repr__(self) -> str:
+        lost = [f"no forecast of {name!r}: {why}" for name, why in self._failed.items()]
+        return "\n".join([f"{plural(len(self), 'forecast')} of curves", *lost])
+
+
+def forecast_curves(
+    frame: pd.DataFrame,
+    x: str,
+    series: str | None,
+    *,
+    y: str | None,
+    missing: str,
+    units: str,
+    limits: tuple[float | None, float | None],
+    confidence_level: float,
+) -> CurveForecast | CurveForecasts:
+    """One curve, or each of several; see `scalinglaws.forecast`.
+
+    Raises
+    ------
+    DataError
+        If the table, or the one curve, leaves a forecast open.
+    """
+    name = col.find_variable(frame, x) if x in ("N", "D", "C") and x not in frame.columns else x
+    column = col.require(frame, name or x, "`x`")
+    table = read_table(
+        frame, _LAW, y=y, columns={"x": column}, weights=None, missing=missing,
+        scale="log" if limits == (None, None) else "level", units=units, clusters=None,
+    )  # fmt: skip
+    check_limits(table, limits)
+    if series is None:
+        found, failed = _each(table, {None: np.arange(table.n)}, limits, x, confidence_level)
+        if failed:
+            raise DataError(failed[None])
+        return found[None]
+    assert table.source is not None
+    groups = table.source[col.require(table.source, series, "`series`")].reset_index(drop=True)
+    places = {label: np.asarray(some.index) for label, some in groups.groupby(groups, sort=False)}
+    return CurveForecasts(*_each(table, places, limits, x, confidence_level))
+
+
+def _each(
+    table: RunTable, places: Mapping[Any, IntArray], limits: tuple[float | None, float | None],
+    variable: str, level: float,
+) -> tuple[dict[Any, CurveForecast], dict[Any, str]]:  # fmt: skip
+    """Forecasts of the series that have one, and why the others have none."""
+    ready: dict[Any, tuple[FloatArray, FloatArray, MetricScale, int]] = {}
+    failed: dict[Any, str] = {}
+    for label, some in places.items():
+        try:
+            scale = find_scale(table, some, limits)
+            ready[label] = (*_points(table, some, scale), scale, len(some))
+        except DataError as error:
+            failed[label] = str(error)
+    curves = [(np.log(x / x[-1]), score) for x, score, _, _ in ready.values()]
+    posteriors = infer_curves(curves) if curves else []
+    found = {
+        label: CurveForecast(
+            x, scale.back(score), variable, table.target, scale, posterior, level, n_read
+        )
+        for (label, (x, score, scale, n_read)), posterior in zip(
+            ready.items(), posteriors, strict=True
+        )
+    }
+    return found, failed
+
+
+def _points(table: RunTable, places: IntArray, scale: MetricScale) -> tuple[FloatArray, FloatArray]:
+    """Points of a curve by x, on the scale of the forecast; means of a long one."""
+    x, score = table.values["x"][places], scale.forward(table.y[places])
+    order = np.lexsort((score, x))
+    x, score = x[order], score[order]
+    if len(np.unique(x)) < FEWEST_POINTS or x[-1] < _LEAST_SPAN * x[0]:
+        raise DataError(
+            f"A curve needs {FEWEST_POINTS} points or more that span a factor of {_LEAST_SPAN:g}; "
+            f"it has {plural(len(np.unique(x)), 'point')} from {x[0]:g} to {x[-1]:g}."
+        )
+    if len(x) <= _MOST_POINTS:
+        return x, score
+    step = np.log(x / x[0])
+    cells = np.minimum((step / step[-1] * _MOST_POINTS).astype(np.intp), _MOST_POINTS - 1)
+    filled: BoolArray = np.bincount(cells, minlength=_MOST_POINTS) > 0
+    counts = np.bincount(cells)[filled]
+    return (
+        np.exp(np.bincount(cells, np.log(x))[filled] / counts),
+        np.bincount(cells, score)[filled] / counts,
+    )
