@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import shutil
+import sqlite3
 import tarfile
 import time
 import warnings
@@ -447,8 +448,9 @@ def test_counts_of_parameters_that_differ_are_both_kept(tmp_path: Path) -> None:
     path = write(tmp_path, "metrics.jsonl", json.dumps(record))
     runs = sl.read_runs(path)
     assert runs.loc[0, ["N", "num_parameters", "non_embedding_params"]].tolist() == [2e6, 3e6, 1e6]
-    assert any("'num_parameters' in the configuration has other values" in note
-               for note in runs.attrs["source"]["notes"])  # fmt: skip
+    notes = str(runs.attrs["source"]["notes"])
+    assert "'num_parameters' in the configuration has other values" in notes
+    assert "'non_embedding_params' counts other parameters and is kept" in notes
 
 
 @pytest.mark.parametrize(
@@ -536,6 +538,55 @@ def test_restarts_are_merged_by_step_and_the_later_wins(tmp_path: Path) -> None:
     curves = read(tmp_path, every="step")
     assert curves["loss"].tolist() == [9.0, 3.0, 3.0]
     assert "1 values were logged again" in str(curves.attrs["source"])
+
+
+def test_event_files_of_a_restart_are_one_run(tmp_path: Path) -> None:
+    """The later file by the clock in it, not by its name, wins at the steps that both have."""
+    for number, name in enumerate(("d12", "d8")):
+        source = next((LOGS / "tb" / name).iterdir())
+        (tmp_path / f"events.out.tfevents.{number}.host").write_bytes(source.read_bytes())
+    runs = read(tmp_path, every="eval")
+    assert runs["loss"].tolist() == read(LOGS / "tb" / "d12", every="eval")["loss"].tolist()
+    assert "values were logged again" in str(runs.attrs["source"])
+
+
+def test_a_database_of_mlflow(tmp_path: Path) -> None:
+    path = tmp_path / "mlflow.db"
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        database.executescript("""
+            CREATE TABLE runs (run_uuid TEXT, name TEXT);
+            CREATE TABLE metrics (
+                run_uuid TEXT, key TEXT, value REAL, timestamp INTEGER, step INTEGER, is_nan INTEGER
+            );
+            CREATE TABLE params (run_uuid TEXT, key TEXT, value TEXT);
+            INSERT INTO runs VALUES ('u1', 'd8');
+            INSERT INTO params VALUES ('u1', 'n_params', '4.2M'), ('u1', 'lr', '0.003');
+            INSERT INTO metrics VALUES ('u1', 'eval_loss', 3.5, 1, 10, 0),
+                ('u1', 'eval_loss', 3.0, 2, 20, 0), ('u1', 'tokens', 1e9, 2, 20, 0);
+        """)
+    runs = sl.read_runs(path)
+    assert runs.loc[0, ["run", "step", "N", "D", "loss", "lr"]].tolist() == [
+        "d8", 20, 4.2e6, 1e9, 3.0, 0.003,
+    ]  # fmt: skip
+
+
+def test_what_a_running_tracker_has_in_its_journal_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "ladder.db"
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("CREATE TABLE metrics (id INTEGER, run_id, run_name, step, metrics)")
+        database.execute("""INSERT INTO metrics VALUES (1, 'a', 'd8', 5, '{"eval/loss": 3.0}')""")
+        database.commit()
+        before = sorted(file.name for file in tmp_path.iterdir())
+        assert read(path)["loss"].tolist() == [3.0]
+        assert sorted(file.name for file in tmp_path.iterdir()) == before
+
+
+def test_parquet_and_frames_of_others(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow", reason="parquet needs pyarrow")
+    expected = pd.read_csv(LOGS / "expected.csv")
+    expected.to_parquet(tmp_path / "runs.parquet")
+    pd.testing.assert_frame_equal(sl.read_runs(tmp_path / "runs.parquet"), expected)
 
 
 def test_runs_of_one_name_stay_apart(tmp_path: Path) -> None:

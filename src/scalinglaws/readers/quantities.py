@@ -23,6 +23,10 @@ _LOG_NAMES: Mapping[str, tuple[str, ...]] = {
     "D": ("consumed tokens", "total tokens", "Number of training tokens", "Pretraining Data Size"),
     "C": ("total training flops",),
 }
+_WITHOUT_EMBEDDINGS = {
+    "n_no_emb", "n_params_no_emb", "non_embedding_params", "num_non_embedding_params",
+    "non_embedding_parameters", "params_transformer", "num_scaling_params",
+}  # fmt: skip
 _SAMPLES = ("consumed samples", "consumed_samples", "consumed_train_samples")
 _LENGTHS = (
     "seq_length", "seq_len", "sequence_length", "max_seq_len", "max_sequence_length", "block_size",
@@ -106,6 +110,8 @@ def find_count(run: RunLog, variable: str) -> Count | None:
     for place, names in places:
         found = _named(run, variable, place, names)
         if found is not None:
+            if variable == "N":
+                _note_rivals(run, found)
             return found
     return _samples_times_length(run) if variable == "D" else None
 
@@ -135,6 +141,12 @@ def _named(run: RunLog, variable: str, place: str, names: Mapping[str, Any]) -> 
                 f"{variable} is {first.source}; {rival.source} has other values and is kept."
             )
     return first
+
+
+def _note_rivals(run: RunLog, found: Count) -> None:
+    for name in [*run.config, *run.summary]:
+        if re.split(r"[./]", name)[-1].lower() in _WITHOUT_EMBEDDINGS:
+            run.notes.append(f"N is {found.source}; {name!r} counts other parameters and is kept.")
 
 
 def _not_cumulative(values: FloatArray) -> str:
