@@ -70,8 +70,8 @@ def test_the_legend_says_what_the_band_is(fit: sl.Fit) -> None:
     curve = [t.get_text() for t in plot_fit(fit).get_legend().get_texts()]
     run = [t.get_text() for t in plot_fit(fit, band="run").get_legend().get_texts()]
 
-    assert "95 % of the curve (HC2 sandwich)" in curve
-    assert "95 % of a new run (HC2 sandwich)" in run
+    assert "95 % confidence interval (curve)" in curve
+    assert "95 % prediction interval (new run)" in run
     assert {"fit (chinchilla)", "extrapolated", "largest run"} <= set(curve)
     assert plot_fit(fit, legend=False).get_legend() is None
 

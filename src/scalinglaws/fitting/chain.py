@@ -12,13 +12,9 @@ import pandas as pd
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import IdentifiabilityWarning, warn
-from scalinglaws.fitting.inference.prediction import (
-    Prediction,
-    points,
-    times_beyond,
-    warn_if_far,
-    within_limits,
-)
+from scalinglaws.fitting.inference.extrapolation_factor import times_beyond, warn_if_far
+from scalinglaws.fitting.inference.predict import points, within_limits
+from scalinglaws.fitting.inference.prediction import Prediction
 from scalinglaws.fitting.inference.prediction_noise import run_draws
 from scalinglaws.fitting.result import Fit
 from scalinglaws.fitting.tables.points import frame_of_points

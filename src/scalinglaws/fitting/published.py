@@ -15,7 +15,7 @@ from scalinglaws.arrays import FloatArray
 from scalinglaws.core.catalogue import Coefficients, Entry, entries
 from scalinglaws.core.law import Law
 from scalinglaws.escaping import NO_MATHS
-from scalinglaws.fitting.inference.prediction import possible
+from scalinglaws.fitting.inference.predict import possible
 from scalinglaws.fitting.tables.points import frame_of_points, read_points
 from scalinglaws.numerals import format_plain
 

@@ -16,10 +16,11 @@ from scalinglaws.fitting import storage, summary
 from scalinglaws.fitting.diagnostics.checks import run_checks
 from scalinglaws.fitting.diagnostics.status import Status, Verdict, most_serious
 from scalinglaws.fitting.diagnostics.trend import Trend, trend
-from scalinglaws.fitting.inference import bootstrap, draws, intervals, prediction
+from scalinglaws.fitting.inference import bootstrap, draws, intervals
 from scalinglaws.fitting.inference.bootstrap import Kind
 from scalinglaws.fitting.inference.derived import Asked, quantities_of
 from scalinglaws.fitting.inference.intervals import IntervalMethod
+from scalinglaws.fitting.inference.predict import predict
 from scalinglaws.fitting.inference.prediction import Prediction
 from scalinglaws.fitting.inference.profile import profile_table
 from scalinglaws.fitting.record import FitRecord
@@ -154,8 +155,8 @@ class Fit(FitRecord):
 
         Notes
         -----
-        Intervals are of a law that is taken to be true: far from the data the law itself may be
-        wrong, and no interval knows it.
+        Both intervals assume that the law still holds at the point. Model error is not included:
+        see the forecast beside them.
 
         Examples
         --------
@@ -165,7 +166,7 @@ class Fit(FitRecord):
         >>> fit.predict(N=1e6, D=16e6).estimate < fit.predict(N=1e5, D=16e6).estimate
         True
         """
-        return prediction.predict(self, data, confidence_level, variables, forecast=forecast)
+        return predict(self, data, confidence_level, variables, forecast=forecast)
 
     @cached_property
     def forecast(self) -> Forecast:

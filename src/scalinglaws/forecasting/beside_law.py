@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import DataError
-from scalinglaws.fitting.inference import prediction
+from scalinglaws.fitting.inference.predict import at
 from scalinglaws.fitting.record import FitRecord
 from scalinglaws.forecasting.dispute import DISPUTE_LEVEL, is_disputed
 from scalinglaws.forecasting.forecast import Forecast, from_rows
@@ -66,7 +66,7 @@ def beside(fit: Any, columns: Mapping[str, npt.NDArray[Any]], level: float) -> B
     points = {name: np.broadcast_to(columns[name], shape) for name in ("N", "D")}
     compute = columns.get("C", forecast.rows.flops * points["N"] * points["D"])
     points["C"] = np.broadcast_to(compute, shape)
-    law = prediction.at(fit, columns, DISPUTE_LEVEL)
+    law = at(fit, columns, DISPUTE_LEVEL)
     found = forecast.outlook(points, level)
     return Beside(found, _shaped(is_disputed(forecast, points, law)))
 

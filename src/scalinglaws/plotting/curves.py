@@ -20,7 +20,7 @@ from scalinglaws.arrays import FloatArray
 from scalinglaws.core.law import STANDARD_VARIABLES
 from scalinglaws.errors import DataError, ScalingLawWarning
 from scalinglaws.escaping import for_picture
-from scalinglaws.fitting.inference import prediction
+from scalinglaws.fitting.inference.predict import at
 from scalinglaws.fitting.record import FitRecord
 from scalinglaws.numerals import format_variable
 from scalinglaws.options import check_option
@@ -289,7 +289,7 @@ def _draw_curve(
     with warnings.catch_warnings():
         # the picture says itself how far beyond the data it goes
         warnings.simplefilter("ignore", ScalingLawWarning)
-        found = prediction.at(fit, family.columns(along, value), level)
+        found = at(fit, family.columns(along, value), level)
     colour = family.colour(value)
     options = {"color": colour, "linewidth": 1.6, "zorder": 3, **style}
     for part, dashes in (
@@ -401,11 +401,10 @@ def _add_legend(
     handles.append(
         Line2D([], [], color=grey, linewidth=1.6, linestyle=_DASHED, label="extrapolated")
     )
-    what = {"curve": "of the curve", "run": "of a new run"}.get(band)
-    method = family.fit.interval_method.split(",")[0]
-    if what:
+    kinds = {"curve": "confidence interval (curve)", "run": "prediction interval (new run)"}
+    if band in kinds:
         handles.append(
-            Patch(color=grey, alpha=0.2, linewidth=0, label=f"{100 * level:g} % {what} ({method})")
+            Patch(color=grey, alpha=0.2, linewidth=0, label=f"{100 * level:g} % {kinds[band]}")
         )
     handles.append(
         Line2D([], [], color=grey, linewidth=0.8, linestyle=(0, (1, 2)), label="largest run")
