@@ -397,7 +397,9 @@ class _Undrawable(Published):
 def test_fits_without_a_distribution() -> None:
     """The plan is made, with a warning and without an interval."""
     fit = _Undrawable(CHINCHILLA_LAW, EPOCH.values)
-    with pytest.warns(sl.IdentifiabilityWarning, match="no interval and may be meaningless. It did"):
+    with pytest.warns(
+        sl.IdentifiabilityWarning, match="no interval and may be meaningless. It did"
+    ):
         plan = sl.optimal(fit, C=1e21).iloc[0]
 
     assert np.isnan(plan["N_low"])
