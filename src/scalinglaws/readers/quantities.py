@@ -50,24 +50,28 @@ class Count:
     values: FloatArray
     source: str
 
-    def at(self, step: float) -> float:
-        """The value at a step."""
-        if not math.isfinite(step):
-            return float(self.values[-1])
-        if self.steps[0] > 0 and step < self.steps[0]:
-            return float(self.values[0] * step / self.steps[0])
-        return float(np.interp(step, self.steps, self.values))
+    def at(self, steps: FloatArray) -> FloatArray:
+        """Values at some steps; the last one where a run has no steps."""
+        known, values = self.steps, self.values
+        if known[0] > 0:
+            known, values = np.append(0.0, known), np.append(0.0, values)
+        return np.where(np.isfinite(steps), np.interp(steps, known, values), values[-1])
 
 
-def constant(value: float, run: RunLog, source: str) -> Count:
-    """A total that holds at the end of the run."""
+def total(value: float, run: RunLog, source: str) -> Count:
+    """A count that has this value at the end of the run."""
     return Count(np.array([last_step(run)]), np.array([value]), source)
 
 
-def series_count(run: RunLog, name: str, factor: float) -> Count | None:
+def constant(value: float, source: str) -> Count:
+    """A count that is the same at every step."""
+    return Count(np.zeros(1), np.array([value]), source)
+
+
+def series_count(run: RunLog, name: str, factor: float, source: str) -> Count | None:
     """A logged metric times a factor, at any step; None where it was not logged."""
     points = _points(run, run.series[name]) if name in run.series else None
-    return None if points is None else Count(points[0], points[1] * factor, name)
+    return None if points is None else Count(points[0], points[1] * factor, source)
 
 
 def last_step(run: RunLog) -> float:
@@ -110,9 +114,10 @@ def find_count(run: RunLog, variable: str) -> Count | None:
     for place, names in places:
         found = _named(run, variable, place, names)
         if found is not None:
-            if variable == "N":
-                _note_rivals(run, found)
-            return found
+            if variable != "N":
+                return found
+            _note_rivals(run, found)
+            return constant(float(found.values[-1]), found.source)
     return _samples_times_length(run) if variable == "D" else None
 
 

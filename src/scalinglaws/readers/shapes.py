@@ -25,7 +25,7 @@ def count_from_shape(run: RunLog) -> Count | None:
             tables = shape.width * (shape.vocabulary + shape.positions)
             run.config.setdefault("N_no_emb", shape.N_no_emb)
             run.config.setdefault(N_OF_TOTAL_FLOS, shape.N - tables)
-            return constant(float(shape.N), run, "counted from the shape in the configuration")
+            return constant(float(shape.N), "counted from the shape in the configuration")
     return None
 
 

@@ -19,10 +19,10 @@ from scalinglaws.readers.quantities import (
     Count,
     Loss,
     choose_loss,
-    constant,
     find_count,
     last_step,
     series_count,
+    total,
 )
 from scalinglaws.readers.shapes import count_from_shape
 
@@ -132,7 +132,7 @@ def _add_run(table: _Table, run: RunLog, losses: list[Loss]) -> None:
     counts = {
         variable: count
         for variable in ("N", "D", "C")
-        if variable not in table.given and (count := _count(run, variable)) is not None
+        if (count := _count(table, run, variable)) is not None
     }
     told = {variable: count.source for variable, count in counts.items()}
     loss = losses[0] if len(losses) == 1 else None
@@ -140,10 +140,10 @@ def _add_run(table: _Table, run: RunLog, losses: list[Loss]) -> None:
         told["loss"] = f"{loss.name!r} ({loss.kind})"
     told |= {name: "the configuration" for name in run.config if name not in _FIRST}
     steps = _steps(table.every, run, [loss.name for loss in losses])
-    for step in steps:
+    values = {name: count.at(np.array(steps)) for name, count in counts.items()}
+    for place, step in enumerate(steps):
         row = _row(table, run, step, loss)
-        for variable, count in counts.items():
-            row[variable] = float(count.values[-1]) if variable == "N" else count.at(step)
+        row |= {name: float(column[place]) for name, column in values.items()}
         told |= _fill_given(table, run, row)
         for name in _FIRST:
             if name in run.config and run.config[name] != row[name]:
@@ -215,7 +215,11 @@ def _notes(table: _Table, run: RunLog, steps: list[float], loss: Loss | None) ->
 # --- N, D and C --------------------------------------------------------------------------------
 
 
-def _count(run: RunLog, variable: str) -> Count | None:
+def _count(table: _Table, run: RunLog, variable: str) -> Count | None:
+    """A count by its usual names, the shape, or the column of a given product."""
+    given = table.given.get(variable)
+    if given is not None:
+        return series_count(run, given.column, given.factor, given.origin)
     count = find_count(run, variable)
     return count_from_shape(run) if count is None and variable == "N" else count
 
@@ -224,12 +228,12 @@ def _fill_given(table: _Table, run: RunLog, row: dict[str, Any]) -> dict[str, st
     """Counts that the user gave, and tokens from the FLOPs that Hugging Face reports."""
     told: dict[str, str] = {}
     for variable, given in table.given.items():
-        count = series_count(run, given.column, given.factor)
-        row[variable] = given.of_row(row) if count is None else count.at(row["step"])
-        told[variable] = given.origin
-        if given.is_total and variable == "D" and table.every is not None:
-            row["D"] = constant(row["D"], run, given.origin).at(row["step"])
-            told["D"] = f"{given.origin}, the total in proportion to the step"
+        if row[variable] is None:
+            row[variable], told[variable] = given.of_row(row), given.origin
+            if given.is_total and variable == "D" and table.every is not None:
+                share = total(row["D"], run, given.origin).at(np.array([row["step"]]))
+                row["D"] = float(share[0])
+                told["D"] = f"{given.origin}, the total in proportion to the step"
     counted = run.config.get(N_OF_TOTAL_FLOS) or row["N"]
     if row["D"] is None and "total_flos" in run.summary and counted and row["C"]:
         row["D"] = row["C"] / (6 * counted)
