@@ -5,7 +5,7 @@ python -m benchmarks --quick                  each in small, for a smoke test
 python -m benchmarks --only cold_fit --write  one subject, into benchmarks/results/
 python -m benchmarks --only global_minimum --seeds 0:500 --save part.csv
 python -m benchmarks --only global_minimum --parts part.csv other.csv --write
-python -m benchmarks --only campaign --parts benchmarks/results/campaign.csv
+python -m benchmarks --only campaign --parts campaign.csv
 """
 
 from __future__ import annotations
@@ -40,8 +40,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if asked.write:
             RESULTS.mkdir(exist_ok=True)
             (RESULTS / f"{subject}.md").write_text(page, encoding="utf-8")
-            if section.data is not None:
-                section.data.to_csv(RESULTS / f"{subject}.csv", index=False)
     return min(missed, 100) if asked.strict else 0
 
 

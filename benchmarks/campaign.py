@@ -179,8 +179,8 @@ _RATIO = (
 )
 
 _COMMAND = (
-    "Rehearsed with `python -m benchmarks --only campaign --write`, about a quarter of an hour on "
-    "one core; summed up anew with `--parts benchmarks/results/campaign.csv`."
+    "Rehearsed with `python -m benchmarks --only campaign --write --save campaign.csv`, about a "
+    "quarter of an hour on one core; summed up anew with `--parts campaign.csv`."
 )
 
 
@@ -193,7 +193,8 @@ def run(options: Options) -> Section:
         section.table(f"### The truth is {name}\n\n`{formula}`", _summary(own))
         for ours, columns in ANSWERS.items():
             section.table(f"`{ours}` against the others, as ratios", _ratios(own, ours, columns))
-    section.data = found.round(9)
+    if options.save is not None:
+        found.round(9).to_csv(options.save, index=False)
     repetitions = found["seed"].nunique()
     section.notes += [_SETTING.format(repetitions=repetitions), _READING, _RATIO, _COMMAND]
     return section

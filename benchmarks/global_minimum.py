@@ -12,7 +12,6 @@ from typing import Any
 from zlib import crc32
 
 import numpy as np
-import pandas as pd
 
 import scalinglaws as sl
 from benchmarks import library
@@ -173,12 +172,6 @@ def run(options: Options) -> Section:
     if options.real and options.data is None and not options.parts:
         section.notes.append("The public tables are absent; random tables only.")
     summarise(found, section)
-    section.data = pd.DataFrame([
-        {"table": o.name, "law": o.law, "objective": o.objective, "scale": o.scale, "runs": o.note,
-         "library": o.ours, "rival": o.random, "rival near": o.near, "excess": f"{o.excess:.1e}",
-         "status": o.status}
-        for o in found
-    ])  # fmt: skip
     return section
 
 

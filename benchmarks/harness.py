@@ -56,7 +56,6 @@ class Section:
     tables: list[tuple[str, pd.DataFrame]] = field(default_factory=list)
     bars: list[Bar] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    data: pd.DataFrame | None = None
 
     def table(self, caption: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Add a table of rows."""

@@ -26,14 +26,14 @@ TRUTHS = {
 NOISES = (0.001, 0.003, 0.01)
 SIZES = (20, 40, 100)
 _SHOWN = 0.01  # level of the test
-# Fewer than chance may show in 200 tables at a level of one per cent.
+# Fewer than chance may show in 100 tables at a level of one per cent.
 _MOST_ALARMS, _LEAST_SEEN = 4.0, 75.0
 
 
 def run(options: Options) -> Section:
     """Both tables."""
     found = Section("Trend check")
-    repeats = options.count(200, 5)
+    repeats = options.count(100, 5)
     known = list(_known(repeats))
     found.table(
         f"Share of {repeats} simulated tables with p < {_SHOWN:g}, and with the line in the "

@@ -44,7 +44,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if asked.write:
         RESULTS.mkdir(exist_ok=True)
         (RESULTS / "coverage.md").write_text(page, encoding="utf-8")
-        frame.to_csv(RESULTS / "coverage.csv", index=False, float_format="%.6g")
     return 0
 
 

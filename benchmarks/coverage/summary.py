@@ -53,7 +53,6 @@ def section(frame: pd.DataFrame, promised: str) -> Section:
         _bars(found, own[own["level"] == SHOWN], promised)
         found.tables.append((_FULL.format(promised), in_full(own)))
     found.notes += _notes(frame)
-    found.data = frame
     return found
 
 
