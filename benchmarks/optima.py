@@ -1,8 +1,8 @@
 """Optima of held-out, larger budgets from IsoFLOP profiles, and exponents beside published ones.
 
 A budget with at least four runs near its minimum, the best of them not at an end, has a reference
-optimum: the vertex of a parabola of the log loss in ln N. Profiles of three and more smaller budgets
-are analysed, and predict it.
+optimum: the vertex of a parabola of the log loss in ln N. It is predicted from profiles of three or
+more smaller budgets.
 """
 
 from __future__ import annotations

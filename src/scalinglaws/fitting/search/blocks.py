@@ -34,7 +34,7 @@ def starts_of_blocks(problem: Problem, theta: FloatArray) -> Candidates:
     names = problem.law.parameter_names
     natural = dict(zip(names, to_natural(theta, problem.positive), strict=True))
     found = Candidates.of([], len(names))
-    singles = [(name,) for name in _searched(problem)]
+    singles = [(name,) for name in _searched(problem) if not problem.law.groups]
     for block in blocks(problem) + singles:
         others = [n for n in _searched(problem) if n not in block]
         held = {**problem.fixed, **{n: float(natural[n]) for n in others}}
