@@ -34,7 +34,7 @@ def test_a_prediction_has_the_forecast_beside_it(runs: pd.DataFrame, fit: sl.Fit
     assert found.forecast.estimate == expected.estimate
     assert found.forecast.run_low == expected.run_low
     assert found.disputed is False
-    assert f"forecast              {expected.estimate:.3f}" in str(found)
+    assert f" {expected.estimate:.3f} (80 % prediction interval" in str(found)
     assert "not disputed by the forecast" in str(found)
     assert "disputed" not in found.to_frame()
     again = pickle.loads(pickle.dumps(found))
@@ -97,7 +97,7 @@ def test_none_can_be_made(law: str, change: object, reason: str, runs: pd.DataFr
     assert np.isnan(found.disputed)
     assert reason in found.forecast.reason
     assert reason in str(found.forecast)
-    assert "forecast  " not in str(found)
+    assert "by the forecast" not in str(found)
     with pytest.raises(sl.DataError, match=reason):
         _ = fit.forecast
     with pytest.warns(sl.DataWarning, match="There is no forecast of these runs"):

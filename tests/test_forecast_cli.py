@@ -27,7 +27,7 @@ def test_forecast(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     file, picture = tmp_path / "f.json", tmp_path / "f.png"
     call = ["forecast", str(runs), "--at", "N=20B", "D=4T", "--save", str(file)]
     assert main([*call, "--plot", str(picture)]) == 0
-    assert "of a new run" in (text := capsys.readouterr().out) or "a new run" in text
+    assert "prediction interval (new run)" in capsys.readouterr().out
     assert picture.stat().st_size > 10_000
     assert main(["forecast", str(file), "--at", "N=20B", "D=4T", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)[0]

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from scalinglaws.arrays import FloatArray
+from scalinglaws.escaping import for_html
 from scalinglaws.fitting.tables import columns as col
 from scalinglaws.fitting.tables.points import to_values
 from scalinglaws.forecasting import wording
@@ -67,6 +68,11 @@ class Outlook:
         if np.ndim(self.estimate):
             return self.to_frame().to_string()
         return wording.outlook_text(self)
+
+    def _repr_html_(self) -> str:
+        if self.reason or np.ndim(self.estimate):
+            return f"<pre>{for_html(str(self))}</pre>"
+        return wording.outlook_html(self)
 
 
 def given_points(rows: RunRows, data: Any, variables: Mapping[str, Any]) -> dict[str, FloatArray]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from scalinglaws.errors import DataError
 from scalinglaws.escaping import NO_MATHS, for_html, for_terminal
+from scalinglaws.forecasting.interval_bars import interval_bars
 from scalinglaws.numerals import (
     format_compute,
     format_count,
@@ -28,10 +29,21 @@ if TYPE_CHECKING:
     from scalinglaws.forecasting.outlook import Outlook
 
 WIDTH = 88
+_HUE = "#3b82c4"
 _CURVE_STEPS = (1, 2, 5, 10, 30)  # times the last point
 _CARD = "max-width:46em;line-height:1.45"
 _STEPS = (1, 3, 10, 30, 100)  # times the largest run
-_HEADER = ("C", "beyond", "N", "D", "{target}", "{level} of a new run", "coef.", "error", "noise")
+_HEADER = (
+    "C",
+    "beyond",
+    "N",
+    "D",
+    "{target}",
+    "{level} prediction interval",
+    "coef.",
+    "error",
+    "noise",
+)
 
 
 def status_of(forecast: Forecast) -> str:
@@ -39,7 +51,7 @@ def status_of(forecast: Forecast) -> str:
     rows = forecast.rows
     if np.isnan(forecast.usable_to):
         return (
-            "Not usable beyond the runs: the 90 % interval of a new run is wider than ±10 % at the "
+            "Not usable beyond the runs: the 90 % prediction interval is wider than ±10 % at the "
             "largest of them."
         )
     factor = forecast.usable_to / rows.largest
@@ -49,7 +61,7 @@ def status_of(forecast: Forecast) -> str:
         + (
             ", the farthest at which forecasts were tested."
             if factor > 199
-            else "; beyond, its 90 % interval is wider than ±10 %."
+            else "; beyond, its 90 % prediction interval is wider than ±10 %."
         )
     )
 
@@ -64,24 +76,58 @@ def outlook_text(found: Outlook) -> str:
     def span(low: float, high: float) -> str:
         return f"{format_to(low, digits)} to {format_to(high, digits)}"
 
-    head = f"{found.target} {format_to(found.estimate, digits)}"
+    whole = span(found.run_low, found.run_high)
     lines = [
-        f"{head} at {at} ({level}: {span(found.run_low, found.run_high)})",
+        f"{found.target} {format_to(found.estimate, digits)} at {at} ({level}: {whole})",
         "",
-        f"  the curve        {level}   {span(found.curve_low, found.curve_high)}",
-        f"  a new run        {level}   {span(found.run_low, found.run_high)}",
-        f"  of the variance  {shares(found)}",
+        f"  {level} confidence interval (curve)    {span(found.curve_low, found.curve_high)}",
+        f"  {level} prediction interval (new run)  {whole}",
+        f"  variance from                       {_shares(found)}",
     ]
     if found.times_beyond > 1:
-        lines += ["", f"! {format_plain(found.times_beyond, 3)} times the largest run."]
+        factor = format_plain(found.times_beyond, 3)
+        lines.append(f"  extrapolation                       {factor} times the largest run")
     return for_terminal("\n".join(lines))
 
 
-def shares(found: Outlook) -> str:
+def _shares(found: Outlook) -> str:
     """What the variance of a new run is made of."""
-    parts = (found.share_coefficients, found.share_law_error, found.share_noise)
-    names = ("coefficients", "the law's own error", "noise of a run")
-    return ", ".join(f"{n} {100 * p:.0f} %" for n, p in zip(names, parts, strict=True))
+    parts = [("coefficients", found.share_coefficients), ("noise", found.share_noise)]
+    if found.share_law_error:
+        parts.insert(1, ("law's error", found.share_law_error))
+    return ", ".join(f"{name} {100 * part:.0f} %" for name, part in parts)
+
+
+def outlook_html(found: Outlook) -> str:
+    """The same as a card: the answer, then the rest."""
+    head, _, *rest = outlook_text(found).splitlines()
+    rows = "".join(
+        f'<tr><td align="left">{for_html(name.strip())}</td>'
+        f'<td align="left">{for_html(text.strip())}</td></tr>'
+        for name, text in (line.strip().split("  ", 1) for line in rest)
+    )
+    return (
+        f'<div class="{NO_MATHS}" style="{_CARD}"><div style="font-size:1.25em;font-weight:600">'
+        f"{for_html(head)}</div>{_variance_bar(found)}<table>{rows}</table></div>"
+    )
+
+
+def _variance_bar(found: Outlook) -> str:
+    """Shares of the variance as a strip; two tints of one hue and the text's own colour."""
+    parts, x = [], 0.0
+    for share, fill, opacity in (
+        (found.share_coefficients, _HUE, "1"), (found.share_law_error, _HUE, ".5"),
+        (found.share_noise, "currentColor", ".5"),
+    ):  # fmt: skip
+        parts.append(
+            f'<rect x="{x:.1f}" y="2" width="{max(400 * share - 1, 0):.1f}" height="10" '
+            f'fill="{fill}" opacity="{opacity}"/>'
+        )
+        x += 400 * share
+    return (
+        '<svg viewBox="0 0 400 14" width="400" style="max-width:100%;height:auto" role="img" '
+        f'aria-label="{for_html(_shares(found))}">{"".join(parts)}</svg>'
+    )
 
 
 def title_of(forecast: Forecast) -> str:
@@ -195,7 +241,7 @@ def curve_text(forecast: CurveForecast) -> str:
     out = [f"Forecast of {what} from {plural(forecast.n, 'point')}"]
     out += [*_wrapped(forecast.status, ""), ""]
     lines: list[tuple[str, ...]] = [
-        (forecast.variable, "beyond", forecast.target, f"{level} of a new point")
+        (forecast.variable, "beyond", forecast.target, f"{level} prediction interval")
     ]
     for step in _CURVE_STEPS:
         x = step * float(forecast.x[-1])
@@ -263,20 +309,17 @@ def _held(found: Comparison) -> str:
 
 
 def _comparison_lines(found: Comparison) -> list[tuple[str, ...]]:
+    frame = found.frame
+    intervals = frame[["low", "estimate", "high"]].to_numpy().tolist()
+    scale, bars = interval_bars([(low, mid, high) for low, mid, high in intervals])
     lines: list[tuple[str, ...]] = []
-    lines.append(
-        ("law", "coef.", "rms of fit", "AICc", "error", "inside", f"{found.target} at target")
-    )
-    smallest = found.frame["AICc"].min()
-    for name, row in found.frame.iterrows():
+    lines.append(("law", "coef.", "rms of fit", "error", "inside", scale, "target"))
+    for (name, row), bar in zip(frame.iterrows(), bars, strict=True):
         digits = (row["high"] - row["low"]) / 2
-        low, high = (format_to(row[end], digits) or "?" for end in ("low", "high"))
-        known = np.isfinite(row["estimate"])
         lines.append((
             str(name), _or_dash(row["coefficients"], "{:.0f}"), percent(row["rms"]) or "-",
-            _or_dash(row["AICc"] - smallest, "+{:.1f}"), percent(row["error"]) or "-",
-            _or_dash(100 * row["inside"], "{:.0f} %"),
-            f"{format_to(row['estimate'], digits)} ({low} to {high})" if known else "-",
+            percent(row["error"]) or "-", _or_dash(100 * row["inside"], "{:.0f} %"), bar,
+            format_to(row["estimate"], digits) or "-",
         ))  # fmt: skip
     return lines
 
@@ -290,7 +333,8 @@ def _comparison_facts(found: Comparison) -> list[str]:
 
 
 _OF_COMPARISONS = (
-    "error, inside: of hidden runs, each predicted from the runs below a cut; cuts share runs. "
+    "error and inside are of hidden runs, each predicted from the runs below a cut; cuts share "
+    "runs. "
     "On public tables, laws chosen by them or by AICc predicted no better than a fixed one."
 )
 
@@ -300,7 +344,8 @@ def comparison_html(found: Comparison) -> str:
     facts = "".join(f"<div><b>!</b> {for_html(f)}</div>" for f in _comparison_facts(found))
     return (
         f'<div class="{NO_MATHS}" style="{_CARD}"><div>{for_html(_held(found))}</div>'
-        f"{_html_table(_comparison_lines(found))}"
+        f'<div style="font-family:monospace;white-space:pre">'
+        f"{_html_table(_comparison_lines(found))}</div>"
         f'<div style="opacity:.72">{facts}</div></div>'
     )
 
