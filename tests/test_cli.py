@@ -72,8 +72,33 @@ def test_a_doubtful_fit_has_its_own_status(
     runs["C"] = 6.0 * runs["N"] * runs["D"]
     runs.to_csv(tmp_path / "runs.csv", index=False)
 
-    assert main(["fit", str(tmp_path / "runs.csv")]) == 3
+    assert main(["fit", str(tmp_path / "runs.csv"), "--law", "power"]) == 3
     assert capsys.readouterr().err.startswith("warning: These runs cannot determine")
+
+
+def test_a_loss_with_n_and_d_gets_the_law_for_it(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A line says which, and how to name another; other tables get powers."""
+    assert main(["fit", str(table)]) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("chinchilla fitted to 36 runs")
+    assert err.startswith("note: fitting --law chinchilla, as the table has a loss with N and D")
+    scores = make_runs(noise=0.005).rename(columns={"loss": "accuracy"})
+    scores.assign(accuracy=1 / scores["accuracy"]).to_csv(tmp_path / "scores.csv", index=False)
+    assert main(["fit", str(tmp_path / "scores.csv")]) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("power fitted to 36 runs")
+    assert "note" not in err
+
+
+def test_what_is_overwritten_is_said(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the size of the old file."""
+    (tmp_path / "fit.json").write_text("old")
+    main(["fit", str(table), "--save", str(tmp_path / "fit.json")])
+    assert "fit.json, which replaces a file of 3 bytes" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

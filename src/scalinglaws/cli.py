@@ -10,15 +10,18 @@ import argparse
 import json
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 import scalinglaws
 from scalinglaws.cli_designs import add_designs
 from scalinglaws.cli_forecast import add_forecasts
 from scalinglaws.cli_plans import add_plans
 from scalinglaws.cli_read import add_read
+from scalinglaws.cli_tables import save
 from scalinglaws.errors import ScalingLawError, ScalingLawWarning
 from scalinglaws.escaping import for_terminal
 from scalinglaws.fitting import storage
@@ -26,6 +29,7 @@ from scalinglaws.fitting.arguments import METHODS
 from scalinglaws.fitting.fit import fit
 from scalinglaws.fitting.inference.prediction import Prediction
 from scalinglaws.fitting.result import load
+from scalinglaws.fitting.tables import columns as col
 from scalinglaws.numerals import parse_number
 from scalinglaws.options import OBJECTIVES, SCALES
 from scalinglaws.readers import read_runs
@@ -95,7 +99,9 @@ def _add_fit(verbs: Any) -> None:
     fitting.add_argument(
         "runs", type=Path, help=".csv, .tsv, .json, .jsonl or .parquet, one row per run"
     )
-    fitting.add_argument("--law", default="power", help="a name or one line of maths (power)")
+    fitting.add_argument(
+        "--law", help="a name or one line of maths (chinchilla for a loss with N and D, else power)"
+    )
     fitting.add_argument("--y", help="the performance column (found by its usual names)")
     fitting.add_argument(
         "--columns",
@@ -168,12 +174,29 @@ def _demo(options: argparse.Namespace) -> int:
     return OK
 
 
+def _usual_law(runs: pd.DataFrame, y: str | None, columns: Mapping[str, str]) -> str:
+    """The law for a table where none is named; a line says which, and how to name another."""
+    target = (y or col.find_performance(runs)).lower()
+    is_loss = any(word in target for word in ("loss", "crossentropy"))
+    found = [v for v in ("N", "D") if v in columns or col.find_variable(runs, v)]
+    if not (is_loss and len(found) == 2 and not set(columns) - {"N", "D"}):
+        return "power"
+    print(
+        "note: fitting --law chinchilla, as the table has a loss with N and D; `scalinglaws laws` "
+        "lists others, such as --law power.",
+        file=sys.stderr,
+    )
+    return "chinchilla"
+
+
 def _fit(options: argparse.Namespace) -> int:
+    runs = read_runs(options.runs)
+    columns = dict(_pair(item, "--columns", str, "N=params") for item in options.columns)
     fitted = fit(
-        read_runs(options.runs),
-        options.law,
+        runs,
+        options.law or _usual_law(runs, options.y, columns),
         y=options.y,
-        columns=dict(_pair(item, "--columns", str, "N=params") for item in options.columns),
+        columns=columns,
         method=options.method,
         objective=options.objective,
         delta="auto" if options.delta is None else options.delta,
@@ -190,7 +213,7 @@ def _fit(options: argparse.Namespace) -> int:
     else:
         print(fitted.summary())
     if options.save:
-        fitted.save(options.save)
+        save(fitted, options.save)
     if options.plot:
         import matplotlib as mpl
 

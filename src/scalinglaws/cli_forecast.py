@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from scalinglaws.cli_tables import draw, level_option, plot_option, verb
+from scalinglaws.cli_tables import draw, level_option, plot_option, save, verb
 from scalinglaws.errors import FileFormatError
 from scalinglaws.fitting.result import Fit
 from scalinglaws.forecasting import saved
@@ -88,7 +88,7 @@ def _forecast(options: argparse.Namespace) -> int:
     if isinstance(model, Fit):
         raise FileFormatError(f"{options.runs} is a saved fit: use `scalinglaws predict`.")
     if options.save:
-        model.save(options.save)
+        save(model, options.save)
     if options.plot:
         draw(model.plot, options.plot)
     at = _pairs(options.at, "--at")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -111,6 +112,14 @@ def say(text: str, options: argparse.Namespace) -> None:
     """Print a sentence beside a table that is for people."""
     if not (options.json or options.csv):
         print(text)
+
+
+def save(result: Any, file: Path) -> None:
+    """Save a fit or a forecast, and say which file was written or replaced."""
+    size = file.stat().st_size if file.is_file() else None
+    result.save(file)
+    replaced = "" if size is None else f", which replaces a file of {size:,} bytes"
+    print(f"saved to {one_line(str(file))}{replaced}", file=sys.stderr)
 
 
 def draw(make: Callable[[], Any], file: Path) -> None:
