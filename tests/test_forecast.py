@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from scipy.optimize import minimize
 
 import scalinglaws as sl
+from scalinglaws import json_files
 from scalinglaws.forecasting import flexible_law, posterior
 from scalinglaws.forecasting.metric_scale import MetricScale
 from scalinglaws.forecasting.run_rows import largest_runs
@@ -351,10 +353,13 @@ def test_saved_and_loaded(tmp_path: Path) -> None:
     (tmp_path / "g.json").write_text(text)
     with pytest.raises(sl.FileFormatError, match="has schema 2"):
         sl.load(tmp_path / "g.json")
-    (tmp_path / "h.json").write_text(
-        text.replace('"schema": 2', '"schema": 1').replace('"N"', '"X"')
-    )
-    with pytest.raises(sl.FileFormatError, match="is damaged"):
+    text = text.replace('"schema": 2', '"schema": 1').replace('"N"', '"X"')
+    (tmp_path / "h.json").write_text(text)
+    with pytest.raises(sl.FileFormatError, match="was changed after it was saved"):
+        sl.load(tmp_path / "h.json")
+    values = json.loads(text)
+    (tmp_path / "h.json").write_text(json.dumps({**values, "hash": json_files.digest(values)}))
+    with pytest.raises(sl.FileFormatError, match="is damaged: 'N' is missing"):
         sl.load(tmp_path / "h.json")
 
 

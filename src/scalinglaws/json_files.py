@@ -112,7 +112,7 @@ def read(
     if schema >= hashed_from and values.get(_HASH) != digest(values):
         raise FileFormatError(
             f"{path} was changed after it was saved: its contents do not have the hash that was "
-            "saved with them. Fit again, or restore the file."
+            "saved with them. Save it again, or restore the file."
         )
     try:
         return build(values)

@@ -81,8 +81,10 @@ def number(
         raise _wrong(name, "a number that float64 holds", value) from error
     if math.isnan(found) and not unknown:
         raise _wrong(name, "a number", value)
-    if not (math.isfinite(found) or infinite or unknown) or found < least:
-        raise _wrong(name, "finite" if least < 0 else "finite and not negative", value)
+    if not (math.isfinite(found) or infinite or unknown):
+        raise _wrong(name, "finite", value)
+    if found < least:
+        raise _wrong(name, f"{least:g} or more", value)
     return found
 
 

@@ -64,7 +64,8 @@ def beside(fit: Any, columns: Mapping[str, npt.NDArray[Any]], level: float) -> B
     except DataError as error:
         return Beside(nothing(str(error), shape, level), _shaped(np.full(shape, np.nan)))
     points = {name: np.broadcast_to(columns[name], shape) for name in ("N", "D")}
-    compute = columns.get("C", forecast.rows.flops * points["N"] * points["D"])
+    with np.errstate(over="ignore"):  # infinitely far, then
+        compute = columns.get("C", forecast.rows.flops * points["N"] * points["D"])
     points["C"] = np.broadcast_to(compute, shape)
     law = at(fit, columns, DISPUTE_LEVEL)
     found = forecast.outlook(points, level)

@@ -305,9 +305,13 @@ class Forecast:
     def _repr_html_(self) -> str:
         return wording.as_html(self)
 
-    def save(self, path: str | Path) -> None:
-        """Write the runs and the settings as JSON; `scalinglaws.load` makes the forecast again."""
-        saved.write(self, path)
+    def save(self, path: str | Path, *, follow_links: bool = False) -> None:
+        """Write the runs and the settings as JSON; `scalinglaws.load` makes the forecast again.
+
+        A file that exists is replaced once the new one is complete; a symbolic link is followed
+        only with `follow_links`.
+        """
+        saved.write(self, path, follow_links=follow_links)
 
 
 def from_rows(rows: RunRows, confidence_level: float) -> Forecast:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -11,21 +10,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from scalinglaws import json_files
 from scalinglaws.errors import FileFormatError
+from scalinglaws.fitting import stored_values as stored
 from scalinglaws.forecasting.metric_scale import MetricScale
 from scalinglaws.forecasting.run_rows import RunRows, restored
+from scalinglaws.options import check_level
 
 if TYPE_CHECKING:
     from scalinglaws.forecasting.forecast import Forecast
 
 FORMAT = "scalinglaws forecast"
 SCHEMA = 1
+_LEAST = 1e-100  # of what has a logarithm and a product
 
 
-def write(forecast: Forecast, path: str | Path) -> None:
+def write(forecast: Forecast, path: str | Path, *, follow_links: bool = False) -> None:
     """Write a forecast; see `Forecast.save`."""
-    text = json.dumps(to_dict(forecast), indent=1, ensure_ascii=False, allow_nan=False)
-    Path(path).write_text(text + "\n", encoding="utf-8")
+    json_files.write(to_dict(forecast), path, follow_links=follow_links)
 
 
 def to_dict(forecast: Forecast) -> dict[str, Any]:
@@ -63,20 +65,8 @@ def read(path: str | Path) -> tuple[RunRows, float]:
     FileFormatError
         If the file is none, or from a newer version.
     """
-    try:
-        values = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        raise FileFormatError(f"{path} is not a saved forecast: not JSON ({error}).") from error
-    schema = values.get("schema")
-    if schema != SCHEMA:
-        raise FileFormatError(
-            f"{path} has schema {schema!r}, and this version of scalinglaws reads {SCHEMA}: update "
-            "scalinglaws, or save the forecast again."
-        )
-    try:
-        return _rows(values), float(values["confidence_level"])
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        raise FileFormatError(f"{path} is damaged: {type(error).__name__}: {error}.") from error
+    found: tuple[RunRows, float] = json_files.read(path, FORMAT, SCHEMA, SCHEMA, _from_dict)
+    return found
 
 
 def is_forecast(path: str | Path) -> bool:
@@ -91,22 +81,47 @@ def is_saved(path: str | Path) -> bool:
 
 def _format(path: str | Path) -> Any:
     try:
-        values = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        values = json_files.parsed(path)
+    except (OSError, FileFormatError):
         return None
     return values.get("format") if isinstance(values, dict) else None
 
 
-def _rows(values: Mapping[str, Any]) -> RunRows:
+def _from_dict(values: Mapping[str, Any]) -> tuple[RunRows, float]:
+    check_level(values["confidence_level"])
+    given = stored.mapping(values["runs"], "runs")
+    n = len(stored.array(given["y"], "y"))
+    positive = ("N", "D", "C", "weights")
     runs = {
-        name: np.array(values["runs"][name], dtype=np.float64)
-        for name in ("N", "D", "C", "y", "weights")
+        name: stored.numbers(
+            given[name], name, length=n, least=_LEAST if name in positive else -np.inf
+        )
+        for name in (*positive, "y")
     }
-    return restored(
-        runs, pd.Index(values["runs"]["index"]), values["columns"], values["target"],
-        MetricScale(**values["scale"]), tuple((label, why) for label, why in values["dropped"]),
-        values["cluster_column"], (int(values["n_checkpoints"]), int(values["n_thinned"])),
+    scale = stored.mapping(values["scale"], "scale")
+    ends = [
+        None if scale[name] is None else stored.number(scale[name], name)
+        for name in ("best", "worst")
+    ]
+    metric = MetricScale(stored.flag(scale["falls"], "falls"), *ends)
+    if any(end is not None and abs(end) > 1 / _LEAST for end in ends):
+        raise ValueError("an end of the metric is out of range")
+    with np.errstate(all="ignore"):
+        if not n or not np.isfinite(metric.forward(runs["y"])).all():
+            raise ValueError("the metric is outside its limits")
+    columns = {
+        name: stored.text(column, f"column of {name}")
+        for name, column in stored.mapping(values["columns"], "columns").items()
+    }
+    rows = restored(
+        runs, pd.Index(stored.labels(given["index"], "index", length=n)), columns,
+        stored.text(values["target"], "target"), metric,
+        tuple(stored.reasons(values["dropped"], "dropped")),
+        stored.text(values["cluster_column"], "cluster_column"),
+        (stored.count(values["n_checkpoints"], "n_checkpoints"),
+         stored.count(values["n_thinned"], "n_thinned")),
     )  # fmt: skip
+    return rows, float(values["confidence_level"])
 
 
 def _label(label: Any) -> Any:
