@@ -15,6 +15,7 @@ import itertools
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -110,15 +111,14 @@ def _section(frame: pd.DataFrame, minutes: float, seed: int) -> Section:
     section.table(f"{minutes:.1f} minutes, seed {seed}", rows)
     bad = frame[frame["outcome"].isin(_BAD)]
     groups = bad.groupby(["kind", "outcome", "signature"], sort=False)
-    section.table(
-        "What ended badly, each kind once" if len(bad) else "Nothing ended badly.",
-        [
-            {"kind": kind, "what": outcome, "where": signature, "cases": len(own),
-             "first": own["number"].iloc[0],
-             "message": own["message"].iloc[0].replace("|", r"\|")[:90]}
-            for (kind, outcome, signature), own in groups
-        ],
-    )  # fmt: skip
+    bad_ones: list[dict[str, Any]] = [
+        {"kind": kind, "what": outcome, "where": signature, "cases": len(own),
+         "first": own["number"].iloc[0],
+         "message": own["message"].iloc[0].replace("|", r"\|")[:90]}
+        for (kind, outcome, signature), own in groups
+    ]  # fmt: skip
+    if bad_ones:
+        section.table("What ended badly, each kind once", bad_ones)
     for name, outcome in (
         ("foreign exceptions", "foreign"), ("leaked warnings", "leak"),
         (f"cases over {LIMIT:g} s", "hang"),

@@ -31,6 +31,19 @@ _WORDS = (
 )  # fmt: skip
 
 
+_RIGHT = (
+    "fit {runs} --law chinchilla --json", "fit {runs} --law chinchilla --save {out}.json",
+    "fit {runs} --law loss_~_E+A/N**alpha --fixed E=1.7 --objective squared",
+    "fit {runs} --law power-floor --columns N=N --scale level --confidence-level 0.9",
+    "fit {runs} --law chinchilla --groups E=s --missing drop", "predict {fit} N=7B D=1T",
+    "predict {fit} N=7B D=1T --json", "laws --search repeat", "laws chinchilla",
+    "plan {fit} --budget 1e21 1e22", "plan {fit} --budget 1e21 --csv", "isoflop {runs}",
+    "forecast {runs} N=7B D=1T", "serve {fit} --loss 2.2 --served 1T", "envelope {runs}",
+    "approaches {runs} {fit} --budget 1e21", "overtrain {fit} --budget 1e21",
+    "next {fit} --budget 1e20", "judge {fit} N=7B D=1T", "repeat {fit} --budget 1e21 --unique 1B",
+)  # fmt: skip
+
+
 @cache
 def _files() -> tuple[str, ...]:
     """A table, a saved fit, and files that are neither."""
@@ -51,7 +64,12 @@ def _files() -> tuple[str, ...]:
 
 def case(rng: np.random.Generator) -> Case:
     """A command line."""
-    words: list[str] = [str(choice(rng, _VERBS))]
+    if rng.random() < 0.4:
+        words = _right(rng)
+        if rng.random() < 0.5:  # all but one word
+            words[int(rng.integers(len(words)))] = str(choice(rng, (*_WORDS, *TEXTS[:13])))
+        return _case(words)
+    words = [str(choice(rng, _VERBS))]
     for _ in range(int(rng.integers(0, 7))):
         kind = rng.random()
         if kind < 0.4:
@@ -62,17 +80,34 @@ def case(rng: np.random.Generator) -> Case:
             words.append(str(choice(rng, _WORDS)))
     if words[0] in ("fit", "isoflop", "envelope", "forecast") and rng.random() < 0.7:
         words[1:1] = [next(name for name in _files() if name.endswith("runs.csv"))]
+    return _case(words)
+
+
+def _case(words: list[str]) -> Case:
     return Case(" ".join(words).encode("unicode_escape").decode(), lambda: _run(words))
+
+
+def _right(rng: np.random.Generator) -> list[str]:
+    """A command line that makes sense."""
+    folder = scratch_folder() / "commands"
+    line = str(choice(rng, _RIGHT)).format(
+        runs=next(name for name in _files() if name.endswith("runs.csv")),
+        fit=next(name for name in _files() if name.endswith("fit.json")),
+        out=folder / "out",
+    )
+    return [word.replace("_", " ") if "~" in word else word for word in line.split(" ")]
 
 
 def _run(words: list[str]) -> None:
     out = io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
+    # files that a line names go into the folder of the run
+    here = contextlib.chdir(scratch_folder())
+    with here, contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
         try:
             status = main(words)
         except SystemExit as end:  # argparse's own
             status = end.code if isinstance(end.code, int) else 1
-    if status not in (0, 1, 2, 3):
-        raise AssertionError(f"exit status {status}")
-    if "Traceback" in out.getvalue():
-        raise AssertionError(out.getvalue())
+    if status not in (0, 1, 2, 3) or "Traceback" in out.getvalue():
+        raise AssertionError(f"exit status {status}: {out.getvalue()}")
+    if status in (1, 2):
+        raise sl.ScalingLawError(out.getvalue())

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
+from collections.abc import Callable
 from typing import Any
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
 import scalinglaws as sl
 from benchmarks.fuzz.trial import Case
 from benchmarks.fuzz.values import TEXTS, VALUES, choice, scratch_folder
+from scalinglaws.plotting.axes import figure_of
 
 Generator = np.random.Generator
 
@@ -59,7 +63,18 @@ def case(rng: Generator) -> Case:
     }
     if rng.random() < 0.1:
         return Case(f"fit_each {what} {law} {options}", lambda: _each(table, law, options))
-    return Case(f"fit {what} {law} {options}", lambda: _use(sl.fit(table, law, **options)))
+    if rng.random() < 0.08:
+        return Case(f"forecast {what}", lambda: _foresee(table))
+    more = choice(rng, tuple(_MORE)) if rng.random() < 0.3 else "look"
+    return Case(
+        f"fit and {more} {what} {law} {options}",
+        lambda: _MORE[more](_looked_at(sl.fit(table, law, **options))),
+    )
+
+
+def _foresee(table: Any) -> None:
+    forecast = sl.forecast(table)
+    repr(forecast), forecast._repr_html_(), forecast.predict(N=1e10, D=1e12)
 
 
 def _each(table: Any, law: str, options: dict[str, Any]) -> None:
@@ -67,8 +82,8 @@ def _each(table: Any, law: str, options: dict[str, Any]) -> None:
     repr(fits), fits._repr_html_(), fits.table, fits.failed, fits.status
 
 
-def _use(fit: sl.Fit) -> None:
-    """What every user looks at."""
+def _looked_at(fit: sl.Fit) -> sl.Fit:
+    """What every user looks at; the file of a fit is read again."""
     fit.summary(), fit._repr_html_(), fit.table, fit.identified, fit.residuals, fit.dropped
     fit.predict(fit.runs.frame())
     path = scratch_folder() / "fit.json"
@@ -77,7 +92,26 @@ def _use(fit: sl.Fit) -> None:
         loaded = sl.load(path)
     except sl.FileFormatError as error:
         raise AssertionError(f"a file of the library's own: {error}") from error
+    assert isinstance(loaded, sl.Fit)
     assert loaded.params.equals(fit.params)
+    return fit
+
+
+def _drawn(fit: sl.Fit) -> None:
+    for ax in (fit.plot(), fit.plot_residuals()):
+        figure_of(ax).savefig(io.BytesIO(), format="svg")
+    plt.close("all")
+
+
+_MORE: dict[str, Callable[[sl.Fit], object]] = {
+    "look": repr,
+    "draw": _drawn,
+    "resample": lambda fit: fit.bootstrap(20, rng=0),
+    "sample": lambda fit: fit.draws(20),
+    "profile": lambda fit: fit.profile(fit.law.parameter_names[0], n_points=5),
+    "plan": lambda fit: sl.optimal(fit, C=1e21),
+    "intervals": lambda fit: fit.intervals(confidence_level=0.5),
+}
 
 
 def good(rng: Generator, n: int) -> pd.DataFrame:
