@@ -1,6 +1,6 @@
 """The readers of logs beside those of the trackers themselves: the same numbers, and how fast.
 
-pip install tensorboard "wandb<0.20"  # newer ones have no reader in Python
+pip install tensorboard mlflow-skinny trackio "wandb<0.20"  # newer wandb has no reader
 python -m benchmarks.log_readers            # the shipped samples, and 1,000 event files
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import shutil
 import tempfile
 import time
@@ -19,6 +20,7 @@ import scalinglaws as sl
 from scalinglaws.errors import DataWarning
 
 LOGS = Path(__file__).parents[1] / "examples" / "logs"
+_PLAIN = {"tokens", "lr", "logged lr", "eval_loss", "train_loss"}  # metrics without a slash
 Points = dict[tuple[str, str, float], float]  # (run, metric, step): value
 
 
@@ -26,7 +28,7 @@ def ours(folder: Path) -> Points:
     """What `read_runs` reads."""
     with warnings.catch_warnings(action="ignore", category=DataWarning):
         frame = sl.read_runs(folder, every="step")
-    metrics = [c for c in frame.columns if "/" in c or c in {"tokens", "lr", "logged lr"}]
+    metrics = [c for c in frame.columns if "/" in c or c in _PLAIN]
     if "logged lr" in metrics:
         metrics.remove("lr")  # the configured one
     return {
@@ -76,6 +78,40 @@ def wandb(folder: Path) -> Points:
     return found
 
 
+def mlflow(folder: Path) -> Points:
+    """What the client of MLflow reads from its file store."""
+    os.environ["MLFLOW_ALLOW_FILE_STORE"] = "true"
+    from mlflow.tracking import MlflowClient
+
+    with tempfile.TemporaryDirectory() as copy:
+        store = Path(shutil.copytree(folder, Path(copy) / "mlruns"))
+        for metrics in store.glob("*/*/metrics"):  # a store that git has kept has no empty folders
+            metrics.with_name("artifacts").mkdir()
+        client = MlflowClient(tracking_uri=store.as_uri())
+        return {
+            (run.info.run_name, key, float(point.step)): point.value
+            for run in client.search_runs(["0"])
+            for key in run.data.metrics
+            for point in client.get_metric_history(run.info.run_id, key)
+        }
+
+
+def trackio(folder: Path) -> Points:
+    """What the storage of trackio reads; it writes beside its database, so from a copy."""
+    with tempfile.TemporaryDirectory() as copy:
+        shutil.copy(folder / "ladder.db", copy)
+        os.environ["TRACKIO_DIR"] = copy
+        from trackio.sqlite_storage import SQLiteStorage
+
+        return {
+            (run, key, float(row["step"])): float(value)
+            for run in SQLiteStorage.get_runs("ladder")
+            for row in SQLiteStorage.get_logs("ladder", run)
+            for key, value in row.items()
+            if key not in {"step", "timestamp"}
+        }
+
+
 def timed(read: Callable[[Path], object], folder: Path) -> float:
     """Seconds of processor time, the better of two."""
     times = []
@@ -94,9 +130,12 @@ def many_event_files(folder: Path) -> None:
         (folder / str(number) / "events.out.tfevents.1").write_bytes(content)
 
 
+_READERS = {"tb": tensorboard, "wandb": wandb, "mlruns": mlflow, "trackio": trackio}
+
+
 def main() -> None:
     """Compare point by point, then time."""
-    for name, reader in (("tb", tensorboard), ("wandb", wandb)):
+    for name, reader in _READERS.items():
         try:
             official = reader(LOGS / name)
         except ImportError as error:

@@ -562,7 +562,8 @@ def test_a_database_of_mlflow(tmp_path: Path) -> None:
             INSERT INTO runs VALUES ('u1', 'd8');
             INSERT INTO params VALUES ('u1', 'n_params', '4.2M'), ('u1', 'lr', '0.003');
             INSERT INTO metrics VALUES ('u1', 'eval_loss', 3.5, 1, 10, 0),
-                ('u1', 'eval_loss', 3.0, 2, 20, 0), ('u1', 'tokens', 1e9, 2, 20, 0);
+                ('u1', 'eval_loss', 3.0, 2, 20, 0), ('u1', 'eval_loss', 0, 3, 30, 1),
+                ('u1', 'tokens', 1e9, 2, 20, 0);
         """)
     runs = sl.read_runs(path)
     assert runs.loc[0, ["run", "step", "N", "D", "loss", "lr"]].tolist() == [

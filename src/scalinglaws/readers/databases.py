@@ -94,11 +94,14 @@ def _read_mlflow(file: LogFile) -> list[RunLog]:
             ident: RunLog(name or ident, MLFLOW.name, file.shown, ident)
             for ident, name in database.execute(f"SELECT run_uuid, {names} FROM runs")
         }
-        for ident, key, value, step in database.execute(
-            "SELECT run_uuid, key, value, step FROM metrics ORDER BY step, timestamp"
+        # what was logged as not a number is stored as 0 with a mark
+        value = "CASE is_nan WHEN 1 THEN 'NaN' ELSE value END"
+        value = value if "is_nan" in tables["metrics"] else "value"
+        for ident, key, item, step in database.execute(
+            f"SELECT run_uuid, key, {value}, step FROM metrics ORDER BY step, timestamp"
         ):
             if ident in runs:
-                runs[ident].add_row(step, {key: value})
+                runs[ident].add_row(step, {key: item})
         if "params" in tables:
             for ident, key, value in database.execute("SELECT run_uuid, key, value FROM params"):
                 if ident in runs:
