@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import importlib.util
 import re
+import tomllib
 import warnings
 from pathlib import Path
 
@@ -18,6 +19,11 @@ DOCUMENTS = [
     "README.md", "docs/tutorial.md", "docs/how-to.md", "docs/laws.md", "docs/planning.md",
     "docs/logs.md", "docs/forecast.md",
 ]  # fmt: skip
+PAGES = sorted(
+    str(page.relative_to(ROOT))
+    for folder in (".", "docs", "benchmarks", "benchmarks/results", "examples/ladder")
+    for page in (ROOT / folder).glob("*.md")
+)
 _BLOCK = re.compile(r"^```(python|pycon)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -38,12 +44,30 @@ def test_python_blocks_run(name: str, tmp_path: Path, monkeypatch: pytest.Monkey
     plt.close("all")
 
 
-@pytest.mark.parametrize("name", [*DOCUMENTS, "docs/explanation.md", "CONTRIBUTING.md"])
+def _links(name: str) -> list[str]:
+    """Files of the project that a page links or shows, seen from the root."""
+    targets = re.findall(r"\]\(([^)\s:#]+)[^)\s:]*\)", (ROOT / name).read_text(encoding="utf-8"))
+    folder = (ROOT / name).parent
+    return [str((folder / target).resolve().relative_to(ROOT)) for target in targets]
+
+
+@pytest.mark.parametrize("name", PAGES)
 def test_links_to_files_exist(name: str) -> None:
     """Relative links and pictures."""
-    file = ROOT / name
-    for target in re.findall(r"\]\(([^)#:]+)\)", file.read_text(encoding="utf-8")):
-        assert (file.parent / target).exists(), target
+    assert [link for link in _links(name) if not (ROOT / link).exists()] == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_sdist_holds_what_is_linked(name: str) -> None:
+    """A page that is in it leads to nothing that is not."""
+    table = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    included = table["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]
+
+    def is_inside(link: str) -> bool:
+        return any(Path(link).is_relative_to(entry) for entry in included)
+
+    assert is_inside(name)
+    assert [link for link in _links(name) if not is_inside(link)] == []
 
 
 def test_the_reference_of_the_laws_is_current() -> None:

@@ -24,7 +24,7 @@ from benchmarks.fuzz.trial import LIMIT, Case, Trial, run
 from benchmarks.harness import RESULTS, Section, header
 
 # Cases of each kind in the smoke test: about as much time for each.
-_QUICK = {"tables": 25, "formulas": 150, "files": 60, "commands": 40, "points": 60}
+_QUICK = {"tables": 60, "formulas": 500, "files": 200, "commands": 150, "points": 200}
 _BAD = ("foreign", "leak", "hang")
 
 
