@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -211,6 +212,32 @@ def test_counts_of_examples_are_no_wrong_unit() -> None:
     assert sl.fit(table, "power-floor", y="error", columns={"D": "n"}).n == 6
     with pytest.warns(sl.DataWarning, match="'tokens' spans 100 to 3200: this looks like"):
         sl.fit(table.rename(columns={"n": "tokens"}), "power-floor", y="error")
+
+
+@pytest.mark.parametrize(
+    ("law", "columns", "change"),
+    [
+        ("chinchilla", None, {"N": [5e-324, *[1e9] * 29]}),
+        ("loss ~ ((S)**(a/b) + T/D)**b", {"S": "S", "T": "T", "D": "D"}, {}),
+        ("(a/N + b/D**c)**d", None, {"N": [1, 2, 3, 4, 2] * 6}),
+        ("E + log(-N)*A", None, {}),
+        ("E + A*exp(-k*N)", None, {"N": np.geomspace(1e295, 1e300, 30)}),
+        ("a*(D + b)**c", None, {"D": np.zeros(30)}),
+    ],
+)
+def test_no_warning_of_numpy_reaches_the_user(
+    runs: pd.DataFrame, law: str, columns: dict[str, str] | None, change: dict[str, Any]
+) -> None:
+    """Warnings are errors here; those of the library are looked away from."""
+    table = runs.assign(S=runs["N"] / 1e9, T=runs["D"] / 1e9, **change)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", sl.ScalingLawWarning)
+        try:
+            fit = sl.fit(table, law, columns=columns)
+        except sl.ScalingLawError:
+            return
+        assert fit.summary()
+        fit.predict(table)
 
 
 # --- many series -------------------------------------------------------------------------------
