@@ -37,8 +37,8 @@ loss ~ E + (a*(D/N)**eta + b*(D/N)**-eta) / C**eta
 
 ```
 
-`sl.laws.about("gadre")` tells all that is known of a law, in a terminal `scalinglaws laws gadre`;
-`sl.fit(runs, "gadre")` fits it. A law that is not here is one line of maths.
+`sl.laws.about("gadre")` describes a law, as does `scalinglaws laws gadre` in a terminal.
+`sl.fit(runs, "gadre")` fits it. Any other law is one line of maths.
 
 ## How to choose a law
 
@@ -64,14 +64,14 @@ loss ~ E + (a*(D/N)**eta + b*(D/N)**-eta) / C**eta
 | solved share against samples | `pass-at-k` | |
 | best learning rates or batch sizes | `power` in N and D | or `steplaw-lr`, `steplaw-batch` |
 
-Fewer coefficients first: a law earns each further one on runs that it was not fitted to. A floor,
-an outer power and a break each need runs on both sides of what they describe; where the runs do
-not have them the fit says so, and the simpler law is the better one.
+Begin with fewer coefficients, and add one only if it improves the prediction of held-out runs. A
+floor, an outer power and a break need runs on both sides of what they describe. Without such runs
+the parameter is not identifiable, the fit's verdict says so, and the simpler law is better.
 
-In pictures the curves are the law at the coefficients of the first published set, or typical ones
-where none is published; dark to light is from the smallest to the largest value of the variable
-named. The smallest design is that of a crossed grid without noise, or as few runs where no grid
-can be crossed; fitted to it each law gives its coefficients back to 1e-6. Real runs want more.
+Pictures show the law at the coefficients of its first published set, or at typical ones. Colours
+go from dark to light with the value of the variable named. The smallest design is a crossed grid
+without noise, or as few runs where no grid can be crossed. Fitted to it, each law recovers its
+coefficients to 1e-6. Real, noisy runs need more.
 """
 
 
@@ -112,7 +112,7 @@ def section(entry: Entry) -> str:
         lines.append(f"* Ranges: {entry.ranges}.")
     lines += _smallest(entry)
     if entry.traps:
-        lines.append(f"* Mind: {entry.traps}")
+        lines.append(f"* Caveats: {entry.traps}")
     if entry.aliases:
         lines.append("* Also called " + ", ".join(f"`{a}`" for a in entry.aliases) + ".")
     if entry.published:

@@ -57,7 +57,7 @@ class Coefficients:
     data, method : what was fitted, and how
     counting : what N, D, C and the like count in this set
     verified : how the numbers were checked; sets that were not are not in the catalogue
-    note : what to mind, such as digits lost to rounding
+    note : caveats, such as digits lost to rounding
     """
 
     name: str
@@ -70,15 +70,15 @@ class Coefficients:
     reference: Reference | None = None
 
     def describe(self) -> Iterator[tuple[str, str]]:
-        """What is known of the set, as pairs of a word and a sentence."""
+        """Everything about the set, as pairs of a label and a text."""
         yield "values", ", ".join(f"{k} = {format_plain(v, 7)}" for k, v in self.values.items())
         for word, text in (
-            ("from", "" if self.reference is None else str(self.reference)),
+            ("source", "" if self.reference is None else str(self.reference)),
             ("data", self.data),
             ("method", self.method),
             ("counting", self.counting),
             ("verified", self.verified),
-            ("mind", self.note),
+            ("caveats", self.note),
         ):
             if text:
                 yield word, text
@@ -93,10 +93,10 @@ class Entry:
     name, aliases : what the law is called
     formula : one line of maths
     variables : meaning and unit of each variable
-    summary : what the law says, in a sentence
+    summary : what the law describes, in a sentence
     reference : where it is from
     topics : words to find it by
-    traps : what goes wrong in practice, in a sentence or two
+    traps : caveats in practice, in a sentence or two
     parameters : meaning of parameters whose name does not say it
     bounds : ranges that do not follow from the roles
     limits : what the performance can be at all, such as 0 to 1
@@ -146,10 +146,10 @@ class Entry:
         return "; ".join(f"{', '.join(names)} {where}" for where, names in by_range.items())
 
     def describe(self) -> Iterator[tuple[str, str]]:
-        """What is known of the law, as pairs of a word and a sentence."""
+        """Everything about the law, as pairs of a label and a text."""
         yield "law", self.formula
-        yield "says", self.summary
-        yield "from", str(self.reference)
+        yield "summary", self.summary
+        yield "source", str(self.reference)
         for name, meaning in self.variables.items():
             yield name, meaning
         for name, meaning in self.parameters.items():
@@ -160,9 +160,9 @@ class Entry:
             low, high = (format_plain(limit) for limit in self.limits)
             yield "limits", f"the performance lies between {low} and {high}"
         if self.traps:
-            yield "mind", self.traps
+            yield "caveats", self.traps
         if self.aliases:
-            yield "also", ", ".join(self.aliases)
+            yield "aliases", ", ".join(self.aliases)
         yield "topics", ", ".join(self.topics)
 
     def __str__(self) -> str:

@@ -20,7 +20,7 @@ class Laws(Mapping[str, Law]):
     """The named laws, or some of them.
 
     Iterating gives the names; ``laws["gadre"]`` is the law, to fit or to evaluate, and
-    ``laws.about("gadre")`` all that is known of it. In a notebook and in a terminal the laws show
+    ``laws.about("gadre")`` describes it. In a notebook and in a terminal the laws show
     as a table.
 
     Examples
@@ -60,7 +60,7 @@ class Laws(Mapping[str, Law]):
             return False
 
     def about(self, name: str) -> Entry:
-        """Formula, meaning of the names, reference, traps and published coefficients of a law.
+        """Formula, meaning of the names, source, caveats and published coefficients of a law.
 
         Raises
         ------
@@ -81,7 +81,7 @@ class Laws(Mapping[str, Law]):
         Parameters
         ----------
         text : str
-            Words that occur anywhere in what is known of the law.
+            Words that occur anywhere in the description of the law.
         variable : str, optional
             A variable of the law, such as "D".
         topic : str, optional
@@ -118,7 +118,7 @@ class Laws(Mapping[str, Law]):
                     "name": row.name,
                     "formula": row.formula,
                     "variables": ", ".join(row.variables),
-                    "says": row.summary,
+                    "summary": row.summary,
                     "reference": str(row.reference),
                     "topics": ", ".join(row.topics),
                     "published": ", ".join(c.name for c in row.published),
