@@ -212,6 +212,8 @@ def test_a_chart_of_wandb_has_a_run_in_each_column(tmp_path: Path) -> None:
         ["70M_a", 20, 7e7, 3.0], ["1-4B_b", 20, 1.4e9, 2.2],
     ]  # fmt: skip
     assert len(sl.read_runs(path, every="eval", N=1, D=1)) == 3
+    plain = write(tmp_path, "plain.csv", "Step,a - val/loss,b - val/loss\n1,3,4\n2,2,\n")
+    assert sl.read_runs(plain, N=1, D=1)["loss"].tolist() == [2, 4]
 
 
 def test_the_published_chart_gives_the_published_fit(data: Path) -> None:

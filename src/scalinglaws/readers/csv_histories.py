@@ -45,10 +45,12 @@ def _values(row: Mapping[str, str], *without: str) -> dict[str, object]:
 
 
 def _is_chart(file: LogFile) -> bool:
-    names = set(_header(file))
-    return any(
-        name + twin in names and _COLUMN.fullmatch(name) for name in names for twin in _TWINS
-    )
+    """Twins of minimum and maximum, or a step and nothing but runs with their metric."""
+    axis, *names = _header(file) or [""]
+    if axis in _STEPS and names and all(map(_COLUMN.fullmatch, names)):
+        return True
+    present = set(names)
+    return any(n + twin in present and _COLUMN.fullmatch(n) for n in names for twin in _TWINS)
 
 
 def _read_chart(file: LogFile) -> list[RunLog]:
