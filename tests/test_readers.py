@@ -655,15 +655,19 @@ def test_a_folder_of_tables_names_their_files(tmp_path: Path) -> None:
 
 
 def test_a_thousand_event_files_are_read_in_two_seconds(tmp_path: Path) -> None:
-    """10 MB in all; processor time, since the machine may be shared."""
-    content = (LOGS / "tb" / "d12").glob("*").__next__().read_bytes()[:10_000]
+    """10 MB in all; processor time, and the best of three, since the machine may be shared."""
+    content = next((LOGS / "tb" / "d12").iterdir()).read_bytes()[:10_000]
     for number in range(1000):
         (tmp_path / str(number)).mkdir()
         (tmp_path / str(number) / "events.out.tfevents.1").write_bytes(content)
-    start = time.process_time()
-    runs = read(tmp_path, N=1e6)
+    for _ in range(3):
+        start = time.process_time()
+        runs = read(tmp_path, N=1e6)
+        taken = time.process_time() - start
+        if taken < 2:
+            break
     assert len(runs) == 1000
-    assert time.process_time() - start < 4  # 1.2 s here; a slower machine is no failure
+    assert taken < 2
 
 
 # --- damage --------------------------------------------------------------------------------------
