@@ -85,6 +85,16 @@ def test_labels_that_look_alike_are_named(runs: pd.DataFrame) -> None:
     assert pd.Series([str(caught[0].message)]).str.match(alike.format("2 groups", "3 groups")).all()
 
 
+def test_names_of_runs_and_recipes_that_look_alike(runs: pd.DataFrame) -> None:
+    """As clusters and as recipes."""
+    alike = runs.assign(name=[f"run {k // 2}" for k in range(29)] + ["Run 14"])
+    with pytest.warns(sl.DataWarning, match=r"alike: 'run 14' and 'Run 14' \(2 groups\)"):
+        sl.fit(alike, "chinchilla", clusters="name")
+    recipes = runs.assign(name=["c4", "c4 "] * 15)
+    with pytest.warns(sl.DataWarning, match=r"alike: 'c4' and 'c4 ' \(2 groups\)"):
+        sl.compare_recipes(recipes, "name", "chinchilla", C=1e20)
+
+
 def test_labels_must_be_labels(runs: pd.DataFrame) -> None:
     """A list in a cell tells no groups apart."""
     lists = runs.assign(s=[[1]] * 30)

@@ -13,6 +13,7 @@ import pandas as pd
 from scipy.special import fdtrc
 
 from scalinglaws.arrays import FloatArray
+from scalinglaws.core.groups import distinct_labels, warn_of_look_alikes
 from scalinglaws.core.law import Law
 from scalinglaws.errors import DataError, IdentifiabilityWarning, ScalingLawWarning
 from scalinglaws.fitting.arguments import resolve_law
@@ -106,8 +107,8 @@ def compare_recipes(
     """
     check_option("shared", shared, SHARED)
     frame = col.as_frame(runs)
-    col.require(frame, by, "`by`")
-    values = list(pd.unique(frame[by].dropna()))
+    values = distinct_labels(col.one_column(frame, col.require(frame, by, "`by`")), by)[1]
+    warn_of_look_alikes(values, by)
     if len(values) < 2:
         raise DataError(
             f"Recipes are compared with one another, and {by!r} has one value: "

@@ -33,7 +33,7 @@ def draw_cuts(tested: Backtest, ax: Axes) -> Axes:
     for place, cut in enumerate(cuts):
         _draw_cut(ax, colours, frame[frame["cut"] == cut], -place)
         known = f"from {tested.n_known[cut]} runs, {tested.by} to {_short(tested.by, cut)}"
-        ax.annotate(known, (0, 0.27 - place), ha="center", va="bottom", fontsize=8,
+        ax.annotate(for_picture(known), (0, 0.27 - place), ha="center", va="bottom", fontsize=8,
                     color=colours.muted, zorder=5)  # fmt: skip
     shown = frame[frame["cut"].isin(cuts)]
     ratios = shown[["reached", "low", "high"]].div(shown["estimate"], axis=0).to_numpy()

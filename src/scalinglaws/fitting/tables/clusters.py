@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from scalinglaws.arrays import FloatArray, IntArray
+from scalinglaws.core.groups import distinct_labels, warn_of_look_alikes
 from scalinglaws.errors import DataError, DataWarning, warn
 from scalinglaws.fitting.tables import columns as col
 
@@ -72,23 +73,15 @@ def cluster_codes(frame: pd.DataFrame, name: str) -> IntArray:
     DataError
         If a row has none.
     """
-    column = frame[name]
-    if not isinstance(column, pd.Series):
-        raise DataError(f"There are {column.shape[1]} columns {name!r}: rename all but one.")
-    try:
-        codes = pd.factorize(column)[0]
-    except TypeError:
-        raise DataError(
-            f"Column {name!r} cannot name clusters: it has values such as {column.iloc[0]!r}, "
-            "where text or numbers are needed."
-        ) from None
+    codes, labels = distinct_labels(col.one_column(frame, name), name)
+    warn_of_look_alikes(labels, name)
     empty = codes < 0
     if empty.any():
         raise DataError(
             f"Column {name!r} names the clusters, and is empty in {int(empty.sum())} rows, such as "
             f"row {frame.index[empty][0]!r}. Fill it, leave these rows out, or pass clusters=None."
         )
-    return np.asarray(codes, dtype=np.intp)
+    return codes
 
 
 def _may_name_runs(column: pd.Series | pd.DataFrame) -> bool:
