@@ -4,17 +4,24 @@ python -m benchmarks.forecast             all cuts, some minutes
 python -m benchmarks.forecast --quick     a few cuts, for a smoke test
 python -m benchmarks.forecast --write     into benchmarks/results/forecast.md
 python -m benchmarks.forecast --simulated tables whose law is known, into forecast_simulated.md
+python -m benchmarks.forecast --unfinished runs that are still training
 python -m benchmarks.forecast --curves    public learning curves, into forecast_curves.md
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.data import data_folder
-from benchmarks.forecast import learning_curves, real_runs, simulated
-from benchmarks.harness import RESULTS, Options, header
+from benchmarks.forecast import learning_curves, real_runs, simulated, unfinished
+from benchmarks.harness import RESULTS, Options, Section, header
+
+_STUDIES: dict[str, Callable[[Options], Section]] = {
+    "": real_runs.run, "simulated": simulated.run, "curves": learning_curves.run,
+    "unfinished": unfinished.run,
+}  # fmt: skip
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -27,16 +34,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--write", action="store_true", help="write into benchmarks/results/")
     parser.add_argument("--simulated", action="store_true", help="tables whose law is known")
     parser.add_argument("--curves", action="store_true", help="learning curves")
+    parser.add_argument("--unfinished", action="store_true", help="runs that are still training")
     parser.add_argument("--data", type=Path, help="public tables (or $SCALINGLAWS_DATA)")
     asked = parser.parse_args(arguments)
     options = Options(quick=asked.quick, data=data_folder(asked.data))
-    study, kind = real_runs.run, ""
-    if asked.simulated or asked.curves:
-        study, kind = (
-            (simulated.run, "simulated") if asked.simulated else (learning_curves.run, "curves")
-        )
+    kind = next((kind for kind in _STUDIES if kind and getattr(asked, kind)), "")
     command = "python -m benchmarks.forecast" + (f" --{kind}" if kind else "")
-    page = f"{header()}* `{command}`\n\n{study(options).markdown()}"
+    page = f"{header()}* `{command}`\n\n{_STUDIES[kind](options).markdown()}"
     name = f"forecast_{kind}" if kind else "forecast"
     print(page)
     if asked.write:

@@ -44,6 +44,8 @@ from scalinglaws.forecasting.curve import CurveForecast as CurveForecast
 from scalinglaws.forecasting.curve import CurveForecasts as CurveForecasts
 from scalinglaws.forecasting.forecast import Forecast as Forecast
 from scalinglaws.forecasting.make import forecast as forecast
+from scalinglaws.forecasting.unfinished_run import UnfinishedRun as UnfinishedRun
+from scalinglaws.forecasting.unfinished_run import finish as finish
 from scalinglaws.loading import load as load
 from scalinglaws.planning import compare_recipes as compare_recipes
 from scalinglaws.planning import envelope as envelope
@@ -91,12 +93,14 @@ __all__ = [
     "ScalingLawWarning",
     "Status",
     "Transformer",
+    "UnfinishedRun",
     "backtest",
     "chain",
     "compare",
     "compare_recipes",
     "datasets",
     "envelope",
+    "finish",
     "fit",
     "fit_each",
     "forecast",

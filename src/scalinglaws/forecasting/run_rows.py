@@ -135,6 +135,34 @@ def read_rows(
     return rows_of(table, limits)
 
 
+def read_checkpoints(
+    frame: pd.DataFrame,
+    *,
+    y: str | None,
+    columns: Mapping[str, str],
+    missing: str,
+    units: str,
+) -> tuple[RunTable, pd.Series]:
+    """A table of checkpoints, and the run of each row.
+
+    Raises
+    ------
+    DataError
+        If nothing tells the runs apart.
+    """
+    _check_columns(frame, columns)
+    table = read_table(
+        frame, _TWO, y=y, columns={v: c for v, c in columns.items() if v != "C"}, weights=None,
+        missing=missing, scale="log", units=units,
+    )  # fmt: skip
+    if not table.cluster_column or table.source is None:
+        raise DataError(
+            "No column such as 'run' tells which rows are checkpoints of the same run; "
+            f"{col.describe_columns(frame)}"
+        )
+    return table, table.source[table.cluster_column]
+
+
 def rows_of(table: RunTable, limits: tuple[float | None, float | None] = (None, None)) -> RunRows:
     """The rows of a table that was read, with N and D among its values.
 
