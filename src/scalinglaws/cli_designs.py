@@ -63,14 +63,21 @@ def _runs_option(parser: Any) -> None:
 
 def _truth_option(parser: Any) -> None:
     parser.add_argument(
-        "--truth", default="chinchilla", help="the law that the bias refers to (chinchilla)"
+        "--truth", default="chinchilla", help="law that the stated bias refers to (chinchilla)"
     )
 
 
 def _profile_options(parser: Any) -> None:
-    numbers_option(parser, "--budgets", "the budgets (found in the table)")
-    parser.add_argument("--tolerance", type=float, default=0.05, help="how far C may be off (0.05)")
-    parser.add_argument("--method", choices=METHODS, default="parabola", help="(parabola)")
+    numbers_option(parser, "--budgets", "budgets in FLOPs (found in the table)")
+    parser.add_argument(
+        "--tolerance",
+        type=float,
+        default=0.05,
+        help="largest relative deviation of C from a budget (0.05)",
+    )
+    parser.add_argument(
+        "--method", choices=METHODS, default="parabola", help="curve of a profile (parabola)"
+    )
 
 
 def _profile(options: argparse.Namespace) -> dict[str, Any]:
@@ -80,11 +87,14 @@ def _profile(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _add_isoflop(verbs: Any) -> None:
-    parser = verb(verbs, "isoflop", "the best size on each budget of a table of runs", _isoflop)
+    parser = verb(
+        verbs, "isoflop", "best size on each budget of a table, and its power law", _isoflop,
+        "runs.csv --budget 1e24 --plot profiles.png",
+    )  # fmt: skip
     _runs_option(parser)
     _profile_options(parser)
     _truth_option(parser)
-    numbers_option(parser, "--budget", "other budgets, to which the trend is carried on")
+    numbers_option(parser, "--budget", "further budgets, to which the power law is extrapolated")
     plot_option(parser)
 
 
@@ -103,10 +113,13 @@ def _isoflop(options: argparse.Namespace) -> int:
 
 
 def _add_envelope(verbs: Any) -> None:
-    parser = verb(verbs, "envelope", "the best size along the envelope of curves", _envelope)
+    parser = verb(
+        verbs, "envelope", "best size along the lower envelope of training curves", _envelope,
+        "runs.csv --budget 1e24",
+    )  # fmt: skip
     _runs_option(parser)
     _truth_option(parser)
-    numbers_option(parser, "--budget", "other budgets, to which the trend is carried on")
+    numbers_option(parser, "--budget", "further budgets, to which the power law is extrapolated")
 
 
 def _envelope(options: argparse.Namespace) -> int:
@@ -126,10 +139,15 @@ def _show_trend(
 
 
 def _add_approaches(verbs: Any) -> None:
-    parser = verb(verbs, "approaches", "envelope, IsoFLOP and law side by side", _approaches)
+    parser = verb(
+        verbs, "approaches", "best size by envelope, IsoFLOP and law, with biases", _approaches,
+        "runs.csv fit.json --budget 1e24",
+    )  # fmt: skip
     _runs_option(parser)
-    parser.add_argument("fit", type=Path, help="a law fitted to these runs, as fit --save wrote it")
-    parser.add_argument("--budget", type=parse_number, required=True, help="what is asked about")
+    parser.add_argument("fit", type=Path, help="saved fit of a law to these runs")
+    parser.add_argument(
+        "--budget", type=parse_number, required=True, help="budget to compare at, in FLOPs"
+    )
     _profile_options(parser)
 
 
@@ -143,16 +161,22 @@ def _approaches(options: argparse.Namespace) -> int:
 
 
 def _add_gain(verbs: Any) -> None:
-    parser = verb(verbs, "gain", "how much less compute another recipe needs", _gain)
+    parser = verb(
+        verbs, "gain", "compute saved by one training recipe relative to another", _gain,
+        "runs.csv --by recipe --plot gain.png",
+    )  # fmt: skip
     parser.add_argument(
         "files", type=Path, nargs="+", help="two saved fits, or one table of runs with --by"
     )
-    numbers_option(parser, "--budget", "compute of the first recipe")
-    parser.add_argument("--by", help="the column that tells recipes apart")
+    numbers_option(parser, "--budget", "compute of the first recipe, in FLOPs")
+    parser.add_argument("--by", help="column with the recipe of each run")
     parser.add_argument("--baseline", help="with --by: the first recipe (that of the first run)")
-    parser.add_argument("--law", default="chinchilla", help="with --by (chinchilla)")
+    parser.add_argument("--law", default="chinchilla", help="with --by: law to fit (chinchilla)")
     parser.add_argument(
-        "--shared", choices=SHARED, default="nothing", help="with --by: between recipes (nothing)"
+        "--shared",
+        choices=SHARED,
+        default="nothing",
+        help="with --by: what recipes share (nothing)",
     )
     level_option(parser)
     plot_option(parser)
@@ -186,11 +210,16 @@ def _gain(options: argparse.Namespace) -> int:
 
 
 def _add_simulate(verbs: Any) -> None:
-    parser = verb(verbs, "simulate", "runs of a design, as a law would have them", _simulate)
+    parser = verb(
+        verbs, "simulate", "simulated runs of a design by a law", _simulate,
+        "chinchilla/epoch2024 design.csv --csv",
+    )  # fmt: skip
     parser.add_argument("law", type=Path, help=LAW_HELP)
-    parser.add_argument("design", type=Path, help="a table with the law's variables")
-    parser.add_argument("--noise", type=float, default=0.005, help="of a run, relative (0.005)")
-    parser.add_argument("--seed", type=int, default=0, help="of the noise (0)")
+    parser.add_argument("design", type=Path, help="table with the variables of the law")
+    parser.add_argument(
+        "--noise", type=float, default=0.005, help="relative noise of a run (0.005)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="seed of the noise (0)")
 
 
 def _simulate(options: argparse.Namespace) -> int:
@@ -204,7 +233,10 @@ def _simulate(options: argparse.Namespace) -> int:
 
 
 def _add_count(verbs: Any) -> None:
-    parser = verb(verbs, "count", "parameters and FLOPs of a Hugging Face config.json", _count)
+    parser = verb(
+        verbs, "count", "parameters and FLOPs of a Hugging Face config.json", _count,
+        "config.json --context 4096",
+    )  # fmt: skip
     parser.add_argument("config", type=Path, help="config.json of a model")
     parser.add_argument("--context", type=int, help="sequence length in training")
 
@@ -227,14 +259,17 @@ def _count(options: argparse.Namespace) -> int:
 
 
 def _add_bill(verbs: Any) -> None:
-    parser = verb(verbs, "bill", "accelerator hours and money for some compute", _bill)
+    parser = verb(
+        verbs, "bill", "accelerator hours, money and energy of training runs", _bill,
+        "5.76e23 --device H100 --utilisation 0.4 --price 2",
+    )  # fmt: skip
     numbers_option(parser, "flops", "FLOPs of each run, such as 5.76e23")
     parser.add_argument(
         "--device", required=True, help=f"{', '.join(PEAKS)}, or the peak FLOP/s of another one"
     )
     parser.add_argument("--utilisation", type=float, required=True, help="share of the peak (MFU)")
-    parser.add_argument("--price", type=float, help="money for an accelerator hour")
-    parser.add_argument("--power", type=float, help="watts of an accelerator")
+    parser.add_argument("--price", type=float, help="price of an accelerator hour")
+    parser.add_argument("--power", type=float, help="power of an accelerator, in watts")
 
 
 def _bill(options: argparse.Namespace) -> int:

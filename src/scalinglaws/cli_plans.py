@@ -48,21 +48,26 @@ def add_plans(verbs: Any) -> None:
 
 
 def _add_plan(verbs: Any) -> None:
-    parser = verb(verbs, "plan", "the best size and data for a budget, from a saved fit", _plan)
+    parser = verb(
+        verbs, "plan", "compute-optimal parameters and tokens of a saved fit", _plan,
+        "fit.json --budget 1e24 1e25 --plot frontier.png",
+    )  # fmt: skip
     fit_option(parser)
     place_option(parser)
-    numbers_option(parser, "--budget", "training compute, such as 1e24")
-    numbers_option(parser, "--params", "sizes: when is each the best choice?")
-    numbers_option(parser, "--tokens", "amounts of data: when is each the best choice?")
-    numbers_option(parser, "--loss", "the least compute that reaches each")
+    numbers_option(parser, "--budget", "training compute in FLOPs, such as 1e24")
+    numbers_option(parser, "--params", "parameters, for which the compute-optimal budget is found")
+    numbers_option(
+        parser, "--tokens", "training tokens, for which the compute-optimal budget is found"
+    )
+    numbers_option(parser, "--loss", "losses, for which the least compute is found")
     _limit_options(parser)
     parser.add_argument(
         "--within", type=float, metavar="SHARE",
-        help="with --budget: all sizes whose loss is within this share of the best, such as 0.01",
+        help="with --budget: range of sizes whose loss is within this share of the best (0.01)",
     )  # fmt: skip
     plot_option(parser)
     parser.add_argument(
-        "--contours", action="store_true", help="with --plot: the law's contours over N and D"
+        "--contours", action="store_true", help="with --plot: contours of the law over N and D"
     )
 
 
@@ -97,14 +102,17 @@ def _plan(options: argparse.Namespace) -> int:
 
 
 def _add_judge(verbs: Any) -> None:
-    parser = verb(verbs, "judge", "a trained model beside the best for its compute", _judge)
+    parser = verb(
+        verbs, "judge", "regret of a trained model against the optimum for its compute", _judge,
+        "fit.json --params 8B --tokens 15T",
+    )  # fmt: skip
     fit_option(parser)
     place_option(parser)
-    numbers_option(parser, "--params", "its size", required=True)
-    numbers_option(parser, "--tokens", "its training tokens", required=True)
+    numbers_option(parser, "--params", "parameters of the model, such as 8B", required=True)
+    numbers_option(parser, "--tokens", "training tokens of the model, such as 15T", required=True)
     parser.add_argument(
         "--served", action="store_true",
-        help="how many served tokens would make it the cheapest choice, instead",
+        help="instead: number of served tokens for which the model is the least-cost choice",
     )  # fmt: skip
 
 
@@ -122,11 +130,16 @@ def _judge(options: argparse.Namespace) -> int:
 
 
 def _add_overtrain(verbs: Any) -> None:
-    parser = verb(verbs, "overtrain", "the price of a smaller model that is as good", _overtrain)
+    parser = verb(
+        verbs, "overtrain", "extra compute for a smaller model at equal loss", _overtrain,
+        "fit.json --budget 1e24 --smaller 1.5 2 3",
+    )  # fmt: skip
     fit_option(parser)
     place_option(parser)
-    parser.add_argument("--budget", type=parse_number, required=True, help="of the best model")
-    numbers_option(parser, "--smaller", "how many times smaller (1.5 2 3 5 10)")
+    parser.add_argument(
+        "--budget", type=parse_number, required=True, help="compute of the optimal model, in FLOPs"
+    )
+    numbers_option(parser, "--smaller", "factors by which the model is smaller (1.5 2 3 5 10)")
     plot_option(parser)
 
 
@@ -146,18 +159,26 @@ def _overtrain(options: argparse.Namespace) -> int:
 
 
 def _add_serve(verbs: Any) -> None:
-    parser = verb(verbs, "serve", "the cheapest model to train and then serve", _serve)
+    parser = verb(
+        verbs, "serve", "model with the least cost of training and serving", _serve,
+        "fit.json --served 1e13 --loss 2.0",
+    )  # fmt: skip
     fit_option(parser)
     place_option(parser)
-    numbers_option(parser, "--served", "tokens processed in the model's life", required=True)
-    parser.add_argument("--loss", type=parse_number, help="that is wanted")
-    parser.add_argument("--budget", type=parse_number, help="for training and serving together")
+    numbers_option(parser, "--served", "tokens processed in the model's lifetime", required=True)
+    parser.add_argument("--loss", type=parse_number, help="loss to reach, at least cost")
     parser.add_argument(
-        "--price", type=float, default=1.0, help="of a served FLOP to a trained (1)"
+        "--budget", type=parse_number, help="FLOPs of training and serving together, at best loss"
+    )
+    parser.add_argument(
+        "--price",
+        type=float,
+        default=1.0,
+        help="price of a served FLOP relative to a training FLOP (1)",
     )
     parser.add_argument(
         "--serving-cost", type=parse_number, default=2.0, metavar="K",
-        help="serving costs K*N for each token (2)",
+        help="cost of serving as K*N for each token (2)",
     )  # fmt: skip
     _limit_options(parser)
     plot_option(parser)
@@ -179,11 +200,14 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def _add_repeat(verbs: Any) -> None:
-    parser = verb(verbs, "repeat", "how many epochs where there is little data", _repeat)
+    parser = verb(
+        verbs, "repeat", "epochs and size when unique tokens are limited", _repeat,
+        "fit.json --budget 1e24 --unique 1T",
+    )  # fmt: skip
     fit_option(parser)
     place_option(parser)
-    numbers_option(parser, "--budget", "training compute", required=True)
-    numbers_option(parser, "--unique", "different tokens there are", required=True)
+    numbers_option(parser, "--budget", "training compute in FLOPs", required=True)
+    numbers_option(parser, "--unique", "unique tokens available, such as 1T", required=True)
     plot_option(parser)
 
 
@@ -204,21 +228,33 @@ def _around(values: list[float]) -> tuple[float, float]:
 
 
 def _add_next(verbs: Any) -> None:
-    parser = verb(verbs, "next", "which runs to train next", _next)
+    parser = verb(
+        verbs, "next", "next runs that narrow a prediction most for their compute", _next,
+        "fit.json --allowance 1e21 --budget 1e24",
+    )  # fmt: skip
     fit_option(parser)
     place_option(parser)
     parser.add_argument(
-        "--allowance", type=parse_number, required=True, help="compute of all new runs together"
+        "--allowance", type=parse_number, required=True, help="FLOPs of all new runs together"
     )
-    parser.add_argument("--budget", type=parse_number, help="of the target")
-    parser.add_argument("--question", choices=QUESTIONS, default="loss", help="(loss)")
-    parser.add_argument("--rival", metavar="FIT", help="with --question law: the other saved fit")
-    parser.add_argument("--runs", type=int, default=10, help="at most (10)")
-    parser.add_argument("--largest", type=parse_number, help="what a single run may cost")
-    parser.add_argument("--shortest", type=parse_number, help="tokens that a run sees at least")
-    parser.add_argument("--noise", type=float, metavar="SHARE", help="of a run (that of the fit)")
+    parser.add_argument("--budget", type=parse_number, help="compute of the target, in FLOPs")
     parser.add_argument(
-        "--model-error", type=float, metavar="SHARE", help="how far the truth may be off the law"
+        "--question", choices=QUESTIONS, default="loss", help="what to narrow (loss)"
+    )
+    parser.add_argument(
+        "--rival", metavar="FIT", help="with --question law: saved fit of the other law"
+    )
+    parser.add_argument("--runs", type=int, default=10, help="largest number of runs (10)")
+    parser.add_argument("--largest", type=parse_number, help="FLOPs of the largest single run")
+    parser.add_argument("--shortest", type=parse_number, help="least tokens of a run")
+    parser.add_argument(
+        "--noise", type=float, metavar="SHARE", help="relative noise of a run (that of the fit)"
+    )
+    parser.add_argument(
+        "--model-error",
+        type=float,
+        metavar="SHARE",
+        help="relative deviation of the truth from the law (the noise)",
     )
     plot_option(parser)
 
@@ -242,5 +278,7 @@ def _next(options: argparse.Namespace) -> int:
 
 
 def _limit_options(parser: Any) -> None:
-    parser.add_argument("--most-params", type=parse_number, help="no model larger than this")
-    parser.add_argument("--most-tokens", type=parse_number, help="no more data than this")
+    parser.add_argument("--most-params", type=parse_number, help="largest number of parameters")
+    parser.add_argument(
+        "--most-tokens", type=parse_number, help="largest number of training tokens"
+    )

@@ -138,9 +138,14 @@ def draw(make: Callable[[], Any], file: Path) -> None:
 # --- options ---------------------------------------------------------------------------------
 
 
-def verb(verbs: Any, name: str, text: str, run: Callable[[argparse.Namespace], int]) -> Any:
-    """A parser for one verb, with the formats of its table."""
-    parser = verbs.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+def verb(
+    verbs: Any, name: str, text: str, run: Callable[[argparse.Namespace], int], example: str = ""
+) -> Any:
+    """A parser for one verb, with the formats of its table and an example below its help."""
+    parser = verbs.add_parser(
+        name, help=text, description=f"{text[0].upper()}{text[1:]}.",
+        epilog=f"example: scalinglaws {name} {example}" if example else None,
+    )  # fmt: skip
     formats = parser.add_mutually_exclusive_group()
     formats.add_argument("--csv", action="store_true", help="print CSV with all digits")
     formats.add_argument("--json", action="store_true", help="print JSON with all digits")
@@ -152,7 +157,11 @@ def fit_option(parser: Any) -> None:
     """A saved fit, what a run costs, and where in the law's other variables to plan."""
     parser.add_argument("fit", type=Path, help=LAW_HELP)
     parser.add_argument(
-        "--cost", type=parse_number, default=6.0, metavar="K", help="a run costs K*N*D (6)"
+        "--cost",
+        type=parse_number,
+        default=6.0,
+        metavar="K",
+        help="cost of a run as K*N*D, in FLOPs (6)",
     )
     level_option(parser)
 
@@ -161,7 +170,7 @@ def place_option(parser: Any) -> None:
     """Values of further variables, and groups."""
     parser.add_argument(
         "--at", nargs="+", default=[], metavar="NAME=VALUE",
-        help="values of the law's other variables, or the group, such as data=c4",
+        help="values of the law's further variables, or the group, such as data=c4",
     )  # fmt: skip
 
 
@@ -189,7 +198,11 @@ def common(options: argparse.Namespace) -> dict[str, Any]:
 
 def level_option(parser: Any) -> None:
     """The level of the intervals."""
-    parser.add_argument("--confidence-level", type=float, help="level of the intervals")
+    parser.add_argument(
+        "--confidence-level",
+        type=float,
+        help="level of the intervals, such as 0.9 (0.95, or that of the fit)",
+    )
 
 
 def numbers_option(parser: Any, option: str, text: str, **more: Any) -> None:
