@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import json
 import os
-import resource
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -122,6 +121,7 @@ def test_a_byte_order_mark_is_no_damage(path: Path) -> None:
 
 def test_a_full_disk_leaves_the_old_file(fit: sl.Fit, path: Path) -> None:
     """And nothing beside it."""
+    resource = pytest.importorskip("resource")
     before = path.read_bytes()
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
