@@ -426,6 +426,13 @@ def test_equal_candidates_are_not_chosen_between(tmp_path: Path) -> None:
         sl.read_runs(path, metric="mmlu")
 
 
+def test_logs_without_evaluations_have_no_evaluated_steps(tmp_path: Path) -> None:
+    path = history(tmp_path, lr=[0.1, 0.2])
+    with pytest.raises(sl.DataError, match="No run has a step with a loss; name a metric"):
+        sl.read_runs(path, every="eval")
+    assert len(read(path, every="step")) == 2
+
+
 def test_losses_in_different_units_are_told(tmp_path: Path) -> None:
     history(tmp_path, "a.csv", **{"val/loss": [3.0]})
     history(tmp_path, "b.csv", **{"val/bpb": [1.0]})

@@ -87,7 +87,7 @@ def tabulate(
     Raises
     ------
     DataError
-        If `metric` is in no run.
+        If `metric` is in no run, or no step would become a row.
     """
     table = _Table(every, metric, {name: read_given(item, name) for name, item in given.items()})
     choices = [choose_loss(_metric_names(run), metric) for run in logs]
@@ -99,6 +99,11 @@ def tabulate(
         )
     for run, losses in zip(logs, choices, strict=True):
         _add_run(table, run, losses)
+    if not table.rows:
+        raise DataError(
+            f"No run has a step with {'a loss' if metric is None else repr(metric)}; "
+            "name a metric that was logged with metric=, or read every='step'."
+        )
     frame = _frame(table)
     frame.attrs["source"] = Source(
         files=dict(Counter(run.layout for run in logs)),

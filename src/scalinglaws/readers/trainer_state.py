@@ -52,6 +52,8 @@ def _read(file: LogFile) -> list[RunLog]:
         if value:
             run.summary[name] = value
             run.add(step, name, value)
+    if "num_input_tokens_seen" in run.summary:
+        run.notes.append(f"{file.shown}: num_input_tokens_seen may count padding as tokens.")
     return [run]
 
 
