@@ -170,3 +170,21 @@ def test_gadre_over_training_to_downstream_error(data: Path) -> None:
     assert len(large) == 3
     assert inside.all()
     np.testing.assert_allclose(found["estimate"], large["err_avg_17"], rtol=0.06)
+
+
+def test_a_fit_without_a_distribution_has_an_estimate() -> None:
+    """Runs that do not identify a coefficient leave the prediction without an interval."""
+    runs = make_runs(0.002)
+    runs["accuracy"] = 0.25 + 0.75 * np.exp(-runs["loss"])
+    to_loss = sl.fit(runs, "chinchilla")
+    with pytest.warns(sl.IdentifiabilityWarning):
+        to_accuracy = sl.fit(
+            runs, "accuracy ~ floor + a*b*exp(-loss)", y="accuracy", columns={"loss": "loss"},
+            scale="level",
+        )  # fmt: skip
+    with pytest.warns(sl.IdentifiabilityWarning, match="This prediction has no interval"):
+        found = sl.chain(to_loss, to_accuracy).predict(N=1e9, D=1e11)
+
+    loss = to_loss.predict(N=1e9, D=1e11).estimate
+    assert found.estimate == pytest.approx(0.25 + 0.75 * np.exp(-loss), rel=1e-3)
+    assert np.isnan([found.curve_low, found.curve_high, found.run_low, found.run_high]).all()

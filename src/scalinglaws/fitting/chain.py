@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from scalinglaws.arrays import FloatArray
-from scalinglaws.errors import IdentifiabilityWarning, warn
+from scalinglaws.errors import FitError, IdentifiabilityWarning, warn
 from scalinglaws.fitting.inference.extrapolation_factor import times_beyond, warn_if_far
 from scalinglaws.fitting.inference.predict import points, within_limits
 from scalinglaws.fitting.inference.prediction import Prediction
@@ -69,13 +69,10 @@ class Chain:
         Returns
         -------
         Prediction or DataFrame
-            As `Fit.predict`. ``times_beyond`` is the largest of how far beyond the first fit's runs
-            the point is, and how far beyond the next one's the quantity in between.
+            As `Fit.predict`. ``times_beyond`` is the largest extrapolation factor of the steps.
 
         Raises
         ------
-        FitError
-            If the runs do not determine the coefficients of a fit.
         ValueError
             If a variable is missing or unknown.
 
@@ -84,19 +81,17 @@ class Chain:
         ExtrapolationWarning
             If the point is more than 100 times beyond the data.
         IdentifiabilityWarning
-            If a law has no value at some draws of the quantity in between: there is no interval.
+            If the runs of a fit do not identify its coefficients, or a law has no value at some
+            draws of the quantity in between. The estimate then has no interval (NaN).
 
         Notes
         -----
-        Intervals are quantiles over draws of the coefficients of each fit, joint within a fit and
-        independent between them: given the losses, the scatter of accuracies around the second law
-        does not depend on that of losses around the first.
-
-        The interval of the curve has no noise of runs in it. That of a new run has the noise of
-        each step, as `Fit.predict` has it: the second law was fitted to the loss that each run had,
-        so that a run's distance from the first law is carried through the second, and its distance
-        from the second is added. (Had the second law been fitted to the first one's values, the
-        former would count twice.)
+        Intervals are quantiles over draws of the coefficients, joint within a fit and independent
+        between fits. The confidence interval (curve) does not include the noise of runs. The
+        prediction interval (new run) includes the noise of each step: the residual of a run from
+        the first law is passed through the second, and its residual from the second is added. The
+        second law must be fitted to measured losses, not to the values of the first law, which
+        would count that noise twice.
         """
         level = self.fits[-1].confidence_level if confidence_level is None else confidence_level
         check_level(level)
@@ -106,13 +101,17 @@ class Chain:
         flat = {name: np.broadcast_to(c, shape).ravel() for name, c in columns.items()}
         estimate, beyond = self._estimate(flat)
         warn_if_far(beyond)
-        curve, run = self._draws(flat, n_resamples, generator_of(rng))
+        try:
+            curve, run = self._draws(flat, n_resamples, generator_of(rng))
+            ends = (*_interval(curve, level), *_interval(run, level))
+        except FitError as error:  # nothing is known of the errors of a fit
+            warn(f"This prediction has no interval. {error}", IdentifiabilityWarning)
+            ends = (np.full(len(estimate), np.nan),) * 4
 
         def shaped(values: FloatArray) -> Any:
             return values.reshape(shape) if shape else float(values[0])
 
-        ends = [shaped(end) for end in (*_interval(curve, level), *_interval(run, level))]
-        low, high, run_low, run_high = ends
+        low, high, run_low, run_high = (shaped(end) for end in ends)
         found = Prediction(shaped(estimate), low, high, run_low, run_high, shaped(beyond), level)
         return found.to_frame(data.index) if isinstance(data, pd.DataFrame) else found
 
@@ -151,7 +150,7 @@ class Chain:
 
 
 def chain(first: Fit | Chain, second: Fit, *, through: str | None = None) -> Chain:
-    """Put a fit behind another: from size and data to a loss, and from the loss to an accuracy.
+    """Chain two fits: from size and data to a loss, and from the loss to an accuracy.
 
     Parameters
     ----------
@@ -160,8 +159,8 @@ def chain(first: Fit | Chain, second: Fit, *, through: str | None = None) -> Cha
     second : Fit
         A law in that quantity and no other.
     through : str, optional
-        The second law's variable, where it was fitted to another column than the one that the
-        first fit predicts, and is the same quantity all the same.
+        The second law's variable, if it was fitted to another column than the one that the first
+        fit predicts, but is the same quantity.
 
     Returns
     -------
