@@ -149,11 +149,15 @@ def _share_logit(z: Array, strength: Array) -> Array:
     real_target, real_strength = np.real(target), np.real(strength)
     v = np.where(real_target < 0, real_target, real_target / np.maximum(real_strength, _TINY))
     v = np.clip(v, -_MOST_LOGIT, _MOST_LOGIT)
+    before = np.full(v.shape, np.inf)
     for _ in range(_ROOT_STEPS):
         step = _share_gap(v, real_target, real_strength)
-        v = np.clip(v - step, -_MOST_LOGIT, _MOST_LOGIT)  # at strength 0 it would run away
-        if not (np.abs(step) > 1e-15 * (1 + np.abs(v))).any():
+        new = np.clip(v - step, -_MOST_LOGIT, _MOST_LOGIT)  # at strength 0 it would run away
+        moved, v, size = np.abs(new - v), new, 1 + np.abs(new)
+        # steps that no longer shrink are rounding
+        if not ((moved > 1e-15 * size) & ((moved > 1e-8 * size) | (moved < before))).any():
             break
+        before = moved
     if np.iscomplexobj(target) or np.iscomplexobj(strength):
         for _ in range(3):  # carries the imaginary part exactly
             v = v - _share_gap(v, target, strength)
