@@ -56,12 +56,12 @@ def _read_megatron(file: LogFile) -> list[RunLog]:
 
 def _pairs(line: str) -> dict[str, float]:
     """Items such as ``lm loss: 2.3E+00``; of ``now/mean`` the first."""
-    found: dict[str, float] = {}
+    values: dict[str, float] = {}
     for item in _TIME.sub("", line).split("|"):
         match = _PAIR.fullmatch(item.strip())
         if match:
-            found[match[1]] = float(match[2].replace(",", ""))
-    return found
+            values[match[1]] = float(match[2].replace(",", ""))
+    return values
 
 
 def _plain(name: str) -> str:

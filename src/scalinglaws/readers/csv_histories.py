@@ -65,11 +65,11 @@ def _read_chart(file: LogFile) -> list[RunLog]:
             columns[name] = run, match[2]
     for row in _rows(file):
         cells = _values(row)
-        place = cells.get(axis)
+        axis_value = cells.get(axis)
         for name, (run, metric) in columns.items():
             if name in cells:
-                extra = {} if axis in _STEPS else {axis: place}
-                run.add_row(place, {metric: cells[name], **extra})
+                extra = {} if axis in _STEPS else {axis: axis_value}
+                run.add_row(axis_value, {metric: cells[name], **extra})
     for run in runs.values():
         run.notes.append(f"{file.shown}: a chart holds a sample of the steps, not all of them.")
     return list(runs.values())

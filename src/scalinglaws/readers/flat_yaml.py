@@ -16,8 +16,8 @@ def read_yaml(text: str) -> dict[str, Any]:
         for line in text.splitlines()
         if line.strip() and not line.lstrip().startswith("#")
     ]
-    found = _block(lines, 0, 0)[0] if lines else {}
-    return found if isinstance(found, dict) else {}
+    settings = _block(lines, 0, 0)[0] if lines else {}
+    return settings if isinstance(settings, dict) else {}
 
 
 def _block(lines: list[tuple[int, str]], at: int, depth: int) -> tuple[Any, int]:

@@ -93,14 +93,14 @@ def _expand(path: str | PathLike[str]) -> list[Path]:
 
 def _walk(folder: Path, markers: list[Layout], skipped: list[str]) -> Iterator[Path]:
     """Files below a folder in order of their names, without links and the inside of runs."""
-    for place, folders, names in os.walk(folder):
+    for parent, folders, names in os.walk(folder):
         inside: set[str] = set()
         for layout in markers:
             if fnmatch.filter(names, layout.marker):
                 inside.update(layout.parts)
         folders[:] = sorted(f for f in folders if f not in inside and not f.startswith("."))
         for name in sorted(names):
-            file = Path(place, name)
+            file = Path(parent, name)
             if file.is_symlink():
                 skipped.append(f"{file}: a link")
             elif file.is_file() and not name.startswith("."):

@@ -40,13 +40,13 @@ def _read(file: LogFile) -> list[RunLog]:
 
 def _values(results: dict[str, dict[str, Any]]) -> dict[str, float]:
     """``eval/TASK/METRIC``, with the filter behind the metric where there is one."""
-    found: dict[str, float] = {}
+    values: dict[str, float] = {}
     for task, metrics in results.items():
         for name, item in metrics.items():
             value = to_number(item)
             if value is not None:
-                found[f"eval/{task}/{name.removesuffix(',none')}"] = value
-    return found
+                values[f"eval/{task}/{name.removesuffix(',none')}"] = value
+    return values
 
 
 LAYOUT = Layout(_NAME, _recognise, _read)

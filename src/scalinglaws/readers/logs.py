@@ -58,14 +58,14 @@ class RunLog:
 
     def add_row(self, step: Any, row: Mapping[str, Any]) -> None:
         """All numbers of one logged row; a row without a step is counted and skipped."""
-        place = to_number(step)
-        if place is None or not math.isfinite(place):
+        number = to_number(step)
+        if number is None or not math.isfinite(number):
             self.skipped += 1
             return
         for name, item in flatten(row).items():
             value = to_number(item)
             if value is not None:
-                self.add(place, name, value)
+                self.add(number, name, value)
 
     def absorb(self, later: RunLog) -> None:
         """Add a later part of the same run, whose values win."""
@@ -145,8 +145,8 @@ class LogFile:
     def run_name(self) -> str:
         """What a run is called that has no name in its log: its file, or folder."""
         stem = self.path.stem
-        own = self.path.resolve().parent
-        return stem if stem.lower() not in _COMMON_NAMES else own.name
+        folder = self.path.resolve().parent
+        return stem if stem.lower() not in _COMMON_NAMES else folder.name
 
     @property
     def is_text(self) -> bool:

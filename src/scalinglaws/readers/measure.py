@@ -115,13 +115,13 @@ def _loaded(
     options = {} if revision is None else {"revision": revision}
     reader = tokenizer or AutoTokenizer.from_pretrained(str(model), **options)
     network = AutoModelForCausalLM.from_pretrained(str(model), **options)
-    place = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    return network.to(place), lambda content: _ids(reader, content)
+    target = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    return network.to(target), lambda content: _ids(reader, content)
 
 
 def _ids(tokenizer: Any, content: str) -> list[int]:
-    found = tokenizer(content)
-    ids = found["input_ids"] if not isinstance(found, list) else found
+    encoded = tokenizer(content)
+    ids = encoded["input_ids"] if not isinstance(encoded, list) else encoded
     return [int(token) for token in ids]
 
 

@@ -39,7 +39,7 @@ _DAMAGE = (
 
 
 @dataclass
-class _Found:
+class _Contents:
     """What some files hold."""
 
     logs: list[RunLog] = field(default_factory=list)
@@ -64,26 +64,28 @@ def read(
         return tabulate(merge_parts(read_run_objects(items)), every, metric, given)
     with tempfile.TemporaryDirectory() as scratch:
         gathered = gather(items, LAYOUTS, Path(scratch))
-        found = _read_files(gathered.files, workers)
-        found.failed[:0] = gathered.failed
-        tables, ignored = _read_tables(found)
+        contents = _read_files(gathered.files, workers)
+        contents.failed[:0] = gathered.failed
+        tables, ignored = _read_tables(contents)
     called = listed([str(item) for item in items])
-    if found.failed and not skip:
-        raise DataError(_first_of(found.failed))
-    if not (found.logs or tables):
+    if contents.failed and not skip:
+        raise DataError(_first_of(contents.failed))
+    if not (contents.logs or tables):
         nothing = (
             f"{called} holds {plural(len(gathered.files), 'file')}, none of them a known log or "
             "table; docs/logs.md lists what is read."
         )
-        raise DataError(_first_of(found.failed or [nothing]))
-    if not found.logs and every is not None:
+        raise DataError(_first_of(contents.failed or [nothing]))
+    if not contents.logs and every is not None:
         raise DataError(
             f"every={every!r} needs a log with steps; {called} is a table, so read it without."
         )
     frames = [complete_table(frame, metric, given) for frame in tables.values()]
-    if found.logs:
-        frames.insert(0, tabulate(merge_parts(found.logs), every, metric, given))
-    return _joined(frames, list(tables), [*found.failed, *gathered.skipped, *ignored], found.failed)
+    if contents.logs:
+        frames.insert(0, tabulate(merge_parts(contents.logs), every, metric, given))
+    return _joined(
+        frames, list(tables), [*contents.failed, *gathered.skipped, *ignored], contents.failed
+    )
 
 
 def _first_of(failed: list[str]) -> str:
@@ -93,46 +95,46 @@ def _first_of(failed: list[str]) -> str:
     return f"{failed[0]} {rest} cannot be read; on_error='skip' reads the others."
 
 
-def _read_files(files: Sequence[LogFile], workers: Workers) -> _Found:
+def _read_files(files: Sequence[LogFile], workers: Workers) -> _Contents:
     chunks = [files[at : at + _CHUNK] for at in range(0, len(files), _CHUNK)]
-    found = _Found()
+    contents = _Contents()
     for part in map_tasks(_read_chunk, chunks, workers):
-        found.logs += part.logs
-        found.others += part.others
-        found.failed += part.failed
-    return found
+        contents.logs += part.logs
+        contents.others += part.others
+        contents.failed += part.failed
+    return contents
 
 
-def _read_chunk(files: Sequence[LogFile]) -> _Found:
-    found = _Found()
+def _read_chunk(files: Sequence[LogFile]) -> _Contents:
+    contents = _Contents()
     for listed_file in files:
         file = LogFile(listed_file.path, listed_file.shown, listed_file.named)
         try:
             layout = next((layout for layout in LAYOUTS if layout.recognise(file)), None)
             if layout is None:
-                found.others.append(listed_file)
+                contents.others.append(listed_file)
             else:
-                found.logs += layout.read(file)
+                contents.logs += layout.read(file)
         except DataError as error:
-            found.failed.append(str(error))
+            contents.failed.append(str(error))
         except _DAMAGE as error:
             kind = type(error).__name__
-            found.failed.append(f"{file.shown} is damaged or half-written: {error} ({kind}).")
-    return found
+            contents.failed.append(f"{file.shown} is damaged or half-written: {error} ({kind}).")
+    return contents
 
 
-def _read_tables(found: _Found) -> tuple[dict[str, pd.DataFrame], list[str]]:
+def _read_tables(contents: _Contents) -> tuple[dict[str, pd.DataFrame], list[str]]:
     """Plain tables: those that were named, and those of a folder that has no logs."""
     tables: dict[str, pd.DataFrame] = {}
     ignored: list[str] = []
-    for file in found.others:
-        if not file.named and (found.logs or not looks_like_table(file)):
+    for file in contents.others:
+        if not file.named and (contents.logs or not looks_like_table(file)):
             ignored.append(f"{file.shown}: no log of a known layout")
             continue
         try:
             frame = read_table(file)
         except DataError as error:
-            (found.failed if file.named else ignored).append(str(error))
+            (contents.failed if file.named else ignored).append(str(error))
             continue
         if file.named or has_usual_columns(frame):
             tables[file.shown] = frame
@@ -147,11 +149,11 @@ def _joined(
     """All rows in one table; rows of several tables have the name of their file."""
     source = Source(files={}, columns={}, guessed=[], skipped=skipped, notes=[])
     for frame in frames:
-        told = frame.attrs.pop("source")
-        source["files"] |= told["files"]
-        source["columns"] |= told["columns"]
-        source["guessed"] += told["guessed"]
-        source["notes"] += told["notes"]
+        part_source = frame.attrs.pop("source")
+        source["files"] |= part_source["files"]
+        source["columns"] |= part_source["columns"]
+        source["guessed"] += part_source["guessed"]
+        source["notes"] += part_source["notes"]
     if names:
         source["files"]["table"] = len(names)
     if len(names) > 1:

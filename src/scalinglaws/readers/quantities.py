@@ -104,24 +104,24 @@ def match_variable(name: str, variable: str) -> tuple[int, float] | None:
 
 def find_count(run: RunLog, variable: str) -> Count | None:
     """N, D or C of a run by its usual names, and D also as samples times their length."""
-    places: list[tuple[str, Mapping[str, Any]]] = [
+    stores: list[tuple[str, Mapping[str, Any]]] = [
         ("logged", run.series),
         ("the summary", run.summary),
         ("the configuration", run.config),
     ]
     if variable == "N":
-        places.reverse()
-    for place, names in places:
-        found = _named(run, variable, place, names)
-        if found is not None:
+        stores.reverse()
+    for store, names in stores:
+        count = _named(run, variable, store, names)
+        if count is not None:
             if variable != "N":
-                return found
-            _note_rivals(run, found)
-            return constant(float(found.values[-1]), found.source)
+                return count
+            _note_rivals(run, count)
+            return constant(float(count.values[-1]), count.source)
     return _samples_times_length(run) if variable == "D" else None
 
 
-def _named(run: RunLog, variable: str, place: str, names: Mapping[str, Any]) -> Count | None:
+def _named(run: RunLog, variable: str, store: str, names: Mapping[str, Any]) -> Count | None:
     ranked = sorted(
         (match[0], len(name), name, match[1])
         for name in names
@@ -136,7 +136,7 @@ def _named(run: RunLog, variable: str, place: str, names: Mapping[str, Any]) -> 
         if why:
             run.notes.append(f"{run.name}: {name!r} {why}, so it is not taken for {variable}.")
         else:
-            counts.append(Count(points[0], points[1] * factor, _source(name, place, factor)))
+            counts.append(Count(points[0], points[1] * factor, _source(name, store, factor)))
     if not counts:
         return None
     first, last = counts[0], counts[0].values[-1]
@@ -148,10 +148,10 @@ def _named(run: RunLog, variable: str, place: str, names: Mapping[str, Any]) -> 
     return first
 
 
-def _note_rivals(run: RunLog, found: Count) -> None:
+def _note_rivals(run: RunLog, count: Count) -> None:
     for name in [*run.config, *run.summary]:
         if re.split(r"[./]", name)[-1].lower() in _WITHOUT_EMBEDDINGS:
-            run.notes.append(f"N is {found.source}; {name!r} counts other parameters and is kept.")
+            run.notes.append(f"N is {count.source}; {name!r} counts other parameters and is kept.")
 
 
 def _not_cumulative(values: FloatArray) -> str:
@@ -161,8 +161,8 @@ def _not_cumulative(values: FloatArray) -> str:
     return "is the same at every step" if len(values) > 2 and values[0] == values[-1] else ""
 
 
-def _source(name: str, place: str, factor: float) -> str:
-    return f"{with_unit(name, factor)} " + ("logged" if place == "logged" else f"in {place}")
+def _source(name: str, store: str, factor: float) -> str:
+    return f"{with_unit(name, factor)} " + ("logged" if store == "logged" else f"in {store}")
 
 
 def with_unit(name: str, factor: float) -> str:
@@ -250,11 +250,11 @@ def as_loss(name: str) -> Loss | None:
     words = re.split(r"[^a-z0-9]+", text.replace("cross_entropy", "crossentropy"))
     if _OTHER_THINGS & set(words):
         return None
-    for place, (family, names) in enumerate(_FAMILIES):
+    for family_rank, (family, names) in enumerate(_FAMILIES):
         if names & set(words):
             held_out = _HELD_OUT & set(words)
             return Loss(
-                name, (0 if held_out else 1, place, int("test" in words), len(words)), family
+                name, (0 if held_out else 1, family_rank, int("test" in words), len(words)), family
             )
     return None
 
@@ -263,14 +263,14 @@ def choose_loss(names: Iterable[str], metric: str | None) -> list[Loss]:
     """The loss among the metrics of a run; several where none is better than the others."""
     if metric is not None:
         return [Loss(name, (0, 0, 0, 0), GIVEN) for name in _matching(list(names), metric)]
-    found = sorted((loss for n in names if (loss := as_loss(n))), key=lambda loss: loss.rank)
-    return [loss for loss in found if loss.rank == found[0].rank]
+    candidates = sorted((loss for n in names if (loss := as_loss(n))), key=lambda loss: loss.rank)
+    return [loss for loss in candidates if loss.rank == candidates[0].rank]
 
 
 def _matching(names: list[str], metric: str) -> list[str]:
     if metric in names:
         return [metric]
-    found = [name for name in names if fnmatch.fnmatchcase(name, metric)]
-    if len(found) > 1:
-        raise DataError(f"metric={metric!r} fits {found}; give one of them.")
-    return found
+    matches = [name for name in names if fnmatch.fnmatchcase(name, metric)]
+    if len(matches) > 1:
+        raise DataError(f"metric={metric!r} fits {matches}; give one of them.")
+    return matches

@@ -80,10 +80,10 @@ def complete_table(
     A column such as ``total_gflops`` or ``Model Size (B)`` has its unit in its name; the count in
     plain units is a new column.
     """
-    told: dict[str, str] = {}
+    origins: dict[str, str] = {}
     if metric is not None:
         frame["loss"] = frame[require(frame, metric, "`metric`")]
-        told["loss"] = f"{metric!r} (as given)"
+        origins["loss"] = f"{metric!r} (as given)"
     for variable, given_value in given.items():
         count = read_given(given_value, variable)
         run = next((c for c in _RUNS if c in frame), None)
@@ -91,19 +91,19 @@ def complete_table(
             count.of_row({**{str(k): v for k, v in row.items()}, "run": str(row.get(run, ""))})
             for row in frame.to_dict("records")
         ]
-        told[variable] = count.origin
+        origins[variable] = count.origin
     for variable in ("N", "D", "C"):
         for name in list(frame.columns):
             match = match_variable(str(name), variable)
             if variable not in frame and match is not None and match[1] != 1:
                 frame[variable] = pd.to_numeric(frame[name], errors="coerce") * match[1]
-                told[variable] = with_unit(str(name), match[1])
+                origins[variable] = with_unit(str(name), match[1])
     notes: list[str] = []
     if "core_score" in frame and (frame["core_score"] == 0).any():
         notes.append(
             "A core_score of 0.0 is what nanochat writes when it could not read the score."
         )
-    frame.attrs["source"] = Source(files={}, columns=told, guessed=[], skipped=[], notes=notes)
+    frame.attrs["source"] = Source(files={}, columns=origins, guessed=[], skipped=[], notes=notes)
     return frame
 
 

@@ -37,13 +37,13 @@ class Source(dict[str, Any]):
     def __repr__(self) -> str:
         lines: list[str] = []
         for key, items in self.items():
-            told: dict[str, list[str]] = {}
+            names_of: dict[str, list[str]] = {}
             for name, item in items.items() if isinstance(items, Mapping) else enumerate(items):
-                told.setdefault(str(item), []).append(str(name))
+                names_of.setdefault(str(item), []).append(str(name))
             if isinstance(items, Mapping):  # columns with one origin share a line
-                texts = [f"{', '.join(names)}: {item}" for item, names in told.items()]
+                texts = [f"{', '.join(names)}: {item}" for item, names in names_of.items()]
             else:
-                texts = list(told)
+                texts = list(names_of)
             lines += [f"{key}:", *(f"  {text}" for text in texts)] if texts else []
         return "\n".join(lines)
 
@@ -70,13 +70,13 @@ def merge_parts(logs: Iterable[RunLog]) -> list[RunLog]:
         first = runs.setdefault((log.layout, log.key), log)
         if first is not log:
             first.absorb(log)
-    found = sorted(runs.values(), key=lambda log: log.origin)
+    merged = sorted(runs.values(), key=lambda log: log.origin)
     for more in ("layout", "key"):
-        names = Counter(log.name for log in found)
-        for log in found:
+        names = Counter(log.name for log in merged)
+        for log in merged:
             if names[log.name] > 1:
                 log.name = f"{log.name} ({getattr(log, more)})"
-    return found
+    return merged
 
 
 def tabulate(
@@ -139,25 +139,25 @@ def _add_run(table: _Table, run: RunLog, losses: list[Loss]) -> None:
         for variable in ("N", "D", "C")
         if (count := _count(table, run, variable)) is not None
     }
-    told = {variable: count.source for variable, count in counts.items()}
+    origins = {variable: count.source for variable, count in counts.items()}
     loss = losses[0] if len(losses) == 1 else None
     if loss is not None:
-        told["loss"] = f"{loss.name!r} ({loss.kind})"
-    told |= {name: "the configuration" for name in run.config if name not in _FIRST}
+        origins["loss"] = f"{loss.name!r} ({loss.kind})"
+    origins |= {name: "the configuration" for name in run.config if name not in _FIRST}
     steps = _steps(table.every, run, [loss.name for loss in losses])
     values = {name: count.at(np.array(steps)) for name, count in counts.items()}
-    for place, step in enumerate(steps):
+    for index, step in enumerate(steps):
         row = _row(table, run, step, loss)
-        row |= {name: float(column[place]) for name, column in values.items()}
-        told |= _fill_given(table, run, row)
+        row |= {name: float(column[index]) for name, column in values.items()}
+        origins |= _fill_given(table, run, row)
         for name in _FIRST:
             if name in run.config and run.config[name] != row[name]:
                 row[f"configured {name}"] = run.config[name]
         table.rows.append(row)
-    for name, text in told.items():
+    for name, text in origins.items():
         table.sources[name][text] += 1
-    if told.get("D", "").startswith(_FROM_FLOPS):
-        table.guessed[f"D = {told['D']}"] += 1
+    if origins.get("D", "").startswith(_FROM_FLOPS):
+        table.guessed[f"D = {origins['D']}"] += 1
     table.notes += [*run.notes, *_notes(table, run, steps, loss)]
 
 
@@ -195,11 +195,11 @@ def _values(table: _Table, run: RunLog, step: float) -> dict[str, Any]:
     """Metrics of a row: at its step, or the last that are numbers where a row is a run."""
     if table.every is not None and run.series:
         return {name: values.get(step) for name, values in run.series.items()}
-    found: dict[str, Any] = {n: item for n, item in run.summary.items() if n not in run.series}
+    metrics: dict[str, Any] = {n: item for n, item in run.summary.items() if n not in run.series}
     for name, values in run.series.items():
         usable = _finite(values)
-        found[name] = values[max(usable)] if usable else math.nan
-    return found
+        metrics[name] = values[max(usable)] if usable else math.nan
+    return metrics
 
 
 def _notes(table: _Table, run: RunLog, steps: list[float], loss: Loss | None) -> list[str]:
@@ -231,20 +231,20 @@ def _count(table: _Table, run: RunLog, variable: str) -> Count | None:
 
 def _fill_given(table: _Table, run: RunLog, row: dict[str, Any]) -> dict[str, str]:
     """Counts that the user gave, and tokens from the FLOPs that Hugging Face reports."""
-    told: dict[str, str] = {}
+    origins: dict[str, str] = {}
     for variable, given in table.given.items():
         if row[variable] is None:
-            row[variable], told[variable] = given.of_row(row), given.origin
+            row[variable], origins[variable] = given.of_row(row), given.origin
             if given.is_total and variable == "D" and table.every is not None:
                 share = total(row["D"], run, given.origin).at(np.array([row["step"]]))
                 row["D"] = float(share[0])
-                told["D"] = f"{given.origin}, the total in proportion to the step"
+                origins["D"] = f"{given.origin}, the total in proportion to the step"
     counted = run.config.get(N_OF_TOTAL_FLOS) or row["N"]
     if row["D"] is None and "total_flos" in run.summary and counted and row["C"]:
         row["D"] = row["C"] / (6 * counted)
         exact = N_OF_TOTAL_FLOS in run.config
-        told["D"] = _FROM_FLOPS + (" without embeddings" if exact else ", embeddings and all")
-    return told
+        origins["D"] = _FROM_FLOPS + (" without embeddings" if exact else ", embeddings and all")
+    return origins
 
 
 # --- the table ---------------------------------------------------------------------------------
@@ -260,10 +260,10 @@ def _frame(table: _Table) -> pd.DataFrame:
     if frame["step"].notna().all() and (frame["step"] % 1 == 0).all():
         frame["step"] = frame["step"].astype(np.int64)
     empty = [name for name in ("C", "loss", "step") if frame[name].isna().all()]
-    kept = "last value logged" if table.every is None else "value logged at the step"
+    logged = "last value logged" if table.every is None else "value logged at the step"
     for column in frame.columns.difference(list(_FIRST), sort=False):
         if column not in table.sources:
-            table.sources[column][kept] += 1
+            table.sources[column][logged] += 1
     return frame.drop(columns=empty)
 
 

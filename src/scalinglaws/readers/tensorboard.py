@@ -52,9 +52,9 @@ def _add_event(run: RunLog, record: bytes) -> None:
             run.started = struct.unpack("<d", value)[0]
     for summary in summaries:
         for _, item in fields(summary):  # type: ignore[arg-type]
-            found = _scalar(item)  # type: ignore[arg-type]
-            if found is not None:
-                run.add(step, *found)
+            scalar = _scalar(item)  # type: ignore[arg-type]
+            if scalar is not None:
+                run.add(step, *scalar)
 
 
 def _scalar(item: bytes) -> tuple[str, float] | None:
@@ -74,14 +74,14 @@ def _scalar(item: bytes) -> tuple[str, float] | None:
 
 def _tensor(message: bytes) -> float | None:
     """The value of a tensor that holds one number."""
-    found = dict(fields(message))
-    kind = found.get(_DTYPE)
+    parts = dict(fields(message))
+    kind = parts.get(_DTYPE)
     if not isinstance(kind, int) or kind not in _CODES:
         return None
-    content = found.get(_CONTENT) or found.get(_PACKED.get(kind, 0))
+    content = parts.get(_CONTENT) or parts.get(_PACKED.get(kind, 0))
     if isinstance(content, bytes) and len(content) == struct.calcsize(_CODES[kind]):
         return float(struct.unpack(_CODES[kind], content)[0])
-    whole = found.get(_INTEGERS.get(kind, 0))
+    whole = parts.get(_INTEGERS.get(kind, 0))
     return float(whole) if isinstance(whole, int) else None
 
 

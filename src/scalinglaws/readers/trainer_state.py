@@ -42,11 +42,11 @@ def _read(file: LogFile) -> list[RunLog]:
     for row in state["log_history"]:
         values = dict(row)
         # a summary at the end of training: its loss is a mean over the whole run
-        place = values.pop("step", None)
+        row_step = values.pop("step", None)
         if "train_runtime" in values:
             run.summary |= values
         else:
-            run.add_row(place, values)
+            run.add_row(row_step, values)
     for name in ("total_flos", "num_input_tokens_seen"):
         value = to_number(state.get(name))
         if value:
@@ -59,10 +59,10 @@ def _read(file: LogFile) -> list[RunLog]:
 
 def _model(folder: Path) -> dict[str, Any]:
     """Settings of the model beside the log, and its size from the header of its weights."""
-    found: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        found |= {f"model.{name}": item for name, item in flatten(config).items()}
+        settings |= {f"model.{name}": item for name, item in flatten(config).items()}
     except (OSError, ValueError, AttributeError, RecursionError):
         pass
     weights = sorted(folder.glob("model*.safetensors"))
@@ -71,12 +71,12 @@ def _model(folder: Path) -> dict[str, Any]:
         for file in weights:
             shapes |= _shapes(file)
     except (OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError):
-        return found
+        return settings
     if shapes:
-        found["num_parameters"] = _count(shapes)
-        found["N_no_emb"] = _count(shapes, *_TABLES, "lm_head")
-        found[N_OF_TOTAL_FLOS] = _count(shapes, *_TABLES)
-    return found
+        settings["num_parameters"] = _count(shapes)
+        settings["N_no_emb"] = _count(shapes, *_TABLES, "lm_head")
+        settings[N_OF_TOTAL_FLOS] = _count(shapes, *_TABLES)
+    return settings
 
 
 def _count(shapes: dict[str, list[int]], *without: str) -> int:

@@ -62,7 +62,7 @@ def _add_record(run: RunLog, number: int, value: bytes) -> None:
 
 def _items(message: bytes) -> dict[str, Any]:
     """The named values of a history, summary or configuration, each stored as JSON."""
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for number, item in fields(message):
         if number != _ITEM or not isinstance(item, bytes):
             continue
@@ -73,8 +73,8 @@ def _items(message: bytes) -> dict[str, Any]:
                 path.append(content.decode())
             elif inner == _VALUE and isinstance(content, bytes):
                 value = json.loads(content)
-        found[".".join(path)] = value
-    return found
+        values[".".join(path)] = value
+    return values
 
 
 def _step(history: bytes) -> int | None:
@@ -146,9 +146,9 @@ def is_run_object(item: Any) -> bool:
 
 def read_run_objects(runs: Iterable[Any]) -> list[RunLog]:
     """Runs of the API; the whole history is read, since ``history()`` is a sample."""
-    found: list[RunLog] = []
+    logs: list[RunLog] = []
     for item in runs:
-        key = str(getattr(item, "id", len(found)))
+        key = str(getattr(item, "id", len(logs)))
         run = RunLog(str(getattr(item, "name", None) or key), "W&B API", f"W&B run {key}", key)
         run.config = settings(dict(item.config))
         summary = getattr(item.summary, "_json_dict", item.summary)
@@ -156,5 +156,5 @@ def read_run_objects(runs: Iterable[Any]) -> list[RunLog]:
         for row in item.scan_history():
             values = dict(row)
             run.add_row(values.pop("_step", None), values)
-        found.append(run)
-    return found
+        logs.append(run)
+    return logs

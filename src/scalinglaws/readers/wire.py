@@ -22,46 +22,46 @@ def fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
     ValueError
         If it is no such message.
     """
-    place, end = 0, len(message)
-    while place < end:
-        key = message[place]
-        place += 1
+    position, end = 0, len(message)
+    while position < end:
+        key = message[position]
+        position += 1
         if key > 127:
-            key, place = _varint(message, place - 1)
+            key, position = _varint(message, position - 1)
         kind = key & 7
         if kind == _VARINT:
-            value, place = _varint(message, place)
+            value, position = _varint(message, position)
             yield key >> 3, value
             continue
         if kind == _BYTES:
-            if place < end and message[place] < 128:  # nearly always
-                stop = place + 1 + message[place]
-                place += 1
+            if position < end and message[position] < 128:  # nearly always
+                stop = position + 1 + message[position]
+                position += 1
             else:
-                length, place = _varint(message, place)
-                stop = place + length
+                length, position = _varint(message, position)
+                stop = position + length
         elif kind == _EIGHT:
-            stop = place + 8
+            stop = position + 8
         elif kind == _FOUR:
-            stop = place + 4
+            stop = position + 4
         else:
             raise ValueError(f"there is no wire type {kind}")
         if stop > end:
             raise ValueError("a field is longer than its message")
-        yield key >> 3, message[place:stop]
-        place = stop
+        yield key >> 3, message[position:stop]
+        position = stop
 
 
-def _varint(message: bytes, place: int) -> tuple[int, int]:
+def _varint(message: bytes, position: int) -> tuple[int, int]:
     value = 0
     for shift in range(0, 70, 7):
-        if place >= len(message):
+        if position >= len(message):
             break
-        byte = message[place]
-        place += 1
+        byte = message[position]
+        position += 1
         value |= (byte & 127) << shift
         if byte < 128:
-            return value, place
+            return value, position
     raise ValueError("a whole number does not end")
 
 
@@ -72,23 +72,23 @@ def leveldb_records(data: bytes, start: int) -> tuple[list[bytes], int]:
     """
     records: list[bytes] = []
     parts: list[bytes] | None = None
-    place, damaged = start, 0
-    while place + 7 <= len(data):
-        left = _BLOCK - place % _BLOCK
+    position, damaged = start, 0
+    while position + 7 <= len(data):
+        left = _BLOCK - position % _BLOCK
         if left < 7:
-            place += left
+            position += left
             continue
-        checksum, length, kind = struct.unpack_from("<IHB", data, place)
-        chunk = data[place + 7 : place + 7 + length]
+        checksum, length, kind = struct.unpack_from("<IHB", data, position)
+        chunk = data[position + 7 : position + 7 + length]
         if not checksum and not length and not kind:  # the rest of a block may be empty
-            place += left
+            position += left
             continue
         sound = _FULL <= kind <= _LAST and length <= left - 7 and len(chunk) == length
         if not sound or zlib.crc32(chunk, zlib.crc32(bytes([kind]))) != checksum:
             damaged, parts = damaged + 1, None
-            place += left
+            position += left
             continue
-        place += 7 + length
+        position += 7 + length
         if kind in {_FULL, _FIRST}:
             parts = []
         if parts is None:  # its beginning was damaged
@@ -104,21 +104,21 @@ def event_records(data: bytes) -> tuple[list[bytes], int, int]:
     """Records of a TensorBoard file, how many were damaged, and bytes behind the last whole one."""
     starts: list[int] = []
     lengths: list[int] = []
-    place, end = 0, len(data)
-    while place + 16 <= end:
-        length = int.from_bytes(data[place : place + 8], "little")
-        if place + 16 + length > end:
+    position, end = 0, len(data)
+    while position + 16 <= end:
+        length = int.from_bytes(data[position : position + 8], "little")
+        if position + 16 + length > end:
             break
-        starts.append(place + 12)
+        starts.append(position + 12)
         lengths.append(length)
-        place += 16 + length
+        position += 16 + length
     sound = _intact(data, np.array(starts, dtype=np.int64), np.array(lengths, dtype=np.int64))
     records = [
         data[start : start + length]
         for start, length, good in zip(starts, lengths, sound, strict=True)
         if good
     ]
-    return records, len(starts) - len(records), end - place
+    return records, len(starts) - len(records), end - position
 
 
 def _crc_table() -> np.ndarray:
@@ -142,8 +142,8 @@ def _intact(data: bytes, starts: np.ndarray, lengths: np.ndarray) -> list[bool]:
     crc = np.full(len(order), 0xFFFFFFFF, dtype=np.uint32)
     for byte in range(int(size[-1]) if len(size) else 0):
         longer = int(np.searchsorted(size, byte, side="right"))  # records that have this byte
-        here = crc[longer:]
-        crc[longer:] = _CRC32C[(here ^ content[first[longer:] + byte]) & 255] ^ (here >> 8)
+        current = crc[longer:]
+        crc[longer:] = _CRC32C[(current ^ content[first[longer:] + byte]) & 255] ^ (current >> 8)
     crc = ~crc
     masked = ((crc >> 15) | (crc << 17)) + np.uint32(0xA282EAD8)
     stored = np.zeros(len(order), dtype=np.uint32)
