@@ -8,19 +8,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.optimize import least_squares
 
 import scalinglaws as sl
 from benchmarks.global_minimum import compare
 from benchmarks.random_tables import random_case
 from scalinglaws.core import catalogue
-from scalinglaws.fitting.search.estimate import estimate
 from scalinglaws.fitting.search.rational import rational_starts
 from scalinglaws.fitting.search.valley import follow_valley
 from scalinglaws.fitting.solver.binding import bind
 from scalinglaws.fitting.solver.model import to_natural
 from scalinglaws.fitting.solver.objective import Loss
-from scalinglaws.fitting.solver.penalty import Penalty
 from scalinglaws.fitting.solver.problem import Problem
 from tests.conftest import make_runs
 
@@ -164,60 +161,3 @@ def test_the_evidence_of_a_single_start_says_so() -> None:
     assert (found.n_starts, found.n_agreeing, found.n_minima) == (1, 1, 1)
     assert found.decrement < 1e-20
     assert 0 < found.curvature <= 1
-
-
-def test_a_prior_holds_what_the_runs_do_not() -> None:
-    """Three sizes and a weak prior on the exponent, against least squares with one more row."""
-    law = catalogue.named("power-floor", ["N"])
-    n = np.array([1e7, 3e7, 1e8, 1e8])
-    y = np.array([3.0, 2.71, 2.49, 2.5])
-    problem = Problem(law, {"N": n}, y, np.ones(4), "log", "squared", None, {})
-    model = bind(law, {"N": n}, y, "log")
-    names = law.parameter_names
-    place, strength = names.index("b"), (0.01 / 0.05) ** 2
-    centre, strengths = np.zeros(3), np.zeros(3)
-    centre[place], strengths[place] = 0.3 * np.sign(-1.0 if "**b" in law.formula else 1.0), strength
-    model.penalty = Penalty(centre, strengths)
-
-    found = estimate(problem, model)
-
-    def rows(t: Any) -> Any:
-        return np.append(
-            model.residuals(t[None])[0], np.sqrt(strength) * (t[place] - centre[place])
-        )
-
-    rng = np.random.default_rng(0)
-    best = min(
-        2 * least_squares(rows, found.theta + rng.normal(0, 0.3, 3) * np.array([1, 5, 0.3]),
-                          xtol=1e-15, ftol=1e-15, gtol=1e-15).cost
-        for _ in range(20)
-    )  # fmt: skip
-    assert found.value <= best * (1 + 1e-9)
-    here = model.sums(found.theta[None], np.ones((1, 4)), Loss("squared"))
-    assert np.abs(here.gradient[0]).max() < 1e-9
-
-
-def test_separated_optima_make_a_mixture() -> None:
-    """Laplace weights of the minima that are kept, against the integral of the posterior."""
-    law = sl.Law("1 + N**b + N**(-b)")
-    n = np.geomspace(2.0, 300.0, 40)
-    sigma = 0.05
-    y = (1 + n**0.3 + n**-0.3) * np.exp(sigma * np.random.default_rng(0).standard_normal(40))
-    problem = Problem(law, {"N": n}, y, np.ones(40), "log", "squared", None, {})
-    model = bind(law, {"N": n}, y, "log")
-    model.penalty = Penalty(np.array([0.3]), np.array([(sigma / 0.5) ** 2]))
-
-    found = estimate(problem, model)
-
-    assert [m.theta[0] for m in found.minima] == pytest.approx([0.3, -0.3], abs=0.02)
-    heights = np.array([m.value for m in found.minima]) / (2 * sigma**2)
-    width = [np.sqrt(np.linalg.det(m.hessian)) for m in found.minima]
-    laplace = np.exp(heights[0] - heights) / width
-    grid = np.linspace(-2, 2, 40001)[:, None]
-    posterior = np.exp(heights[0] - _values(model, grid) / (2 * sigma**2))
-    share = posterior[grid[:, 0] > 0].sum() / posterior.sum()
-    assert laplace[0] / laplace.sum() == pytest.approx(share, rel=1e-3)
-
-
-def _values(model: Any, grid: np.ndarray) -> np.ndarray:
-    return np.asarray(model.sums(grid, np.ones((1, model.n_rows)), Loss("squared")).value)

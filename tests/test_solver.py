@@ -18,12 +18,10 @@ from scalinglaws.fitting.solver.linearised import Linearised
 from scalinglaws.fitting.solver.log_affine import LogAffineBlock
 from scalinglaws.fitting.solver.newton import minimise
 from scalinglaws.fitting.solver.objective import Loss, robust_scale
-from scalinglaws.fitting.solver.penalty import Penalty
 from scalinglaws.fitting.solver.power_of_sum import PowerOfSumBlock
 from scalinglaws.fitting.solver.problem import Problem
 from scalinglaws.fitting.solver.resampling import Refitter, resampled_weights
 from scalinglaws.fitting.solver.steps import solve_positive_definite
-from scalinglaws.fitting.solver.whitening import Whitening
 from tests.conftest import make_runs
 
 RUNS = make_runs(noise=0.01)
@@ -307,45 +305,3 @@ def test_no_random_start_finds_a_lower_minimum(seed: int) -> None:
             continue
         best = min(best, 2 * found.cost)
     assert fit.objective_value <= best * (1 + 1e-9)
-
-
-@pytest.mark.parametrize("majorise", [False, True])
-def test_whitened_residuals_and_priors_have_exact_derivatives(majorise: bool) -> None:
-    """Against the dense covariance of the process, for values; by differences, for the others."""
-    law = catalogue.named("chinchilla")
-    plain = bind(law, COLUMNS, LOSSES, "log")
-    curve = np.unique(COLUMNS["N"], return_inverse=True)[1]
-    x = np.log(COLUMNS["D"])
-    whitening = Whitening.ornstein_uhlenbeck(curve, x, 1.5)
-    penalty = Penalty(THETA[1], np.array([0.0, 0.3, 2.0, 0.0, 1.0]))
-    model = bind(law, COLUMNS, LOSSES, "log")
-    model.whitening, model.penalty = whitening, penalty
-    weights, loss, h = np.ones((1, len(LOSSES))), Loss("squared"), 1e-6
-
-    sums = model.sums(THETA[:1], weights, loss, majorise=majorise)
-
-    r = plain.residuals(THETA[:1])[0]
-    correlation = np.exp(-np.abs(x[:, None] - x) / 1.5) * (curve[:, None] == curve)
-    away = THETA[0] - penalty.centre
-    expected = r @ np.linalg.solve(correlation, r) + penalty.strength @ away**2
-    np.testing.assert_allclose(sums.value[0], expected, rtol=1e-9)
-    shifted = np.concatenate([THETA[0] + h * np.eye(5), THETA[0] - h * np.eye(5)])
-    around = model.sums(shifted, weights, loss)
-    slope = (around.value[:5] - around.value[5:]) / (2 * h)
-    np.testing.assert_allclose(sums.gradient[0], slope, rtol=1e-5)
-    if majorise:
-        jacobian = model.jacobian(THETA[0])
-        expected_hessian = 2 * jacobian.T @ jacobian + np.diag(2 * penalty.strength)
-        np.testing.assert_allclose(sums.hessian[0], expected_hessian, rtol=1e-9)
-    else:
-        curvature = (around.gradient[:5] - around.gradient[5:]) / (2 * h)
-        np.testing.assert_allclose(sums.hessian[0], curvature, rtol=1e-4, atol=1e-3)
-
-
-def test_whitening_and_its_transpose_are_adjoint() -> None:
-    """<Wu, v> = <u, W'v>, in any order of the rows."""
-    rng = np.random.default_rng(0)
-    curve, x = rng.integers(0, 4, 40), rng.normal(size=40)
-    whitening = Whitening.ornstein_uhlenbeck(curve, x, 0.7)
-    u, v = rng.normal(size=(2, 40))
-    np.testing.assert_allclose(whitening.apply(u) @ v, u @ whitening.transpose(v), rtol=1e-12)

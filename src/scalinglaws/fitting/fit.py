@@ -34,7 +34,7 @@ from scalinglaws.fitting.solver import loglinear
 from scalinglaws.fitting.solver.binding import bind_problem
 from scalinglaws.fitting.solver.model import Model
 from scalinglaws.fitting.solver.objective import Loss
-from scalinglaws.fitting.solver.problem import Estimate, Minimum, Problem
+from scalinglaws.fitting.solver.problem import Estimate, Problem
 from scalinglaws.fitting.tables import columns as col
 from scalinglaws.fitting.tables.runs import RunTable, read_table
 from scalinglaws.options import ScaleName
@@ -244,7 +244,6 @@ def _closed_form(problem: Problem, model: Model, aliases: Aliasing) -> Estimate:
         decrement=abs(0.5 * float(gradient @ step)) / (value + rounding),
         alternatives=np.zeros((0, len(theta))),
         curvature=smallest_curvature(hessian, free),
-        minima=(Minimum(theta, value, hessian),),
     )  # fmt: skip
 
 

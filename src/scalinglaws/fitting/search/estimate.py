@@ -43,8 +43,7 @@ def estimate(problem: Problem, model: Model) -> Estimate:
     FitError
         If no start has a finite objective.
     """
-    # what is known beside the table may join the groups
-    shares = independent_groups(problem) if model.penalty is None else []
+    shares = independent_groups(problem)
     return _of_each_group(problem, model, shares) if shares else _of_whole(problem, model)
 
 
@@ -93,9 +92,7 @@ def _renewed(problem: Problem, model: Model, found: Estimate) -> Problem | None:
 def _searched(problem: Problem, model: Model, known: Estimate | None = None) -> Estimate:
     """The best minimum."""
     found = known
-    # with a prior the other minima are wanted as well
-    is_free = problem.objective != "absolute" and model.penalty is None
-    if is_free and can_be_exhaustive(problem):
+    if problem.objective != "absolute" and can_be_exhaustive(problem):
         quick = _starts(problem, 0)
         if len(quick.theta):
             found = _search(problem, model, _with(found, quick), QUICK)

@@ -10,7 +10,7 @@ import numpy as np
 from scalinglaws.arrays import FloatArray, IntArray
 from scalinglaws.core.rewriting import pool
 from scalinglaws.fitting.solver.binding import groups_of
-from scalinglaws.fitting.solver.problem import Estimate, Minimum, Problem
+from scalinglaws.fitting.solver.problem import Estimate, Problem
 
 
 @dataclass(frozen=True)
@@ -65,12 +65,10 @@ def _of_group(problem: Problem, rows: IntArray, selected: IntArray) -> Problem:
 def together(problem: Problem, shares: Sequence[Share], found: Sequence[Estimate]) -> Estimate:
     """The estimates of all groups as one; its evidence is that of the weakest."""
     p = len(problem.law.parameters)
-    theta, free, hessian = np.empty(p), np.zeros(p, dtype=np.bool_), np.zeros((p, p))
+    theta, free = np.empty(p), np.zeros(p, dtype=np.bool_)
     alternatives: list[FloatArray] = []
     for share, one in zip(shares, found, strict=True):
         theta[share.selected], free[share.selected] = one.theta, one.free
-        if one.minima:
-            hessian[np.ix_(share.selected, share.selected)] = one.minima[0].hessian
     natural = np.where(problem.positive, np.exp(np.where(problem.positive, theta, 0.0)), theta)
     for share, one in zip(shares, found, strict=True):
         for other in one.alternatives:
@@ -90,5 +88,4 @@ def together(problem: Problem, shares: Sequence[Share], found: Sequence[Estimate
         decrement=max(one.decrement for one in found),
         curvature=min(one.curvature for one in found),
         alternatives=np.array(alternatives).reshape(-1, p),
-        minima=(Minimum(theta, value, hessian),),
     )

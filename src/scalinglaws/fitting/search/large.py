@@ -23,7 +23,7 @@ from scalinglaws.fitting.solver.binding import OTHER_DIVISION, bind, same_everyw
 from scalinglaws.fitting.solver.model import Model, to_natural
 from scalinglaws.fitting.solver.newton import TOLERANCE, minimise
 from scalinglaws.fitting.solver.objective import HUBER_FACTOR, Loss, is_constant
-from scalinglaws.fitting.solver.problem import Estimate, Minimum, Problem
+from scalinglaws.fitting.solver.problem import Estimate, Problem
 
 # Rows of the sample that is searched, and of the one on which its minima are compared.
 _SEARCHED, _COMPARED, _COMPARED_SHARE, _MOST_COMPARED = 8_192, 131_072, 16, 1_048_576
@@ -70,7 +70,6 @@ def estimate_large(problem: Problem, model: Model) -> Estimate:
     whole = _Finisher(problem, model)
     best, *others = whole.best_of(contenders)
     best = whole.lifted(best, _sampled(problem, _LIFTED, np.random.default_rng(_SEED)))
-    hessian = whole.hessian(best)
     return replace(
         found,
         theta=best.theta,
@@ -80,8 +79,7 @@ def estimate_large(problem: Problem, model: Model) -> Estimate:
         converged=best.converged,
         decrement=best.decrement,
         alternatives=_alternatives(small, best, others, whole.rounding),
-        curvature=smallest_curvature(hessian, best.free),
-        minima=(Minimum(best.theta, best.value, hessian),),
+        curvature=smallest_curvature(whole.hessian(best), best.free),
         rivals=None,
     )
 
@@ -134,7 +132,6 @@ def _absolute(problem: Problem, model: Model) -> Estimate:
         decrement=vertex.promise,
         curvature=np.nan,
         alternatives=_alternatives(small, best, others, whole.rounding),
-        minima=(Minimum(vertex.theta, vertex.value, whole.hessian(best)),),
         rivals=None,
     )
 

@@ -56,6 +56,7 @@ class Polisher:
         self.scale = ResidualScale(problem, model.magnitude)
         self.is_absolute = False  # at the end of the way to absolute deviations
         self.weights = problem.weights[None, :]
+        self.ties: tuple[Solution, BoolArray] | None = None  # what the last second look found
         self.loss = Loss("squared")
         none = np.full(len(candidates.theta), np.nan)
         self.solution = Solution(
@@ -155,12 +156,16 @@ class Polisher:
                 rows.append(int(row))
         return rows
 
+    def _hessian(self, row: int) -> FloatArray:
+        """Of the objective at a row."""
+        there = self.model.sums(self.solution.theta[[row]], self.weights, self.loss)
+        return np.asarray(there.hessian[0])
+
     def _is_flat(self, row: int) -> bool:
         """Whether some direction is next to undetermined there, or the point is a saddle."""
-        theta = self.solution.theta[[row]]
-        hessian = self.model.sums(theta, self.weights, self.loss).hessian[0]
-        inside = (theta[0] > self.lower) & (theta[0] < self.upper)
-        return smallest_curvature(hessian, self.free[row] & inside) < _FLAT
+        theta = self.solution.theta[row]
+        inside = (theta > self.lower) & (theta < self.upper)
+        return smallest_curvature(self._hessian(row), self.free[row] & inside) < _FLAT
 
     def _keep_hopeful(self, factor: float) -> None:
         """Keep what is not far above the best, and as many as must agree."""
@@ -257,10 +262,11 @@ class Polisher:
             if not lower:
                 # what is as low may divide the law otherwise
                 self._keep(self.solution.value <= best * (1 + SAME_MINIMUM) + self._rounding())
+                self.ties = self.solution, self.free
+                self.free, self.solution = old
+                return improved
             self.free = np.concatenate([old[0], self.free])
             self.solution = old[1].joined(self.solution)
-            if not lower:
-                return improved
             self.kinds = np.concatenate([self.kinds, starts.free])
             improved = True
         return False  # three times is enough
@@ -299,8 +305,10 @@ class Polisher:
         value = self.solution.value
         same_kind = (self.free == self.free[winner]).all(axis=1)
         settled = self.solution.converged & np.isfinite(value) & same_kind
-        standing = Standing(self.problem, self.solution, self.free, winner, self._rounding())
-        minima = standing.minima(self._hessians, settled)
+        rows, kinds = self.solution, self.free
+        if self.ties is not None:
+            rows, kinds = rows.joined(self.ties[0]), np.concatenate([kinds, self.ties[1]])
+        standing = Standing(self.problem, rows, kinds, winner, self._rounding())
         theta, free = self._without_vanished(winner)
         return Estimate(
             theta=theta,
@@ -311,10 +319,9 @@ class Polisher:
             alternatives=standing.alternatives(),
             n_starts=self.n_starts,
             n_agreeing=self.n_agreeing,
-            n_minima=len(minima),
+            n_minima=standing.n_minima(value[settled]),
             decrement=float(self.solution.decrement[winner]) + 0.0,  # -0.0 is zero
-            curvature=smallest_curvature(minima[0].hessian, self.free[winner]),
-            minima=minima,
+            curvature=smallest_curvature(self._hessian(winner), self.free[winner]),
             rivals=standing.rivals(),
         )
 
@@ -355,12 +362,6 @@ class Polisher:
             self.model, self.loss, theta[None], self.weights, free[None], self.lower, self.upper,
             amplitude=self.amplitude, max_iterations=self.pace.newton,
         )  # fmt: skip
-
-    def _hessians(self, theta: FloatArray) -> FloatArray:
-        """Of the objective at each row of a batch."""
-        found = self.model.sums(theta, self.weights, self.loss).hessian
-        # of the Huber loss, which is so many times the absolute value
-        return found / self.loss.delta if self.is_absolute else found
 
     def vertex(self) -> Estimate:
         """Least absolute deviations: every Huber fit that may lead to the best goes to its vertex.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ from scalinglaws.arrays import BoolArray, FloatArray
 from scalinglaws.fitting.solver.binding import OTHER_DIVISION, same_everywhere, term_shares
 from scalinglaws.fitting.solver.model import to_natural
 from scalinglaws.fitting.solver.newton import Solution
-from scalinglaws.fitting.solver.problem import Minimum, Problem, Rivals
+from scalinglaws.fitting.solver.problem import Problem, Rivals
 
 # Two minima are the same one when their objectives agree to this, relative.
 SAME_MINIMUM = 1e-9
@@ -43,21 +43,13 @@ class Standing:
     winner: int
     rounding: float
 
-    def minima(
-        self, hessians: Callable[[FloatArray], FloatArray], settled: BoolArray
-    ) -> tuple[Minimum, ...]:
-        """The winner, and each higher minimum once, with their Hessians."""
-        value, winner = self.solution.value, self.winner
-        rows = np.flatnonzero(settled & (value >= value[winner]))
-        rows = rows[np.argsort(value[rows], kind="stable")]
-        limit = value[winner]
-        kept = [winner]
-        for row in rows:
-            if value[row] > limit + _HIGHER * abs(limit) + self.rounding:
-                kept.append(int(row))
-                limit = value[row]
-        theta = self.solution.theta[kept]
-        return tuple(map(Minimum, theta, map(float, value[kept]), hessians(theta)))
+    def n_minima(self, settled: FloatArray) -> int:
+        """The winner, and each higher minimum once, from the objectives of rows that settled."""
+        count, limit = 1, self.solution.value[self.winner]
+        for height in np.sort(settled[settled >= limit]):
+            if height > limit + _HIGHER * abs(limit) + self.rounding:
+                count, limit = count + 1, height
+        return count
 
     def rivals(self) -> Rivals:
         """Minima nearly as low as the winner, each once: on other runs they might be lower."""

@@ -374,8 +374,6 @@ def _weighted_derivatives(
     model: Model, theta: FloatArray, pull: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """Sums over the runs of ``pull`` times the first and second derivatives of the residuals."""
-    if model.whitening is not None:
-        pull = model.whitening.transpose(pull[None])[0]
     gradient = np.zeros(model.n_parameters)
     hessian = np.zeros((model.n_parameters, model.n_parameters))
     for rows, block in model.blocks():

@@ -53,10 +53,8 @@ def bind(law: Law, columns: Mapping[str, Any], y: FloatArray, scale: ScaleName) 
 
 
 def bind_problem(problem: Problem) -> Model:
-    """Bind a problem's law to its table, with neighbouring residuals made independent."""
-    model = bind(problem.law, problem.columns, problem.y, problem.scale)
-    model.whitening = problem.whitening
-    return model
+    """Bind a problem's law to its table."""
+    return bind(problem.law, problem.columns, problem.y, problem.scale)
 
 
 def _is_finite(block: Block) -> bool:

@@ -19,8 +19,6 @@ import numpy as np
 
 from scalinglaws.arrays import BoolArray, FloatArray, IntArray
 from scalinglaws.fitting.solver.objective import Loss
-from scalinglaws.fitting.solver.penalty import Penalty
-from scalinglaws.fitting.solver.whitening import Whitening
 from scalinglaws.fitting.solver.workspace import WORKSPACE
 from scalinglaws.fitting.tables.blocks import is_large, row_blocks
 from scalinglaws.options import ScaleName
@@ -92,8 +90,6 @@ class Model:
     make_block : from a slice of rows to the law on these rows
     n_rows, n_parameters : int
     magnitude : what rounding of the residuals is relative to
-    penalty : what is known of the parameters beside the table
-    whitening : how neighbouring residuals are made independent; the table is then one block
     """
 
     def __init__(
@@ -102,13 +98,9 @@ class Model:
         n_rows: int,
         n_parameters: int,
         magnitude: float,
-        *,
-        penalty: Penalty | None = None,
-        whitening: Whitening | None = None,
     ) -> None:
         self._make = make_block
         self.n_rows, self.n_parameters, self.magnitude = n_rows, n_parameters, magnitude
-        self.penalty, self.whitening = penalty, whitening
 
     @cached_property
     def _whole(self) -> Block:
@@ -116,8 +108,8 @@ class Model:
 
     @property
     def is_one_block(self) -> bool:
-        """The table is small enough, or its residuals hang together."""
-        return not is_large(self.n_rows) or self.whitening is not None
+        """The table is small enough."""
+        return not is_large(self.n_rows)
 
     def blocks(self) -> Iterator[tuple[slice, Block]]:
         """The table in blocks of rows."""
@@ -135,7 +127,7 @@ class Model:
         with np.errstate(all="ignore"):
             for rows, block in self.blocks():
                 found[:, rows] = block.at(theta).residuals
-        return found if self.whitening is None else self.whitening.apply(found)
+        return found
 
     def jacobian(self, theta: FloatArray) -> FloatArray:
         """Derivatives of the residuals in one parameter vector, shape (rows, parameters)."""
@@ -143,7 +135,7 @@ class Model:
         with np.errstate(all="ignore"):
             for rows, block in self.blocks():
                 found[rows] = block.at(theta[None, :]).gradients()[0]
-        return found if self.whitening is None else self.whitening.apply(found.T).T
+        return found
 
     def expansion(self, theta: FloatArray) -> Iterator[tuple[slice, FloatArray, FloatArray]]:
         """Rows, residuals and finite Jacobian of one parameter vector, block by block."""
@@ -220,7 +212,6 @@ class Model:
         shifts: FloatArray | None = None,
         chosen: IntArray | None = None,
         majorise: bool = False,
-        residuals: FloatArray | None = None,
     ) -> Sums:
         """Objective and its derivatives.
 
@@ -236,8 +227,6 @@ class Model:
         majorise : bool
             Give the Hessian of iteratively reweighted least squares instead of the true one: it is
             positive semidefinite, and its steps never go uphill.
-        residuals : (rows,), optional
-            Receives the residuals of the first row of the batch, before they are whitened.
         """
         n_batch, p = theta.shape
         total = Sums(np.zeros(n_batch), np.zeros((n_batch, p)), np.zeros((n_batch, p, p)))
@@ -249,44 +238,16 @@ class Model:
                     own = _own(weights, chosen, batch)[:, rows]
                     shift = None if shifts is None else _own(shifts, chosen, batch)[:, rows]
                     point = block.at(theta[batch])
-                    if residuals is not None and first == 0:
-                        residuals[rows] = point.residuals[0]
-                    value, gradient, hessian = self._weighted(point, own, loss, shift, majorise)
-                    total.value[batch] += value
+                    r = point.residuals
+                    if shift is not None:
+                        r -= shift
+                    slope, outer = WORKSPACE.like("slope", r), WORKSPACE.like("outer", r)
+                    total.value[batch] += loss.weighted(r, own, slope, outer, majorise=majorise)
+                    gradient, hessian = point.contract(slope, outer, curved=not majorise)
                     total.gradient[batch] += gradient
                     total.hessian[batch] += hessian
-            if self.penalty is not None:
-                self.penalty.add_to(theta, total.value, total.gradient, total.hessian)
         _mark_broken(total)
         return total
-
-    def _weighted(
-        self,
-        point: Point,
-        weights: FloatArray,
-        loss: Loss,
-        shift: FloatArray | None,
-        majorise: bool,
-    ) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Objective and derivatives on one block of rows."""
-        r = self._whitened(point.residuals, shift)
-        slope, outer = WORKSPACE.like("slope", r), WORKSPACE.like("outer", r)
-        value = loss.weighted(r, weights, slope, outer, majorise=majorise)
-        if self.whitening is None:
-            return (value, *point.contract(slope, outer, curved=not majorise))
-        # products of neighbouring first derivatives come in: they are formed explicitly
-        rows = self.whitening.apply(point.gradients().transpose(0, 2, 1))
-        products = np.matmul(rows * outer[:, None, :], rows.transpose(0, 2, 1))
-        nothing = np.zeros_like(outer)
-        slope = self.whitening.transpose(slope)
-        gradient, curvature = point.contract(slope, nothing, curved=not majorise)
-        return value, gradient, products + curvature
-
-    def _whitened(self, r: FloatArray, shift: FloatArray | None) -> FloatArray:
-        """Residuals less the shift of the observations, made independent."""
-        if shift is not None:
-            r -= shift
-        return r if self.whitening is None else self.whitening.apply(r)
 
     def shorten(
         self,
@@ -325,8 +286,9 @@ class Model:
                 batch = slice(first, first + size)
                 point = self._whole.at(theta[batch])
                 shift = None if shifts is None else _own(shifts, chosen, batch)
-                r = self._whitened(point.residuals, shift)
-                change = self._whitened(point.along(step[batch]), None)
+                r, change = point.residuals, point.along(step[batch])
+                if shift is not None:
+                    r -= shift
                 own = _own(weights, chosen, batch)
                 derivative = partial(loss.slope_along, r, change, own)
                 share[batch] = _first_zero(derivative, descent[batch])

@@ -9,7 +9,6 @@ import numpy as np
 
 from scalinglaws.arrays import BoolArray, FloatArray
 from scalinglaws.core.law import Law
-from scalinglaws.fitting.solver.whitening import Whitening
 from scalinglaws.options import ObjectiveName, ScaleName
 
 # Logarithms of coefficients stay where exp neither over- nor underflows.
@@ -29,7 +28,6 @@ class Problem:
     delta: float | None  # None: taken from the residuals' own scale
     fixed: Mapping[str, float]  # natural values
     start: Mapping[str, float] | None = None
-    whitening: Whitening | None = None
 
     @property
     def positive(self) -> BoolArray:
@@ -54,15 +52,6 @@ class Problem:
             low = np.where(self.positive, np.maximum(np.log(low), -MOST_LOG), low)
             high = np.where(self.positive, np.minimum(np.log(high), MOST_LOG), high)
         return low, high
-
-
-@dataclass(frozen=True)
-class Minimum:
-    """One minimum: working parameters, objective, and its Hessian, from which a mixture is made."""
-
-    theta: FloatArray
-    value: float
-    hessian: FloatArray
 
 
 @dataclass(frozen=True)
@@ -94,8 +83,6 @@ class Estimate:
         there is none, as with absolute deviations.
     alternatives : (fits, parameters)
         Natural values of other minima that are equally low and divide the law otherwise.
-    minima : tuple of Minimum
-        The distinct minima with the same parameters at work, the reported one first.
     rivals : Rivals or None
         Minima of any kind that are nearly as low, for the search on a sample of a larger table.
     """
@@ -111,5 +98,4 @@ class Estimate:
     decrement: float
     alternatives: FloatArray
     curvature: float = np.nan
-    minima: tuple[Minimum, ...] = ()
     rivals: Rivals | None = None

@@ -88,12 +88,6 @@ class Reparametrised(Model):
         room = _TOWARDS_BOUND * np.where(step > 0, high - here, here - low)
         return np.nan_to_num(np.clip(step, -room, room), posinf=0.0, neginf=0.0)
 
-    def to_phi(self, theta: FloatArray) -> FloatArray:
-        """Coordinates of some parameters."""
-        phi = theta.copy()
-        phi[:, self.pivot] = self._value(theta)
-        return phi
-
     def _derivatives(self, theta: FloatArray) -> FloatArray:
         """T, the derivatives of the parameters in the coordinates."""
         g, k = self._gradient(theta), self.pivot
@@ -122,14 +116,12 @@ class Reparametrised(Model):
         shifts: FloatArray | None = None,
         chosen: IntArray | None = None,
         majorise: bool = False,
-        residuals: FloatArray | None = None,
     ) -> Sums:
         """Objective and its derivatives in the coordinates; see `Model.sums`."""
         inside, exists = self.to_theta(theta)
         found = self.inner.sums(
-            inside, weights, loss, shifts=shifts, chosen=chosen, majorise=majorise,
-            residuals=residuals,
-        )  # fmt: skip
+            inside, weights, loss, shifts=shifts, chosen=chosen, majorise=majorise
+        )
         with np.errstate(all="ignore"):
             turn = self._derivatives(inside)
             hessian = found.hessian

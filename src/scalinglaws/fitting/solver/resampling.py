@@ -152,8 +152,6 @@ class Refitter:
     def _at_origin(self, weights: FloatArray, shifts: FloatArray | None) -> FloatArray:
         """Objective of every refit at the fit itself."""
         residuals = self.model.residuals(self.theta[None, :])
-        if shifts is not None and self.model.whitening is not None:
-            shifts = self.model.whitening.apply(shifts)
         values = self.loss.value(residuals if shifts is None else residuals - shifts)
         return np.asarray(
             (values * weights).sum(axis=1) if len(values) > 1 else weights @ values[0]
