@@ -85,10 +85,11 @@ def _trials(
     majorised = model.sums(theta[None], weights, loss, majorise=True).hessian[0]
     held = (theta <= lower) & (gradient > 0) | (theta >= upper) & (gradient < 0)
     # what has next to no effect has no direction either
-    moving = np.flatnonzero(free & ~held & (np.diag(majorised) > _NO_EFFECT))
+    effect = np.maximum(np.diag(majorised), np.abs(np.diag(hessian)))
+    moving = np.flatnonzero(free & ~held & (effect > _NO_EFFECT))
     if not len(moving) or not np.isfinite(here.value[0]):
         return np.zeros((0, len(theta))), 0
-    size = 1.0 / np.sqrt(np.diag(majorised)[moving])
+    size = 1.0 / np.sqrt(effect[moving])
     scaled = hessian[np.ix_(moving, moving)] * np.outer(size, size)
     if not np.isfinite(scaled).all():
         return np.zeros((0, len(theta))), 0
