@@ -689,6 +689,7 @@ def test_a_thousand_event_files_are_read_in_two_seconds(tmp_path: Path) -> None:
         ("a.csv", "größe,loss\n1,2\n".encode("latin-1"), "is not UTF-8 text .invalid"),
         ("a.txt", b"Dear reader, hello.\n", ""),
         ("a.txt", b"hello my friend\n", "neither a known log nor a table with separators"),
+        ("a.csv", b"\x89PNG\r\n\x1a\n\0\0", "a.csv is a PNG picture and none of the known logs"),
         ("a.bin", bytes(range(256)), "is binary and none of the known logs and tables"),
         ("a.json", b'{"law": "x", "params": {"a": 1}}', "list of rows.*a saved fit is none"),
         ("a.json", b'[{"N": 1}, {"N": ', "is JSON cut off in the middle, at byte 17"),

@@ -16,6 +16,11 @@ from scalinglaws.readers.quantities import as_loss, match_variable, with_unit
 from scalinglaws.readers.tabulate import Source
 
 _PARQUET, _ZSTD = b"PAR1", b"\x28\xb5\x2f\xfd"
+_FOREIGN = {
+    b"\x89PNG": "a PNG picture", b"\xff\xd8\xff": "a JPEG picture", b"%PDF": "a PDF document",
+    b"\x89HDF": "an HDF5 file", b"\x93NUMPY": "a NumPy array", b"\x80": "a Python pickle",
+    b"ARROW1": "an Arrow file (read it with pandas.read_feather)", b"\x7fELF": "a program",
+}  # fmt: skip
 _RUNS = ("run", "Name", "name", "run_id", "id", "model")  # columns with the name of a run
 _HINT = "A table is a list of rows, or of columns of one length"
 
@@ -39,7 +44,8 @@ def read_table(file: LogFile) -> pd.DataFrame:
     if not file.head.strip():
         raise DataError(f"{name} is empty.")
     if not file.is_text and file.head[:4] not in {_PARQUET, _ZSTD}:
-        raise DataError(f"{name} is binary and none of the known logs and tables.")
+        kind = next((kind for magic, kind in _FOREIGN.items() if file.head.startswith(magic)), "")
+        raise DataError(f"{name} is {kind or 'binary'} and none of the known logs and tables.")
     try:
         if file.head[:4] == _PARQUET:
             frame = pd.read_parquet(file.path)
