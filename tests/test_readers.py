@@ -607,6 +607,19 @@ def test_runs_of_one_name_stay_apart(tmp_path: Path) -> None:
     assert runs["run"].str.startswith("d8 (").all()
 
 
+def test_archives_and_data_in_a_folder_are_left_alone(tmp_path: Path) -> None:
+    """Checkpoints of PyTorch are zip files, and large."""
+    shutil.copytree(LOGS / "tb" / "d8", tmp_path / "d8")
+    shutil.make_archive(str(tmp_path / "d8" / "optimizer"), "zip", LOGS / "hf")
+    with (tmp_path / "d8" / "corpus.jsonl").open("wb") as file:
+        file.write(b'{"text": 1}\n')
+        file.truncate(2**31 + 1)  # takes no room on the disk
+    runs = read(tmp_path, N=1)
+    assert len(runs) == 1
+    assert "corpus.jsonl: too large for a log" in str(runs.attrs["source"])
+    assert "an archive in a folder; name it to have it read" in str(runs.attrs["source"])
+
+
 @pytest.mark.parametrize("kind", ["zip", "gztar", "tar"])
 def test_an_archive_is_read_as_its_folder(kind: str, tmp_path: Path) -> None:
     archive = shutil.make_archive(str(tmp_path / "logs"), kind, LOGS)

@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from scalinglaws.errors import DataError
-from scalinglaws.readers.logs import Layout, LogFile
+from scalinglaws.readers.logs import MOST_BYTES, Layout, LogFile
 
 _MOST_UNPACKED = 2**32  # bytes out of one archive
 _MOST_RATIO, _RATIO_FROM = 200, 2**26  # of unpacked to packed bytes, from so many bytes on
@@ -113,16 +113,27 @@ def _walk(folder: Path, markers: list[Layout], skipped: list[str]) -> Iterator[P
 def _unpacked(
     file: LogFile, markers: list[Layout], scratch: Path, skipped: list[str]
 ) -> list[LogFile]:
-    """The file itself, or what is in it where it is an archive or compressed."""
+    """The file itself, or what is in it where it is compressed or a named archive.
+
+    Archives of a folder are left alone: checkpoints of PyTorch are some.
+    """
     head = _head(file)
     try:
-        if head[:4] == b"PK\x03\x04":
-            return _archive(file, _zip_members(file), markers, scratch, skipped)
         opener = next((o for magic, o in _PACKED if head.startswith(magic)), None)
-        if opener is None and b"ustar" not in head[257:263]:
+        is_zip = head[:4] == b"PK\x03\x04"
+        is_tar = b"ustar" in head[257:263] or (opener is not None and _is_tar(file.path))
+        if (is_zip or is_tar) and not file.named:
+            skipped.append(f"{file.shown}: an archive in a folder; name it to have it read")
+            return []
+        if is_zip or is_tar:
+            members = _zip_members(file) if is_zip else _tar_members(file, skipped)
+            return _archive(file, members, markers, scratch, skipped)
+        largest = MOST_BYTES if opener is None else _RATIO_FROM
+        if not file.named and file.path.stat().st_size > largest:
+            skipped.append(f"{file.shown}: too large for a log; name it to have it read")
+            return []
+        if opener is None:
             return [file]
-        if opener is None or _is_tar(file.path):
-            return _archive(file, _tar_members(file, skipped), markers, scratch, skipped)
         target = _target(scratch, file.path.stem)
         with opener(file.path) as packed:
             _copy(packed, target, [_limit(file)], file)

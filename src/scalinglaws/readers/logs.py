@@ -17,7 +17,7 @@ _CONSOLE_START = 2**22
 MOST_COLUMNS = 20_000  # pandas takes minutes over more
 # Parameters that the Trainer multiplies by 6 and the tokens: all but those of embeddings.
 N_OF_TOTAL_FLOS = "N_of_total_flos"
-_MOST_BYTES = 2**31  # of a log that is read into memory at once
+MOST_BYTES = 2**31  # of a log that is read into memory at once
 _MOST_DEPTH = 30  # of nested settings
 _MARKS = {b"\xff\xfe", b"\xfe\xff"}  # of UTF-16
 _COMMON_NAMES = {
@@ -134,10 +134,10 @@ class LogFile:
         size = self.path.stat().st_size
         if size <= len(self.head):
             return self.head
-        if size > _MOST_BYTES:
+        if size > MOST_BYTES:
             raise DataError(
                 f"{self.shown} has {size / 2**30:.1f} GiB, more than a log can have here "
-                f"({_MOST_BYTES / 2**30:.0f} GiB); export a table of its runs and read that."
+                f"({MOST_BYTES / 2**30:.0f} GiB); export a table of its runs and read that."
             )
         return self.path.read_bytes()
 
