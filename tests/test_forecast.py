@@ -199,6 +199,21 @@ def test_a_bounded_metric_stays_inside() -> None:
     assert found.run_low < truth < found.run_high
 
 
+def test_runs_near_chance_count_for_little(tmp_path: Path) -> None:
+    """Their log-odds are far off, and hardly known."""
+    rng = np.random.default_rng(0)
+    n = 10 ** rng.uniform(7, 9, 12)
+    d = n * 10 ** rng.uniform(0.8, 2.2, 12)
+    loss = (1.8 + 480 / n**0.35 + 2100 / d**0.37) * np.exp(0.004 * rng.standard_normal(12))
+    runs = pd.DataFrame({"N": n, "D": d, "accuracy": 0.25 + 0.75 / (1 + np.exp(4 * (loss - 2.6)))})
+    forecast = sl.forecast(runs, limits=(0.25, 1.0))
+    truth = 0.25 + 0.75 / (1 + np.exp(4 * (1.8 + 480 / 1.8e9**0.35 + 2100 / 1e11**0.37 - 2.6)))
+    found = forecast.predict(N=1.8e9, D=1e11)
+    assert found.estimate == pytest.approx(truth, abs=0.06)
+    forecast.save(tmp_path / "f.json")
+    assert sl.load(tmp_path / "f.json").predict(N=1.8e9, D=1e11) == found
+
+
 @pytest.mark.parametrize("falls", [True, False])
 @pytest.mark.parametrize("limits", [(None, None), (0.1, None), (None, 1.0), (0.1, 1.0)])
 def test_metric_scales(falls: bool, limits: tuple[float | None, float | None]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -152,7 +152,9 @@ class Forecast:
         """Mean and variance on the scale of the forecast; see `rows.scale`."""
         ln_n, ln_d = self.rows.anchor
         sizes, tokens = np.ravel(points["N"]), np.ravel(points["D"])
-        return self.posterior.at(np.log(sizes) - ln_n, np.log(tokens) - ln_d)
+        found = self.posterior.at(np.log(sizes) - ln_n, np.log(tokens) - ln_d)
+        precision = self.rows.scale.precision(found.mean) / self.rows.mean_weight
+        return replace(found, noise=found.noise / precision)
 
     def usable(
         self, points: Mapping[str, FloatArray], moments: Moments | None = None

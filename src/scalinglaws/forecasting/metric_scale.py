@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import expit
 
 from scalinglaws.arrays import FloatArray
+
+_LEAST_PRECISION = 1e-6
 
 
 @dataclass(frozen=True)
@@ -53,8 +56,18 @@ class MetricScale:
                 return np.asarray((self.best or 0.0) + sign * left)
             if self.best is None:
                 return np.asarray(self.worst + 1.0 / left)
-            share = 1.0 / (1.0 + np.exp(-score))
+            share = expit(score)
         return self.best + (self.worst - self.best) * share
+
+    def precision(self, score: FloatArray) -> FloatArray:
+        """Of a run, relative: between two ends its noise is equal on the metric, not the scale.
+
+        The square of d(metric)/d(score), at most one; one where an end is not known.
+        """
+        if self.best is None or self.worst is None:
+            return np.ones_like(score)
+        share = expit(score)
+        return np.maximum(16.0 * (share * (1.0 - share)) ** 2, _LEAST_PRECISION)
 
     def interval(self, low: FloatArray, high: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Ends of an interval on the scale, as metric, the lower first."""

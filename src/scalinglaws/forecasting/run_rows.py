@@ -39,8 +39,9 @@ class RunRows:
     ----------
     table : everything that was read
     places : rows of the table that the forecast uses
-    N, D, C, y, weights : of these rows; C is the table's, or 6ND
+    N, D, C, y, weights : of these rows; C is the table's, or 6ND; weights have a mean of one
     scale : on which the metric is forecast
+    mean_weight : of the weights before that, relative to those of a new run
     flops : C / (N D) of the largest runs
     n_checkpoints : earlier checkpoints of the same runs, left out
     n_thinned : runs left out because the table is large
@@ -54,6 +55,7 @@ class RunRows:
     y: FloatArray
     weights: FloatArray
     scale: MetricScale
+    mean_weight: float
     flops: float
     n_checkpoints: int
     n_thinned: int
@@ -224,11 +226,14 @@ def _rows(
     order = np.lexsort((table.weights[places], score, part(tokens), part(sizes), part(compute)))
     points = np.column_stack([part(sizes), part(tokens)])[order]
     order = order[_kept(points)]
-    chosen, weights = places[order], table.weights[places[order]]
+    chosen, given = places[order], table.weights[places[order]]
+    given = given / given.mean()
+    weights = given * scale.precision(score[order])
     compute, sizes, tokens = compute[order], sizes[order], tokens[order]
     top = largest_runs(compute)
     return RunRows(
         table, chosen, sizes, tokens, compute, score[order], weights / weights.mean(), scale,
+        float(weights.mean()),
         float(np.exp(np.mean(np.log(compute[top] / sizes[top] / tokens[top])))),
         n_earlier, len(places) - len(order),
     )  # fmt: skip

@@ -52,7 +52,7 @@ def to_dict(forecast: Forecast) -> dict[str, Any]:
             "D": rows.D.tolist(),
             "C": rows.C.tolist(),
             "y": table.y[rows.places].tolist(),
-            "weights": rows.weights.tolist(),
+            "weights": table.weights[rows.places].tolist(),
         },
     }
 
