@@ -38,6 +38,7 @@ from scalinglaws.fitting.published import published as published
 from scalinglaws.fitting.result import Fit as Fit
 from scalinglaws.forecasting.backtest import Backtest as Backtest
 from scalinglaws.forecasting.backtest import backtest as backtest
+from scalinglaws.forecasting.chained_forecast import ChainedForecast as ChainedForecast
 from scalinglaws.forecasting.comparison import Comparison as Comparison
 from scalinglaws.forecasting.comparison import compare as compare
 from scalinglaws.forecasting.curve import CurveForecast as CurveForecast
@@ -70,6 +71,7 @@ laws = Laws()
 __all__ = [
     "Backtest",
     "Chain",
+    "ChainedForecast",
     "Comparison",
     "ConvergenceWarning",
     "CurveForecast",

@@ -8,6 +8,7 @@ from typing import Any, Literal, TypedDict, Unpack, overload
 import numpy.typing as npt
 
 from scalinglaws.fitting.tables import columns as col
+from scalinglaws.forecasting.chained_forecast import ChainedForecast, chain_metric
 from scalinglaws.forecasting.curve import CurveForecast, CurveForecasts, forecast_curves
 from scalinglaws.forecasting.forecast import Forecast, from_rows
 from scalinglaws.forecasting.run_rows import read_rows
@@ -26,8 +27,15 @@ class _Options(TypedDict, total=False):
 
 @overload
 def forecast(
-    runs: Any, *, x: None = None, series: None = None, **options: Unpack[_Options]
+    runs: Any,
+    *,
+    x: None = None,
+    series: None = None,
+    through: None = None,
+    **options: Unpack[_Options],
 ) -> Forecast: ...
+@overload
+def forecast(runs: Any, *, through: str, **options: Unpack[_Options]) -> ChainedForecast: ...
 @overload
 def forecast(
     runs: Any, *, x: str, series: None = None, **options: Unpack[_Options]
@@ -39,6 +47,7 @@ def forecast(
     *,
     x: str | None = None,
     series: str | None = None,
+    through: str | None = None,
     y: str | None = None,
     columns: Mapping[str, str] | None = None,
     weights: str | npt.ArrayLike | None = None,
@@ -46,7 +55,7 @@ def forecast(
     missing: Literal["raise", "drop"] = "raise",
     units: Literal["check", "trust"] = "check",
     confidence_level: float = 0.95,
-) -> Forecast | CurveForecast | CurveForecasts:
+) -> Forecast | CurveForecast | CurveForecasts | ChainedForecast:
     """Forecast larger runs from a table of smaller ones, with no law to choose.
 
     A flexible law, whose coefficients have weak priors, plus a smooth error of that law: both are
@@ -63,6 +72,9 @@ def forecast(
         curve in this one variable, such as the evaluations of one run.
     series : str, optional
         With `x`, a column that tells several curves apart.
+    through : str, optional
+        A column of the loss, through which the metric `y` is forecast, as of an accuracy: N and D
+        to loss, loss to the metric, with the uncertainty of both. Needs `limits`.
     y : str, optional
         The metric's column; by default one with a usual name, such as "loss". Any positive metric
         that falls or rises with compute.
@@ -84,7 +96,8 @@ def forecast(
     Returns
     -------
     Forecast
-        Over N and D; with `x` a `CurveForecast`, with `series` a `CurveForecasts`, a mapping.
+        Over N and D; with `x` a `CurveForecast`, with `series` a `CurveForecasts`, a mapping; with
+        `through` a `ChainedForecast`.
 
     Raises
     ------
@@ -131,11 +144,13 @@ def forecast(
             col.as_frame(runs), (columns or {}).get(x, x), series, y=y, missing=missing,
             units=units, limits=_checked_limits(limits), confidence_level=confidence_level,
         )  # fmt: skip
+    ends = _checked_limits(limits)
     rows = read_rows(
-        col.as_frame(runs), y=y, columns=dict(columns or {}), weights=weights, missing=missing,
-        units=units, limits=_checked_limits(limits),
+        col.as_frame(runs), y=through or y, columns=dict(columns or {}), weights=weights,
+        missing=missing, units=units, limits=ends if through is None else (None, None),
     )  # fmt: skip
-    return from_rows(rows, confidence_level)
+    found = from_rows(rows, confidence_level)
+    return found if through is None else chain_metric(found, y, ends)
 
 
 def _checked_limits(limits: object) -> tuple[float | None, float | None]:

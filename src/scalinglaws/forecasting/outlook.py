@@ -37,6 +37,7 @@ class Outlook:
         coefficients of the flexible law, from its own error, and from the noise of single runs
     confidence_level : level of both intervals
     reason : why there is no forecast, where all numbers are NaN
+    parts : what the three shares are of, in words
     """
 
     estimate: Any
@@ -52,6 +53,7 @@ class Outlook:
     target: str = field(default="loss", repr=False)
     points: Mapping[str, FloatArray] = field(default_factory=dict, repr=False)
     reason: str = ""
+    parts: tuple[str, str, str] = ("coefficients", "law's error", "noise")
 
     @property
     def half_width(self) -> Any:

@@ -92,9 +92,8 @@ def outlook_text(found: Outlook) -> str:
 
 def _shares(found: Outlook) -> str:
     """What the variance of a new run is made of."""
-    parts = [("coefficients", found.share_coefficients), ("noise", found.share_noise)]
-    if found.share_law_error:
-        parts.insert(1, ("law's error", found.share_law_error))
+    shares = (found.share_coefficients, found.share_law_error, found.share_noise)
+    parts = [(name, share) for name, share in zip(found.parts, shares, strict=True) if share]
     return ", ".join(f"{name} {100 * part:.0f} %" for name, part in parts)
 
 

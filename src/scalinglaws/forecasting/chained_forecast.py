@@ -1,0 +1,156 @@
+"""A bounded metric forecast through the loss: N, D to loss, and loss to the metric."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.stats import t as student
+
+from scalinglaws.arrays import FloatArray
+from scalinglaws.errors import DataError
+from scalinglaws.fitting.tables import columns as col
+from scalinglaws.forecasting.forecast import Forecast
+from scalinglaws.forecasting.metric_step import MetricStep, infer_step
+from scalinglaws.forecasting.outlook import FIELDS, Outlook, given_points, tabled_points
+from scalinglaws.forecasting.posterior import Moments
+from scalinglaws.options import check_level
+
+_FEWEST = 6
+_BEYOND_ENDS = 0.2  # how far noise may take a run beyond an end such as chance, of the span
+_DOF = 6.0
+_NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(9)
+_WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
+_PARTS = ("the loss", "step to the metric", "noise")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ChainedForecast:
+    """A forecast of a bounded metric; see `scalinglaws.forecast` with ``through``.
+
+    Attributes
+    ----------
+    loss : Forecast of the loss
+    step : from the loss to the metric
+    target : column of the metric
+    limits : ends of the metric
+    confidence_level : level of the intervals
+    """
+
+    loss: Forecast
+    step: MetricStep
+    target: str
+    limits: tuple[float, float]
+    confidence_level: float
+
+    def predict(
+        self,
+        data: pd.DataFrame | Mapping[str, Any] | None = None,
+        /,
+        *,
+        confidence_level: float | None = None,
+        **variables: npt.ArrayLike | str,
+    ) -> Outlook | pd.DataFrame:
+        """As `Forecast.predict`, of the metric.
+
+        The shares of the variance are of the forecast of the loss, of the error of the step from
+        loss to metric, and of the noise of a run's metric.
+        """
+        level = self.confidence_level if confidence_level is None else confidence_level
+        check_level(level)
+        frame = col.frame_of(data, "data")
+        points = (
+            given_points(self.loss.rows, data, variables)
+            if frame is None
+            else tabled_points(self.loss.rows, frame, variables)
+        )
+        found = self.outlook(points, level)
+        return found if frame is None else found.to_frame(frame.index)
+
+    def outlook(self, points: Mapping[str, FloatArray], level: float) -> Outlook:
+        """Forecast at arrays N, D and C of one shape."""
+        shape, moments = points["N"].shape, self.loss.moments(points)
+        mean, of_loss, of_step = self._through(moments, moments.run)
+        curve_mean, *curve = self._through(moments, moments.curve)
+        quantile = float(student.ppf(0.5 + level / 2, _DOF))
+        total = of_loss + of_step + self.step.noise
+        half, half_curve = quantile * np.sqrt(total), quantile * np.sqrt(curve[0] + curve[1])
+        low, high = self.limits
+        ends = (curve_mean - half_curve, curve_mean + half_curve, mean - half, mean + half)
+        fields = (
+            mean, *(np.clip(end, low, high) for end in ends),
+            np.ravel(points["C"]) / self.loss.rows.largest,
+            of_loss / total, of_step / total, self.step.noise / total,
+        )  # fmt: skip
+        shaped: list[Any] = [f.reshape(shape) if shape else float(f[0]) for f in fields]
+        return Outlook(
+            **dict(zip(FIELDS, shaped, strict=True)), confidence_level=level, target=self.target,
+            points=dict(points), parts=_PARTS,
+        )  # fmt: skip
+
+    def _through(
+        self, moments: Moments, variance: FloatArray
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Mean of the metric over the distribution of the loss, and its variance in two parts."""
+        score = moments.mean[:, None] + np.sqrt(variance)[:, None] * _NODES
+        loss = self.loss.rows.scale.back(score)
+        each, error = (part.reshape(loss.shape) for part in self.step.at(loss.ravel()))
+        mean = each @ _WEIGHTS
+        return mean, (each - mean[:, None]) ** 2 @ _WEIGHTS, error @ _WEIGHTS
+
+    def __str__(self) -> str:
+        rows = self.loss.rows
+        sizes, tokens = rows.path(10 * rows.largest)
+        point = {"N": sizes, "D": tokens, "C": np.array(10 * rows.largest)}
+        at = self.outlook(point, self.confidence_level)
+        return (
+            f"Forecast of {self.target} through {rows.table.target} from {len(self.step.u)} runs\n"
+            f"{self.loss.status}\n\n{at}"
+        )
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def chain_metric(
+    loss: Forecast, metric: str | None, limits: tuple[float | None, float | None]
+) -> ChainedForecast:
+    """The metric of the runs of a forecast, through their loss.
+
+    Raises
+    ------
+    DataError
+        If fewer than 6 runs have the metric, or it lies outside its limits.
+    ValueError
+        If the metric or one of its ends is not named.
+    """
+    low, high = limits
+    if metric is None or low is None or high is None:
+        raise ValueError(
+            "A forecast through the loss needs the metric `y` and both its `limits`, such as "
+            "limits=(0.25, 1) for an accuracy with four choices."
+        )
+    rows = loss.rows
+    source = rows.table.source
+    assert source is not None
+    column = col.one_column(source, col.require(source, metric, "`y`")).iloc[rows.places]
+    values = col.to_floats(column, metric)
+    known = np.isfinite(values)
+    if known.sum() < _FEWEST:
+        raise DataError(f"{metric!r} is known of {int(known.sum())} runs; {_FEWEST} are needed.")
+    lowest, highest = float(values[known].min()), float(values[known].max())
+    room = _BEYOND_ENDS * (high - low)
+    if highest > high + room or lowest < low - room:
+        raise DataError(
+            f"{metric!r} runs from {lowest:g} to {highest:g}, which is not within the `limits` "
+            f"{limits}: divide per cent by 100, or correct them."
+        )
+    losses = rows.table.y[rows.places][known]
+    rises = np.sum((losses - losses.mean()) * values[known]) < 0  # as the loss falls
+    best, worst = (high, low) if rises else (low, high)
+    step = infer_step(losses, values[known], best, worst)
+    return ChainedForecast(loss, step, metric, (low, high), loss.confidence_level)
