@@ -4,8 +4,12 @@ from scalinglaws.plotting.budget_profiles import plot_isoflop as plot_isoflop
 from scalinglaws.plotting.candidates import plot_next_runs as plot_next_runs
 from scalinglaws.plotting.corner import plot_corner as plot_corner
 from scalinglaws.plotting.curves import plot_fit as plot_fit
+from scalinglaws.plotting.extrapolation import plot_curve_forecast as plot_curve_forecast
+from scalinglaws.plotting.extrapolation import plot_forecast as plot_forecast
 from scalinglaws.plotting.frontiers import plot_contours as plot_contours
 from scalinglaws.plotting.frontiers import plot_frontier as plot_frontier
+from scalinglaws.plotting.hidden_runs import plot_backtest as plot_backtest
+from scalinglaws.plotting.hidden_runs import plot_comparison as plot_comparison
 from scalinglaws.plotting.multipliers import plot_gain as plot_gain
 from scalinglaws.plotting.profiles import plot_profile as plot_profile
 from scalinglaws.plotting.residuals import plot_residuals as plot_residuals
@@ -15,9 +19,13 @@ from scalinglaws.plotting.tradeoffs import plot_near_optimal as plot_near_optima
 from scalinglaws.plotting.tradeoffs import plot_overtraining as plot_overtraining
 
 __all__ = [
+    "plot_backtest",
+    "plot_comparison",
     "plot_contours",
     "plot_corner",
+    "plot_curve_forecast",
     "plot_fit",
+    "plot_forecast",
     "plot_frontier",
     "plot_gain",
     "plot_isoflop",
