@@ -258,6 +258,17 @@ def test_tokens_belong_to_the_step_of_the_loss(name: str, text: str, tmp_path: P
     ]  # fmt: skip
 
 
+def test_lightning_has_its_settings_beside_the_metrics(tmp_path: Path) -> None:
+    text = "epoch,step,train_loss,val_loss\n0,9,3.2,\n0,9,,3.3\n1,19,3.0,\n1,19,,3.1\n"
+    for name in ("d8", "d12"):
+        write(tmp_path, f"{name}/version_0/metrics.csv", text)
+        write(tmp_path, f"{name}/version_0/hparams.yaml", "n_params: 4200000\nlr: 0.003\n")
+    runs = sl.read_runs(tmp_path, D="step * 1000")
+    assert runs[["run", "step", "N", "D", "loss", "lr"]].to_numpy().tolist() == [
+        ["d12", 19, 4.2e6, 19000, 3.1, 0.003], ["d8", 19, 4.2e6, 19000, 3.1, 0.003],
+    ]  # fmt: skip
+
+
 def test_downloads_of_tensorboard_are_one_run_each(tmp_path: Path) -> None:
     for tag, last in (("eval_loss", 3.0), ("tokens", 2e6)):
         text = f"Wall time,Step,Value\n1.0,1,9\n2.0,2,{last}\n"

@@ -6,8 +6,8 @@ import csv
 import re
 from collections.abc import Iterator, Mapping
 
-from scalinglaws.readers.flat_yaml import read_scalar
-from scalinglaws.readers.logs import MOST_COLUMNS, Layout, LogFile, RunLog
+from scalinglaws.readers.flat_yaml import read_scalar, read_yaml
+from scalinglaws.readers.logs import MOST_COLUMNS, Layout, LogFile, RunLog, flatten
 from scalinglaws.readers.quantities import as_loss
 
 _STEPS = ("_step", "step", "Step", "global_step", "trainer/global_step")
@@ -121,6 +121,10 @@ def _read_history(file: LogFile) -> list[RunLog]:
         if {"tokens", "total_tokens"} <= values.keys():  # LitGPT counts the first on each device
             values["tokens on each device"] = values.pop("tokens")
         run.add_row(read_scalar(row[step].strip()), values)
+    settings = file.path.with_name("hparams.yaml")  # what Lightning writes beside it
+    if settings.is_file():
+        for run in runs.values():
+            run.config = flatten(read_yaml(LogFile(settings, str(settings)).text))
     return list(runs.values())
 
 

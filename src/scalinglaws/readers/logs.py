@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -20,10 +21,11 @@ N_OF_TOTAL_FLOS = "N_of_total_flos"
 MOST_BYTES = 2**31  # of a log that is read into memory at once
 _MOST_DEPTH = 30  # of nested settings
 _MARKS = {b"\xff\xfe", b"\xfe\xff"}  # of UTF-16
-_COMMON_NAMES = {
-    "trainer_state", "tracker_metrics", "metrics", "report", "history", "log", "train", "stdout",
-    "output", "results",
-}  # fmt: skip
+_COMMON_NAME = re.compile(  # of files and folders, which does not tell one run from another
+    r"trainer_state|tracker_metrics|metrics|report|history|logs?|train|stdout|output|results"
+    r"|version_\d+|csv|files",
+    re.IGNORECASE,
+)
 _UNUSUAL = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
@@ -143,10 +145,9 @@ class LogFile:
 
     @property
     def run_name(self) -> str:
-        """What a run is called that has no name in its log: its file, or folder."""
-        stem = self.path.stem
-        folder = self.path.resolve().parent
-        return stem if stem.lower() not in _COMMON_NAMES else folder.name
+        """What a run is called that has no name in its log: its file, or the folder around it."""
+        names = [self.path.stem, *(folder.name for folder in self.path.resolve().parents)]
+        return next((n for n in names if n and not _COMMON_NAME.fullmatch(n)), self.path.stem)
 
     @property
     def is_text(self) -> bool:
