@@ -21,6 +21,7 @@ from benchmarks.harness import RESULTS, Options, header
 SUBJECTS = (
     "cold_fit", "bootstrap", "large", "typed_law", "nist", "global_minimum", "invariance",
     "held_out", "optima", "campaign", "forecast", "trends",
+    "whole_calls",
 )  # fmt: skip
 
 
