@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.stats import t as student
 
 from scalinglaws.arrays import BoolArray, FloatArray, IntArray
 from scalinglaws.core.law import Law
 from scalinglaws.errors import DataError, ExtrapolationWarning, warn
+from scalinglaws.fitting.inference.covariance import t_quantile
 from scalinglaws.fitting.tables import columns as col
 from scalinglaws.fitting.tables.points import to_values
 from scalinglaws.fitting.tables.runs import RunTable, read_table
@@ -118,7 +118,7 @@ class CurveForecast:
         """Forecast at an array, without warnings."""
         beyond = np.ravel(x) / self.x[-1]
         mean, curve, noise = self.posterior.at(np.log(beyond))
-        quantile = float(student.ppf(0.5 + level / 2, DOF))
+        quantile = float(t_quantile(level, DOF))
         halves = [quantile * np.sqrt(v) for v in (curve, curve + noise)]
         fields = (
             self.scale.back(mean),

@@ -15,11 +15,11 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 from scipy.linalg import cho_factor, cho_solve
-from scipy.stats import t as student
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import DataError
 from scalinglaws.escaping import for_terminal
+from scalinglaws.fitting.inference.covariance import t_quantile
 from scalinglaws.fitting.tables import columns as col
 from scalinglaws.fitting.tables.points import to_values
 from scalinglaws.fitting.tables.runs import RunTable
@@ -172,7 +172,7 @@ def _pooled(
         variances.append(gain**2 * np.expm1(min(spread, _WIDEST)) + _LEAST_ERROR**2)
     weights = 1 / np.array(variances)
     mean = float(weights @ means / weights.sum())
-    half = float(student.ppf(0.5 + level / 2, _DOF)) / np.sqrt(weights.sum())
+    half = float(t_quantile(level, _DOF)) / np.sqrt(weights.sum())
     low, high = scale.interval(np.array([mean - half]), np.array([mean + half]))
     each = [float(scale.back(np.array([m]))[0]) for m in (mean, *means)]
     return UnfinishedRun(
