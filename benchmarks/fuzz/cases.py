@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmarks.fuzz.trial import Case
 
-KINDS = ("tables", "formulas", "files", "commands", "points")
+KINDS = ("tables", "formulas", "files", "commands", "points", "plans")
 
 
 def case_of(kind: str, seed: int, number: int) -> Case:

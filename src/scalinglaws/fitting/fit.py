@@ -153,11 +153,10 @@ def fit(
     """
     check_options(method, objective, delta, scale, missing, units, confidence_level)
     frame = col.as_frame(runs)
-    if columns is not None and not isinstance(columns, Mapping):
-        raise TypeError(f"`columns` must map variables to column names; got {columns!r}.")
-    law = resolve_law(law, frame, dict(columns or {}), y, tied, groups)
+    named = col.named_columns(columns)
+    law = resolve_law(law, frame, named, y, tied, groups)
     table = read_table(
-        frame, law, y=y, columns=dict(columns or {}), weights=weights, missing=missing,
+        frame, law, y=y, columns=named, weights=weights, missing=missing,
         scale=scale, units=units, clusters=clusters,
     )  # fmt: skip
     law = law.with_levels(table.levels)

@@ -133,20 +133,19 @@ def forecast(
     check_option("missing", missing, ("raise", "drop"))
     check_option("units", units, ("check", "trust"))
     check_level(confidence_level)
-    if columns is not None and not isinstance(columns, Mapping):
-        raise TypeError(f"`columns` must map variables to column names; got {columns!r}.")
+    named = col.named_columns(columns)
     if series is not None and x is None:
         raise ValueError("`series` tells curves apart: say with `x` what they are curves of.")
     if x is not None:
         if weights is not None:
             raise ValueError("A curve takes no `weights`.")
         return forecast_curves(
-            col.as_frame(runs), (columns or {}).get(x, x), series, y=y, missing=missing,
+            col.as_frame(runs), named.get(x, x), series, y=y, missing=missing,
             units=units, limits=_checked_limits(limits), confidence_level=confidence_level,
         )  # fmt: skip
     ends = _checked_limits(limits)
     rows = read_rows(
-        col.as_frame(runs), y=through or y, columns=dict(columns or {}), weights=weights,
+        col.as_frame(runs), y=through or y, columns=named, weights=weights,
         missing=missing, units=units, limits=ends if through is None else (None, None),
     )  # fmt: skip
     found = from_rows(rows, confidence_level)

@@ -134,7 +134,7 @@ def finish(
     """
     check_level(confidence_level)
     table, labels = read_checkpoints(
-        col.as_frame(runs), y=y, columns=dict(columns or {}), missing=missing, units=units
+        col.as_frame(runs), y=y, columns=col.named_columns(columns), missing=missing, units=units
     )
     mine = labels == run
     if not mine.any():

@@ -63,7 +63,7 @@ def read_columns(runs: Any, y: str | None, columns: Mapping[str, str] | None) ->
         If a column is missing or a value is not positive.
     """
     frame = col.as_frame(runs)
-    named = dict(columns or {})
+    named = col.named_columns(columns)
     target = col.resolve_target(frame, y, None)
     found = {v: _optional(frame, v, named) for v in ("N", "D", "C")}
     present = [v for v, name in found.items() if name is not None]

@@ -173,7 +173,8 @@ def limited_data(
             "given."
         )
     frame = pd.DataFrame({"C": budgets, "unique": tokens})
-    epochs = np.maximum(D / tokens, 1.0)
+    with np.errstate(over="ignore"):  # next to no tokens
+        epochs = np.maximum(D / tokens, 1.0)
     for name, values in {
         "N": N, "D": D, "epochs": epochs, sample.target: performance, "worth": worth,
     }.items():  # fmt: skip

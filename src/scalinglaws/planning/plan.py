@@ -68,7 +68,8 @@ class Plan:
         runs = run_columns(self.sample.fit)
         if set(runs) != {"N", "D"}:
             return np.full(C.shape, np.nan)
-        beyond = np.asarray(C / self.cost(runs["N"], runs["D"]).max())
+        with np.errstate(all="ignore"):  # of a cost without end
+            beyond = np.asarray(C / self.cost(runs["N"], runs["D"]).max())
         finite = beyond[np.isfinite(beyond)]
         if len(finite) and finite.max() > _FAR:
             warn(

@@ -27,6 +27,7 @@ from scalinglaws.planning.delta_method import Delta, Inferable
 
 Rng = np.random.Generator | int | None
 DEFAULT_RESAMPLES = 1000
+_LEAST = 1e-100  # and its inverse the most: a budget whose powers are numbers
 
 
 class LawWithValues(Protocol):
@@ -374,11 +375,12 @@ def numbers(name: str, value: Any) -> FloatArray:
     Raises
     ------
     ValueError
-        If one of them is not positive and finite.
+        If one of them is not positive and finite, or has powers that are not.
     """
     found = to_values(f"`{name}`", value).ravel()
-    wrong: BoolArray = ~(np.isfinite(found) & (found > 0))
+    wrong: BoolArray = ~((found >= _LEAST) & (found <= 1 / _LEAST))
     if wrong.any() or not len(found):
         shown = format_plain(found[wrong][0]) or "nan" if len(found) else "nothing"
-        raise ValueError(f"`{name}` must be positive and finite; got {shown}.")
+        limits = "" if not len(found) or not 0 < found[wrong][0] < np.inf else ", 1e-100 to 1e100"
+        raise ValueError(f"`{name}` must be positive and finite{limits}; got {shown}.")
     return found

@@ -142,6 +142,21 @@ def one_column(frame: pd.DataFrame, name: str) -> pd.Series:
     return column
 
 
+def named_columns(columns: object) -> dict[str, str]:
+    """What `columns` says, a new dictionary; empty for None.
+
+    Raises
+    ------
+    TypeError
+        If it is no mapping.
+    """
+    if columns is None:
+        return {}
+    if not isinstance(columns, Mapping):
+        raise TypeError(f"`columns` must map variables to column names; got {abridged(columns)}.")
+    return dict(columns)
+
+
 def find_variable(frame: pd.DataFrame, variable: str) -> str | None:
     """Column of a variable by its usual names; None if there is none."""
     aliases = VARIABLE_ALIASES.get(variable, (variable,))
