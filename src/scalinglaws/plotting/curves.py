@@ -33,7 +33,7 @@ from scalinglaws.plotting.axes import (
     padded,
     quiet_frame,
 )
-from scalinglaws.plotting.groups import Group, groups_of
+from scalinglaws.plotting.group_curves import Group, groups_of
 
 _POINTS = 160
 # Limits of the default extrapolation along other variables, and along N, D and C.

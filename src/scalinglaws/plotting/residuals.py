@@ -14,7 +14,7 @@ from scalinglaws.fitting.record import FitRecord
 from scalinglaws.numerals import format_plain
 from scalinglaws.options import check_option
 from scalinglaws.plotting.axes import is_small, label_of, log_axis, new_axes, padded, quiet_frame
-from scalinglaws.plotting.groups import groups_of
+from scalinglaws.plotting.group_curves import groups_of
 
 _LABELLED = 3  # the largest residuals get their run's name
 
