@@ -510,3 +510,28 @@ def test_the_bias_is_stated_unasked() -> None:
     assert frame.loc["IsoFLOP", "note"].startswith("no bias can be stated")
     with pytest.raises(sl.FormulaError, match="No law is called 'chinchila'"):
         sl.isoflop(runs, truth="chinchila")
+
+
+@pytest.mark.parametrize("method", ["parabola", "akima"])
+def test_poor_tables_warn_of_nothing_but_the_data(method: Any) -> None:
+    """Few, noisy or close budgets end in an answer or an error of the library, without NumPy's."""
+    answered = 0
+    for seed in range(25):
+        generator = np.random.default_rng(seed)
+        budgets = 1e18 * np.cumprod(np.exp(generator.uniform(0.02, 2.0, 3)))
+        parts = []
+        for budget in budgets:
+            N = 0.1 * budget**0.5 * np.exp(np.sort(generator.uniform(-2, 2, 6)))
+            bend = generator.choice([0.0, 0.01, 0.1]) * np.log(N / (0.1 * budget**0.5)) ** 2
+            noise = generator.choice([0.0, 0.01, 0.3]) * generator.standard_normal(6)
+            parts.append(pd.DataFrame({"N": N, "C": budget, "loss": 3.0 * np.exp(bend + noise)}))
+        try:
+            with warnings.catch_warnings(action="ignore", category=sl.ScalingLawWarning):
+                found = sl.isoflop(pd.concat(parts), budgets="C", method=method, n_resamples=40)
+        except sl.DataError:
+            continue
+        answered += 1
+        usable = found.optima[found.optima["N"].notna()].drop(columns="status")
+        assert np.isfinite(usable.to_numpy(dtype=float)).all()
+
+    assert answered > 5

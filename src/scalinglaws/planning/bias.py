@@ -257,5 +257,6 @@ def _true_optimum(
 
     ends = x.min() - _ROOM, x.max() + _ROOM
     low, high = (np.full((sample.n_rows, 1), end) for end in ends)
-    found, end = minimum(value, slope, low, high)
+    with np.errstate(all="ignore"):  # far from the runs a law may have no value
+        found, end = minimum(value, slope, low, high)
     return np.where(end == 0, found, np.nan)[:, 0]

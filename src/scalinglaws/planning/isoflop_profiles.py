@@ -18,6 +18,7 @@ _FEWEST = {"parabola": 4, "akima": 5}  # distinct sizes
 _POLYNOMIAL = {"parabola": 2, "akima": 4}  # around which a profile's own noise is measured
 _SAME = 1e-3  # spread of compute inside a budget that needs no correction
 _GRID = 400
+_MOST_NOISE = 50.0  # of a logarithm in a copy: the noise of one degree of freedom has no bound
 _FLAT = 2.0  # standard errors of the curvature, below which a profile is flat
 
 
@@ -107,14 +108,17 @@ def _akima(x: FloatArray, profiles: FloatArray) -> ProfileMinimum:
     """Akima's interpolation of log performance, as Porian et al. 2024 do."""
     from scipy.interpolate import Akima1DInterpolator  # a fifth of a second that few need
 
+    known: BoolArray = np.all(np.isfinite(profiles) & (profiles > 0), axis=1)
+    logs = np.log(np.where(known[:, None], profiles, 1.0))  # a law may have no value somewhere
     knots, place = np.unique(np.round(x, 6), return_inverse=True)
     counts = np.bincount(place)
-    means = np.stack([np.bincount(place, np.log(row)) / counts for row in profiles], axis=1)
+    means = np.stack([np.bincount(place, row) / counts for row in logs], axis=1)
     curve = Akima1DInterpolator(knots, means)
     grid = np.linspace(knots[0], knots[-1], _GRID * (len(knots) - 1) + 1)
     values = curve(grid)
     best = values.argmin(axis=0)
-    at, lowest = grid[best], values[best, np.arange(len(profiles))]
+    at = np.where(known, grid[best], np.nan)
+    lowest = np.where(known, values[best, np.arange(len(profiles))], np.nan)
     end = np.where(best == 0, -1.0, np.where(best == len(grid) - 1, 1.0, 0.0))
     refusal = ""
     if end[0] != 0:
@@ -206,7 +210,8 @@ def noisy_copies(
     steps = generator.standard_normal((n_resamples, len(performance)))
     if dof > 0:  # the noise itself is known only so well
         steps *= np.sqrt(dof / generator.chisquare(dof, n_resamples))[:, None]
-    return np.concatenate([performance[None, :], performance * np.exp(noise * steps)])
+    factors = np.exp(np.clip(noise * steps, -_MOST_NOISE, _MOST_NOISE))
+    return np.concatenate([performance[None, :], performance * factors])
 
 
 def minima_of(

@@ -87,7 +87,8 @@ def near_optimal(
     best = plan.at_budget(budgets)
     _require_optimum(best.end, plan)
     accepted = best.performance * (1.0 + sample.sign * within)
-    centre = np.log(best.N)
+    with np.errstate(divide="ignore"):  # a draw may be best at no size at all
+        centre = np.log(best.N)
     every = np.broadcast_to(budgets, best.N.shape)
 
     def excess(x: FloatArray) -> FloatArray:

@@ -80,9 +80,9 @@ def fit_trend(
     t0, t1 = (w * y).sum(axis=1), (w * y) @ u
     with np.errstate(all="ignore"):
         determinant = s0 * s2 - s1**2
-        exponent = (s0 * t1 - s1 * t0) / determinant
+        exponent = (s0 * t1 - s1 * t0) / np.where(determinant > 0, determinant, np.nan)
         intercept = (t0 - exponent * s1) / s0
-    residual = np.where(w > 0, y - intercept[:, None] - exponent[:, None] * u, np.nan)
+        residual = np.where(w > 0, y - intercept[:, None] - exponent[:, None] * u, np.nan)
     scatter = _birge_ratio(residual, weight) if widened and len(x) > 2 else 1.0
     wider = [v[0] + scatter * (v - v[0]) for v in (intercept, exponent)]
     return Trend(wider[0], wider[1], pivot, scatter)
@@ -103,7 +103,8 @@ def exponent_table(trends: Mapping[str, Trend], level: float) -> pd.DataFrame:
     rows = {}
     for name, trend in trends.items():
         low, high = central_interval(trend.exponent[1:, None], level)
-        coefficient = np.exp(trend.intercept - trend.exponent * trend.pivot)
+        with np.errstate(over="ignore"):  # budgets close together leave C = 1 far away
+            coefficient = np.exp(trend.intercept - trend.exponent * trend.pivot)
         ends = central_interval(coefficient[1:, None], level)
         rows[name] = {
             "exponent": trend.exponent[0], "low": low[0], "high": high[0],
@@ -121,7 +122,8 @@ def carried_on(
     """The trends at other budgets, with intervals and how far beyond the largest one."""
     frame = pd.DataFrame({"C": budgets})
     for name, trend in trends.items():
-        values = np.exp(trend.at(np.log(budgets)))
+        with np.errstate(over="ignore"):
+            values = np.exp(trend.at(np.log(budgets)))
         low, high = central_interval(values[1:], level)
         frame = frame.assign(**{name: values[0], f"{name}_low": low, f"{name}_high": high})
     return frame.assign(times_beyond=budgets / largest)

@@ -169,7 +169,8 @@ def served_for(
     sample = plan.sample
     size, data = np.array([[number("N", N)]]), np.array([[number("D", D)]])
     by_n, by_d = plan.elasticities(size, data)
-    tokens = np.maximum(SIX / TWO * data * (by_n / by_d - 1.0), 0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):  # a law that no data improves any more
+        tokens = np.maximum(SIX / TWO * data * (by_n / by_d - 1.0), 0.0)
     frame = pd.DataFrame({"N": size[0], "D": data[0]})
     # no serving explains a model that is larger than compute-optimal
     frame = frame.assign(**sample.columns("served", tokens, smooth=False))
