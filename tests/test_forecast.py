@@ -430,3 +430,23 @@ def test_the_run_that_decides() -> None:
     assert str(found.run) in str(found)
     with pytest.raises(ValueError, match="takes one point"):
         sl.forecast(runs).deciding_run(N=[1e9, 1e10], D=1e12)  # type: ignore[arg-type]
+
+
+def test_reach_is_the_inverse() -> None:
+    """Of the estimate and of the ends of the curve's interval; infinite below the floor."""
+    forecast = sl.forecast(make_runs(0.003), confidence_level=0.9)
+    found = forecast.reach(2.05, ratio=100)
+    sizes, tokens = forecast.rows.path(np.array([found.low, found.estimate, found.high]), 100)
+    there = forecast.predict(N=sizes, D=tokens)
+    assert there.curve_low[0] == pytest.approx(2.05, rel=1e-4)
+    assert there.estimate[1] == pytest.approx(2.05, rel=1e-4)
+    assert there.curve_high[2] == pytest.approx(2.05, rel=1e-4)
+    assert found.low < found.estimate < found.high
+    assert str(found).startswith("loss 2.05 is reached at C ")
+    never = forecast.reach(0.5)
+    assert np.isinf([never.low, never.estimate, never.high]).all()
+    assert "not up to" in str(never)
+    rising = sl.forecast(make_runs(0.003).assign(score=lambda t: 1 / t["loss"]), y="score")
+    same = rising.reach(1 / 2.05, ratio=100, confidence_level=0.9)
+    assert same.estimate == pytest.approx(found.estimate, rel=1e-4)
+    assert same.high == pytest.approx(found.high, rel=1e-4)

@@ -77,3 +77,18 @@ def test_errors(
     names = {"RUNS": str(runs), "FIT": str(tmp_path / "fit.json")}
     assert main([names.get(item, item) for item in call]) == 1
     assert message in capsys.readouterr().err
+
+
+def test_a_curve(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Over a column, and at one of its values."""
+    table = pd.read_csv(runs)
+    table[table["N"] == table["N"].max()].to_csv(tmp_path / "curve.csv", index=False)
+    file, picture = str(tmp_path / "curve.csv"), str(tmp_path / "curve.png")
+    assert main(["forecast", file, "--x", "D", "--plot", picture]) == 0
+    assert capsys.readouterr().out.startswith("Forecast of loss over D from 6 points")
+    assert main(["forecast", file, "--x", "D", "--at", "D=2T"]) == 0
+    assert "loss 2" in capsys.readouterr().out
+    assert main(["forecast", file, "--x", "D", "--at", "D=2T", "--json"]) == 0
+    assert "estimate" in json.loads(capsys.readouterr().out)[0]
+    assert main(["forecast", file, "--x", "D", "--json"]) == 1
+    assert "need --at" in capsys.readouterr().err

@@ -180,3 +180,13 @@ def test_public_learning_curves(data: Path) -> None:
     assert scores.loc["LM", "rmsle"] < 0.0010
     assert scores.loc["BB", "rmsle"] < 0.013
     assert 0.85 < scores.loc["IC", "inside"] < 0.96
+
+
+def test_where_a_curve_reaches_a_value() -> None:
+    """How much data for a loss."""
+    forecast = sl.forecast(curve(0.002), x="D", confidence_level=0.9)
+    found = forecast.reach(2.4)
+    assert forecast.predict(found.estimate).estimate == pytest.approx(2.4, rel=1e-4)
+    assert found.low < found.estimate < found.high
+    assert "is reached at D " in str(found)
+    assert np.isinf(forecast.reach(0.1).high)

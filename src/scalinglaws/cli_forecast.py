@@ -15,6 +15,7 @@ from scalinglaws.fitting.result import Fit
 from scalinglaws.forecasting import saved
 from scalinglaws.forecasting.backtest import backtest
 from scalinglaws.forecasting.comparison import compare
+from scalinglaws.forecasting.curve import CurveForecast
 from scalinglaws.forecasting.forecast import Forecast
 from scalinglaws.forecasting.make import forecast
 from scalinglaws.forecasting.outlook import Outlook, given_points
@@ -36,6 +37,7 @@ def _add_forecast(verbs: Any) -> None:
     parser = verb(verbs, "forecast", "forecast larger runs, with no law to choose", _forecast)
     parser.add_argument("runs", type=Path, help=f"{_RUNS}, or a file that --save wrote")
     _at_option(parser, "the run to forecast, such as N=70B D=1.4T")
+    parser.add_argument("--x", metavar="COLUMN", help="the table is a curve over this column")
     _table_options(parser)
     plot_option(parser)
     parser.add_argument("--save", type=Path, metavar="FILE", help="save the forecast as JSON")
@@ -84,6 +86,8 @@ def _table_options(parser: Any) -> None:
 
 
 def _forecast(options: argparse.Namespace) -> int:
+    if options.x is not None:
+        return _curve(options)
     model = _model(options.runs, options)
     if isinstance(model, Fit):
         raise FileFormatError(f"{options.runs} is a saved fit: use `scalinglaws predict`.")
@@ -105,6 +109,27 @@ def _forecast(options: argparse.Namespace) -> int:
         print(found)
     usable = model.usable(given_points(model.rows, at, {}))
     return _OK if usable.all() else _DOUBTFUL
+
+
+def _curve(options: argparse.Namespace) -> int:
+    """A curve in one variable."""
+    level = 0.95 if options.confidence_level is None else options.confidence_level
+    reading = {key: value for key, value in _reading(options).items() if key != "weights"}
+    model: CurveForecast = forecast(
+        read_runs(options.runs), x=options.x, **reading, confidence_level=level
+    )
+    if options.plot:
+        draw(model.plot, options.plot)
+    at = _pairs(options.at, "--at")
+    found = model.predict(at) if at else None
+    if options.json or options.csv:
+        if not isinstance(found, Outlook):
+            raise ValueError("--json and --csv need --at NAME=VALUE for a curve.")
+        frame = found.to_frame()
+        print(frame.to_json(orient="records") if options.json else frame.to_csv(index=False))
+    else:
+        print(model if found is None else found)
+    return _OK
 
 
 def _print_forecast(model: Forecast, options: argparse.Namespace) -> None:

@@ -22,6 +22,7 @@ from scalinglaws.forecasting import wording
 from scalinglaws.forecasting.curve_posterior import DOF, CurvePosterior, infer_curves
 from scalinglaws.forecasting.metric_scale import MetricScale
 from scalinglaws.forecasting.outlook import FIELDS, Outlook
+from scalinglaws.forecasting.reach import Reach, find_reach
 from scalinglaws.forecasting.run_rows import check_limits, find_scale
 from scalinglaws.numerals import format_variable, listed, plural
 from scalinglaws.options import check_level
@@ -132,6 +133,17 @@ class CurveForecast:
             **dict(zip(FIELDS, shaped, strict=True)), confidence_level=level, target=self.target,
             points={self.variable: x},
         )  # fmt: skip
+
+    def reach(self, value: float, *, confidence_level: float | None = None) -> Reach:
+        """Where the curve reaches a value; infinite where not within 1,000 times its last point.
+
+        The interval is that of the curve.
+        """
+        level = self.confidence_level if confidence_level is None else confidence_level
+        check_level(level)
+        x = np.geomspace(float(self.x[0]), _ALONG[-1] * float(self.x[-1]), 400)
+        found = self.outlook(x, level)
+        return find_reach(found, x, float(value), self.variable, self.scale.falls)
 
     @cached_property
     def usable_to(self) -> float:

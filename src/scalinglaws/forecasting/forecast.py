@@ -20,6 +20,7 @@ from scalinglaws.forecasting import saved, wording
 from scalinglaws.forecasting.deciding_run import DecidingRun, find_deciding_run
 from scalinglaws.forecasting.outlook import FIELDS, Outlook, given_points, tabled_points
 from scalinglaws.forecasting.posterior import Moments, Posterior, infer
+from scalinglaws.forecasting.reach import Reach, find_reach
 from scalinglaws.forecasting.run_rows import RunRows, facts_of
 from scalinglaws.options import check_level
 
@@ -162,6 +163,38 @@ class Forecast:
         """Where the forecast is narrow and near enough; see `predict`."""
         found = self.outlook(points, VERDICT_LEVEL, moments)
         return np.asarray((found.half_width <= _USABLE) & (found.times_beyond <= _FARTHEST))
+
+    def reach(
+        self, value: float, *, ratio: float | None = None, confidence_level: float | None = None
+    ) -> Reach:
+        """The compute at which the forecast reaches a value of the metric.
+
+        Parameters
+        ----------
+        value : float
+        ratio : float, optional
+            Tokens per parameter; by default those of the largest runs.
+        confidence_level : float, optional
+            Level of the interval, which is that of the curve.
+
+        Returns
+        -------
+        Reach
+            Compute, infinite where it is not reached within 200 times the largest run.
+
+        Examples
+        --------
+        >>> import scalinglaws as sl
+        >>> runs = sl.datasets.ladder()
+        >>> print(sl.forecast(runs[runs["D"] > 1.5e6], confidence_level=0.9).reach(1.1))
+        loss 1.1 is reached at C 5.4e13 (90 %: 3.9e13 to 1e14)
+        """
+        level = self.confidence_level if confidence_level is None else confidence_level
+        check_level(level)
+        compute = np.geomspace(float(self.rows.C[0]), _FARTHEST * self.rows.largest, 400)
+        sizes, tokens = self.rows.path(compute, ratio)
+        found = self.outlook({"N": sizes, "D": tokens, "C": compute}, level)
+        return find_reach(found, compute, float(value), "C", self.rows.scale.falls)
 
     # --- how far it reaches -----------------------------------------------------------------
 
