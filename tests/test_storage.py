@@ -167,6 +167,12 @@ def test_places_where_nothing_can_be_written(fit: sl.Fit, path: Path) -> None:
     """A folder, and one that is not there."""
     with pytest.raises(IsADirectoryError, match="is a folder"):
         fit.save(path.parent)
+    with pytest.raises(TypeError, match="`path` must be a text or a Path; got 3"):
+        fit.save(3)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="`path` must be a text or a Path; got None"):
+        sl.load(None)  # type: ignore[arg-type]
+    with pytest.raises(FileNotFoundError, match="There is no file"):
+        sl.load(path.parent)
     with pytest.raises(FileNotFoundError, match="There is no folder"):
         fit.save(path.parent / "nothing" / "fit.json")
 

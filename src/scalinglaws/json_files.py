@@ -24,11 +24,15 @@ def write(values: Mapping[str, Any], path: str | Path, *, follow_links: bool = F
 
     Raises
     ------
+    TypeError
+        If `path` is no path.
     FileExistsError
         If the path is a link, and `follow_links` is not given.
     OSError
         If the file cannot be written.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"`path` must be a text or a Path; got {abridged(path)}.")
     target = Path(path)
     if target.is_symlink():
         if not follow_links:
@@ -131,7 +135,9 @@ def parsed(path: str | Path) -> Any:
     FileFormatError
         If it is not JSON.
     """
-    if not Path(path).exists():
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"`path` must be a text or a Path; got {abridged(path)}.")
+    if not Path(path).is_file():
         raise FileNotFoundError(f"There is no file {str(path)!r}.")
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
