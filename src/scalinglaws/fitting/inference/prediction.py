@@ -14,7 +14,7 @@ import pandas as pd
 
 from scalinglaws.errors import ScalingLawWarning
 from scalinglaws.escaping import for_html
-from scalinglaws.numerals import format_plain
+from scalinglaws.numerals import format_plain, format_to
 
 if TYPE_CHECKING:
     from scalinglaws.forecasting.outlook import Outlook
@@ -101,10 +101,14 @@ class Prediction:
         level = f"{100 * self.confidence_level:g} %"
 
         def span(low: float, high: float) -> str:
-            return "none" if np.isnan(low) else f"{format_plain(low)} to {format_plain(high)}"
+            if np.isnan(low):
+                return "none"
+            half = 0.5 * (high - low)
+            return f"{format_to(low, half)} to {format_to(high, half)}"
 
+        half = 0.5 * (self.curve_high - self.curve_low)
         return [
-            ("estimate", format_plain(self.estimate) or "none"),
+            ("estimate", format_to(self.estimate, half) or "none"),
             (f"{level} confidence interval (curve)", span(self.curve_low, self.curve_high)),
             (f"{level} prediction interval (new run)", span(self.run_low, self.run_high)),
             ("extrapolation", self.beyond),
@@ -119,8 +123,11 @@ class Prediction:
         if found.reason:
             return []
         level = f"{100 * self.confidence_level:g} %"
-        low, high = (format_plain(end) for end in (found.run_low, found.run_high))
-        text = f"{format_plain(found.estimate)} ({level} prediction interval: {low} to {high})"
+        half = 0.5 * (found.run_high - found.run_low)
+        estimate, low, high = (
+            format_to(v, half) for v in (found.estimate, found.run_low, found.run_high)
+        )
+        text = f"{estimate} ({level} prediction interval: {low} to {high})"
         verdict = "disputed by the forecast" if self.disputed else "not disputed by the forecast"
         return [("forecast", text), ("this law here", verdict)]
 
