@@ -12,6 +12,8 @@ import pytest
 import scalinglaws as sl
 from benchmarks import hand_written
 from benchmarks.__main__ import main
+from benchmarks.fuzz import __main__ as fuzz
+from benchmarks.fuzz.cases import KINDS, case_of
 from benchmarks.global_minimum import compare, outcomes, read
 from benchmarks.library import Task, drawn_counts
 from benchmarks.random_tables import random_case
@@ -139,3 +141,12 @@ def test_the_command_prints_a_page(capsys: pytest.CaptureFixture[str]) -> None:
     assert "## Cold fit" in page
     assert "numpy" in page
     assert "| times the library |" in page
+
+
+def test_the_fuzzing_knows_its_kinds(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each has a number of cases in the smoke test, is drawn from its number alone, and runs."""
+    assert set(fuzz.QUICK) == set(KINDS)
+    for kind in KINDS:
+        assert case_of(kind, 3, 5).text == case_of(kind, 3, 5).text
+        assert fuzz.main(["--kind", kind, "--seed", "3", "--minutes", "0.002"]) == 0
+        assert f"| {kind} |" in capsys.readouterr().out

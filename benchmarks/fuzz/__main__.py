@@ -24,7 +24,9 @@ from benchmarks.fuzz.trial import LIMIT, Case, Trial, run
 from benchmarks.harness import RESULTS, Section, header
 
 # Cases of each kind in the smoke test: about as much time for each.
-_QUICK = {"tables": 60, "formulas": 500, "files": 200, "commands": 150, "points": 200}
+QUICK = {
+    "tables": 50, "formulas": 400, "files": 200, "commands": 120, "points": 200, "plans": 80,
+}  # fmt: skip
 _BAD = ("foreign", "leak", "hang")
 
 
@@ -75,7 +77,7 @@ def _numbers(kinds: Sequence[str], minutes: float, *, quick: bool) -> Iterator[t
     """Kinds and numbers of cases: a fixed set, or in turns of equal time until time is over."""
     if quick:
         for kind in kinds:
-            yield from ((kind, number) for number in range(_QUICK[kind]))
+            yield from ((kind, number) for number in range(QUICK[kind]))
         return
     counters = {kind: itertools.count() for kind in kinds}
     spent = dict.fromkeys(kinds, 0.0)
