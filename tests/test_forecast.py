@@ -62,8 +62,13 @@ def test_the_minimum_is_one() -> None:
     y = formula(np.array([1.0, 0.3, 0.2, -1.0, -1.2, -0.2]), *points.T)
     y = y + 0.004 * rng.standard_normal(30)
     covariance = np.eye(30) + 30 * posterior.correlation(points, points)
-    target = posterior._Target(points, y, covariance)
-    theta = target.minimise(posterior._starts(1.0), 60)
+    model = posterior.Model(
+        lambda theta: flexible_law.values_and_jacobian(theta, *points.T), posterior._starts(1.0),
+        flexible_law.PRIOR_MEAN, np.diag(flexible_law.PRIOR_PRECISION), flexible_law.LOWER,
+        flexible_law.UPPER,
+    )  # fmt: skip
+    target = posterior._Target(model, y, covariance)
+    theta = target.minimise(model.starts, 60)
     value = float(target.expand(theta)[0][0])
     other = minimize(
         lambda t: float(target.expand(t[None])[0][0]), theta[0], method="Nelder-Mead",
@@ -76,7 +81,7 @@ def test_the_law_error_is_conditioned_as_a_gaussian_process() -> None:
     """Mean and variance, against the textbook formulas for known coefficients."""
     rng = np.random.default_rng(3)
     points, y = rng.uniform(-5, 0, (12, 2)), rng.normal(0.5, 0.05, 12)
-    found = posterior.infer(points, y, np.ones(12), 0.5)
+    found = posterior.infer(points, y, np.ones(12), 0.5, np.zeros(2))
     new = rng.uniform(-1, 3, (5, 2))
     law, jacobian = flexible_law.values_and_jacobian(found.theta, *points.T)
     there, jacobian_there = flexible_law.values_and_jacobian(found.theta, *new.T)

@@ -151,7 +151,7 @@ class Forecast:
 
     def moments(self, points: Mapping[str, FloatArray]) -> Moments:
         """Mean and variance on the scale of the forecast; see `rows.scale`."""
-        ln_n, ln_d = self.rows.anchor
+        ln_n, ln_d = self.posterior.origin
         sizes, tokens = np.ravel(points["N"]), np.ravel(points["D"])
         found = self.posterior.at(np.log(sizes) - ln_n, np.log(tokens) - ln_d)
         precision = self.rows.scale.precision(found.mean) / self.rows.mean_weight
@@ -354,4 +354,5 @@ def from_rows(rows: RunRows, confidence_level: float) -> Forecast:
     ln_n, ln_d = rows.anchor
     points = np.column_stack([np.log(rows.N) - ln_n, np.log(rows.D) - ln_d])
     level = float(rows.y[rows.is_largest].mean())
-    return Forecast(rows, infer(points, rows.y, rows.weights, level), confidence_level)
+    posterior = infer(points, rows.y, rows.weights, level, np.array([ln_n, ln_d]))
+    return Forecast(rows, posterior, confidence_level)

@@ -16,8 +16,9 @@ Outliers: each run's noise has Student's t with 4 degrees of freedom, by iterati
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.linalg import cho_solve, cholesky, lapack
@@ -37,7 +38,6 @@ _TAIL_DOF, _MOST_WEIGHT = 4.0, 1.25
 _LEAST_DOF, _MOST_DOF = 2.5, 6.0
 _ROUNDS = 4  # of solving, before each of which covariance and weights are brought up to date
 _STEPS, _LATER_STEPS, _LONGEST_STEP = 30, 10, 1.0
-_PRIOR = np.diag(law.PRIOR_PRECISION)
 _BLOCK = 4096  # points that are forecast at a time
 
 
@@ -77,6 +77,7 @@ class Posterior:
     points : (runs, 2), ln N and ln D from the anchor
     residuals, jacobian : R^-1 (y - m), and R^-1 dm/dtheta
     factor : lower Cholesky factor of R
+    origin : ln N and ln D of the anchor
     """
 
     theta: FloatArray
@@ -90,6 +91,7 @@ class Posterior:
     residuals: FloatArray
     jacobian: FloatArray
     factor: FloatArray
+    origin: FloatArray
 
     def at(self, n: FloatArray, d: FloatArray) -> Moments:
         """Forecast at points (n, d), measured from the anchor."""
@@ -97,8 +99,8 @@ class Posterior:
         return Moments(*(np.concatenate(part) for part in zip(*blocks, strict=True)))
 
     def _moments(self, n: FloatArray, d: FloatArray) -> tuple[FloatArray, ...]:
-        mean, jacobian = law.values_and_jacobian(self.theta, n, d)
-        near = self.ratio * correlation(np.column_stack([n, d]), self.points)
+        mean, jacobian = self._law(n, d)
+        near = self._near(n, d)
         solved = cho_solve((self.factor, True), near.T, check_finite=False).T  # A = k R^-1
         beyond = jacobian - near @ self.jacobian
         coefficients = np.einsum("ij,jk,ik->i", beyond, self.covariance, beyond)
@@ -110,11 +112,18 @@ class Posterior:
             np.full(len(n), self.noise),
         )
 
+    def _law(self, n: FloatArray, d: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """The law at points, and its derivatives."""
+        return law.values_and_jacobian(self.theta, n, d)
+
+    def _near(self, n: FloatArray, d: FloatArray) -> FloatArray:
+        """Covariance of the law's error at points with that at the runs, in units of `noise`."""
+        return self.ratio * correlation(np.column_stack([n, d]), self.points)
+
     def response(self, n: float, d: float) -> FloatArray:
         """Change of the forecast at a point with the logarithm of each run's loss."""
         point = np.array([n]), np.array([d])
-        jacobian = law.values_and_jacobian(self.theta, *point)[1][0]
-        near = self.ratio * correlation(np.column_stack(point), self.points)[0]
+        jacobian, near = self._law(*point)[1][0], self._near(*point)[0]
         solved = cho_solve((self.factor, True), near, check_finite=False)
         beyond = jacobian - near @ self.jacobian
         found = solved + self.jacobian @ self.covariance @ beyond / self.noise
@@ -127,7 +136,9 @@ def correlation(a: FloatArray, b: FloatArray) -> FloatArray:
     return np.asarray((1.0 + distance) * np.exp(-distance))
 
 
-def infer(points: FloatArray, y: FloatArray, weights: FloatArray, level: float) -> Posterior:
+def infer(
+    points: FloatArray, y: FloatArray, weights: FloatArray, level: float, origin: FloatArray
+) -> Posterior:
     """Posterior of the flexible law and its error.
 
     Parameters
@@ -136,19 +147,51 @@ def infer(points: FloatArray, y: FloatArray, weights: FloatArray, level: float) 
     y : logarithm of the loss
     weights : relative precisions, of mean one
     level : y at the anchor, a start
+    origin : ln N and ln D of the anchor
     """
-    alike = correlation(points, points)
-    theta, robust, ratio = _starts(level), np.ones(len(y)), _ERROR_TO_NOISE
-    target = _Target(points, y, np.diag(1.0 / weights) + ratio * alike)
+    model = Model(
+        lambda theta: law.values_and_jacobian(theta, *points.T), _starts(level), law.PRIOR_MEAN,
+        np.diag(law.PRIOR_PRECISION), law.LOWER, law.UPPER,
+    )  # fmt: skip
+    return Posterior(**solve(model, correlation(points, points), y, weights), points=points,
+                     origin=origin)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Model:
+    """A law at the runs, and what is known of its coefficients beforehand.
+
+    Attributes
+    ----------
+    evaluate : from theta (b, p) to ln loss at the runs (b, n) and its derivatives (b, n, p)
+    starts : (starts, p)
+    prior_mean, precision, lower, upper : of the coefficients, (p,) and (p, p)
+    """
+
+    evaluate: Callable[[FloatArray], tuple[FloatArray, FloatArray]]
+    starts: FloatArray
+    prior_mean: FloatArray
+    precision: FloatArray
+    lower: FloatArray
+    upper: FloatArray
+
+
+def solve(model: Model, alike: FloatArray, y: FloatArray, weights: FloatArray) -> dict[str, Any]:
+    """Fields of the posterior, after rounds that bring covariance and weights up to date.
+
+    `alike` is the correlation of the law's error between the runs.
+    """
+    theta, robust, ratio = model.starts, np.ones(len(y)), _ERROR_TO_NOISE
+    target = _Target(model, y, np.diag(1.0 / weights) + ratio * alike)
     theta = target.minimise(theta, _STEPS)
     for _ in range(_ROUNDS):
         noise, pulled = target.noise(theta), target.pulled(theta)
         outlying = pulled**2 / (weights * robust**2 * noise)
         robust = np.minimum((_TAIL_DOF + 1) / (_TAIL_DOF + outlying), _MOST_WEIGHT)
         ratio = _ERROR_TO_NOISE + _LEAST_ERROR**2 / noise
-        target = _Target(points, y, np.diag(1.0 / (weights * robust)) + ratio * alike)
+        target = _Target(model, y, np.diag(1.0 / (weights * robust)) + ratio * alike)
         theta = target.minimise(theta, _LATER_STEPS)
-    return target.posterior(theta, ratio, weights * robust)
+    return {"ratio": ratio, "weights": weights * robust, **target.posterior(theta)}
 
 
 def _starts(level: float) -> FloatArray:
@@ -165,16 +208,16 @@ def _starts(level: float) -> FloatArray:
 class _Target:
     """The runs with one covariance sigma^2 R: objective, minimum, posterior."""
 
-    def __init__(self, points: FloatArray, y: FloatArray, covariance: FloatArray) -> None:
-        self.points, self.y = points, y
+    def __init__(self, model: Model, y: FloatArray, covariance: FloatArray) -> None:
+        self.model, self.y = model, y
         self.factor = np.asarray(cholesky(covariance, lower=True, check_finite=False))
         self.whiten = np.tril(lapack.dtrtri(self.factor, lower=1)[0])
         self.size = len(y) + _NOISE_DOF
 
     def minimise(self, theta: FloatArray, n_steps: int) -> FloatArray:
-        """The best of the minima reached from several starts, shape (1, 6)."""
+        """The best of the minima reached from several starts, shape (1, p)."""
         found, value = descend(
-            self.expand, theta, bounds=(law.LOWER, law.UPPER), n_steps=n_steps,
+            self.expand, theta, bounds=(self.model.lower, self.model.upper), n_steps=n_steps,
             longest=_LONGEST_STEP,
         )  # fmt: skip
         return found[[np.argmin(value)]]
@@ -185,16 +228,17 @@ class _Target:
         (n + nu)/2 ln(nu s^2 + r'R^-1 r) + prior/2, and its Gauss-Newton expansion.
         """
         variance, residuals, jacobian = self.whitened(theta)
-        departure = theta - law.PRIOR_MEAN
+        departure = theta - self.model.prior_mean
+        pull = departure @ self.model.precision
         value = 0.5 * self.size * np.log(variance * self.size)
-        value += 0.5 * departure**2 @ law.PRIOR_PRECISION
-        curvature = jacobian.transpose(0, 2, 1) @ jacobian / variance[:, None, None] + _PRIOR
+        value += 0.5 * np.einsum("bk,bk->b", pull, departure)
+        curvature = jacobian.transpose(0, 2, 1) @ jacobian / variance[:, None, None]
         downhill = np.einsum("bik,bi->bk", jacobian, residuals) / variance[:, None]
-        return value, curvature, downhill - departure * law.PRIOR_PRECISION
+        return value, curvature + self.model.precision, downhill - pull
 
     def whitened(self, theta: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         """sigma^2, and residuals and derivatives with covariance sigma^2."""
-        fitted, jacobian = law.values_and_jacobian(theta, *self.points.T)
+        fitted, jacobian = self.model.evaluate(theta)
         residuals = (self.y - fitted) @ self.whiten.T
         total = _NOISE_DOF * _NOISE_SCALE**2 + np.einsum("bi,bi->b", residuals, residuals)
         return total / self.size, residuals, self.whiten @ jacobian
@@ -205,30 +249,27 @@ class _Target:
 
     def pulled(self, theta: FloatArray) -> FloatArray:
         """R^-1 (y - m)."""
-        residuals = self.y - law.values(theta[0], *self.points.T)
+        residuals = self.y - self.model.evaluate(theta)[0][0]
         return np.asarray(cho_solve((self.factor, True), residuals, check_finite=False))
 
-    def posterior(self, theta: FloatArray, ratio: float, weights: FloatArray) -> Posterior:
+    def posterior(self, theta: FloatArray) -> dict[str, Any]:
         """Normal approximation at the minimum, with sigma^2 divided by n + nu - p."""
         variance, _, whitened = (part[0] for part in self.whitened(theta))
-        information = whitened.T @ whitened / variance
-        n_effective = float(np.trace(np.linalg.solve(information + _PRIOR, information)))
+        information, precision = whitened.T @ whitened / variance, self.model.precision
+        n_effective = float(np.trace(np.linalg.solve(information + precision, information)))
         left = max(self.size - n_effective, 1.0)
         growth = self.size / left
-        jacobian = law.values_and_jacobian(theta[0], *self.points.T)[1]
-        return Posterior(
-            theta=theta[0],
-            covariance=np.linalg.inv(information / growth + _PRIOR),
-            noise=float(variance) * growth,
-            ratio=ratio,
-            weights=weights,
-            n_effective=n_effective,
-            dof=float(np.clip(left, _LEAST_DOF, _MOST_DOF)),
-            points=self.points,
-            residuals=self.pulled(theta),
-            jacobian=np.asarray(cho_solve((self.factor, True), jacobian, check_finite=False)),
-            factor=self.factor,
-        )
+        jacobian = self.model.evaluate(theta)[1][0]
+        return {
+            "theta": theta[0],
+            "covariance": np.linalg.inv(information / growth + precision),
+            "noise": float(variance) * growth,
+            "n_effective": n_effective,
+            "dof": float(np.clip(left, _LEAST_DOF, _MOST_DOF)),
+            "residuals": self.pulled(theta),
+            "jacobian": np.asarray(cho_solve((self.factor, True), jacobian, check_finite=False)),
+            "factor": self.factor,
+        }
 
 
 def _blocks(count: int) -> Iterator[slice]:
