@@ -5,6 +5,7 @@ python -m benchmarks.forecast --quick     a few cuts, for a smoke test
 python -m benchmarks.forecast --write     into benchmarks/results/forecast.md
 python -m benchmarks.forecast --simulated tables whose law is known, into forecast_simulated.md
 python -m benchmarks.forecast --unfinished runs that are still training
+python -m benchmarks.forecast --groups    groups of few runs, alone and together
 python -m benchmarks.forecast --tasks     accuracies through the loss
 python -m benchmarks.forecast --curves    public learning curves, into forecast_curves.md
 """
@@ -16,12 +17,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.data import data_folder
-from benchmarks.forecast import learning_curves, real_runs, simulated, task_metrics, unfinished
+from benchmarks.forecast import (
+    groups,
+    learning_curves,
+    real_runs,
+    simulated,
+    task_metrics,
+    unfinished,
+)
 from benchmarks.harness import RESULTS, Options, Section, header
 
 _STUDIES: dict[str, Callable[[Options], Section]] = {
     "": real_runs.run, "simulated": simulated.run, "curves": learning_curves.run,
-    "unfinished": unfinished.run, "tasks": task_metrics.run,
+    "unfinished": unfinished.run, "tasks": task_metrics.run, "groups": groups.run,
 }  # fmt: skip
 
 
@@ -36,6 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--simulated", action="store_true", help="tables whose law is known")
     parser.add_argument("--curves", action="store_true", help="learning curves")
     parser.add_argument("--tasks", action="store_true", help="accuracies through the loss")
+    parser.add_argument("--groups", action="store_true", help="groups forecast together")
     parser.add_argument("--unfinished", action="store_true", help="runs that are still training")
     parser.add_argument("--data", type=Path, help="public tables (or $SCALINGLAWS_DATA)")
     asked = parser.parse_args(arguments)

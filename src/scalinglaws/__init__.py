@@ -44,6 +44,7 @@ from scalinglaws.forecasting.comparison import compare as compare
 from scalinglaws.forecasting.curve import CurveForecast as CurveForecast
 from scalinglaws.forecasting.curve import CurveForecasts as CurveForecasts
 from scalinglaws.forecasting.forecast import Forecast as Forecast
+from scalinglaws.forecasting.grouped_forecast import GroupedForecast as GroupedForecast
 from scalinglaws.forecasting.make import forecast as forecast
 from scalinglaws.forecasting.unfinished_run import UnfinishedRun as UnfinishedRun
 from scalinglaws.forecasting.unfinished_run import finish as finish
@@ -85,6 +86,7 @@ __all__ = [
     "Fits",
     "Forecast",
     "FormulaError",
+    "GroupedForecast",
     "IdentifiabilityWarning",
     "LackOfFitWarning",
     "Law",

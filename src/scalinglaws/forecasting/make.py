@@ -11,7 +11,8 @@ from scalinglaws.fitting.tables import columns as col
 from scalinglaws.forecasting.chained_forecast import ChainedForecast, chain_metric
 from scalinglaws.forecasting.curve import CurveForecast, CurveForecasts, forecast_curves
 from scalinglaws.forecasting.forecast import Forecast, from_rows
-from scalinglaws.forecasting.run_rows import read_rows
+from scalinglaws.forecasting.grouped_forecast import GroupedForecast, forecast_groups
+from scalinglaws.forecasting.table_input import read_groups, read_rows
 from scalinglaws.options import check_level, check_option
 
 
@@ -32,8 +33,11 @@ def forecast(
     x: None = None,
     series: None = None,
     through: None = None,
+    groups: None = None,
     **options: Unpack[_Options],
 ) -> Forecast: ...
+@overload
+def forecast(runs: Any, *, groups: str, **options: Unpack[_Options]) -> GroupedForecast: ...
 @overload
 def forecast(runs: Any, *, through: str, **options: Unpack[_Options]) -> ChainedForecast: ...
 @overload
@@ -48,6 +52,7 @@ def forecast(
     x: str | None = None,
     series: str | None = None,
     through: str | None = None,
+    groups: str | None = None,
     y: str | None = None,
     columns: Mapping[str, str] | None = None,
     weights: str | npt.ArrayLike | None = None,
@@ -55,7 +60,7 @@ def forecast(
     missing: Literal["raise", "drop"] = "raise",
     units: Literal["check", "trust"] = "check",
     confidence_level: float = 0.95,
-) -> Forecast | CurveForecast | CurveForecasts | ChainedForecast:
+) -> Forecast | CurveForecast | CurveForecasts | ChainedForecast | GroupedForecast:
     """Forecast larger runs from a table of smaller ones, with no law to choose.
 
     A flexible law, whose coefficients have weak priors, plus a smooth error of that law: both are
@@ -75,6 +80,9 @@ def forecast(
     through : str, optional
         A column of the loss, through which the metric `y` is forecast, as of an accuracy: N and D
         to loss, loss to the metric, with the uncertainty of both. Needs `limits`.
+    groups : str, optional
+        A column of data sets, recipes or the like, of one kind and one metric, that are forecast
+        together: groups of few runs borrow from others that reach higher.
     y : str, optional
         The metric's column; by default one with a usual name, such as "loss". Any positive metric
         that falls or rises with compute.
@@ -97,7 +105,7 @@ def forecast(
     -------
     Forecast
         Over N and D; with `x` a `CurveForecast`, with `series` a `CurveForecasts`, a mapping; with
-        `through` a `ChainedForecast`.
+        `through` a `ChainedForecast`; with `groups` a `GroupedForecast`, a mapping.
 
     Raises
     ------
@@ -144,6 +152,14 @@ def forecast(
             units=units, limits=_checked_limits(limits), confidence_level=confidence_level,
         )  # fmt: skip
     ends = _checked_limits(limits)
+    if groups is not None:
+        if through is not None or ends != (None, None):
+            raise ValueError("`groups` goes with neither `through` nor `limits`.")
+        table, labels = read_groups(
+            col.as_frame(runs), groups, y=y, columns=dict(columns or {}), weights=weights,
+            missing=missing, units=units,
+        )  # fmt: skip
+        return forecast_groups(table, labels, groups, confidence_level)
     rows = read_rows(
         col.as_frame(runs), y=through or y, columns=named, weights=weights,
         missing=missing, units=units, limits=ends if through is None else (None, None),

@@ -11,10 +11,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from scalinglaws.arrays import BoolArray, FloatArray, IntArray
-from scalinglaws.core.law import Law
 from scalinglaws.errors import DataError, DataWarning, warn
 from scalinglaws.fitting.tables import columns as col
-from scalinglaws.fitting.tables.runs import RunTable, read_table
+from scalinglaws.fitting.tables.runs import RunTable
 from scalinglaws.forecasting.metric_scale import MetricScale
 from scalinglaws.numerals import format_compute, format_count, plural
 
@@ -26,9 +25,6 @@ _LARGEST, _SPREAD = 150, 150
 _SAME = 1e-6  # relative difference of compute that is rounding
 _DIGITS = 9  # of logarithms that are compared, so that units do not decide ties
 _FALLING = ("loss", "perplexity", "ppl", "bpb", "bits", "entropy", "error")
-# What a table must have to be read; the forecast's own law is in `flexible_law`.
-_TWO = Law("E + A/N**alpha + B/D**beta", variables=["N", "D"])
-_THREE = Law("E + A/N**alpha + B/D**beta + F/C**gamma", variables=["N", "D", "C"])
 
 
 @dataclass(frozen=True)
@@ -106,63 +102,20 @@ class RunRows:
         size = np.sqrt(np.asarray(compute, dtype=np.float64) / (self.flops * ratio))
         return size, size * ratio
 
+    def thinned(self, most: int) -> RunRows:
+        """At most so many of the rows: half of them the largest, half spread over the others."""
+        if self.n <= most:
+            return self
+        points = np.round(
+            np.log(np.column_stack([self.N / self.N[-1], self.D / self.D[-1]])), _DIGITS
+        )
+        out = np.ones(self.n, dtype=np.bool_)
+        out[_kept(points, most // 2, most - most // 2)] = False
+        return self.without(out)
+
     def without(self, out: BoolArray) -> RunRows:
         """The rows without some of them; their scale stays."""
         return _rows(self.table, self.places[~out], self.C[~out], self.scale, 0)
-
-
-def read_rows(
-    frame: pd.DataFrame,
-    *,
-    y: str | None,
-    columns: Mapping[str, str],
-    weights: str | npt.ArrayLike | None,
-    missing: str,
-    units: str,
-    limits: tuple[float | None, float | None],
-) -> RunRows:
-    """Read a table of runs, and refuse what leaves a forecast open.
-
-    Raises
-    ------
-    DataError
-        If the table cannot be read, or has too few runs, sizes or budgets.
-    """
-    _check_columns(frame, columns)
-    has_compute = "C" in columns or _usable_compute(frame) is not None
-    table = read_table(
-        frame, _THREE if has_compute else _TWO, y=y, columns=columns, weights=weights,
-        missing=missing, scale="log" if limits == (None, None) else "level", units=units,
-    )  # fmt: skip
-    return rows_of(table, limits)
-
-
-def read_checkpoints(
-    frame: pd.DataFrame,
-    *,
-    y: str | None,
-    columns: Mapping[str, str],
-    missing: str,
-    units: str,
-) -> tuple[RunTable, pd.Series]:
-    """A table of checkpoints, and the run of each row.
-
-    Raises
-    ------
-    DataError
-        If nothing tells the runs apart.
-    """
-    _check_columns(frame, columns)
-    table = read_table(
-        frame, _TWO, y=y, columns={v: c for v, c in columns.items() if v != "C"}, weights=None,
-        missing=missing, scale="log", units=units,
-    )  # fmt: skip
-    if not table.cluster_column or table.source is None:
-        raise DataError(
-            "No column such as 'run' tells which rows are checkpoints of the same run; "
-            f"{col.describe_columns(frame)}"
-        )
-    return table, table.source[table.cluster_column]
 
 
 def rows_of(table: RunTable, limits: tuple[float | None, float | None] = (None, None)) -> RunRows:
@@ -187,11 +140,11 @@ def compute_of(table: RunTable) -> FloatArray:
     """C as read, or the column that the law did not need; 6ND where the table has none."""
     if "C" in table.values:
         return table.values["C"]
-    compute = None if table.source is None else _usable_compute(table.source)
+    compute = None if table.source is None else usable_compute(table.source)
     return 6.0 * table.values["N"] * table.values["D"] if compute is None else compute
 
 
-def _usable_compute(frame: pd.DataFrame) -> FloatArray | None:
+def usable_compute(frame: pd.DataFrame) -> FloatArray | None:
     """The column of C, if there is one and it has a positive number for every run."""
     try:
         name = col.find_variable(frame, "C")
@@ -205,7 +158,7 @@ def _usable_compute(frame: pd.DataFrame) -> FloatArray | None:
 
 
 def _has_unused_compute(table: RunTable) -> bool:
-    if "C" in table.values or table.source is None or _usable_compute(table.source) is not None:
+    if "C" in table.values or table.source is None or usable_compute(table.source) is not None:
         return False
     try:
         return col.find_variable(table.source, "C") is not None
@@ -264,16 +217,16 @@ def largest_runs(compute: FloatArray) -> BoolArray:
     return np.asarray(compute >= np.sort(compute)[-count] * (1 - _SAME))
 
 
-def _kept(points: FloatArray) -> IntArray:
+def _kept(points: FloatArray, largest: int = _LARGEST, spread: int = _SPREAD) -> IntArray:
     """All of few runs; of many the largest, and each time the one farthest from those kept."""
     count = len(points)
-    if count <= _LARGEST + _SPREAD:
+    if count <= largest + spread:
         return np.arange(count)
-    rest, kept = points[: count - _LARGEST], list(range(count - _LARGEST, count))
+    rest, kept = points[: count - largest], list(range(count - largest, count))
     nearest = np.full(len(rest), np.inf)
     for point in points[kept]:
         nearest = np.minimum(nearest, ((rest - point) ** 2).sum(axis=1))
-    for _ in range(_SPREAD):
+    for _ in range(spread):
         place = int(np.argmax(nearest))
         kept.append(place)
         nearest = np.minimum(nearest, ((rest - rest[place]) ** 2).sum(axis=1))
@@ -293,19 +246,6 @@ def _last_rows(table: RunTable) -> BoolArray:
 
 
 # --- refusals --------------------------------------------------------------------------------
-
-
-def _check_columns(frame: pd.DataFrame, columns: Mapping[str, str]) -> None:
-    for variable in columns:
-        if variable not in ("N", "D", "C"):
-            raise ValueError(f"`columns` names {variable!r}; a forecast has N, D and C.")
-    for variable, what in (("N", "parameters"), ("D", "training tokens")):
-        if variable not in columns and col.find_variable(frame, variable) is None:
-            raise DataError(
-                f"A forecast needs {variable} ({what}), and the table has no column for it. "
-                f"{col.describe_columns(frame)} Say which it is with columns={{{variable!r}: ...}} "
-                'or pass x="D" for a curve in one variable.'
-            )
 
 
 def check_limits(table: RunTable, limits: tuple[float | None, float | None]) -> None:

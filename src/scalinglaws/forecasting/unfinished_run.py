@@ -25,7 +25,8 @@ from scalinglaws.fitting.tables.points import to_values
 from scalinglaws.fitting.tables.runs import RunTable
 from scalinglaws.forecasting.forecast import Forecast, from_rows
 from scalinglaws.forecasting.posterior import correlation
-from scalinglaws.forecasting.run_rows import read_checkpoints, rows_of
+from scalinglaws.forecasting.run_rows import rows_of
+from scalinglaws.forecasting.table_input import read_checkpoints
 from scalinglaws.numerals import format_to, format_variable, plural
 from scalinglaws.options import check_level
 
