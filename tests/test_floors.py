@@ -101,7 +101,8 @@ def test_the_profile_has_an_end_as_well(at_zero: sl.Fit) -> None:
 def test_it_is_said(at_zero: sl.Fit) -> None:
     """In the verdict, and where a method has nothing to say."""
     most = format(at_zero.table.loc["E", "high"], ".2g")
-    assert f"these runs show no floor, or one of at most {most} (90 %)." in at_zero.summary()
+    text = f"these runs show no irreducible loss, or one of at most {most} (90 %)."
+    assert text in " ".join(at_zero.summary().split())
     with pytest.warns(sl.DataWarning, match="At its bound, and held there in every resample: E"):
         at_zero.bootstrap(50)
     assert (at_zero.draws(20)["E"] == 0).all()

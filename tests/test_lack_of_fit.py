@@ -75,7 +75,7 @@ def test_other_conditions_are_no_repeats() -> None:
 
 def test_far_outliers_are_named(epoch_all: pd.DataFrame) -> None:
     """The five highest losses of the Chinchilla extraction pull even a robust fit."""
-    with pytest.warns(sl.LackOfFitWarning, match="more than 12 times the typical scatter"):
+    with pytest.warns(sl.LackOfFitWarning, match="residual more than 12 times the typical scatter"):
         fit = sl.fit(epoch_all, "chinchilla")
 
     assert fit.status is sl.Status.OUTLIERS

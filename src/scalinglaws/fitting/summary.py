@@ -1,4 +1,4 @@
-"""A fit in words: one list of facts, shown as text and as HTML."""
+"""Summary of a fit, rendered as text and as HTML."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _HEADER = ("", "estimate", "std error", "low", "high", "")
 
 @dataclass(frozen=True)
 class Facts:
-    """What is said of a fit, whatever the rendering."""
+    """Content of a summary, independent of its rendering."""
 
     title: str
     latex: str
@@ -101,12 +101,12 @@ def _lines(fit: Fit) -> list[tuple[str, str]]:
         lines.insert(3, ("fixed", ", ".join(held)))
     if runs.dropped:
         rows = [f"{label} ({reason})" for label, reason in runs.dropped]
-        lines.append(("left out", listed(rows, most=4)))
+        lines.append(("dropped", listed(rows, most=4)))
     return lines
 
 
 def describe_method(fit: Fit) -> str:
-    """Method, objective and residual scale in a few words."""
+    """Method, objective and residual scale as a short phrase."""
     what = {"log": "log residuals", "level": "level residuals"}[fit.scale]
     if fit.method == "log-linear":
         text = "log-linear least squares"
@@ -124,19 +124,19 @@ def _trend_line(trend: Trend, scale: str) -> str:
     size = f"{100 * trend.size:.2g} %" if scale == "log" else format_plain(trend.size, 2)
     return (
         f"residuals follow a smooth pattern in {listed(list(trend.variables))}: "
-        f"{100 * trend.share:.0f} % of their variance, typically {size}; far predictions are off "
-        "by at least this"
+        f"{100 * trend.share:.0f} % of their variance, typical size {size}; expect at least this "
+        "model error in extrapolation"
     )
 
 
 def _residual_line(fit: Fit) -> str:
-    squares, place, value = 0.0, 0, 0.0
+    squares, position, value = 0.0, 0, 0.0
     for rows, _, residuals in fit.residual_blocks():
         squares += float(np.sum(np.square(residuals)))
         worst = int(np.abs(residuals).argmax())
         if abs(residuals[worst]) > abs(value) or rows.start == 0:
-            place, value = rows.start + worst, float(residuals[worst])
-    rms, label = np.sqrt(squares / fit.n), fit.runs.index[place]
+            position, value = rows.start + worst, float(residuals[worst])
+    rms, label = np.sqrt(squares / fit.n), fit.runs.index[position]
     if fit.scale == "log":
         return (
             f"rms {100 * rms:.2g} %, largest {format_signed(100 * np.expm1(value))} % (row {label})"
@@ -181,7 +181,7 @@ def as_text(fit: Fit) -> str:
         out += _wrapped(detail, "  - ")
     out += ["", *_text_table((_HEADER, *facts.table))]
     if facts.combinations:
-        out += ["", "determined by these runs:", *_text_table((_HEADER, *facts.combinations))]
+        out += ["", "identified combinations:", *_text_table((_HEADER, *facts.combinations))]
     out += [*_wrapped(facts.intervals, ""), ""]
     for name, text in facts.lines:
         out += _wrapped(text, f"{name:<10} ")
@@ -226,7 +226,7 @@ def as_html(fit: Fit) -> str:
         _html_table((_HEADER, *facts.table)),
     ]
     if facts.combinations:
-        parts += ["<div>determined by these runs:</div>"]
+        parts += ["<div>identified combinations:</div>"]
         parts += [_html_table((_HEADER, *facts.combinations))]
     parts.append(f"<div><small>{for_html(facts.intervals)}</small></div>")
     rows = "".join(

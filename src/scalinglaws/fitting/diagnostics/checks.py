@@ -1,6 +1,6 @@
-"""Checks of a fit: each is one function that returns verdicts, registered at the end.
+"""Checks of a fit: each is one function that yields verdicts, registered at the end.
 
-A check says in a sentence about this fit what speaks against taking its numbers at face value.
+A verdict explains in one or two sentences why the numbers of this fit are doubtful.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ def convergence(fit: Fit) -> Verdicts:
     if not fit.converged:
         yield Verdict(
             Status.NOT_CONVERGED,
-            f"One more step still predicts a relative decrease of {fit.evidence.decrement:.1e}. "
+            f"The predicted relative decrease of one more step is {fit.evidence.decrement:.1e}. "
             "Try a law with fewer parameters, or pass `bounds`.",
         )
 
 
 def aliased_parameters(fit: Fit) -> Verdicts:
-    """Parameters whose effects the runs cannot tell apart."""
+    """Parameters that are not separately identifiable."""
     if not fit.aliased:
         return
     everywhere = set(fit.aliased) <= set(fit.structural.aliased)
@@ -60,10 +60,13 @@ def _structural_sentence(fit: Fit) -> str:
         )
         for k in shared
     ]
-    text = f"{_facts(fit)}No value of {listed(together)} alone can be told from these runs"
-    text += f"; only {listed(sums)} can." if sums else "."
-    held = [f"{names[j]} is held at {format_plain(float(fit.natural[j]))}" for j in fit.aliased]
-    return f"{text} By convention {listed(held)}."
+    if len(together) == 1:
+        text = f"{_facts(fit)}Parameter {together[0]} is not identifiable"
+    else:
+        text = f"{_facts(fit)}Parameters {listed(together)} are not separately identifiable"
+    text += f"; only {listed(sums)} can be estimated." if sums else "."
+    fixed = [f"{names[j]} is fixed at {format_plain(float(fit.natural[j]))}" for j in fit.aliased]
+    return f"{text} By convention, {listed(fixed)}."
 
 
 def _local_sentence(fit: Fit) -> str:
@@ -73,7 +76,7 @@ def _local_sentence(fit: Fit) -> str:
     stopped = [f"{names[j]} at {format_plain(float(fit.natural[j]))}" for j in fit.aliased]
     return (
         f"{_facts(fit)}{listed([names[j] for j in together])} change the fitted values in the "
-        f"same way, and cannot be told apart. The solver stopped with {listed(stopped)}."
+        f"same way, so they cannot be told apart. The solver stopped at {listed(stopped)}."
     )
 
 
@@ -85,8 +88,8 @@ def equally_good_fits(fit: Fit) -> Verdicts:
             Status.NOT_IDENTIFIED,
             f"{_facts(fit)}{plural(len(fit.alternatives), 'other fit')} of these runs "
             f"{'is' if len(fit.alternatives) == 1 else 'are'} equally good, with other values of "
-            f"{listed(names)}: these are not identified. Predictions where the fits differ have no "
-            "finite interval.",
+            f"{listed(names)}, which are therefore not identified. Predictions at which the fits "
+            "differ have no finite interval.",
         )
 
 
@@ -95,8 +98,9 @@ def degrees_of_freedom(fit: Fit) -> Verdicts:
     if fit.dof <= 0:
         yield Verdict(
             Status.WEAKLY_IDENTIFIED,
-            f"{plural(fit.n, 'run')} for {len(fit.kept)} parameters: the law passes through the "
-            "runs, and no errors can be estimated.",
+            f"{plural(fit.n, 'run')} for {len(fit.kept)} parameters: the law interpolates the "
+            "runs, so standard errors cannot be estimated. Add runs, or fix parameters with "
+            "`fixed`.",
         )
 
 
@@ -106,9 +110,9 @@ def starting_points(fit: Fit) -> Verdicts:
     if evidence.n_starts >= 3 and evidence.n_agreeing < 2 and evidence.n_minima > 1:
         yield Verdict(
             Status.STARTS_DISAGREE,
-            f"Of {evidence.n_starts} starting points only {evidence.n_agreeing} ended at the best "
-            "minimum; a better one may exist. A law with fewer parameters, or `bounds`, would make "
-            "the answer firmer.",
+            f"Only {evidence.n_agreeing} of {evidence.n_starts} starting points ended at the best "
+            "minimum, so a better one may exist. Try a law with fewer parameters, or pass "
+            "`bounds`.",
         )
 
 
@@ -127,8 +131,8 @@ def clusters(fit: Fit) -> Verdicts:
     )
     if sandwich.n_units <= sandwich.p:
         text += (
-            "how runs differ cannot be seen, and intervals are infinite. Add runs, fit a law with "
-            "fewer parameters, or pass clusters=None if rows are independent."
+            "the variation between runs cannot be estimated, so intervals are infinite. Add runs, "
+            "fit a law with fewer parameters, or pass clusters=None if rows are independent."
         )
     else:
         text += "intervals may be too narrow. Add runs, or fit a law with fewer parameters."
@@ -137,21 +141,23 @@ def clusters(fit: Fit) -> Verdicts:
 
 def lack_of_fit(fit: Fit) -> Verdicts:
     """Repeated runs agree better with each other than with the law."""
-    found = compare_with_repeats(
+    scatter = compare_with_repeats(
         fit.runs.repeats, fit.residuals.to_numpy(), fit.runs.weights, len(fit.kept)
     )
-    if found is None or not found.is_bad:
+    if scatter is None or not scatter.is_bad:
         return
     if fit.scale == "log":
-        scatter = f"{100 * found.around_law:.2g} %", f"{100 * found.between_repeats:.2g} %"
+        around = f"{100 * scatter.around_law:.2g} %"
+        between = f"{100 * scatter.between_repeats:.2g} %"
     else:
-        scatter = format_plain(found.around_law, 2), format_plain(found.between_repeats, 2)
+        around = format_plain(scatter.around_law, 2)
+        between = format_plain(scatter.between_repeats, 2)
     yield Verdict(
         Status.LACK_OF_FIT,
-        f"Runs scatter by {scatter[0]} around the law, and repeated runs by {scatter[1]} among "
-        f"themselves ({found.dof_repeats} degrees of freedom): the law is wrong here, or the noise "
-        "of other runs is larger. Look at fit.plot_residuals(), try another law, or leave out runs "
-        "that it was not made for, such as the shortest. Do not trust extrapolations of this fit.",
+        f"Runs scatter by {around} around the law, and repeated runs by {between} among "
+        f"themselves ({scatter.dof_repeats} degrees of freedom). The law has the wrong shape here, "
+        "or other runs are noisier. Look at fit.plot_residuals(), try another law, or drop runs "
+        "outside its scope, such as the shortest. Do not extrapolate this fit.",
     )
 
 
@@ -161,9 +167,9 @@ def outlying_runs(fit: Fit) -> Verdicts:
     if len(far):
         yield Verdict(
             Status.OUTLIERS,
-            f"Row{'s' if len(far) > 1 else ''} {listed_rows(fit.runs.index, far)}: more than "
-            f"{FAR_OFF:g} times the typical scatter off the law. Check these runs, and fit once "
-            "without them to see how much the parameters move.",
+            f"Row{'s' if len(far) > 1 else ''} {listed_rows(fit.runs.index, far)}: residual more "
+            f"than {FAR_OFF:g} times the typical scatter. Check these runs, and refit without them "
+            "to see how much the parameters change.",
         )
 
 
@@ -179,7 +185,7 @@ def _bound_sentence(fit: Fit, j: int) -> str:
     facts = f" {_facts(fit)}".rstrip()
     if parameter.role == "offset" and fit.at_zero[j]:
         high = float(fit.table["high"].iloc[j])
-        text = f"{parameter.name} is 0: these runs show no floor"
+        text = f"{parameter.name} is 0: these runs show no irreducible loss"
         level = f"{100 * fit.confidence_level:g} %"
         text += f", or one of at most {format_plain(high, 2)} ({level})." if high < np.inf else "."
     elif fit.at_zero[j]:
@@ -192,7 +198,7 @@ def _bound_sentence(fit: Fit, j: int) -> str:
 
 
 def _wrong_way(fit: Fit, j: int) -> str:
-    """Say so if the performance goes the other way than a decaying term can."""
+    """A sentence if the performance rises with a variable of a decaying term."""
     parameter = fit.law.parameters[j]
     rows = fit.law.rows_of(parameter.name, fit.problem.columns)
     for term in fit.law.separation.terms:
@@ -208,9 +214,9 @@ def _wrong_way(fit: Fit, j: int) -> str:
             correlation = float(np.corrcoef(ranks["x"], ranks["y"])[0, 1])
             if correlation > _WRONG_WAY:
                 return (
-                    f" {fit.runs.target} rises with {variable} (rank correlation "
-                    f"{correlation:+.2f}), which this term cannot follow: fit 1 - score or an "
-                    "error, or a law such as 'power' whose exponents have either sign."
+                    f" {fit.runs.target} increases with {variable} (rank correlation "
+                    f"{correlation:+.2f}), but this term can only decrease. Fit 1 - score or an "
+                    "error, or use a law such as 'power' whose exponents have either sign."
                 )
     return ""
 
@@ -224,14 +230,14 @@ def collinearity(fit: Fit) -> Verdicts:
         yield Verdict(
             Status.WEAKLY_IDENTIFIED,
             f"{_facts(fit)}{listed(involved)} trade off against each other (condition number "
-            f"{format_error(fit.local.condition)}): their joint effect is known, each alone "
-            "barely. Runs off this line would separate them.",
+            f"{format_error(fit.local.condition)}): their joint effect is well determined, their "
+            "separate effects barely. Add runs off this line to separate them.",
         )
     elif fit.facts and not fit.aliased and not fit.disputed:
         yield Verdict(
             Status.WEAKLY_IDENTIFIED,
-            f"{_facts(fit)}The separate effects of these variables are barely seen, and "
-            "predictions off this line rest on the law alone. Add runs off it.",
+            f"{_facts(fit)}The separate effects of these variables are barely identifiable, and "
+            "predictions off this line depend on the law alone. Add runs off it.",
         )
 
 
@@ -251,8 +257,8 @@ def faint_exponents(fit: Fit) -> Verdicts:
         ]
         yield Verdict(
             Status.WEAKLY_IDENTIFIED,
-            f"{listed(each)}: not distinguishable from 0. A law with fewer parameters, a value "
-            "held with `fixed`, or runs over a wider range would make the others firmer.",
+            f"{listed(each)}: not distinguishable from 0. Use a law with fewer parameters, fix a "
+            "value with `fixed`, or add runs over a wider range.",
         )
 
 

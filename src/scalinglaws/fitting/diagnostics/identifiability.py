@@ -1,8 +1,8 @@
-"""What these runs can and cannot determine, from the columns of the Jacobian.
+"""Identifiable parameters and combinations, from the columns of the Jacobian.
 
 With C = 6ND the columns of b, c and d in a*N^b*D^c*C^d are linearly dependent: infinitely many
-values fit equally well. Columns are taken in the order of the law, as R's lm does; one that the
-earlier ones already explain is aliased, and what is identified is the combination that it enters.
+values fit equally well. Columns are taken in the order of the law, as R's lm does. A column that
+is a combination of earlier ones is aliased, and only combinations with it are identified.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ _WEAK_CONDITION = 30.0
 
 @dataclass(frozen=True)
 class Aliasing:
-    """Which columns are determined by earlier ones, and how.
+    """Columns that are linear combinations of earlier ones.
 
     Attributes
     ----------
     kept : indices of the independent columns, in order
     aliased : index of a dependent column to its weights on the kept ones
     condition : condition number of the kept columns, scaled and centred
-    weakest : the direction that the kept columns determine least, one weight a parameter
+    weakest : the least determined direction of the kept columns, one weight per parameter
     """
 
     kept: tuple[int, ...]
@@ -47,12 +47,12 @@ class Aliasing:
 
     @property
     def is_weak(self) -> bool:
-        """Identified, but only just."""
+        """Whether the condition number exceeds its limit."""
         return self.condition > _WEAK_CONDITION
 
 
 def null_space(aliased: Mapping[int, Mapping[int, float]], n_parameters: int) -> FloatArray:
-    """Directions along which nothing changes, shape (parameters, directions)."""
+    """Directions that leave the fitted values unchanged, shape (parameters, directions)."""
     basis = np.zeros((n_parameters, len(aliased)))
     for place, (j, weights) in enumerate(aliased.items()):
         basis[j, place] = 1.0
@@ -62,7 +62,7 @@ def null_space(aliased: Mapping[int, Mapping[int, float]], n_parameters: int) ->
 
 
 def structural_aliasing(problem: Problem, model: Model) -> Aliasing:
-    """Parameters whose effect on every term others can make, whatever their values."""
+    """Parameters whose effect on every term equals that of others, for all values."""
     moving = list(problem.movable)
     if not model.is_one_block:
         # what some of the runs tell apart, all of them do
@@ -83,9 +83,9 @@ def aliasing(jacobian: FloatArray, amplitudes: Sequence[bool], moving: Sequence[
     Parameters
     ----------
     jacobian : (rows, parameters)
-    amplitudes : which parameters are coefficients or offsets: these go first, and the others are
-        judged by what coefficients leave of them, so that units do not matter
-    moving : which parameters were estimated
+    amplitudes : mask of coefficients and offsets; they come first, and the other columns are
+        compared after projection on them, so that units do not matter
+    moving : mask of the estimated parameters
     """
     p = jacobian.shape[1]
     first = [j for j in range(p) if moving[j] and amplitudes[j]]
@@ -114,7 +114,7 @@ def aliasing(jacobian: FloatArray, amplitudes: Sequence[bool], moving: Sequence[
 
 
 def _without(column: FloatArray, basis: Sequence[FloatArray]) -> FloatArray:
-    """What remains after projection; twice, since once loses digits."""
+    """Remainder after projection, projected twice to avoid loss of digits."""
     for _ in range(2):
         for direction in basis:
             column = column - (direction @ column) * direction
@@ -150,7 +150,7 @@ def _condition(
 def combination_label(
     name: str, others: Mapping[str, float], logarithms: Mapping[str, bool]
 ) -> str:
-    """How the identified combination reads: ``b + d``, or ``log a + 1.792*d``."""
+    """Text of an identified combination: ``b + d``, or ``log a + 1.792*d``."""
 
     def term(parameter: str) -> str:
         return f"log {parameter}" if logarithms[parameter] else parameter
@@ -166,7 +166,7 @@ def combination_label(
 
 
 def design_facts(columns: Mapping[str, FloatArray]) -> list[str]:
-    """Relations among N, D and C that make parameters hard or impossible to tell apart."""
+    """Relations among N, D and C that make parameters weakly or not identifiable."""
     n_rows = len(next(iter(columns.values()), ()))
     if is_large(n_rows):
         # what does not hold in some runs does not hold in all

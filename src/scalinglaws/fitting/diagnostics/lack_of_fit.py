@@ -1,7 +1,7 @@
-"""Whether the law follows the runs as closely as repeated runs agree with each other.
+"""F test for lack of fit: residual scatter compared with that of replicates.
 
-Runs with the same variables and other seeds measure the noise without any law. If the residuals
-scatter much more, the law itself is wrong here (the classical F test for lack of fit).
+Runs with the same variables and different seeds measure the noise without any law. If the residuals
+scatter much more, the law has the wrong shape in the range of the runs.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _LEAST_RATIO = 1.5  # a tiny misfit in a huge table is not worth a warning
 
 @dataclass(frozen=True)
 class Comparison:
-    """Scatter around the law and between repeated runs, in the residuals' scale."""
+    """Scatter around the law and between replicates, in the units of the residuals."""
 
     around_law: float
     between_repeats: float
@@ -41,14 +41,14 @@ class Comparison:
 def compare_with_repeats(
     repeats: IntArray, residuals: FloatArray, weights: FloatArray, n_estimated: int
 ) -> Comparison | None:
-    """Compare the two scatters; None where there are too few repeated runs.
+    """Compare the two scatters; None if there are too few replicates.
 
     Parameters
     ----------
     repeats : (runs,)
-        A number for each set of repeated runs; empty where there are none.
+        Replicate set of each run, as an integer; empty if there are none.
     residuals, weights : (runs,)
-        Runs without weight are left out.
+        Runs of zero weight are ignored.
     """
     if not len(repeats):
         return None

@@ -1,7 +1,8 @@
-"""Outliers: runs far off the law, found whatever loss was minimised.
+"""Detection of outliers, for any loss that was minimised.
 
-A fit can be drawn to a bad run, above all least squares. So the residuals are first fitted by least
-absolute deviations in the directions of the parameters, which undoes the pull to first order.
+An outlier can bias the fit, especially least squares. The residuals are therefore first fitted by
+least absolute deviations in the directions of the parameters, which removes the bias
+to first order.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ _NORMAL_MEDIAN = 0.6744897501960817  # of |standard normal|
 
 
 def outliers(fit: FitRecord) -> IntArray:
-    """Places of the runs that are far off the law; empty where these are not a few."""
+    """Positions of the outlying runs; empty if there are more than a few."""
     nothing = np.zeros(0, dtype=np.intp)
     if fit.dof < _LEAST_DOF:
         return nothing

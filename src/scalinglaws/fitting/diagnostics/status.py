@@ -1,4 +1,4 @@
-"""How a fit can end: the verdicts, each with its sentence and its warning."""
+"""Verdicts on a fit, each with the sentence shown and the class of its warning."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Status(Enum):
     NOT_IDENTIFIED = "These runs cannot determine every parameter of this law."
     STARTS_DISAGREE = "Different starting points end in different minima; the best one is reported."
     FEW_CLUSTERS = "Too few independent runs to estimate the standard errors well."
-    LACK_OF_FIT = "The law misses these runs by more than repeated runs differ."
-    AT_BOUND = "A parameter sits at the edge of its range."
-    OUTLIERS = "A few runs lie far off the law, and may pull it."
+    LACK_OF_FIT = "Lack of fit: runs scatter around the law more than repeated runs differ."
+    AT_BOUND = "A parameter is at the limit of its range."
+    OUTLIERS = "A few runs are outliers and may distort the fit."
     WEAKLY_IDENTIFIED = "These runs barely determine some of the parameters."
     CONVERGED = "Converged: the optimum was reached, and different starting points agree on it."
 
@@ -52,13 +52,13 @@ _WARNINGS: dict[Status, type[ScalingLawWarning]] = {
 
 @dataclass(frozen=True)
 class Verdict:
-    """One thing that was found: its kind, and a sentence about this fit."""
+    """Outcome of one check: its kind, and a sentence about this fit."""
 
     status: Status
     detail: str
 
 
 def most_serious(verdicts: tuple[Verdict, ...]) -> Status:
-    """The verdict to show first."""
-    found = {verdict.status for verdict in verdicts}
-    return next((status for status in Status if status in found), Status.CONVERGED)
+    """The most serious of some verdicts, or CONVERGED."""
+    present = {verdict.status for verdict in verdicts}
+    return next((status for status in Status if status in present), Status.CONVERGED)

@@ -1,8 +1,8 @@
 """Trend check: whether the residuals follow a smooth surface in the law's variables.
 
 An F test of a quadratic surface in the standardised logarithms of the variables, fitted to the
-scores, with the directions of the parameters projected out. With clusters it is made on their
-means. Real tables nearly always have a trend: no law is exactly right.
+scores, with the directions of the parameters projected out. With clusters, it uses cluster means.
+Real tables nearly always have a trend, because no law is exactly right.
 """
 
 from __future__ import annotations
@@ -77,11 +77,11 @@ def surface_test(
     Parameters
     ----------
     columns : (rows, parameters)
-        Directions that the fit took from the scores.
+        Directions removed from the scores by the fit.
     scores : (rows,)
     variables : (rows, variables)
     codes : (rows,), optional
-        A number for each cluster.
+        Cluster of each row, as an integer.
     """
     if codes is not None:
         columns, scores, variables = (
