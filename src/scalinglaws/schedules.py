@@ -33,9 +33,9 @@ def schedule_features(
     learning_rates : array of float, shape (steps,)
         One learning rate for each optimiser step, from the first one on, warm-up included.
     decay : float, default 0.999
-        How long an annealing is remembered, :math:`\lambda`; it depends on the unit of a step.
+        Decay :math:`\lambda` of past annealing for each step.
     n_falls : int, default 0
-        How many groups of changes there are, as in "multi-power-16".
+        Number of groups of changes, as in "multi-power-16".
 
     Returns
     -------

@@ -142,22 +142,22 @@ def next_runs(
     budget : number
         Compute of all new runs together.
     C : number, optional
-        The target: the compute at which the answer is wanted; not for "law".
+        The target: the compute of the prediction; not for "law".
     question : {"loss", "N", "law"}
-        The best performance at the target, the N that reaches it, or whether this law holds rather
-        than `rival`.
+        What to narrow: the best performance at the target, the N that reaches it, or whether this
+        law or `rival` holds.
     rival : Fit or published law, optional
         Another law of the same performance, for the question "law".
     most_runs : int
-        How many runs at most; repeats count.
+        Largest number of runs, replicates included.
     largest : number, optional
         Largest compute of a single run; the whole budget by default.
     shortest : number, optional
         Least tokens of a run; by default those of the shortest run so far. Shorter runs need
         little compute and are informative if the law holds for them, but laws fail there first.
     candidates : DataFrame, optional
-        Columns N and D of runs to choose from; by default sizes at even steps with 5 to 320
-        tokens for each parameter.
+        Columns N and D of the runs to choose from; by default sizes at even steps with 5 to 320
+        tokens per parameter.
     cost : number, callable or Fit
         As in :func:`scalinglaws.optimal`.
     noise : float, optional
@@ -181,16 +181,16 @@ def next_runs(
 
     Notes
     -----
-    Near the estimate everything is jointly normal: coefficients with the covariance of the draws,
-    a smooth error of the law (a Gaussian process over ln N and ln D), and the noise of runs. Runs
-    are added one by one where the variance of the answer falls most, by itself and for each
-    FLOP, whichever set ends better; then each is exchanged for others as long as that helps
-    (c-optimal design: Atkinson, Donev and Tobias 2007). What is made small is the mean log variance
-    over the estimate and sixteen draws, each linearised where it is, so that the set is good for
-    the neighbours of the fitted law too; what is reported is that of the estimate. With an error
-    of the law, runs near the target count for more, and many runs at one place for less. Two laws
-    are told apart by the distance between their predictions relative to what a refit and noise
-    could make up for.
+    The law is linearised at its estimate. Coefficients (with the covariance of the draws), a smooth
+    model error (a Gaussian process over ln N and ln D) and the noise of runs are then jointly
+    normal. Runs are added greedily, by variance reduction and by variance reduction for each FLOP;
+    the better set is improved by exchanges (c-optimal design: Atkinson, Donev and Tobias 2007).
+
+    The criterion is the mean log variance of the answer over the estimate and sixteen draws, each
+    linearised at its own values. The reported variance is that of the estimate. With model error,
+    runs near the target count for more, and replicates at one place for less. For the question
+    "law" the criterion is the squared distance between the predictions of both laws, relative to
+    the covariance of refits and noise.
 
     Examples
     --------

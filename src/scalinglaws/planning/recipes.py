@@ -59,15 +59,14 @@ def compare_recipes(
     ----------
     runs : DataFrame
     by : str
-        The column that tells the recipes apart.
+        Column with the recipe of each run.
     law : str or Law
         As in :func:`scalinglaws.fit`.
     baseline : optional
         The value of `by` that is the first recipe; by default the first one in the table.
     shared : {"nothing", "exponents"}
-        Whether the gain is that of separate laws, or of one law with the same exponents and
-        coefficients for each recipe. The latter is biased where exponents differ, and far more
-        precise where they do not.
+        Compare separate laws, or one law with shared exponents and separate coefficients. The
+        latter is biased where exponents differ, and far more precise where they do not.
     C : number or array, optional
         Compute of the baseline; by default nine budgets over that of the runs.
     y, columns
@@ -90,9 +89,9 @@ def compare_recipes(
 
     Notes
     -----
-    The tests are on least squares of log residuals; they take
-    noise to be equal in all runs. A small ``p_value`` in the row "levels differ" says that the
-    exponents differ too; one in the row "one law", that the recipes differ at all.
+    The tests use least squares of log residuals and assume equal noise in all runs. A small
+    ``p_value`` in the row "one law" is evidence that the recipes differ; one in the row "levels
+    differ", that their exponents differ.
 
     Examples
     --------

@@ -58,10 +58,10 @@ def serving(
     serving_cost : number, callable or Fit
         Cost of processing `served` tokens with N parameters; a number k means k*N*served.
     price : float
-        What a unit of serving cost costs relative to one of training: the ratio of utilisations,
-        prices and precisions. With 40 % utilisation in training and 10 % in serving it is 4.
+        Price of a unit of serving cost relative to one of training, from the ratios of prices,
+        utilisations and precisions. With 40 % utilisation in training and 10 % in serving it is 4.
     limits : mapping of "N" or "D" to (low, high), optional
-        What memory, latency or data allow.
+        Allowed ranges, from memory, latency or data.
     confidence_level, n_resamples, rng, **variables
         As in :func:`scalinglaws.optimal`.
 
@@ -145,7 +145,7 @@ def served_for(
     -------
     DataFrame
         One row: ``N``, ``D``, ``served`` with interval; 0 for a model that is larger than
-        compute-optimal, since no serving explains it.
+        compute-optimal.
 
     Notes
     -----
