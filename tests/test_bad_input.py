@@ -359,7 +359,7 @@ def test_warnings_point_at_the_users_line(runs: pd.DataFrame) -> None:
 
 def test_a_name_meant_as_a_column_is_no_parameter(runs: pd.DataFrame) -> None:
     """Usual names and near misses of columns are refused in a formula."""
-    with pytest.raises(sl.FormulaError, match="'tokens' is no column of the table"):
+    with pytest.raises(sl.FormulaError, match="'tokens' is not a column of the table"):
         sl.fit(runs, "loss ~ E + A/N**alpha + B/tokens**beta")
     with pytest.raises(sl.FormulaError, match="meant as the column 'size'"):
         sl.fit(runs.assign(size=runs["N"]), "loss ~ E + A/Size**alpha + B/D**beta")

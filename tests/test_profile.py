@@ -276,7 +276,7 @@ def test_what_is_not_determined_is_unbounded_and_has_no_profile() -> None:
         one = sl.fit(runs.assign(C=6.0 * runs["N"] * runs["D"]), "power")
 
     np.testing.assert_array_equal(intervals(one, ["b", "c", "d"]), [[-np.inf, np.inf]] * 3)
-    with pytest.raises(sl.FitError, match="do not determine b"):
+    with pytest.raises(sl.FitError, match="b is not identified by the fitted runs"):
         one.profile("b")
 
 
@@ -370,9 +370,9 @@ def test_what_cannot_be_profiled(fit: sl.Fit) -> None:
     with pytest.raises(sl.FormulaError, match="gamma in 'gamma' is no parameter of the law"):
         fit.profile("gamma")
     held = sl.fit(runs, "chinchilla", fixed={"E": 1.8})
-    with pytest.raises(ValueError, match="E was held fixed"):
+    with pytest.raises(ValueError, match="E was fixed"):
         held.profile("E")
-    with pytest.raises(sl.FitError, match="meets every run exactly"):
+    with pytest.raises(sl.FitError, match="fits every run exactly"):
         sl.fit(make_runs(), "chinchilla").profile("E")
 
 

@@ -1,4 +1,4 @@
-"""What can go wrong: errors where there is no answer, warnings where one is doubtful."""
+"""Exceptions and warnings of the library."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ _PACKAGE_FOLDER = str(Path(__file__).parent)
 
 
 class ScalingLawError(Exception):
-    """Root of every error that this library raises on purpose."""
+    """Base class of the library's exceptions."""
 
     def __str__(self) -> str:
         return for_terminal(super().__str__())
 
 
 class FormulaError(ScalingLawError, ValueError):
-    """A law's line of maths cannot be read; the message points at the place."""
+    """A law's line of maths cannot be parsed; the message shows the position."""
 
 
 class DataError(ScalingLawError, ValueError):
-    """The table of runs cannot be fitted as it is."""
+    """The table of runs cannot be fitted without changes."""
 
 
 class FitError(ScalingLawError, RuntimeError):
-    """No answer exists or none was found."""
+    """A fit or plan has no solution, or none could be computed."""
 
 
 class FileFormatError(ScalingLawError, ValueError):
-    """A file is not a saved fit, or is newer than this version understands."""
+    """A file is not a saved fit, or was written by a newer version."""
 
 
 class ScalingLawWarning(UserWarning):
-    """Root of every warning of this library."""
+    """Base class of the library's warnings."""
 
 
 class DataWarning(ScalingLawWarning):
-    """Something about the table deserves a look before the fit is believed."""
+    """The table has doubtful values; check them before using the fit."""
 
 
 class ConvergenceWarning(ScalingLawWarning):
@@ -47,11 +47,11 @@ class ConvergenceWarning(ScalingLawWarning):
 
 
 class IdentifiabilityWarning(ScalingLawWarning):
-    """These runs cannot determine, or hardly determine, some parameters."""
+    """Some parameters are not identifiable, or only weakly."""
 
 
 class LackOfFitWarning(ScalingLawWarning):
-    """The law does not follow the runs as closely as repeated runs agree with each other."""
+    """Lack of fit, or outliers: residuals are larger than noise explains."""
 
 
 class ExtrapolationWarning(ScalingLawWarning):

@@ -1,4 +1,4 @@
-"""The arguments of fit(), checked and made definite before any work."""
+"""Validation and defaults of the arguments of `fit`."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ def check_options(
     if not low <= delta <= high:  # type: ignore[operator]
         raise ValueError(
             f"`delta` must be from {format_plain(low)} to {format_plain(high)}; got "
-            f"{abridged(delta)}. For a smaller one take objective='absolute', for a larger one "
-            "objective='squared'."
+            f"{abridged(delta)}. For a smaller threshold use objective='absolute', for a larger "
+            "one objective='squared'."
         )
     if objective in ("squared", "absolute"):
         raise ValueError(
@@ -68,7 +68,7 @@ def resolve_law(
     tied: Mapping[str, str] | None = None,
     groups: Mapping[str, str] | None = None,
 ) -> Law:
-    """The law that is meant, by name, from one line of maths or as it is, tied and indexed."""
+    """The law from a name, a line of maths or a `Law`, with ties and groups applied."""
     for option, given in (("tied", tied), ("groups", groups)):
         if given is not None and not isinstance(given, Mapping):
             raise TypeError(f"`{option}` must be a mapping from parameters; got {abridged(given)}.")
@@ -104,7 +104,7 @@ def _resolve(law: str | Law, frame: pd.DataFrame, columns: Mapping[str, str], y:
     if not variables:
         raise FormulaError(
             f"No name in the law {abridged(law, 200)} is a column. {col.describe_columns(frame)} "
-            "Say which variable is which column with columns={...}."
+            "Map variables to columns with columns={...}."
         )
     _refuse_lost_columns(parsed, variables, frame, performance)
     return Law(law, variables=variables)
@@ -116,7 +116,7 @@ def _refuse_lost_columns(
     frame: pd.DataFrame,
     performance: Collection[object],
 ) -> None:
-    """A name that was meant as a column must not become a parameter without a word."""
+    """Raise if a name that was probably meant as a column would become a parameter."""
     by_case = {str(c).lower(): str(c) for c in frame.columns}
     for name in names_in(parsed.expression):
         if name in variables:
@@ -129,8 +129,8 @@ def _refuse_lost_columns(
             continue
         meant = f"the column {near!r}" if near else f"{usual} ({_describe_meaning(usual)})"
         raise FormulaError(
-            f"{name!r} is no column of the table and would be taken as a parameter. If it is meant "
-            f"as {meant}, write {near or usual}; {col.describe_columns(frame)}"
+            f"{name!r} is not a column of the table and would become a parameter. If you mean "
+            f"{meant}, write {near or usual}; {col.describe_columns(frame)}"
         )
 
 
@@ -143,8 +143,8 @@ def _variables_of(law: str, frame: pd.DataFrame, columns: Mapping[str, str]) -> 
     found = list(columns) or [v for v in STANDARD_VARIABLES if col.find_variable(frame, v)]
     if not found:
         raise DataError(
-            f"The law {law!r} needs one of N, D and C, and no column has a usual name for any. "
-            f"{col.describe_columns(frame)} Say which is which with columns={{'N': ...}}."
+            f"The law {law!r} needs one of N, D and C, and no column has a common name for any. "
+            f"{col.describe_columns(frame)} Map variables to columns with columns={{'N': ...}}."
         )
     return found
 
@@ -161,7 +161,7 @@ def _check_columns(law: Law, columns: Mapping[str, str]) -> Law:
 
 
 def check_fixed(law: Law, fixed: Mapping[str, float] | None) -> dict[str, float]:
-    """Values of the parameters that are held, inside their ranges."""
+    """Values of the fixed parameters, checked against their ranges."""
     held: dict[str, float] = {}
     of_name = {p.name: p for p in law.parameters}
     for name, value in _by_parameter(law, "fixed", fixed or {}).items():
@@ -175,12 +175,12 @@ def check_fixed(law: Law, fixed: Mapping[str, float] | None) -> dict[str, float]
             )
         held[name] = float(value)
     if len(held) == len(law.parameters):
-        raise ValueError("`fixed` holds every parameter: nothing is left to fit.")
+        raise ValueError("`fixed` holds every parameter, so no parameter is left to estimate.")
     return held
 
 
 def check_start(law: Law, start: Mapping[str, float] | None) -> dict[str, float] | None:
-    """A finite value for every parameter; one outside its range is moved into it later."""
+    """A finite start for every parameter; values outside the range are moved into it later."""
     if start is None:
         return None
     start = _by_parameter(law, "start", start)
@@ -197,7 +197,7 @@ def check_start(law: Law, start: Mapping[str, float] | None) -> dict[str, float]
 
 
 def _by_parameter(law: Law, option: str, given: object) -> dict[str, Any]:
-    """What an option says of each parameter.
+    """The value of an option for each parameter.
 
     Raises
     ------
@@ -230,7 +230,7 @@ def choose_method(
     bounds: object,
     start: object,
 ) -> str:
-    """Log-linear where it applies and nothing else is asked for; else nls."""
+    """The method; "auto" is log-linear if it applies and the other options allow it."""
     reason = loglinear.why_not(law)
     plain = objective in ("auto", "squared") and scale == "log" and not bounds and start is None
     if method == "auto":
@@ -241,8 +241,8 @@ def choose_method(
         raise FitError(f"method='log-linear' cannot fit {law.label!r}: {reason}. Use method='nls'.")
     if not plain:
         raise ValueError(
-            "method='log-linear' is least squares in logarithms: it takes objective='squared', "
-            "scale='log', and no bounds or start. Use method='nls' for others."
+            "method='log-linear' is least squares in logarithms: it supports objective='squared', "
+            "scale='log', and no bounds or start. Use method='nls' for other options."
         )
     return method
 
@@ -255,20 +255,21 @@ def choose_objective(method: str, objective: str) -> ObjectiveName:
 
 
 def check_count(law: Law, table: RunTable, fixed: Mapping[str, float]) -> None:
-    """Refuse fewer runs than coefficients."""
+    """Raise if there are fewer runs than free parameters."""
     n_free = len(law.parameters) - len(fixed)
     n_used = int((table.weights > 0).sum())
     if n_used < n_free:
         raise DataError(
             f"{n_used} run{'s' if n_used != 1 else ''} cannot determine {n_free} coefficients of "
-            f"the law {law.label!r}. Add runs, fix some with `fixed`, or fit a smaller law."
+            f"the law {law.label!r}. Add runs, fix some with `fixed`, or fit a law with fewer "
+            "parameters."
         )
     for column in law.group_columns:
         _check_groups(law, column, table, fixed)
 
 
 def _check_groups(law: Law, column: str, table: RunTable, fixed: Mapping[str, float]) -> None:
-    """Refuse a group with fewer runs than parameters of its own."""
+    """Raise if a group has fewer runs than separate parameters."""
     labels = table.labels[column][table.weights > 0]
     counts = dict(
         zip(
@@ -279,10 +280,10 @@ def _check_groups(law: Law, column: str, table: RunTable, fixed: Mapping[str, fl
     )
     symbols = [symbol for symbol, index in law.groups.items() if index == column]
     for level, n in counts.items():
-        own = [name for name in (member(s, level) for s in symbols) if name not in fixed]
-        if n < len(own):
+        separate = [name for name in (member(s, level) for s in symbols) if name not in fixed]
+        if n < len(separate):
             raise DataError(
                 f"{plural(int(n), 'run')} with {column} = {level!r} cannot determine "
-                f"{listed(own)}. Add runs, leave the group out, share a parameter between the "
+                f"{listed(separate)}. Add runs, drop the group, share a parameter between the "
                 "groups, or fix one with `fixed`."
             )

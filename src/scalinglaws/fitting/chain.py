@@ -1,4 +1,4 @@
-"""Fits in a row: size and data to loss, and loss to accuracy."""
+"""Composition of two fits, such as loss from N and D, then accuracy from loss: `chain`."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ _MOST_UNDEFINED = 1e-3  # of the draws
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Chain:
-    """Fits of which each is in the quantity that the one before predicts.
+    """Composed fits; each one's variable is the quantity that the previous one predicts.
 
     Returned by :func:`scalinglaws.chain`.
 
     Attributes
     ----------
     fits : tuple of Fit
-        From the runs' own variables to the performance at the end.
+        Fits in order, from the variables of the runs to the final performance.
     """
 
     fits: tuple[Fit, ...]
 
     @property
     def target(self) -> str:
-        """The performance at the end."""
+        """Name of the final performance."""
         return self.fits[-1].runs.target
 
     def predict(
@@ -53,18 +53,18 @@ class Chain:
         rng: np.random.Generator | int | None = 0,
         **variables: npt.ArrayLike | str,
     ) -> Prediction | pd.DataFrame:
-        """Evaluate one law in the other, with the uncertainty of both.
+        """Evaluate the composed laws, with the uncertainty of both.
 
         Parameters
         ----------
         data, **variables
             Columns for the variables of the first law, as in `Fit.predict`.
         confidence_level : float, optional
-            Level of both intervals; that of the last fit by default.
+            Level of both intervals; by default that of the last fit.
         n_resamples : int
-            Number of draws behind the intervals.
+            Number of draws for the intervals.
         rng : Generator, int or None
-            Seed of the draws, or a generator.
+            Random number generator, or a seed.
 
         Returns
         -------
@@ -79,10 +79,10 @@ class Chain:
         Warns
         -----
         ExtrapolationWarning
-            If the point is more than 100 times beyond the data.
+            If the extrapolation factor exceeds 100.
         IdentifiabilityWarning
-            If the runs of a fit do not identify its coefficients, or a law has no value at some
-            draws of the quantity in between. The estimate then has no interval (NaN).
+            If a fit's parameters are not identified, or a law is undefined at some draws of the
+            intermediate quantity. The estimate then has no interval (NaN).
 
         Notes
         -----
@@ -155,12 +155,12 @@ def chain(first: Fit | Chain, second: Fit, *, through: str | None = None) -> Cha
     Parameters
     ----------
     first : Fit or Chain
-        Predicts the quantity in between, such as a loss.
+        Predicts the intermediate quantity, such as a loss.
     second : Fit
-        A law in that quantity and no other.
+        A law whose only variable is the intermediate quantity.
     through : str, optional
-        The second law's variable, if it was fitted to another column than the one that the first
-        fit predicts, but is the same quantity.
+        The second law's variable, if it is the same quantity as the first fit predicts but has a
+        different column name.
 
     Returns
     -------
@@ -170,9 +170,9 @@ def chain(first: Fit | Chain, second: Fit, *, through: str | None = None) -> Cha
     Raises
     ------
     TypeError
-        If one of them is no fit.
+        If an argument is not a fit.
     ValueError
-        If the second law is not one in what the first one predicts.
+        If the second law's variable is not the quantity that the first fit predicts.
 
     Examples
     --------
@@ -184,8 +184,8 @@ def chain(first: Fit | Chain, second: Fit, *, through: str | None = None) -> Cha
     >>> runs = runs.assign(error=0.9 - 2 * np.exp(-runs["loss"]) + noise)
     >>> to_loss = sl.fit(runs, "kaplan")
     >>> to_error = sl.fit(runs, "gadre-error", y="error", scale="level")
-    >>> found = sl.chain(to_loss, to_error).predict(N="100K", D="16M")
-    >>> found.run_low < found.curve_low < found.estimate < found.curve_high < found.run_high
+    >>> error = sl.chain(to_loss, to_error).predict(N="100K", D="16M")
+    >>> error.run_low < error.curve_low < error.estimate < error.curve_high < error.run_high
     True
     """
     for name, given, kinds in (("first", first, (Fit, Chain)), ("second", second, (Fit,))):
@@ -212,7 +212,7 @@ def chain(first: Fit | Chain, second: Fit, *, through: str | None = None) -> Cha
 def _at_draws(
     fit: Fit, params: pd.DataFrame, columns: Mapping[str, npt.NDArray[Any]]
 ) -> FloatArray:
-    """The law at every draw; NaN where it has no value."""
+    """The law at every draw; NaN where it is undefined."""
     by_draw = {name: params[name].to_numpy()[:, None] for name in fit.law.parameter_names}
     return within_limits(fit.law, np.asarray(fit.law.value(by_draw, columns), dtype=np.float64))
 
@@ -230,7 +230,7 @@ def _with_noise(
 
 
 def _interval(drawn: FloatArray, level: float) -> tuple[FloatArray, FloatArray]:
-    """Quantiles over the draws; missing where some draws have no value."""
+    """Quantiles over the draws; NaN if the law is undefined at too many of them."""
     undefined = np.isnan(drawn).mean(axis=0)
     lost = undefined > _MOST_UNDEFINED
     if lost.any():

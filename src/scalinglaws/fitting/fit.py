@@ -1,4 +1,4 @@
-"""fit(): from a table of runs and a law to coefficients with intervals and a verdict."""
+"""Fit a scaling law to a table of runs: `fit`."""
 
 from __future__ import annotations
 
@@ -70,53 +70,54 @@ def fit(
     runs : DataFrame, object with ``to_pandas()``, or mapping of columns
         One row per run. Numbers may be text such as "7B" or "1,000,000".
     law : str or Law, default "power"
-        A name of the catalogue (``scalinglaws.laws``), one line of maths such as
-        ``"loss ~ E + A/N**alpha"``, or a `Law`. In a line of maths, names that are columns (and
-        N, D, C) are variables; all others are parameters. A name used twice is one parameter;
-        one with an index, as in ``"loss ~ E[data] + A/N**alpha"``, has a value of its own in each
-        group of runs with the same value of that column, and is called ``E[c4]`` there.
+        A name from the catalogue (``scalinglaws.laws``), one line of maths such as
+        ``"loss ~ E + A/N**alpha"``, or a `Law`. In a line of maths, column names (and N, D, C) are
+        variables; all other names are parameters. A name used twice is one parameter. A parameter
+        with an index, as in ``"loss ~ E[data] + A/N**alpha"``, has one value for each value of
+        that column, called ``E[c4]`` and so on.
     y : str, optional
-        The performance column; by default what the law names left of ``~``, or a column with a
-        usual name, such as "loss" or "eval_loss". Any positive performance, rising or falling.
+        The performance column. The default is the name left of ``~`` in the law, or a column with
+        a common name, such as "loss" or "eval_loss". Values must be positive; performance may
+        increase or decrease with scale.
     columns : mapping of str to str, optional
-        From the law's variables, and its indices, to the table's columns, such as
-        ``{"N": "params"}``; by default the usual names are looked for. With "power" and
-        "power-floor" it also says which variables there are; by default those of N, D and C that
-        the table has.
+        Map from the law's variables and indices to the table's columns, such as
+        ``{"N": "params"}``. By default, columns are recognised by common names. For "power" and
+        "power-floor" it also selects the variables: by default those of N, D and C in the table.
     method : {"auto", "log-linear", "nls"}
-        "log-linear": least squares in logarithms, closed form, exact t intervals, for a law that
-        is one product of powers. "nls": nonlinear least squares, for every law. "auto" takes the
-        first where it applies and no other objective, scale or bounds are asked for.
+        "log-linear": closed-form least squares in logarithms, for a law that is one product of
+        powers. "nls": nonlinear least squares, for every law. "auto" uses "log-linear" if it
+        applies and no other objective, scale, bounds or start is given.
     objective : {"auto", "squared", "huber", "absolute"}
         Loss of the residuals. "auto" is "squared" for log-linear fits and "huber" for others.
     delta : float or "auto"
-        Huber threshold, in the residuals' own scale (1e-3 in Hoffmann et al. 2022). "auto" takes
-        1.345 times the robust scale of the fit's own residuals.
+        Huber threshold, in the units of the residuals (1e-3 in Hoffmann et al. 2022). "auto" is
+        1.345 times the robust scale of the residuals.
     scale : {"log", "level"}
-        Residuals of the logarithm of the performance (relative), or of the performance itself.
+        "log": residuals of the logarithm of the performance (relative errors). "level": residuals
+        of the performance.
     weights : str or array, optional
         A column, or one number per run, that multiplies each run's loss; relative precisions.
     fixed : mapping of str to float, optional
-        Parameters held at a value. Here, in `bounds` and in `start`, the name of an indexed
-        parameter stands for its values in all groups, and ``E[c4]`` for one.
+        Values of parameters that are not estimated. In `fixed`, `bounds` and `start`, the name of
+        an indexed parameter such as ``E`` means all its values, and ``E[c4]`` means one.
     bounds : mapping of str to (low, high), optional
-        Ranges of parameters. Coefficients and offsets are positive by default, and exponents that
-        make a term of a sum decay are not negative; a lower bound below zero lifts that.
+        Ranges of parameters. By default, coefficients and offsets are positive, and the exponents
+        of decaying terms are non-negative. A lower bound below zero removes that constraint.
     start : mapping of str to float, optional
-        A starting point to try beside the library's own. None is ever needed.
+        An additional starting point. None is needed: the library generates its starting points.
     tied : mapping of str to str, optional
-        Parameters that equal others, or an expression of others: ``{"beta": "alpha"}``.
+        Parameters set equal to others, or to an expression of others: ``{"beta": "alpha"}``.
     groups : mapping of str to str, optional
-        Parameters with one value in each group, and the column that tells the groups apart:
+        Parameters with one value per group, and the column that defines the groups.
         ``groups={"E": "data"}`` is the same as writing ``E[data]`` in the line of maths.
     clusters : str or None, default "auto"
         A column that names the run of each row. Rows of one run are not independent, so standard
-        errors then count runs, not rows; estimates stay the same. "auto" takes a column such as
-        "run" or "run_id" where a run has several checkpoints; None takes all rows as independent.
+        errors are then clustered by run; estimates stay the same. "auto" uses a column such as
+        "run" or "run_id" if a run has several checkpoints. None treats all rows as independent.
     missing : {"raise", "drop"}
         What to do with runs that have missing, infinite or non-positive values.
     units : {"check", "trust"}
-        Whether to refuse a column whose values look like two units mixed.
+        Whether to reject a column whose values appear to mix two units.
     confidence_level : float, default 0.95
         Level of the intervals.
 
@@ -128,18 +129,18 @@ def fit(
     Raises
     ------
     DataError
-        If the table cannot be fitted as it is; the message says what is wrong with which rows.
+        If the table cannot be fitted; the message names the rows and the problem.
     FormulaError
-        If the law cannot be read.
+        If the law cannot be parsed.
     FitError
-        If there is no answer.
+        If the fit has no solution.
     ValueError
         If an option is misspelt or contradicts another.
 
     Warns
     -----
-    DataWarning, ConvergenceWarning, IdentifiabilityWarning
-        If the answer is usable but doubtful; `Fit.status` says the same.
+    DataWarning, ConvergenceWarning, IdentifiabilityWarning, LackOfFitWarning
+        If the fit is usable but doubtful; `Fit.status` has the same verdict.
 
     Examples
     --------
@@ -183,9 +184,9 @@ def _fit_problem(problem: Problem, table: RunTable, method: str, confidence_leve
             found = _minimise(problem, model, structural_aliasing(problem, model), method)
     except np.linalg.LinAlgError as error:
         raise FitError(
-            f"The search for the law {problem.law.label!r} broke down on these runs "
-            f"({error}): values or coefficients are out of proportion. Narrow them with `bounds`, "
-            "or look at the largest and smallest values of each column."
+            f"The search for the minimum of {problem.law.label!r} failed on these runs ({error}): "
+            "some values or coefficients differ by too many orders of magnitude. Narrow the "
+            "ranges with `bounds`, or check the largest and smallest values of each column."
         ) from error
     fit = Fit(
         law=problem.law,

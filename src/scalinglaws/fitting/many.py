@@ -1,4 +1,4 @@
-"""One law fitted to many series: every group of a table by itself."""
+"""Fit one law separately to each group of a table: `fit_each`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from scalinglaws.workers import Workers, map_tasks
 
 
 class Fits(Mapping[Hashable, Fit]):
-    """The fits of many series, by the name of the series."""
+    """Separate fits of several series, keyed by the name of the series."""
 
     def __init__(self, fits: Mapping[Any, Fit], reasons: Mapping[Any, str]) -> None:
         self._fits: dict[Any, Fit] = dict(fits)
@@ -43,25 +43,25 @@ class Fits(Mapping[Hashable, Fit]):
 
     @property
     def failed(self) -> pd.Series:
-        """Series that have no fit, with the reason."""
+        """Series whose fit failed, with the reason."""
         return pd.Series(self._reasons, name="reason", dtype=object).rename_axis("series")
 
     @property
     def table(self) -> pd.DataFrame:
-        """The tables of coefficients on top of each other; the series is the outer index."""
+        """Concatenated parameter tables; the series is the outer index."""
         tables = {name: fit.table for name, fit in self.items()}
         return pd.concat(tables, names=["series"]) if tables else pd.DataFrame()
 
     @property
     def params(self) -> pd.DataFrame:
-        """Estimates: a row for each series, a column for each parameter."""
+        """Estimates, with one row per series and one column per parameter."""
         frame = pd.DataFrame({name: fit.params for name, fit in self.items()}).T
         frame.index.name = "series"
         return frame
 
     @property
     def status(self) -> pd.Series:
-        """The verdict on each series."""
+        """The verdict on each fit."""
         values = {name: fit.status.name for name, fit in self.items()}
         return pd.Series(values, name="status", dtype=object).rename_axis("series")
 
@@ -96,41 +96,39 @@ def fit_each(
     runs: Any, law: str | Law = "power", *, by: str | Sequence[str], workers: Workers = 1,
     **options: Any,
 ) -> Fits:  # fmt: skip
-    """Fit a law to each group of a table by itself.
+    """Fit a law separately to each group of a table.
 
     Parameters
     ----------
     runs, law
         As in :func:`scalinglaws.fit`.
     by : str or sequence of str
-        Column, or columns, that name the series a run belongs to.
+        Column, or columns, that name the series of each run.
     workers : int or callable, default 1
-        Number of processes, -1 for one on each processor, or a map-like callable such as the
-        ``map`` of a pool, of joblib or of a cluster's client. The fits are the same whatever the
-        workers.
+        Number of processes, -1 for one per processor, or a map-like callable such as the ``map``
+        of a pool, of joblib or of a cluster client. The fits do not depend on the workers.
     **options
         Passed to :func:`scalinglaws.fit`.
 
     Returns
     -------
     Fits
-        A mapping from the name of each series (a tuple, where `by` has several columns) to its
-        `Fit`, with ``table``, ``params`` and ``status`` of all. Runs whose series is missing are
-        in none.
+        A mapping from the name of each series (a tuple if `by` has several columns) to its `Fit`,
+        with a common ``table``, ``params`` and ``status``. Runs without a series are ignored.
 
     Raises
     ------
     DataError
-        If a column of `by` is not there, or no series has a fit.
+        If a column of `by` does not exist, or all fits failed.
     TypeError
-        If `by` names no columns.
+        If `by` is not a column name or a list of them.
 
     Warns
     -----
     ScalingLawWarning
-        Once, if some series are doubtful or have no fit.
+        Once, if some fits are doubtful or failed.
     DataWarning
-        If names of series look alike, such as "C4" and "c4".
+        If names of series are nearly equal, such as "C4" and "c4".
 
     Examples
     --------
@@ -169,7 +167,7 @@ def fit_each(
 
 
 def _keys(frame: pd.DataFrame, by: object) -> list[str]:
-    """The columns that name the series, with labels that can be told apart."""
+    """The columns that name the series; warns of nearly equal labels."""
     keys = [by] if isinstance(by, str) else list(by) if isinstance(by, list | tuple) else []
     if not keys:
         raise TypeError(f"`by` must name a column, or several in a list; got {abridged(by)}.")
@@ -180,7 +178,7 @@ def _keys(frame: pd.DataFrame, by: object) -> list[str]:
 
 
 def _fit_quietly(task: _Task) -> Fit | str:
-    """The fit, or why there is none; what a fit warns of, its status says as well."""
+    """The fit, or the reason for its failure; warnings are silent, since the status has them."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ScalingLawWarning)
         try:

@@ -1,4 +1,4 @@
-"""Published coefficients that predict without data: ``sl.published``."""
+"""Predictions from the coefficients of papers: ``sl.published``."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from scalinglaws.numerals import format_plain
 
 @dataclass(frozen=True)
 class PublishedPrediction:
-    """A prediction without interval.
+    """A prediction without an interval.
 
     Attributes
     ----------
-    estimate : in the shape of the input
-    source : the set of coefficients
+    estimate : number or array, in the shape of the input
+    source : str, name of the set of coefficients
     """
 
     estimate: Any
@@ -44,7 +44,7 @@ class PublishedPrediction:
 
 @dataclass(frozen=True)
 class Published:
-    """A law with the coefficients that a paper gives.
+    """A law with published coefficients.
 
     Attributes
     ----------
@@ -54,7 +54,7 @@ class Published:
     values : mapping of str to float
         A number for each parameter.
     coefficients : Coefficients
-        Where the numbers are from: data, method, counting, how they were checked.
+        Source of the numbers: data, method, counting of N and D, and how they were checked.
 
     Examples
     --------
@@ -80,8 +80,8 @@ class Published:
         Parameters
         ----------
         data : DataFrame or mapping, optional
-            Columns for the law's variables, under its own or the usual names. Keywords do the same
-            with scalars or arrays, also as text: ``N="7B"``.
+            Columns for the law's variables, named as in the law or by common names. Variables can
+            also be keywords, as scalars, arrays or text: ``N="7B"``.
 
         Returns
         -------
@@ -98,7 +98,7 @@ class Published:
         Warns
         -----
         DataWarning
-            Where the law gives no number, or one beyond the limits of its performance: NaN.
+            If the law is undefined or outside its limits at some points; the estimate is then NaN.
         """
         data = frame_of_points(data)
         own_names = {name: name for name in self.law.variables}

@@ -1,4 +1,4 @@
-"""A fit as data: the estimate, the runs, and the numbers that follow from both."""
+"""Base class of `Fit`: the estimate, the runs, and cached numerical results."""
 
 from __future__ import annotations
 
@@ -37,18 +37,18 @@ CLUSTERED = "CR2 sandwich, Student t"
 
 @dataclass(frozen=True)
 class Evidence:
-    """How sure the optimum is.
+    """Convergence of the search for the minimum.
 
     Attributes
     ----------
     n_starts, n_agreeing, n_minima : int
-        Starting points found from the table, how many ended at the reported minimum, and how many
-        distinct minima were seen.
+        Number of starting points, number that ended at the reported minimum, and number of
+        distinct minima.
     decrement : float
-        Relative decrease of the objective that one more step predicts: the gradient, scaled.
+        Predicted relative decrease of the objective for one more step: the scaled gradient.
     curvature : float
-        Smallest eigenvalue of the objective's Hessian, scaled to a unit diagonal; NaN where there
-        is none, as with absolute deviations.
+        Smallest eigenvalue of the objective's Hessian, scaled to a unit diagonal; NaN if undefined,
+        as for least absolute deviations.
     converged : bool
         Whether the search reached a minimum.
     """
@@ -63,10 +63,10 @@ class Evidence:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class FitRecord:
-    """The estimate with its runs, and everything numeric that follows from them.
+    """The estimate, the runs, and the numerical results derived from them.
 
-    The fields are described at `Fit`, which adds the verbs. What is not a field is computed from
-    the fields when it is first asked for, so that a loaded fit has it as well.
+    `Fit` documents the fields and adds the user's methods. All other attributes are computed from
+    the fields on first access, so that a loaded fit has them too.
     """
 
     law: Law
@@ -91,7 +91,7 @@ class FitRecord:
 
     @cached_property
     def problem(self) -> Problem:
-        """What was minimised."""
+        """The minimisation problem."""
         runs = self.runs
         return Problem(
             self.law, runs.inputs, runs.y, runs.weights, self.scale, self.objective, self.delta,
@@ -110,12 +110,12 @@ class FitRecord:
 
     @property
     def values(self) -> dict[str, float]:
-        """A number for every parameter, also for those that have no effect here."""
+        """Values of all parameters, including those without effect."""
         return dict(zip(self.law.parameter_names, map(float, self.natural), strict=True))
 
     @property
     def loss(self) -> Loss:
-        """The loss as it was minimised, or smooth enough for a second-order step."""
+        """The minimised loss, smoothed where needed for a second-order step."""
         return smooth_loss(self.objective, self.delta, self.noise)
 
     @property
@@ -147,7 +147,7 @@ class FitRecord:
 
     @cached_property
     def residuals(self) -> pd.Series:
-        """Observed minus fitted, on the input's index; of logarithms where these were fitted.
+        """Observed minus fitted, on the input's index; of logarithms for ``scale="log"``.
 
         A residual of 0.01 in logarithms is one per cent above the curve.
         """
@@ -178,19 +178,19 @@ class FitRecord:
 
     @cached_property
     def structural(self) -> Aliasing:
-        """Dependent parameters whatever the values; those were held."""
+        """Parameters that are aliased for all values; they were fixed."""
         return structural_aliasing(self.problem, self.model)
 
     @cached_property
     def local(self) -> Aliasing:
-        """Dependent parameters at the estimate."""
+        """Parameters that are aliased at the estimate."""
         amplitudes = [p.is_amplitude for p in self.law.parameters]
         moving = [bool(f) and j not in self.structural.aliased for j, f in enumerate(self.free)]
         return aliasing(self.model.columns(self.theta), amplitudes, moving)
 
     @cached_property
     def aliased(self) -> dict[int, Mapping[int, float]]:
-        """Parameters without an effect of their own, with their weights on the others."""
+        """Aliased parameters, with their weights on the others."""
         return {**self.structural.aliased, **self.local.aliased}
 
     @cached_property
@@ -200,12 +200,12 @@ class FitRecord:
 
     @cached_property
     def null_space(self) -> FloatArray:
-        """Directions that the runs leave open, shape (parameters, directions)."""
+        """Directions that are not identified, shape (parameters, directions)."""
         return null_space(self.aliased, len(self.theta))
 
     @cached_property
     def disputed(self) -> frozenset[str]:
-        """Parameters of terms that equally good fits divide otherwise."""
+        """Parameters whose values differ between equally good fits."""
         if not len(self.alternatives):
             return frozenset()
         some = spread_rows(self.n)
@@ -238,7 +238,7 @@ class FitRecord:
 
     @cached_property
     def kept(self) -> IntArray:
-        """Places of the parameters that were estimated, up to those aliased with them."""
+        """Indices of the estimated parameters, without aliased ones."""
         return np.array([j for j in self.local.kept if not self.at_bound[j]], dtype=np.intp)
 
     @cached_property
@@ -253,7 +253,7 @@ class FitRecord:
 
     @cached_property
     def sandwich(self) -> Sandwich | None:
-        """Errors of the estimated parameters; None where nothing is known of them."""
+        """Covariance of the estimated parameters; None if it cannot be estimated."""
         if not self.estimated.any():
             return None
         clusters = self.runs.clusters if len(self.runs.clusters) else None
@@ -270,12 +270,12 @@ class FitRecord:
         return found
 
     def clustered(self, column: str) -> Self:
-        """The same fit with the rows of each value of a column taken as not independent.
+        """The same fit with rows clustered by a column.
 
         Raises
         ------
         ValueError
-            If the table is no longer there, as with a fit from a file.
+            If the table is not available, as in a fit loaded from a file.
         DataError
             If the column does not name clusters.
         """
@@ -290,5 +290,5 @@ class FitRecord:
 
     @property
     def interval_method(self) -> str:
-        """How standard errors and intervals are computed."""
+        """Method of the standard errors and intervals."""
         return CLUSTERED if len(self.runs.clusters) else SANDWICH

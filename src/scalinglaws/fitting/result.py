@@ -1,4 +1,4 @@
-"""What `fit` returns: the record of a fit, with its verbs."""
+"""The `Fit` class: predictions, intervals, bootstrap, profiles, plots and files."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _FEWEST_POINTS = 5  # of a profile
 class Fit(FitRecord):
     """A fitted scaling law.
 
-    Returned by :func:`scalinglaws.fit`; never changes after it is made.
+    Returned by :func:`scalinglaws.fit`; immutable.
 
     Attributes
     ----------
@@ -54,17 +54,17 @@ class Fit(FitRecord):
         Sum over the runs of weight times loss: r^2 for "squared"; r^2/2 inside delta and
         delta*(|r| - delta/2) outside for "huber"; |r| for "absolute".
     fixed : mapping of str to float
-        Parameters that were held.
+        Parameters that were fixed by the user.
     confidence_level : float
         Level of the intervals in `table`.
     evidence : Evidence
-        How sure the optimum is.
+        Convergence of the search for the minimum.
     theta : (parameters,)
-        Working parameters: logarithms of positive ones.
+        Working parameters: logarithms of positive parameters.
     free : (parameters,)
-        Which of them moved.
+        Mask of the estimated parameters.
     alternatives : (fits, parameters)
-        Other fits that are equally good, in natural values.
+        Other, equally good fits, in natural values.
     """
 
     # --- coefficients ------------------------------------------------------------------------
@@ -78,18 +78,18 @@ class Fit(FitRecord):
     def table(self) -> pd.DataFrame:
         """Estimate, standard error, interval and status of each parameter.
 
-        The numbers are those of ``fit.intervals()``; missing where the runs do not determine them.
+        The numbers equal those of ``fit.intervals()``; NaN for parameters that are not identified.
         """
         return intervals.parameter_table(self)
 
     @cached_property
     def identified(self) -> pd.DataFrame:
-        """The combinations that are determined where single parameters are not."""
+        """Identified combinations of parameters that are not separately identifiable."""
         return intervals.combination_table(self)
 
     @cached_property
     def verdicts(self) -> tuple[Verdict, ...]:
-        """Everything that was found wrong or doubtful; empty when the fit is good."""
+        """All problems detected by the checks; empty for a good fit."""
         return run_checks(self)
 
     @property
@@ -99,12 +99,12 @@ class Fit(FitRecord):
 
     @cached_property
     def trend(self) -> Trend | None:
-        """A smooth pattern in the residuals; None where there are too few runs to look for one."""
+        """Test for a smooth pattern in the residuals; None if there are too few runs."""
         return trend(self)
 
     @property
     def dropped(self) -> pd.Series:
-        """Rows left out, with the reason."""
+        """Dropped rows, with the reason."""
         labels, reasons = zip(*self.runs.dropped, strict=True) if self.runs.dropped else ((), ())
         return pd.Series(reasons, pd.Index(labels, tupleize_cols=False), object, "reason")
 
@@ -119,28 +119,28 @@ class Fit(FitRecord):
         forecast: bool = False,
         **variables: npt.ArrayLike | str,
     ) -> Prediction | pd.DataFrame:
-        """Evaluate the fitted law, with two intervals that are never mixed.
+        """Evaluate the fitted law, with confidence and prediction intervals.
 
         Parameters
         ----------
         data : DataFrame or mapping, optional
-            Columns for the law's variables, under the law's names or the names that the fitted
-            table had. Keywords do the same with scalars or arrays, also as text: ``N="7B"``.
-            Where parameters have an index, its value says which group is meant: ``data="c4"``.
+            Columns for the law's variables, named as in the law or as in the fitted table.
+            Variables can also be keywords, as scalars, arrays or text: ``N="7B"``. For indexed
+            parameters, pass the group: ``data="c4"``.
         confidence_level : float, optional
-            Level of both intervals; that of the fit by default.
-        forecast : bool
-            Whether a DataFrame gets the forecast of the same runs too, as columns ``forecast``,
-            ``forecast_low``, ``forecast_high`` and ``disputed``. A `Prediction` has it in any case,
-            as ``forecast`` and ``disputed``, made when first asked for.
+            Level of both intervals; by default that of the fit.
+        forecast : bool, default False
+            Whether a returned DataFrame includes the forecast from the same runs, as columns
+            ``forecast``, ``forecast_low``, ``forecast_high`` and ``disputed``. A `Prediction`
+            always has ``forecast`` and ``disputed``, computed on first access.
 
         Returns
         -------
         Prediction or DataFrame
-            A DataFrame with the input's index for a DataFrame; else a `Prediction`, whose fields
-            have the shape of the input: ``estimate``; ``curve_low`` and ``curve_high``, the
-            interval of the curve; ``run_low`` and ``run_high``, the interval of one new run,
-            which adds the runs' own noise; ``times_beyond``, how far beyond the largest fitted run;
+            For a DataFrame, a DataFrame with the same index; otherwise a `Prediction` whose fields
+            have the shape of the input. Fields: ``estimate``; ``curve_low`` and ``curve_high``,
+            the confidence interval (curve); ``run_low`` and ``run_high``, the prediction interval
+            (new run), which adds the noise of a run; ``times_beyond``, the extrapolation factor;
             ``leverage``, the variance of the curve relative to that of a run.
 
         Raises
@@ -151,12 +151,12 @@ class Fit(FitRecord):
         Warns
         -----
         ExtrapolationWarning
-            If the point is more than 100 times beyond the data.
+            If the extrapolation factor exceeds 100.
 
         Notes
         -----
-        Both intervals assume that the law still holds at the point. Model error is not included:
-        see the forecast beside them.
+        Both intervals assume that the law still holds at the point. Model error is not included;
+        the forecast includes it.
 
         Examples
         --------
@@ -170,12 +170,12 @@ class Fit(FitRecord):
 
     @cached_property
     def forecast(self) -> Forecast:
-        """The forecast of the runs fitted, which does not take the law to be true; made once.
+        """Forecast from the fitted runs, which does not assume this law; computed once.
 
         Raises
         ------
         DataError
-            If none can be made: too few runs, no N or D, or other variables and groups.
+            If the runs allow no forecast: too few runs, no N or D, or other variables and groups.
         """
         from scalinglaws.forecasting.beside_law import forecast_of_fit
 
@@ -192,46 +192,47 @@ class Fit(FitRecord):
         rng: np.random.Generator | int | None = None,
         workers: Workers = 1,
     ) -> pd.DataFrame:
-        """Refit to resampled runs.
+        """Bootstrap draws of the parameters: refits to resampled runs.
 
-        Each refit starts at the fit and goes to its own minimum. Parameters that these runs do not
-        determine keep their values, and so do the Huber threshold and the weights.
+        Each refit starts at the fit and is optimised to convergence. Unidentified parameters, the
+        Huber threshold and the weights keep their values.
 
         Parameters
         ----------
         n_resamples : int, default 1000
+            Number of resamples.
         method : {"cases", "clusters"}
-            "cases" draws runs with replacement, "clusters" whole clusters of them, such as all
+            "cases" draws runs with replacement. "clusters" draws whole clusters, such as all
             checkpoints of a run.
         clusters : str, optional
-            A column of the fitted table that names the run of each row; by default the one that
-            the fit found or was given.
+            A column of the fitted table that names the run of each row; by default the cluster
+            column of the fit.
         rng : Generator or int, optional
-            Random numbers, or a seed for them.
+            Random number generator, or a seed.
         workers : int or callable, default 1
-            Number of processes, -1 for one on each processor, or a map-like callable such as the
-            ``map`` of a pool. The draws are the same whatever the workers. More than one pays
+            Number of processes, -1 for one per processor, or a map-like callable such as the
+            ``map`` of a pool. The draws do not depend on the workers. More than one worker helps
             only for large tables or very many resamples.
 
         Returns
         -------
         DataFrame
-            A row for each refit that arrived and a column for each parameter, in natural values.
-            The index numbers the replicates. ``draws.attrs`` has the method, the number of
-            resamples, how many of them did not arrive (and are left out), and the largest relative
-            decrease that a further step promised.
+            One row per converged refit and one column per parameter, in natural values. The index
+            numbers the resamples. ``draws.attrs`` has the method, the number of resamples, the
+            number that did not converge (and were dropped), and the largest predicted relative
+            decrease of one more step.
 
         Raises
         ------
         FitError
-            If these runs determine no parameter.
+            If no parameter is identified.
         ValueError
-            If `n_resamples` or `workers` makes no sense, or there are no clusters.
+            If `n_resamples` or `workers` is invalid, or there are no clusters.
 
         Warns
         -----
         ConvergenceWarning
-            If some replicates have no minimum; they are left out.
+            If some refits did not converge; they are dropped.
 
         Examples
         --------
@@ -256,46 +257,46 @@ class Fit(FitRecord):
         rng: np.random.Generator | int | None = 0,
         workers: Workers = 1,
     ) -> pd.DataFrame:
-        """Intervals of the coefficients, and of anything that follows from them.
+        """Confidence intervals of the parameters and of derived quantities.
 
         Parameters
         ----------
         quantities : str, sequence of str, or mapping, optional
-            Names of parameters, expressions in them such as ``"beta/(alpha + beta)"``, or a mapping
-            from names of your choice to expressions or functions. A function gets a mapping from
-            parameters to arrays and returns as many numbers. By default every parameter.
-        method : {"sandwich", "equal-noise", "profile", ...}
-            How the intervals are made, see the notes; also any method of `bootstrap`, whose
-            percentiles are then taken.
+            Names of parameters, expressions such as ``"beta/(alpha + beta)"``, or a mapping from
+            names of your choice to expressions or functions. A function takes a mapping from
+            parameters to arrays and returns an array of the same shape. By default, all parameters.
+        method : {"sandwich", "equal-noise", "profile", "cases", "clusters"}
+            Method of the intervals; see the notes. "cases" and "clusters" are percentiles of
+            `bootstrap`.
         confidence_level : float, optional
-            That of the fit by default.
+            Level of the intervals; by default that of the fit.
         n_resamples, rng, workers
-            For a bootstrap, see there.
+            Options of `bootstrap`.
         clusters : str, optional
             A column of the fitted table that names the run of each row.
 
         Returns
         -------
         DataFrame
-            A row for each quantity: ``estimate``, ``std_error``, ``low``, ``high``, degrees of
-            freedom ``dof`` and ``method``. A quantity that these runs leave open has an infinite
+            One row per quantity: ``estimate``, ``std_error``, ``low``, ``high``, degrees of
+            freedom ``dof`` and ``method``. A quantity that is not identified has an infinite
             interval.
 
         Raises
         ------
         FitError
-            If nothing is known of the errors.
+            If standard errors cannot be estimated.
         ValueError, FormulaError
-            If a quantity or an option is not known.
+            If a quantity or an option is unknown.
 
         Notes
         -----
-        "sandwich": estimate and standard error of the HC2 sandwich (CR2 with clusters), with
-        Student's t at Bell and McCaffrey's degrees of freedom. It is symmetric: in the logarithm of
-        a positive quantity, and in a floor such as E itself, cut at zero. "equal-noise": the same
-        from the curvature, where all runs have the same noise. "profile": where the fit gets worse
-        by more than the noise allows while everything else is re-optimised; such intervals need not
-        be symmetric. The documentation has the measured coverage of each.
+        "sandwich": standard error of the HC2 sandwich (CR2 with clusters) and Student's t with
+        Bell and McCaffrey's degrees of freedom. Intervals are symmetric in the logarithm of a
+        positive quantity. Those of an irreducible loss such as E are symmetric on its natural
+        scale and truncated at zero. "equal-noise": standard error from the curvature, for noise
+        that is equal for all runs. "profile": profile likelihood (other parameters re-optimised),
+        not necessarily symmetric. The documentation has the measured coverage of each.
 
         Examples
         --------
@@ -316,34 +317,33 @@ class Fit(FitRecord):
     def draws(
         self, n_resamples: int = 1000, rng: np.random.Generator | int | None = 0
     ) -> pd.DataFrame:
-        """Joint draws of the coefficients, from their estimated distribution.
+        """Joint draws of the parameters from their estimated distribution.
 
-        Intervals of anything that follows from several coefficients are quantiles over these:
-        the errors of coefficients are far from independent.
+        Quantiles over the draws give intervals of quantities that depend on several parameters,
+        whose errors are strongly correlated.
 
         Parameters
         ----------
         n_resamples : int
             Number of draws.
         rng : Generator, int or None
-            Seed, or a generator to draw from.
+            Random number generator, or a seed.
 
         Returns
         -------
         DataFrame
-            One row for each draw, one column for each parameter, in natural values; parameters
-            that were fixed or stopped at a bound, such as a floor at zero, are the same in every
-            row.
+            One row per draw and one column per parameter, in natural values. Parameters that were
+            fixed or stopped at a bound, such as an irreducible loss of zero, are constant.
 
         Raises
         ------
         FitError
-            If the fit did not converge, or the runs do not determine its coefficients.
+            If the fit did not converge, or its parameters are not identified.
 
         Notes
         -----
-        Multivariate Student t with the fit's covariance, coefficients as logarithms, and the
-        median of the exponents' degrees of freedom, at least 3.
+        Multivariate Student t with the fit's covariance; positive parameters are drawn as
+        logarithms. The degrees of freedom are the median of those of the exponents, at least 3.
 
         Examples
         --------
@@ -364,47 +364,46 @@ class Fit(FitRecord):
         n_points: int = 41,
         confidence_level: float | None = None,
     ) -> pd.DataFrame:
-        """How fast the fit gets worse as one quantity moves and all others follow.
+        """Profile of the objective in one quantity (other parameters re-optimised).
 
         Parameters
         ----------
         quantity : str
             A parameter, or an expression of several, such as ``"beta/(alpha + beta)"``.
         n_points : int, default 41
-            Values at which the law is fitted again, the estimate among them.
+            Number of values at which the law is refitted, including the estimate.
         confidence_level : float, optional
-            Level of the interval; that of the fit by default.
+            Level of the interval; by default that of the fit.
 
         Returns
         -------
         DataFrame
-            A row for each value: the quantity; `deviance`, the rise of the objective in units of
+            One row per value: the quantity; `deviance`, the increase of the objective in units of
             the noise; `signed_root`, its square root, negative below the estimate; and the other
-            parameters, which show the ridge. ``profile.attrs`` has the interval, `low` and `high`
-            (infinite where no end exists, the bound where the parameter stops there), the
+            parameters, which trace the ridge. ``profile.attrs`` has the interval, `low` and `high`
+            (infinite if an end does not exist, the bound if the parameter stops there), the
             `threshold` of the deviance, the `confidence_level` and the `method`.
 
         Raises
         ------
         FitError
-            If these runs do not determine the quantity, or nothing is known of their noise.
+            If the quantity is not identified, or the noise cannot be estimated.
         ValueError
-            If the law has no such parameter, it was fixed, or an option makes no sense.
+            If the law has no such parameter, it was fixed, or an option is invalid.
 
         Warns
         -----
         ConvergenceWarning
-            If a lower minimum than the fit's is met on the way.
+            If the profile reaches a lower minimum than the fit.
 
         Notes
         -----
         With D the deviance, the interval is where D <= t^2, for t the quantile of Student's t with
         n - p degrees of freedom. For least squares D = (f - f_min) / sigma^2 with
-        sigma^2 = f_min / (n - p): exact where the law is linear, and following the curvature
-        elsewhere (Bates and Watts 1988, Nonlinear Regression Analysis, 6.1; Venzon and Moolgavkar
-        1988, Applied Statistics 37). For the Huber loss D = 2 (f - f_min) / s^2 with
-        s^2 = E[psi^2] / E[psi'] (Heritier and Ronchetti 1994, J. Am. Stat. Assoc. 89). Noise is
-        taken to be equal and independent over the runs.
+        sigma^2 = f_min / (n - p). This is exact for a linear law (Bates and Watts 1988, Nonlinear
+        Regression Analysis, 6.1; Venzon and Moolgavkar 1988, Applied Statistics 37). For the Huber
+        loss D = 2 (f - f_min) / s^2 with s^2 = E[psi^2] / E[psi'] (Heritier and Ronchetti 1994,
+        J. Am. Stat. Assoc. 89). The noise is assumed equal and independent over the runs.
 
         Examples
         --------
@@ -421,10 +420,10 @@ class Fit(FitRecord):
         check_level(level)
         if not isinstance(quantity, str):
             raise TypeError(
-                f"`quantity` must be a parameter or an expression of some; got {quantity!r}."
+                f"`quantity` must be a parameter or an expression of parameters; got {quantity!r}."
             )
         if quantity in self.fixed:
-            raise ValueError(f"{quantity} was held fixed in this fit: it has no profile.")
+            raise ValueError(f"{quantity} was fixed in this fit, so it has no profile.")
         (asked,) = quantities_of(self, quantity)
         return profile_table(self, asked, n_points, level)
 
@@ -444,28 +443,29 @@ class Fit(FitRecord):
         legend: bool = True,
         group: str | Mapping[str, str] | None = None,
     ) -> Axes:
-        """Draw the fitted curves over the observed runs.
+        """Plot the fitted curves with the observed runs.
 
         Parameters
         ----------
         x : str, optional
-            The variable along the axis; D, or the law's first.
+            Variable of the x axis; by default D, or the law's first variable.
         ax : Axes, optional
-            Where to draw; by default a new figure.
+            Axes to draw in; by default those of a new figure.
         extrapolate : float, optional
-            How many times beyond the largest run the curves go on, dashed.
+            Extrapolation factor up to which the curves are drawn, dashed.
         band : {"curve", "run", "none"}
-            The interval shaded: of the curve, or of a new run.
+            Shaded band: the confidence interval (curve) or the prediction interval (new run).
         targets : DataFrame, optional
-            Runs that were not fitted, drawn as stars.
+            Held-out runs, drawn as stars.
         confidence_level : float, optional
-            Level of the band; that of the fit by default.
+            Level of the band; by default that of the fit.
         point, line : mapping, optional
-            Styles handed to matplotlib.
-        legend : bool
+            Matplotlib styles of the points and lines.
+        legend : bool, default True
+            Whether to draw a legend.
         group : str or mapping of column to str, optional
-            The group of runs to draw, where parameters have one value in each; by default all,
-            each in its own colour.
+            The group of runs to draw, for laws with indexed parameters; by default all groups,
+            each in a different colour.
 
         Returns
         -------
@@ -486,7 +486,7 @@ class Fit(FitRecord):
         ax: Axes | None = None,
         point: Mapping[str, Any] | None = None,
     ) -> Axes:
-        """Draw the residuals against a variable of the law, or against "fitted"."""
+        """Plot the residuals against a variable of the law, or against "fitted"."""
         from scalinglaws.plotting.residuals import plot_residuals
 
         return plot_residuals(self, x, ax=ax, point=point)
@@ -500,7 +500,7 @@ class Fit(FitRecord):
         confidence_level: float | None = None,
         legend: bool = True,
     ) -> Axes:
-        """Draw the profile of a quantity, its threshold and its interval; see `profile`."""
+        """Plot the profile of a quantity, its threshold and its interval; see `profile`."""
         from scalinglaws.plotting.profiles import plot_profile
 
         table = self.profile(quantity, n_points=n_points, confidence_level=confidence_level)
@@ -509,7 +509,7 @@ class Fit(FitRecord):
     # --- words -----------------------------------------------------------------------------
 
     def summary(self) -> str:
-        """The fit in at most a screen of text: verdict, coefficients, quality, what to mind."""
+        """Text of at most one screen: verdict, parameters, goodness of fit and caveats."""
         return summary.as_text(self)
 
     def __repr__(self) -> str:
@@ -526,10 +526,10 @@ class Fit(FitRecord):
         Parameters
         ----------
         path : str or Path
-            A file that exists is replaced once the new one is complete; if writing fails, it
-            stays as it was.
+            An existing file is replaced after the new one is complete. If writing fails, the
+            existing file is unchanged.
         follow_links : bool, default False
-            Where the path is a symbolic link, whether to write what it points to.
+            Whether to follow a symbolic link and write its target.
 
         Raises
         ------
@@ -551,7 +551,7 @@ def load(path: str | Path) -> Fit:
     Raises
     ------
     FileFormatError
-        If the file is not a saved fit, was changed or damaged, or is from a newer version.
+        If the file is not a saved fit, was edited or damaged, or is from a newer version.
 
     Examples
     --------

@@ -1,1 +1,1 @@
-"""How sure: covariance, resamples, draws, profiles and the intervals made of them."""
+"""Statistical inference: covariance, bootstrap, draws, profiles and intervals."""

@@ -1,4 +1,4 @@
-"""Bootstrap: refits to runs, or whole clusters of runs, drawn with replacement."""
+"""Case and cluster bootstrap of a fit."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _FEWEST_CLUSTERS = 6  # below, there are no more than 126 different resamples
 
 @dataclass(frozen=True)
 class _Task:
-    """Some of the resamples, with random numbers of their own."""
+    """A batch of resamples, with a separate random stream."""
 
     problem: Problem
     theta: FloatArray
@@ -45,15 +45,15 @@ class _Task:
 
 @dataclass(frozen=True)
 class Resampled:
-    """Refits of a fit.
+    """Refits to resampled runs.
 
     Attributes
     ----------
-    theta : (arrived, parameters)
-        Working parameters of the refits that arrived at their minimum.
+    theta : (converged, parameters)
+        Working parameters of the converged refits.
     converged : (resamples,)
     decrement : float
-        The largest relative decrease that a further step promised, of those that arrived.
+        Largest predicted relative decrease of one more step, over the converged refits.
     method : str
     """
 
@@ -64,7 +64,7 @@ class Resampled:
 
     @property
     def n_failed(self) -> int:
-        """Refits that did not arrive, and are left out."""
+        """Number of refits that did not converge; they are dropped."""
         return int((~self.converged).sum())
 
 
@@ -115,7 +115,7 @@ def resample(
     if kind == "clusters" and (few := len(np.unique(fit.runs.clusters))) < _FEWEST_CLUSTERS:
         warn(
             f"{few} clusters have only {comb(2 * few - 1, few)} different resamples: percentiles "
-            'of the cluster bootstrap are too narrow. Take method="sandwich".',
+            'of the cluster bootstrap are too narrow. Use method="sandwich".',
             DataWarning,
         )
     free = fit.estimated
@@ -132,11 +132,14 @@ def resample(
     answers = map_tasks(_refit, tasks, workers)
     theta, converged, decrement = (np.concatenate(part) for part in zip(*answers, strict=True))
     if not converged.any():
-        raise FitError(f"None of the {n_resamples} refits arrived: {NAMES[kind]} has no answer.")
+        raise FitError(
+            f"None of the {n_resamples} refits converged ({NAMES[kind]}). Use "
+            'method="sandwich" for intervals, or fit a law with fewer parameters.'
+        )
     if not converged.all():
         warn(
-            f"{int((~converged).sum())} of {n_resamples} refits ({NAMES[kind]}) did not arrive at "
-            "a minimum, as where a resample leaves a coefficient undetermined; they are left out.",
+            f"{int((~converged).sum())} of {n_resamples} refits ({NAMES[kind]}) did not converge, "
+            "for instance because a resample does not identify a parameter. They are dropped.",
             ConvergenceWarning,
         )
     largest = float(np.max(decrement[converged], initial=0.0))
@@ -144,12 +147,12 @@ def resample(
 
 
 def _warn_of_bounds(fit: FitRecord) -> None:
-    """What sits at a bound is not refitted."""
+    """Warn that parameters at a bound are not refitted."""
     held = [n for n, bound in zip(fit.law.parameter_names, fit.at_bound, strict=True) if bound]
     if held:
         warn(
-            f"At its bound, and held there in every resample: {listed(held)}. What trades off with "
-            "it varies too little.",
+            f"At its bound, and held there in every resample: {listed(held)}. The draws therefore "
+            "understate the variation of parameters that trade off with it.",
             DataWarning,
         )
 
@@ -157,14 +160,14 @@ def _warn_of_bounds(fit: FitRecord) -> None:
 def shared_out(
     n_runs: int, n_resamples: int, rng: np.random.Generator | int | None
 ) -> list[tuple[int, np.random.Generator]]:
-    """Resamples of each task, and its random numbers: the same whatever the workers."""
+    """Resamples and random stream of each task, independent of the number of workers."""
     size = max(1, min(_PER_TASK, _MOST_WEIGHTS // n_runs))
     sizes = [min(size, n_resamples - first) for first in range(0, n_resamples, size)]
     return list(zip(sizes, generator_of(rng).spawn(len(sizes)), strict=True))
 
 
 def _refit(task: _Task) -> tuple[FloatArray, BoolArray, FloatArray]:
-    """Working parameters of the refits, whether each arrived, and what a further step promises."""
+    """Working parameters, convergence and predicted relative decrease of each refit."""
     problem = task.problem
     model = bind_problem(problem)
     loss = smooth_loss(problem.objective, problem.delta, task.noise)

@@ -1,4 +1,4 @@
-"""Anything that follows from the coefficients: an expression, or a function of them."""
+"""Derived quantities: expressions or functions of the parameters."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ _TRIALS, _SEED = 64, 0
 
 
 def quantities_of(fit: FitRecord, asked: Asked | None) -> list[Quantity]:
-    """What intervals are asked of; by default every coefficient that was estimated.
+    """The requested quantities; by default every estimated parameter.
 
     Raises
     ------
     ValueError, FormulaError
-        If something that is asked for is neither a parameter nor made of parameters.
+        If a quantity is neither a parameter nor an expression in parameters.
     """
     if asked is None:
         floors = np.array([p.is_floor for p in fit.law.parameters])
@@ -60,7 +60,7 @@ def quantities_of(fit: FitRecord, asked: Asked | None) -> list[Quantity]:
         asked = {item: item for item in asked}
     if not asked:
         raise ValueError(
-            "`quantities` is empty: name some, or leave it out for an interval of every parameter."
+            "`quantities` is empty: name some, or omit it for an interval of every parameter."
         )
     return [_quantity(fit, name, what) for name, what in asked.items()]
 
@@ -184,9 +184,9 @@ def _in_working(fit: FitRecord, name: str, source: _Typed | _Called) -> Quantity
     here = source.value(params_of(fit.theta[None, :]))
     if not np.isfinite(here[0]) or np.iscomplexobj(here):
         raise ValueError(
-            f"{name!r} is {here[0]} at the fitted coefficients: an interval needs a finite real "
-            "number. Is something divided by zero, is a logarithm or root taken of a negative "
-            "number, or is it so large that its logarithm should be asked for?"
+            f"{name!r} is {here[0]} at the fitted coefficients, but an interval needs a finite "
+            "real number. Check for division by zero and for logarithms or roots of negative "
+            "numbers. If the value is too large, request its logarithm."
         )
     is_log = _stays_positive(fit, lambda theta: source.value(params_of(theta)))
 
@@ -209,7 +209,7 @@ def _in_working(fit: FitRecord, name: str, source: _Typed | _Called) -> Quantity
 
 
 def _stays_positive(fit: FitRecord, value: Callable[[FloatArray], npt.NDArray[Any]]) -> bool:
-    """Whether a quantity is positive wherever the coefficients may well be."""
+    """Whether a quantity is positive over the plausible range of the parameters."""
     rng = np.random.default_rng(_SEED)
     scale = np.sqrt(np.maximum(np.diag(fit.covariance), 0.0))
     size = np.where(scale > 0, scale, 1.0)

@@ -39,7 +39,7 @@ def draw(fit: FitRecord, n_resamples: int, rng: np.random.Generator | int | None
 def draw_dof(fit: FitRecord) -> float:
     """Median degrees of freedom of the parameters, at least 3.
 
-    Coefficients change their meaning with the units, and count only if there is nothing else.
+    Only exponents are used if there are any, because coefficients depend on the units.
     """
     assert fit.sandwich is not None
     dof = fit.sandwich.dof(np.eye(len(fit.kept)))
@@ -48,21 +48,21 @@ def draw_dof(fit: FitRecord) -> float:
 
 
 def _refuse(fit: FitRecord) -> None:
-    """There is nothing to draw from where nothing is known of the errors."""
+    """Raise if the standard errors cannot be estimated."""
     if not fit.converged:
-        raise FitError("The fit did not converge: its coefficients have no distribution.")
+        raise FitError("The fit did not converge, so its parameters cannot be drawn.")
     if fit.null_space.shape[1] or len(fit.alternatives):
         raise FitError(
-            "The fitted runs do not determine every coefficient of this law, so that these have no "
-            f"distribution. {' '.join(fit.facts)}".rstrip()
+            "The fitted runs do not determine every coefficient of this law, so the coefficients "
+            f"cannot be drawn. {' '.join(fit.facts)}".rstrip()
         )
     if fit.dof <= 0 or fit.sandwich is None:
         raise FitError(
-            "There are as many coefficients as runs: nothing is known about their errors."
+            "There are as many coefficients as runs, so their errors cannot be estimated."
         )
     if fit.sandwich.n_units <= fit.sandwich.p:
         raise FitError(
-            "There are no more clusters than coefficients: nothing is known about their errors."
+            "There are no more clusters than coefficients, so their errors cannot be estimated."
         )
 
 

@@ -1,4 +1,4 @@
-"""How far beyond the fitted runs a point lies."""
+"""Extrapolation factor: compute of a point relative to the largest fitted run."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _FAR = 100.0
 
 
 def times_beyond(fit: FitRecord, columns: Mapping[str, npt.NDArray[Any]]) -> FloatArray:
-    """How far beyond the fitted runs each point lies, as a factor; up to one is inside.
+    """Extrapolation factor of each point; at most one inside the range of the runs.
 
-    Compute counts: C where the law has it, N*D where it has both, or whichever it has. A variable
-    of another kind, such as a loss, is beyond the runs on either side of their range. Where
-    parameters have an index, the runs are those of the point's own group.
+    The factor is relative to the largest run in C if the law has C, else in N*D, or in whichever
+    of N and D it has. For any other variable, such as a loss, the factor counts on both sides of
+    the range of the runs. For indexed parameters, the runs are those of the point's group.
     """
     shape = np.broadcast_shapes(*map(np.shape, columns.values()))
     points = {name: np.broadcast_to(columns[name], shape) for name in columns}
@@ -37,7 +37,7 @@ def times_beyond(fit: FitRecord, columns: Mapping[str, npt.NDArray[Any]]) -> Flo
 def _by_group(
     fit: FitRecord, points: Mapping[str, npt.NDArray[Any]], shape: tuple[int, ...]
 ) -> Iterator[tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]]:
-    """Points and runs of each group; all runs where a combination of groups has none."""
+    """Points and runs of each group; all runs if a combination of groups has none."""
     law, whole = fit.law, np.ones(fit.n, dtype=np.bool_)
     codes = [
         (codes_of(c, points[c], law.levels[c]), codes_of(c, fit.runs.labels[c], law.levels[c]))
@@ -72,11 +72,11 @@ def _largest_product(columns: list[FloatArray]) -> float:
 
 
 def warn_if_far(beyond: FloatArray) -> None:
-    """Warn that the law was not seen to hold there."""
+    """Warn of a large extrapolation factor."""
     largest = float(beyond.max(initial=0.0))
     if largest > _FAR:
         warn(
-            f"Predicting {format_plain(largest, 3)} times beyond the largest fitted run: the "
-            "intervals assume that the law still holds there, which these runs cannot show.",
+            f"Predicting {format_plain(largest, 3)} times beyond the largest fitted run. The "
+            "intervals assume that the law still holds there, which these runs cannot test.",
             ExtrapolationWarning,
         )

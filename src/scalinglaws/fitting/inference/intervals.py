@@ -1,4 +1,4 @@
-"""Intervals of the parameters and of what follows from them, each by a named method."""
+"""Confidence intervals of parameters and derived quantities, by several methods."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _NEAR_ZERO = 1e-8  # of the smallest performance: a floor at zero is linearised 
 
 @dataclass(frozen=True)
 class Request:
-    """What intervals are asked of, and the options of the methods that resample."""
+    """Quantities, level and method options of one call."""
 
     fit: FitRecord
     quantities: Sequence[Quantity]
@@ -46,7 +46,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Intervals:
-    """Errors, degrees of freedom and ends, in the working value of each quantity."""
+    """Standard errors, degrees of freedom and ends, in each quantity's working value."""
 
     errors: FloatArray
     dof: FloatArray
@@ -120,7 +120,7 @@ METHODS: dict[IntervalMethod, Callable[[Request], Intervals]] = {
 
 
 def _symmetric(request: Request, errors: FloatArray, dof: FloatArray, method: str) -> Intervals:
-    """Estimate and half-width of Student's t; floors in themselves, cut at zero."""
+    """Student's t intervals; those of floors on the natural scale, truncated at zero."""
     fit, quantities = request.fit, request.quantities
     half = half_widths(request.level, dof, errors)
     half = np.where(np.isinf(half), np.inf, np.where(errors > 0, half, 0.0))
@@ -183,7 +183,7 @@ def _open(fit: FitRecord, quantities: Sequence[Quantity]) -> BoolArray:
 
 
 def _bounded(fit: FitRecord, quantities: Sequence[Quantity]) -> BoolArray:
-    """Which are parameters that stopped at a bound."""
+    """Mask of the quantities that are parameters at a bound."""
     places = [-1 if q.parameter is None else q.parameter for q in quantities]
     return np.append(fit.at_bound, False)[places]
 
@@ -229,7 +229,7 @@ def _natural(request: Request, found: Intervals) -> dict[str, FloatArray]:
 def _within_limits(
     fit: FitRecord, quantity: Quantity, low: float, high: float
 ) -> tuple[float, float]:
-    """A level of the performance, such as a ceiling, is not where that cannot be."""
+    """Truncate intervals of levels, such as a ceiling, to the limits of the performance."""
     if quantity.parameter is not None:
         parameter = fit.law.parameters[quantity.parameter]
         if fit.law.limits == (parameter.lower, parameter.upper):
@@ -240,7 +240,7 @@ def _within_limits(
 def parameter_table(fit: FitRecord) -> pd.DataFrame:
     """Estimate, standard error, interval and status of each parameter; see `Fit.table`.
 
-    Numbers stand only where the runs determine the parameter.
+    Numbers are NaN for parameters that are not identified.
     """
     names = fit.law.parameter_names
     status = [_status(fit, j) for j in range(len(names))]
@@ -258,7 +258,7 @@ def parameter_table(fit: FitRecord) -> pd.DataFrame:
 
 
 def combination_table(fit: FitRecord) -> pd.DataFrame:
-    """What is determined where single parameters are not, such as ``b + d``."""
+    """Identified combinations of aliased parameters, such as ``b + d``."""
     logarithms = {p.name: p.positive for p in fit.law.parameters}
     names, quantities = fit.law.parameter_names, []
     for j in fit.kept:
@@ -292,7 +292,7 @@ def _has_interval(fit: FitRecord, j: int, status: str) -> bool:
 
 
 def _status(fit: FitRecord, j: int) -> str:
-    """Where a parameter stands."""
+    """Status text of a parameter."""
     name, value = fit.law.parameter_names[j], format_plain(float(fit.natural[j]))
     shared = any(j in weights for weights in fit.aliased.values())
     if name in fit.fixed:
@@ -311,33 +311,33 @@ def _status(fit: FitRecord, j: int) -> str:
 
 
 def _refuse(fit: FitRecord) -> None:
-    """There are no intervals where nothing is known of the errors."""
+    """Raise if the standard errors cannot be estimated."""
     if not fit.converged:
-        raise FitError("The fit did not converge: its coefficients have no intervals.")
+        raise FitError("The fit did not converge, so its coefficients have no intervals.")
     if fit.dof <= 0:
         raise FitError(
-            f"There are as many coefficients as runs, {fit.n}: nothing is known about their errors."
+            f"There are as many coefficients as runs, {fit.n}: their errors cannot be estimated."
         )
     if fit.sandwich is None:
         raise FitError(
-            "No coefficient of this fit has a standard error, so that there are no intervals."
+            "No coefficient of this fit has a standard error, so there are no intervals."
         )
 
 
 def _warn_of_missing_ends(table: pd.DataFrame, bounded: BoolArray) -> None:
-    """An end that is not known is said to be so."""
+    """Warn of intervals with a missing end."""
     unknown = table[["low", "high"]].isna().any(axis=1).to_numpy()
     moving, held = ([str(n) for n in table.index[unknown & w]] for w in (~bounded, bounded))
     if moving:
         warn(
-            f"No end was found for {listed(moving)} (NaN): on the way there it has no value or no "
-            "minimum, or runs into the bound of a parameter. Ask for an interval of the "
-            'parameters, or take method="sandwich".',
+            f"No end was found for {listed(moving)} (NaN): along the profile it is undefined, has "
+            "no minimum, or reaches the bound of a parameter. Request intervals of the "
+            'parameters, or use method="sandwich".',
             ConvergenceWarning,
         )
     if held:
         warn(
-            f"At its bound: {listed(held)}. There it has no standard error, and no interval by "
-            'this method (NaN); method="profile" has the end on the other side.',
+            f"At its bound: {listed(held)}. A parameter at its bound has no standard error, and no "
+            'interval by this method (NaN). method="profile" gives the other end.',
             ConvergenceWarning,
         )

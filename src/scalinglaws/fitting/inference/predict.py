@@ -1,4 +1,4 @@
-"""Predictions of a fitted law: the curve, a new run, and where neither is determined."""
+"""Predictions of a fitted law, with confidence and prediction intervals."""
 
 from __future__ import annotations
 
@@ -69,8 +69,8 @@ def at(fit: FitRecord, columns: Mapping[str, npt.NDArray[Any]], level: float) ->
     std_error = np.where(lost, np.inf, std_error)
     if lost.any():
         warn(
-            f"The fitted runs do not determine the law at {int(lost.sum())} of {len(lost)} points: "
-            "these lie off the surface on which all runs lie "
+            f"The law is not identified at {int(lost.sum())} of {len(lost)} points, so they have "
+            "no finite interval: they lie off the surface that contains all fitted runs "
             f"({' '.join(fit.facts) or 'see fit.identified'})",
             IdentifiabilityWarning,
         )
@@ -117,7 +117,7 @@ def _around(
 
 
 def possible(law: Law, estimate: FloatArray) -> FloatArray:
-    """NaN, with a warning, where a law gives no number or one that its performance cannot be."""
+    """Estimates, with NaN and a warning if the law is undefined or outside its limits."""
     low, high = law.limits or (-np.inf, np.inf)
     wrong = ~np.isfinite(estimate) | (estimate < low - _ROUNDING) | (estimate > high + _ROUNDING)
     if not wrong.any():
@@ -125,14 +125,14 @@ def possible(law: Law, estimate: FloatArray) -> FloatArray:
     kind = "finite number" if law.limits is None else f"number from {low:g} to {high:g}"
     warn(
         f"The law {law.label!r} gives no {kind} at {int(wrong.sum())} of {estimate.size} points "
-        f"({float(estimate[wrong][0]):g} at one): it does not hold there, and the estimate is NaN.",
+        f"({float(estimate[wrong][0]):g} at one). It does not hold there, so the estimate is NaN.",
         DataWarning,
     )
     return np.asarray(np.where(wrong, np.nan, estimate))
 
 
 def within_limits(law: Law, performance: FloatArray) -> FloatArray:
-    """The performance, not beyond what it can be at all."""
+    """The performance, clipped to the limits of the law."""
     return performance if law.limits is None else np.clip(performance, *law.limits)
 
 
@@ -152,7 +152,7 @@ def working_gradient(
 
 
 def not_determined(fit: FitRecord, gradient: FloatArray) -> npt.NDArray[np.bool_]:
-    """Points at which the law changes along a direction that the runs leave open."""
+    """Points at which the law changes along a direction that is not identified."""
     if not fit.null_space.shape[1]:
         return np.zeros(len(gradient), dtype=np.bool_)
     change = np.abs(gradient @ fit.null_space)
@@ -163,7 +163,7 @@ def not_determined(fit: FitRecord, gradient: FloatArray) -> npt.NDArray[np.bool_
 def _disputed(
     fit: FitRecord, columns: Mapping[str, npt.NDArray[Any]], estimate: FloatArray
 ) -> npt.NDArray[np.bool_]:
-    """Points at which an equally good fit of the same runs says something else."""
+    """Points at which an equally good fit of the same runs predicts something else."""
     disputed = np.zeros(len(estimate), dtype=np.bool_)
     for row in fit.alternatives:
         other = fit.law.value(dict(zip(fit.law.parameter_names, row, strict=True)), columns)

@@ -1,4 +1,4 @@
-"""A prediction: estimate, two intervals, extrapolation factor, and the forecast beside them."""
+"""A prediction: estimate, two intervals, extrapolation factor and forecast."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Prediction:
 
     @property
     def forecast(self) -> Outlook:
-        """What `scalinglaws.forecast` says of the same runs here; NaN with a reason if nothing."""
+        """Forecast from the same runs at this point; NaN with a reason if there is none."""
         outlook: Outlook = self._beside.outlook
         return outlook
 
@@ -118,7 +118,7 @@ class Prediction:
         ]
 
     def _forecast_lines(self) -> list[tuple[str, str]]:
-        """The forecast beside the law, where there is one."""
+        """Lines of the forecast, if there is one."""
         found = self.forecast
         if found.reason:
             return []
@@ -133,7 +133,7 @@ class Prediction:
 
     @property
     def beyond(self) -> str:
-        """The extrapolation factor, in words."""
+        """Text of the extrapolation factor."""
         largest = float(np.max(self.times_beyond))
         if largest <= 1.0:
             return "none: inside the range of the fitted runs"

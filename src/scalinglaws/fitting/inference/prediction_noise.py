@@ -1,8 +1,8 @@
-"""Noise of one new run around the curve, in the residuals' scale.
+"""Noise of one new run around the curve, in the units of the residuals.
 
 With fewer than 30 degrees of freedom the noise is Student's t, and the squares of the half-widths
-of curve and run add. From 30 on a new run is distributed as the residuals before the fit took its
-share of them, each blurred by the normal error of the curve.
+of curve and run add. From 30 on, a new run has the distribution of the leverage-adjusted residuals,
+convolved with the normal error of the curve.
 """
 
 from __future__ import annotations

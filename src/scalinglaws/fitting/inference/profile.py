@@ -1,6 +1,6 @@
-"""Profiles: how much worse the fit gets when one quantity is held and all else is re-optimised.
+"""Profile of the objective in one quantity (other parameters re-optimised).
 
-The deviance of a value c of a quantity g is the rise of the objective, in units of the noise:
+The deviance of a value c of a quantity g is the increase of the objective, in units of the noise:
 
     D(c) = (min f - f_min) / sigma^2,  sigma^2 = f_min / (n - p),            least squares
     D(c) = 2 (min f - f_min) / s^2,    s^2 = E[psi^2] / E[psi'],             Huber
@@ -52,7 +52,7 @@ class Held:
 
 
 class Profile:
-    """A fit with one quantity held elsewhere.
+    """A fit with one quantity fixed at other values.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ class Profile:
     Raises
     ------
     FitError
-        If nothing is known of the noise, or the runs do not determine the quantity.
+        If the noise cannot be estimated, or the quantity is not identified.
     """
 
     def __init__(self, fit: FitRecord, quantity: Quantity) -> None:
@@ -99,9 +99,7 @@ class Profile:
             errors = np.sqrt(np.maximum(np.diag(self.fit.covariance), 0.0))
             share = np.where(self.free, np.abs(gradient) * errors, 0.0)
             if not share.any():
-                raise FitError(
-                    f"{quantity.name} does not depend on any parameter that these runs determine."
-                )
+                raise FitError(f"{quantity.name} does not depend on any identified parameter.")
             self.pivot = int(share.argmax())
             self.coordinates = Reparametrised(
                 self.model, quantity.value, quantity.gradient, self.pivot, self.origin,
@@ -287,7 +285,7 @@ def profile_table(fit: FitRecord, quantity: Quantity, n_points: int, level: floa
     held = Profile(fit, quantity)
     if held.is_exact:
         raise FitError(
-            "The law meets every run exactly: there is no noise in which to measure a profile."
+            "The law fits every run exactly, so there is no noise to scale a profile by."
         )
     threshold = float(t_quantile(level, fit.dof)) ** 2
     ends = held.ends(threshold)
@@ -347,8 +345,8 @@ def _warn_of_lost(table: pd.DataFrame) -> None:
     if lost:
         warn(
             f"No {' and no '.join(lost)} end of the interval of {table.attrs['quantity']} was "
-            "found: on the way the other parameters could not be fitted again. The table shows "
-            "how far the profile is known.",
+            "found: the other parameters could not be re-optimised on the way there. The table "
+            "shows how far the profile is known.",
             ConvergenceWarning,
         )
 
@@ -359,17 +357,17 @@ def _warn_of_lower(table: pd.DataFrame, quantity: Quantity) -> None:
         warn(
             f"Along the profile of {quantity.name} the objective falls below that of the fit, by "
             f"{-lowest:.3g} in units of the noise: the fit is not at the lowest minimum. "
-            "Fit again with `start` from the row of this table where `deviance` is least.",
+            "Refit with `start` from the row of this table with the lowest `deviance`.",
             ConvergenceWarning,
         )
 
 
 def _refuse(fit: FitRecord, quantity: Quantity) -> None:
     if not fit.converged:
-        raise FitError("The fit did not converge: it has no minimum to profile.")
+        raise FitError("The fit did not converge, so it has no minimum to profile.")
     if fit.dof <= 0:
         raise FitError(
-            "There are as many coefficients as runs: nothing is known about their errors."
+            "There are as many coefficients as runs, so their errors cannot be estimated."
         )
     if not is_determined(fit, quantity):
-        raise FitError(f"The fitted runs do not determine {quantity.name}: it has no profile.")
+        raise FitError(f"{quantity.name} is not identified by the fitted runs: it has no profile.")

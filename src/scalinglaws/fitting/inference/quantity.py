@@ -1,4 +1,4 @@
-"""What an interval is asked of: a coefficient, or anything that follows smoothly from several."""
+"""A quantity with an interval: a parameter, or a smooth function of parameters."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class Quantity:
     gradient : callable
         From working parameters to the derivatives of the value, shape (batch, parameters).
     is_log : bool
-        The value is the logarithm of a positive quantity: intervals are made in it, and shown
-        exponentiated.
+        Whether the value is the logarithm of a positive quantity; intervals are computed on the
+        log scale and exponentiated.
     parameter : int or None
-        The place of the parameter that this is, where it is one.
+        Index of the parameter, if the quantity is one.
     """
 
     name: str
@@ -67,16 +67,16 @@ def parameter_quantity(law: Law, name: str) -> Quantity:
 
 
 def is_floor(fit: FitRecord, quantity: Quantity) -> bool:
-    """A floor, in which the law is linear and whose logarithm runs off to minus infinity."""
+    """Whether a quantity is a floor: a linear offset whose logarithm may go to minus infinity."""
     j = quantity.parameter
     return j is not None and fit.law.parameters[j].is_floor
 
 
 def is_determined(fit: FitRecord, quantity: Quantity) -> bool:
-    """Whether the runs determine a quantity.
+    """Whether a quantity is identified.
 
-    They do unless a direction that they leave open changes it, an equally good fit has another
-    value, or it belongs to a term of size zero.
+    It is not if an unidentified direction changes it, if an equally good fit has another value, or
+    if it belongs to a term of size zero.
     """
     j = quantity.parameter
     if j is not None and fit.at_zero[j] and not is_floor(fit, quantity):
