@@ -10,8 +10,10 @@ import pytest
 
 import scalinglaws as sl
 from scalinglaws.fitting.search.blocks import blocks
+from scalinglaws.fitting.search.estimate import estimate
 from scalinglaws.fitting.search.normal_equations import Column, NormalEquations
-from scalinglaws.fitting.search.starts import can_be_exhaustive, find_starts
+from scalinglaws.fitting.search.starts import find_starts
+from scalinglaws.fitting.solver.binding import bind_problem
 from scalinglaws.fitting.solver.model import to_natural
 from scalinglaws.fitting.solver.problem import Problem
 from tests.catalogue_rows import ROWS
@@ -26,37 +28,23 @@ def problem_of(law: sl.Law, true: dict[str, float]) -> Problem:
     return Problem(law, columns, y, np.ones_like(y), "log", "squared", None, {})
 
 
-@pytest.fixture
-def accuracy() -> Problem:
-    """A law that is linear inside a sigmoid once its floor is known."""
-    law = sl.Law("floor + (1 - floor) * sigmoid(a + b*log(D))", variables=["D"])
-    return problem_of(law, TRUE)
+@pytest.mark.parametrize(
+    ("formula", "true"),
+    [
+        ("floor + (1 - floor) * sigmoid(a + b*log(D))", TRUE),
+        ("floor + (top - floor) * share(b * D**c, strength)",
+         {"floor": 0.1, "top": 0.9, "b": 30.0, "c": -0.3, "strength": 1.5}),
+    ],
+)  # fmt: skip
+def test_levels_around_a_bend_are_found(formula: str, true: dict[str, float]) -> None:
+    """Laws that are linear in nothing but what stands around the bend."""
+    problem = problem_of(sl.Law(formula, variables=["D"]), true)
 
+    found = estimate(problem, bind_problem(problem))
 
-def test_a_law_is_solved_from_the_inside_out(accuracy: Problem) -> None:
-    """One parameter is searched over, all others follow; so a grid covers it."""
-    assert accuracy.law.separation.searched == ("floor", "a", "b")
-    assert accuracy.law.inversion is not None
-    assert accuracy.law.inversion.searched == ("floor",)
-    assert accuracy.law.inversion.levels == {"floor"}
-    assert can_be_exhaustive(accuracy)
-
-    starts = find_starts(accuracy, 0)
-
-    assert starts.free.all()
-    found = to_natural(starts.theta, accuracy.positive)[0]
-    values = dict(zip(accuracy.law.parameter_names, found, strict=True))
-    assert values == pytest.approx(TRUE, rel=0.02)
-
-
-def test_a_law_that_leaves_too_many_is_not_looked_at_quickly() -> None:
-    """Three around the inner part are more than a grid covers, unless one is known."""
-    law = sl.Law("floor + (top - floor) * share(b * D**c, strength)", variables=["D"])
-    true = {"floor": 0.1, "top": 0.9, "b": 30.0, "c": -0.3, "strength": 1.5}
-    problem = problem_of(law, true)
-
-    assert not can_be_exhaustive(problem)
-    assert can_be_exhaustive(replace(problem, fixed={"top": 0.9}))
+    natural = to_natural(found.theta, problem.positive)
+    values = dict(zip(problem.law.parameter_names, natural, strict=True))
+    assert values == pytest.approx(true, rel=1e-6)
 
 
 @pytest.mark.parametrize("effort", [0, 1])

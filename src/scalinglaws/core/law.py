@@ -15,7 +15,6 @@ from scalinglaws.core.algebra import substitute
 from scalinglaws.core.expression import Name, evaluate, names_in
 from scalinglaws.core.formula import Formula, parse
 from scalinglaws.core.indexed import IndexedNames
-from scalinglaws.core.inversion import Inversion, find_inversion
 from scalinglaws.core.jets import Jet, differentiate
 from scalinglaws.core.latex import name_to_latex, to_latex
 from scalinglaws.core.parameter import Parameter
@@ -199,11 +198,6 @@ class Law(IndexedNames):
     def power_of_sum(self) -> PowerOfSum | None:
         """The law as a power of such a sum, if it is one."""
         return power_of_sum(self.parsed.expression, self.symbols)
-
-    @cached_property
-    def inversion(self) -> Inversion | None:
-        """The part of the law that is linear once what stands around it is taken off, if any."""
-        return find_inversion(self.parsed.expression, self.symbols)
 
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
