@@ -18,7 +18,6 @@ from scalinglaws.fitting.solver.linearised import Linearised
 from scalinglaws.fitting.solver.log_affine import LogAffineBlock
 from scalinglaws.fitting.solver.newton import minimise
 from scalinglaws.fitting.solver.objective import Loss, robust_scale
-from scalinglaws.fitting.solver.power_of_sum import PowerOfSumBlock
 from scalinglaws.fitting.solver.problem import Problem
 from scalinglaws.fitting.solver.resampling import Refitter, resampled_weights
 from scalinglaws.fitting.solver.steps import solve_positive_definite
@@ -47,40 +46,6 @@ def test_the_fast_model_is_the_general_one(scale: str, loss: Loss) -> None:
         for name in ("value", "gradient", "hessian"):
             np.testing.assert_allclose(getattr(a, name), getattr(b, name), rtol=1e-9, atol=1e-9)
     np.testing.assert_allclose(fast.jacobian(THETA[0]), general.jacobian(THETA[0]), rtol=1e-10)
-
-
-@pytest.mark.parametrize("scale", ["log", "level"])
-@pytest.mark.parametrize(
-    "formula",
-    [
-        "loss ~ (E + A/N**alpha + B/(D + 1e8)**beta)**q",
-        "loss ~ (E + A/N**alpha + B/(D + 1e8)**q)**(1/q)",
-        "loss ~ (E + A/N**alpha + B/D**beta)**2",
-    ],
-    ids=["own power", "shared power", "number"],
-)
-def test_a_power_of_a_sum_is_the_general_model(formula: str, scale: str) -> None:
-    """The chain rule around softmax moments, where the power is also inside, and in blocks."""
-    law = Law(formula, variables=("N", "D"))
-    fast, general = (b(law, COLUMNS, LOSSES, scale) for b in (bind, bind_general))
-    assert all(isinstance(block, PowerOfSumBlock) for _, block in fast.blocks())
-    theta = np.array([[0.5, 6.0, 0.33, 7.5, 0.36, 0.7], [0.2, 5.0, 0.3, 6.0, 0.3, 0.6]])
-    theta = theta[:, : len(law.parameters)]
-    weights, loss = np.linspace(0.5, 2.0, len(LOSSES))[None, :], Loss("squared")
-    majorised = general.sums(theta, weights, loss, majorise=True).hessian
-    scales = np.sqrt(np.einsum("bii->bi", majorised))
-
-    for majorise in (False, True):
-        a = fast.sums(theta, weights, loss, majorise=majorise)
-        b = general.sums(theta, weights, loss, majorise=majorise)
-        np.testing.assert_allclose(a.value, b.value, rtol=1e-12)
-        np.testing.assert_allclose(a.gradient, b.gradient, rtol=1e-11, atol=1e-11 * scales.max())
-        units = scales[:, :, None] * scales[:, None, :]
-        np.testing.assert_allclose(a.hessian / units, b.hessian / units, atol=1e-12)
-    np.testing.assert_allclose(fast.jacobian(theta[0]), general.jacobian(theta[0]), rtol=1e-11)
-    rows = np.array([fast.jacobian(t) @ (0.1 * t) for t in theta])
-    _, block = next(fast.blocks())
-    np.testing.assert_allclose(block.at(theta).along(0.1 * theta), rows, rtol=1e-11)
 
 
 @pytest.mark.parametrize("law", ["chinchilla", "kaplan"])

@@ -44,7 +44,7 @@ def _use(text: str) -> None:
     law = sl.Law(text, levels={"s": ["c4", "web"]})
     assert law.latex
     assert law.parameters
-    law.separation, law.products, law.power_of_sum, repr(law)
+    law.separation, law.products, repr(law)
     params = dict.fromkeys(law.parameter_names, 0.7)
     point = {"N": np.array([1e6, 1e9]), "D": 1e10, "C": 1e20, "s": "c4"}
     data = {k: v for k, v in point.items() if k in (*law.variables, *law.group_columns)}

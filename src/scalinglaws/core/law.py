@@ -21,10 +21,8 @@ from scalinglaws.core.parameter import Parameter
 from scalinglaws.core.roles import roles
 from scalinglaws.core.structure import (
     LogAffineTerm,
-    PowerOfSum,
     Separation,
     log_affine_terms,
-    power_of_sum,
     separate,
 )
 from scalinglaws.errors import FormulaError
@@ -193,11 +191,6 @@ class Law(IndexedNames):
     def products(self) -> tuple[LogAffineTerm, ...] | None:
         """The terms of a sum of positive products; None for any other law."""
         return log_affine_terms(self.parsed.expression, self.symbols)
-
-    @cached_property
-    def power_of_sum(self) -> PowerOfSum | None:
-        """The law as a power of such a sum, if it is one."""
-        return power_of_sum(self.parsed.expression, self.symbols)
 
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:

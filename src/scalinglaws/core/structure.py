@@ -1,8 +1,7 @@
 """What makes a law quick to fit, read from its tree.
 
 * Is it a sum of positive products, each affine in the working parameters once the logarithm is
-  taken (`log_affine_terms`)? Then value, gradient and Hessian are a softmax and its moments. A
-  power of such a sum (`power_of_sum`) is next to it.
+  taken (`log_affine_terms`)? Then value, gradient and Hessian are a softmax and its moments.
 * Which parameters enter linearly once the others are known (`separate`)? Then a start needs a
   search over the others only.
 """
@@ -83,23 +82,6 @@ def _log_affine(part: Product, coefficients: set[str], plain: set[str]) -> LogAf
         for name, slope in parts[1].items():
             slopes[name] = add(slopes.get(name, ZERO), multiply(slope, log_base))
     return LogAffineTerm(constant, slopes)
-
-
-@dataclass(frozen=True)
-class PowerOfSum:
-    """``(sum of positive products) ** outer``; the outer power holds parameters and numbers."""
-
-    terms: tuple[LogAffineTerm, ...]
-    outer: Expression
-
-
-def power_of_sum(expression: Expression, parameters: Collection[str]) -> PowerOfSum | None:
-    """A law as a power of a sum of positive products, or None if it is not one."""
-    match expression:
-        case Apply("**", (base, outer)) if set(names_in(outer)) <= set(parameters):
-            terms = log_affine_terms(base, parameters)
-            return None if terms is None else PowerOfSum(terms, outer)
-    return None
 
 
 # --- linear parameters, for the search of starts ---------------------------------------------

@@ -17,7 +17,6 @@ from scalinglaws.fitting.solver.general import GeneralBlock
 from scalinglaws.fitting.solver.grouped import GroupedBlock, Part
 from scalinglaws.fitting.solver.log_affine import LogAffineBlock
 from scalinglaws.fitting.solver.model import Block, Model, magnitude_of
-from scalinglaws.fitting.solver.power_of_sum import PowerOfSumBlock
 from scalinglaws.fitting.solver.problem import Problem
 from scalinglaws.fitting.tables.blocks import is_large
 from scalinglaws.options import ScaleName
@@ -28,22 +27,15 @@ OTHER_DIVISION = 1e-4
 
 
 def bind(law: Law, columns: Mapping[str, Any], y: FloatArray, scale: ScaleName) -> Model:
-    """Bind a law to its columns; powers of sums of positive products get the faster blocks."""
-    law_as = law.power_of_sum
-    terms = law.products if law_as is None else law_as.terms
+    """Bind a law to its columns; sums of positive products get the faster blocks."""
+    terms = law.products
     if terms is None or not _roles_agree(law, terms):
         return bind_general(law, columns, y, scale)
     lasting = not is_large(len(y))
 
-    def block(rows: Rows, selected: IntArray) -> LogAffineBlock | PowerOfSumBlock:
+    def block(rows: Rows, _: IntArray) -> LogAffineBlock:
         own, target = _cut(law, columns, y, scale, rows)
-        if law_as is None:
-            return LogAffineBlock(terms, law.symbols, own, target, scale, lasting=lasting)
-        nothing = np.zeros(len(target))
-        total = LogAffineBlock(terms, law.symbols, own, nothing, "log", lasting=lasting)
-        positive = [law.parameters[k].positive for k in selected]
-        power = _log_space(law, positive).value(law_as.outer)
-        return PowerOfSumBlock(total, power, working_names(law.symbols, positive), target, scale)
+        return LogAffineBlock(terms, law.symbols, own, target, scale, lasting=lasting)
 
     model = _model(block, law, columns, y, scale)
     with np.errstate(all="ignore"):
@@ -60,7 +52,7 @@ def bind_problem(problem: Problem) -> Model:
 def _is_finite(block: Block) -> bool:
     if isinstance(block, GroupedBlock):
         return all(_is_finite(part.block) for part in block.parts)
-    return isinstance(block, LogAffineBlock | PowerOfSumBlock) and block.is_finite
+    return isinstance(block, LogAffineBlock) and block.is_finite
 
 
 def _log_space(law: Law, positive: Sequence[bool]) -> LogSpace:

@@ -244,15 +244,6 @@ class LogAffinePoint:
                 found += part
         return found
 
-    def slope_sums(self, slope: FloatArray) -> FloatArray:
-        """Sums over the rows of ``slope * g``, shape (batch, parameters)."""
-        block = self._block
-        found = np.zeros((len(slope), block.n_parameters))
-        weighted = WORKSPACE.take("moment", *slope.shape)
-        for share, index, slopes in zip(self.shares, block.indices, block.term_slopes, strict=True):
-            found[:, index] += np.multiply(slope, share, out=weighted) @ slopes
-        return found
-
     def contract(
         self, slope: FloatArray, outer: FloatArray, *, curved: bool
     ) -> tuple[FloatArray, FloatArray]:
