@@ -140,10 +140,11 @@ def minimise(
         _Task(model, loss, lower, upper, amplitude & (not majorise), majorise, tolerance),
         start, weights, free, shifts, known,
     )  # fmt: skip
-    while len(descent.rows) and descent.n_iterations < max_iterations:
-        descent.step(patient=patient)
-        if enough is not None and descent.agree(enough):
-            break
+    with np.errstate(all="ignore"):  # steps that go astray are refused
+        while len(descent.rows) and descent.n_iterations < max_iterations:
+            descent.step(patient=patient)
+            if enough is not None and descent.agree(enough):
+                break
     return descent.solution()
 
 
@@ -258,8 +259,7 @@ class _Descent:
                 self._cut(np.flatnonzero(short), step, promised, new)
         trial = self.theta + step
         actual = self.state.value - new.value
-        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-            gain = np.where(promised > 0, actual / promised, 0.0)
+        gain = np.where(promised > 0, actual / promised, 0.0)
         # The last steps go by the gradient: the objective no longer sees so small a change.
         close = newton & (promised <= _LOST_IN_ROUNDING * scale)
         lost = np.abs(actual) <= _LOST_IN_ROUNDING * scale
@@ -297,8 +297,7 @@ class _Descent:
         blocked |= (point >= task.upper) & (gradient < 0)
         diagonal = np.einsum("bii->bi", hessian)
         # what changes nothing stays where it is
-        with np.errstate(over="ignore", invalid="ignore"):
-            effect = np.abs(gradient) * task.unit + np.abs(diagonal) * task.unit**2
+        effect = np.abs(gradient) * task.unit + np.abs(diagonal) * task.unit**2
         blocked |= effect <= _NO_EFFECT * scale[:, None]
         if blocked.any():
             gradient = np.where(blocked, 0.0, gradient)
@@ -319,9 +318,8 @@ class _Descent:
             ridge = self.damping[damped, None, None] * self._metric_of(damped)
             matrix[damped] += ridge * (keep[:, :, None] & keep[:, None, :])
         step, ok = bounded_step(matrix, gradient, blocked, point, task.lower, task.upper)
-        with np.errstate(over="ignore", invalid="ignore"):  # such a step is refused
-            turned = gradient + 0.5 * np.matmul(hessian, step[:, :, None])[:, :, 0]
-            promised = -(turned * step).sum(axis=1)
+        turned = gradient + 0.5 * np.matmul(hessian, step[:, :, None])[:, :, 0]
+        promised = -(turned * step).sum(axis=1)
         # at the bottom the sign of a promise is rounding
         ok &= np.isfinite(promised) & (promised >= -task.tolerance * scale)
         promised = np.maximum(promised, 0.0)
@@ -358,8 +356,7 @@ class _Descent:
                 if self.task.majorise
                 else self._evaluate(self.theta[new], new, majorise=True).hessian
             )
-            with np.errstate(divide="ignore"):
-                least = np.abs(self.state.value[new, None]) * _LEAST_EFFECT / self.task.unit**2
+            least = np.abs(self.state.value[new, None]) * _LEAST_EFFECT / self.task.unit**2
             self.metric[new] = _damping_metric(self.task.model, majorised, least)
         return self.metric[rows]
 

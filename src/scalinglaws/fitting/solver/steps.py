@@ -7,9 +7,9 @@ from scipy.linalg.lapack import dposv
 
 from scalinglaws.arrays import BoolArray, FloatArray
 
-# Systems up to which calls of LAPACK are cheaper than array operations on all of them, and the
-# unknowns from which on they are for any number.
-_FEW, _WIDE = 24, 32
+# Systems up to which calls of LAPACK are cheaper than array operations on all of them, one by one
+# or all in one call, and the unknowns from which on they are for any number.
+_VERY_FEW, _FEW, _WIDE = 4, 24, 32
 # Pivot relative to the diagonal, below which a matrix is not positive definite.
 _LEAST_PIVOT = 1e-14
 
@@ -74,7 +74,7 @@ def _solve_few(
     if unit is not None:
         diagonal += unit
     least = _LEAST_PIVOT * np.abs(diagonal)
-    if right.shape[1] >= _WIDE:
+    if len(right) <= _VERY_FEW or right.shape[1] >= _WIDE:
         return _solve_each(a, right, least)
     try:
         pivots = np.einsum("bii->bi", np.linalg.cholesky(a)) ** 2
