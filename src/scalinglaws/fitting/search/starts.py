@@ -17,6 +17,7 @@ from scalinglaws.arrays import BoolArray, FloatArray, IntArray
 from scalinglaws.core.expression import Expression, evaluate, names_in
 from scalinglaws.core.parameter import Parameter
 from scalinglaws.core.structure import LinearTerm
+from scalinglaws.fitting.search.crossing import crossing_starts
 from scalinglaws.fitting.search.lagged import rescaled
 from scalinglaws.fitting.search.linking import idle_outside, inner_target, law_of
 from scalinglaws.fitting.search.normal_equations import Column, NormalEquations
@@ -148,6 +149,7 @@ class Search:
     def candidates(self) -> Candidates:
         """Best basins of the full law, and of each law with some coefficients at zero."""
         found = self.separated(self.subsets())
+        found += crossing_starts(self.problem, self.effort)
         found += [(theta, self.problem.movable) for theta in rational_starts(self.problem)]
         return Candidates.of(found, len(self.names))
 
