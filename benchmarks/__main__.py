@@ -19,7 +19,8 @@ from benchmarks.data import data_folder
 from benchmarks.harness import RESULTS, Options, header
 
 SUBJECTS = (
-    "cold_fit", "bootstrap", "large", "typed_law", "nist", "global_minimum", "invariance",
+    "cold_fit", "bootstrap", "large", "typed_law", "nist", "global_minimum", "hard_laws",
+    "invariance",
     "held_out", "optima", "campaign", "forecast", "trends",
     "whole_calls",
 )  # fmt: skip

@@ -7,14 +7,20 @@ coefficients that made the table, and from anywhere.
 
 from __future__ import annotations
 
+import csv
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+
+from benchmarks import library
+from benchmarks.harness import Options, Section
 
 Floats = npt.NDArray[np.float64]
 Columns = Mapping[str, Floats]
@@ -305,3 +311,59 @@ class Rival:
             for name, v in zip(self.law.names, x[best], strict=True)
         }
         return float(value[best]), natural
+
+
+# --- the study --------------------------------------------------------------------------------
+
+_TABLES, _QUICK_TABLES = 100, 2
+_TOLERANCE = 1e-6
+# Best minima of the rival, so that a later run only solves with the library.
+_CACHE = Path(__file__).parent / "results" / "hard_laws_rival.csv"
+
+
+def run(options: Options) -> Section:
+    """The library's minimum against the rival's on random tables of every law."""
+    section = Section("Hard laws")
+    known = _known()
+    rows = []
+    for law in LAWS:
+        excess, seconds = [], []
+        for seed in range(options.count(_TABLES, _QUICK_TABLES)):
+            table = random_table(law, seed)
+            rival = Rival(table)
+            if (law, seed) not in known:
+                known[law, seed] = rival.search()[0]
+            begin = time.process_time()
+            fit = _fit(table)
+            seconds.append(time.process_time() - begin)
+            start = np.clip(rival.working(fit.values), *_WIDE)[None]
+            best = min(known[law, seed], float(rival.descend(start)[1][0]))
+            excess.append(fit.objective_value / best - 1)
+        failures = int(np.sum(~(np.array(excess) <= _TOLERANCE)))
+        rows.append({
+            "law": law, "tables": len(excess), "failures": failures,
+            "largest excess": f"{np.max(excess):.1e}",
+            "seconds, median": f"{np.median(seconds):.2f}", "longest": f"{np.max(seconds):.2f}",
+        })  # fmt: skip
+        section.at_most(f"failures of {law}", failures, 0)
+    _remember(known)
+    section.table("The library's minimum against the best of the rival's.", rows)
+    return section
+
+
+def _fit(table: Table) -> Any:
+    if table.objective == "squared":
+        return library.fit(table.frame, table.law, y="loss", objective="squared")
+    return library.fit(table.frame, table.law, y="loss", objective="huber", delta=table.delta)
+
+
+def _known() -> dict[tuple[str, int], float]:
+    if not _CACHE.exists():
+        return {}
+    with _CACHE.open(newline="", encoding="utf-8") as file:
+        return {(law, int(seed)): float(value) for law, seed, value in csv.reader(file)}
+
+
+def _remember(known: Mapping[tuple[str, int], float]) -> None:
+    with _CACHE.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([law, seed, repr(v)] for (law, seed), v in known.items())
