@@ -361,7 +361,7 @@ def test_a_name_meant_as_a_column_is_no_parameter(runs: pd.DataFrame) -> None:
     """Usual names and near misses of columns are refused in a formula."""
     with pytest.raises(sl.FormulaError, match="'tokens' is not a column of the table"):
         sl.fit(runs, "loss ~ E + A/N**alpha + B/tokens**beta")
-    with pytest.raises(sl.FormulaError, match="meant as the column 'size'"):
+    with pytest.raises(sl.FormulaError, match="If you mean the column 'size'"):
         sl.fit(runs.assign(size=runs["N"]), "loss ~ E + A/Size**alpha + B/D**beta")
     with pytest.raises(sl.FormulaError, match="'loss' is the performance"):
         sl.fit(runs, "loss ~ E + A*loss/N**alpha")

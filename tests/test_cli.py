@@ -83,7 +83,7 @@ def test_a_loss_with_n_and_d_gets_the_law_for_it(
     assert main(["fit", str(table)]) == 0
     out, err = capsys.readouterr()
     assert out.startswith("chinchilla fitted to 36 runs")
-    assert err.startswith("note: fitting --law chinchilla, as the table has a loss with N and D")
+    assert err.startswith("note: fitting --law chinchilla, because the table has a loss")
     scores = make_runs(noise=0.005).rename(columns={"loss": "accuracy"})
     scores.assign(accuracy=1 / scores["accuracy"]).to_csv(tmp_path / "scores.csv", index=False)
     assert main(["fit", str(tmp_path / "scores.csv")]) == 0
@@ -133,7 +133,7 @@ def test_laws_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
 def test_no_verb_prints_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     """And is no error."""
     assert main([]) == 0
-    assert "fit a law to a table of runs" in capsys.readouterr().out
+    assert "law fitted to a table of runs" in capsys.readouterr().out
 
 
 def test_the_demo_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

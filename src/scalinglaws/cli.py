@@ -1,7 +1,6 @@
-"""The terminal: ``scalinglaws demo``, ``fit``, ``predict``, ``laws``, and the verbs of planning.
+"""Command line: ``scalinglaws demo``, ``fit``, ``predict``, ``laws``, and all other verbs.
 
-Exit status: 0 when all is well, 1 when the data or the arguments are wrong, 3 when there is a fit
-but its verdict is not clean.
+Exit status: 0 for success, 1 for invalid data or arguments, 3 for a fit with a doubtful verdict.
 """
 
 from __future__ import annotations
@@ -85,82 +84,117 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_demo(verbs: Any) -> None:
-    demo = verbs.add_parser("demo", help="the main job on the shipped runs, with pictures")
+    demo = verbs.add_parser(
+        "demo", help="fits, extrapolations and figures for the included runs",
+        description="Fits, extrapolations and figures for the included runs, or for your logs.",
+        epilog="example: scalinglaws demo --logs wandb/",
+    )  # fmt: skip
     demo.add_argument(
         "folder", nargs="?", type=Path, default=Path("scalinglaws-demo"),
-        help="where the pictures go (scalinglaws-demo)",
+        help="output folder of the figures (scalinglaws-demo)",
     )  # fmt: skip
-    demo.add_argument("--logs", help="your own logs instead of the shipped runs, such as wandb/")
+    demo.add_argument("--logs", help="folder of logs, such as wandb/ (the included runs)")
     demo.set_defaults(verb=_demo)
 
 
 def _add_fit(verbs: Any) -> None:
-    fitting = verbs.add_parser("fit", help="fit a law to a table of runs")
+    fitting = verbs.add_parser(
+        "fit", help="law fitted to a table of runs, with intervals and verdict",
+        description="Fit a law to a table of runs.",
+        epilog="example: scalinglaws fit runs.csv --law chinchilla --save fit.json",
+    )  # fmt: skip
     fitting.add_argument(
-        "runs", type=Path, help=".csv, .tsv, .json, .jsonl or .parquet, one row per run"
-    )
+        "runs", type=Path,
+        help="table with one row per run (.csv, .tsv, .json, .jsonl or .parquet)",
+    )  # fmt: skip
     fitting.add_argument(
-        "--law", help="a name or one line of maths (chinchilla for a loss with N and D, else power)"
+        "--law",
+        help="name of a law, or one line of maths (chinchilla for a loss with N and D, else power)",
     )
-    fitting.add_argument("--y", help="the performance column (found by its usual names)")
+    fitting.add_argument("--y", help="performance column (recognised by common names)")
     fitting.add_argument(
         "--columns",
         nargs="+",
         default=[],
         metavar="N=params",
-        help="columns of the law's variables",
+        help="column of each variable of the law (recognised by common names)",
     )
-    fitting.add_argument("--method", choices=METHODS, default="auto", help="how (auto)")
+    fitting.add_argument("--method", choices=METHODS, default="auto", help="fitting method (auto)")
     fitting.add_argument(
         "--objective",
         choices=("auto", *OBJECTIVES),
         default="auto",
-        help="loss of residuals (auto)",
+        help="loss of the residuals (auto: squared for log-linear fits, else huber)",
     )
-    fitting.add_argument("--delta", type=float, help="Huber threshold (from the residuals)")
     fitting.add_argument(
-        "--scale", choices=SCALES, default="log", help="residuals of the logarithm or level (log)"
+        "--delta",
+        type=float,
+        help="Huber threshold, in units of the residuals (1.345 times their robust scale)",
     )
-    fitting.add_argument("--weights", help="a column of weights")
-    fitting.add_argument("--fixed", nargs="+", default=[], metavar="E=1.7", help="parameters held")
+    fitting.add_argument(
+        "--scale",
+        choices=SCALES,
+        default="log",
+        help="residuals of the logarithm or of the level of the performance (log)",
+    )
+    fitting.add_argument("--weights", help="column of weights (equal weights)")
+    fitting.add_argument(
+        "--fixed", nargs="+", default=[], metavar="E=1.7", help="values of fixed parameters"
+    )
     fitting.add_argument(
         "--groups", nargs="+", default=[], metavar="E=data",
-        help="parameters with one value for each value of a column",
+        help="parameters with a separate value for each value of a column",
     )  # fmt: skip
     fitting.add_argument(
-        "--tied", nargs="+", default=[], metavar="beta=alpha", help="parameters that equal others"
-    )
+        "--tied", nargs="+", default=[], metavar="beta=alpha",
+        help="parameters set equal to others, or to an expression of them",
+    )  # fmt: skip
     fitting.add_argument(
-        "--missing", choices=("raise", "drop"), default="raise", help="unusable runs (raise)"
+        "--missing",
+        choices=("raise", "drop"),
+        default="raise",
+        help="treatment of runs with unusable values: error, or drop (raise)",
     )
     fitting.add_argument(
         "--confidence-level", type=float, default=0.95, help="level of the intervals (0.95)"
     )
     fitting.add_argument(
-        "--plot", type=Path, metavar="FILE", help="draw the fit (.png, .pdf, .svg)"
+        "--plot", type=Path, metavar="FILE", help="output file of the figure (.png, .pdf or .svg)"
     )
-    fitting.add_argument("--save", type=Path, metavar="FILE", help="save the fit as JSON")
-    fitting.add_argument("--json", action="store_true", help="print JSON instead of text")
+    fitting.add_argument("--save", type=Path, metavar="FILE", help="output file of the fit, JSON")
+    fitting.add_argument("--json", action="store_true", help="JSON output instead of text")
     fitting.set_defaults(verb=_fit)
 
 
 def _add_predict(verbs: Any) -> None:
-    predict = verbs.add_parser("predict", help="evaluate a saved fit")
-    predict.add_argument("fit", type=Path, help="a file that fit --save wrote")
+    predict = verbs.add_parser(
+        "predict", help="prediction of a saved fit, with intervals",
+        description="Predict from a saved fit, with confidence and prediction intervals.",
+        epilog="example: scalinglaws predict fit.json N=7B D=2T",
+    )  # fmt: skip
+    predict.add_argument("fit", type=Path, help="file written by fit --save")
     predict.add_argument(
-        "values", nargs="+", metavar="N=7B", help="a value for each variable and each index"
+        "values", nargs="+", metavar="N=7B", help="value of each variable and index of the law"
     )
-    predict.add_argument("--confidence-level", type=float, help="that of the fit by default")
-    predict.add_argument("--json", action="store_true", help="print JSON instead of text")
+    predict.add_argument(
+        "--confidence-level", type=float, help="level of the intervals (that of the fit)"
+    )
+    predict.add_argument("--json", action="store_true", help="JSON output instead of text")
     predict.set_defaults(verb=_predict)
 
 
 def _add_laws(verbs: Any) -> None:
-    laws = verbs.add_parser("laws", help="list the named laws, or all that is known of one")
-    laws.add_argument("name", nargs="?", help="a law, such as gadre")
-    laws.add_argument("--search", default="", metavar="TEXT", help="only laws that say this")
-    laws.add_argument("--variable", metavar="D", help="only laws with this variable")
-    laws.add_argument("--topic", help="only laws of this topic")
+    laws = verbs.add_parser(
+        "laws", help="list of the named laws, or details of one",
+        description="List the named laws, or show the details of one.",
+        epilog='example: scalinglaws laws --topic "mixture of experts"',
+    )  # fmt: skip
+    laws.add_argument("name", nargs="?", help="name of a law, such as gadre (list of all laws)")
+    laws.add_argument(
+        "--search", default="", metavar="TEXT", help="text that a law's description contains (any)"
+    )
+    laws.add_argument("--variable", metavar="D", help="variable that a law has (any)")
+    laws.add_argument("--topic", help="topic of the laws (any)")
     laws.set_defaults(verb=_laws)
 
 
@@ -175,15 +209,15 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _usual_law(runs: pd.DataFrame, y: str | None, columns: Mapping[str, str]) -> str:
-    """The law for a table where none is named; a line says which, and how to name another."""
+    """The default law for a table; a note names it and how to choose another."""
     target = (y or col.find_performance(runs)).lower()
     is_loss = any(word in target for word in ("loss", "crossentropy"))
     found = [v for v in ("N", "D") if v in columns or col.find_variable(runs, v)]
     if not (is_loss and len(found) == 2 and not set(columns) - {"N", "D"}):
         return "power"
     print(
-        "note: fitting --law chinchilla, as the table has a loss with N and D; `scalinglaws laws` "
-        "lists others, such as --law power.",
+        "note: fitting --law chinchilla, because the table has a loss with N and D; `scalinglaws "
+        "laws` lists others, such as --law power.",
         file=sys.stderr,
     )
     return "chinchilla"

@@ -1,4 +1,4 @@
-"""The terminal's verbs about tables of runs, shapes of models, and money."""
+"""Command-line verbs for tables of runs, model shapes and training cost."""
 
 from __future__ import annotations
 
@@ -56,19 +56,19 @@ def add_designs(verbs: Any) -> None:
 
 
 def _runs_option(parser: Any) -> None:
-    parser.add_argument("runs", type=Path, help="a table, one row per run")
-    parser.add_argument("--y", help="the performance column (found by its usual names)")
+    parser.add_argument("runs", type=Path, help="table with one row per run")
+    parser.add_argument("--y", help="performance column (recognised by common names)")
     level_option(parser)
 
 
 def _truth_option(parser: Any) -> None:
     parser.add_argument(
-        "--truth", default="chinchilla", help="law that the stated bias refers to (chinchilla)"
+        "--truth", default="chinchilla", help="true law assumed for the bias (chinchilla)"
     )
 
 
 def _profile_options(parser: Any) -> None:
-    numbers_option(parser, "--budgets", "budgets in FLOPs (found in the table)")
+    numbers_option(parser, "--budgets", "budgets of the profiles, in FLOPs (those of the table)")
     parser.add_argument(
         "--tolerance",
         type=float,
@@ -76,7 +76,7 @@ def _profile_options(parser: Any) -> None:
         help="largest relative deviation of C from a budget (0.05)",
     )
     parser.add_argument(
-        "--method", choices=METHODS, default="parabola", help="curve of a profile (parabola)"
+        "--method", choices=METHODS, default="parabola", help="curve fitted to a profile (parabola)"
     )
 
 
@@ -88,13 +88,13 @@ def _profile(options: argparse.Namespace) -> dict[str, Any]:
 
 def _add_isoflop(verbs: Any) -> None:
     parser = verb(
-        verbs, "isoflop", "best size on each budget of a table, and its power law", _isoflop,
+        verbs, "isoflop", "optimal size at each budget of a table, and its power law", _isoflop,
         "runs.csv --budget 1e24 --plot profiles.png",
     )  # fmt: skip
     _runs_option(parser)
     _profile_options(parser)
     _truth_option(parser)
-    numbers_option(parser, "--budget", "further budgets, to which the power law is extrapolated")
+    numbers_option(parser, "--budget", "budgets for extrapolation, in FLOPs (none)")
     plot_option(parser)
 
 
@@ -114,12 +114,12 @@ def _isoflop(options: argparse.Namespace) -> int:
 
 def _add_envelope(verbs: Any) -> None:
     parser = verb(
-        verbs, "envelope", "best size along the lower envelope of training curves", _envelope,
+        verbs, "envelope", "optimal size along the lower envelope of training curves", _envelope,
         "runs.csv --budget 1e24",
     )  # fmt: skip
     _runs_option(parser)
     _truth_option(parser)
-    numbers_option(parser, "--budget", "further budgets, to which the power law is extrapolated")
+    numbers_option(parser, "--budget", "budgets for extrapolation, in FLOPs (none)")
 
 
 def _envelope(options: argparse.Namespace) -> int:
@@ -140,13 +140,13 @@ def _show_trend(
 
 def _add_approaches(verbs: Any) -> None:
     parser = verb(
-        verbs, "approaches", "best size by envelope, IsoFLOP and law, with biases", _approaches,
+        verbs, "approaches", "optimal size by envelope, IsoFLOP and law, with biases", _approaches,
         "runs.csv fit.json --budget 1e24",
     )  # fmt: skip
     _runs_option(parser)
     parser.add_argument("fit", type=Path, help="saved fit of a law to these runs")
     parser.add_argument(
-        "--budget", type=parse_number, required=True, help="budget to compare at, in FLOPs"
+        "--budget", type=parse_number, required=True, help="budget of the comparison, in FLOPs"
     )
     _profile_options(parser)
 
@@ -170,13 +170,17 @@ def _add_gain(verbs: Any) -> None:
     )
     numbers_option(parser, "--budget", "compute of the first recipe, in FLOPs")
     parser.add_argument("--by", help="column with the recipe of each run")
-    parser.add_argument("--baseline", help="with --by: the first recipe (that of the first run)")
-    parser.add_argument("--law", default="chinchilla", help="with --by: law to fit (chinchilla)")
+    parser.add_argument(
+        "--baseline", help="with --by: recipe to compare with (that of the first run)"
+    )
+    parser.add_argument(
+        "--law", default="chinchilla", help="with --by: law of each recipe (chinchilla)"
+    )
     parser.add_argument(
         "--shared",
         choices=SHARED,
         default="nothing",
-        help="with --by: what recipes share (nothing)",
+        help="with --by: parameters shared by the recipes (nothing)",
     )
     level_option(parser)
     plot_option(parser)
@@ -211,13 +215,16 @@ def _gain(options: argparse.Namespace) -> int:
 
 def _add_simulate(verbs: Any) -> None:
     parser = verb(
-        verbs, "simulate", "simulated runs of a design by a law", _simulate,
+        verbs, "simulate", "simulated runs of a law on a given design", _simulate,
         "chinchilla/epoch2024 design.csv --csv",
     )  # fmt: skip
     parser.add_argument("law", type=Path, help=LAW_HELP)
     parser.add_argument("design", type=Path, help="table with the variables of the law")
     parser.add_argument(
-        "--noise", type=float, default=0.005, help="relative noise of a run (0.005)"
+        "--noise",
+        type=float,
+        default=0.005,
+        help="relative standard deviation of a run (0.005)",
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of the noise (0)")
 
@@ -229,7 +236,7 @@ def _simulate(options: argparse.Namespace) -> int:
     return 0
 
 
-# --- shapes and money --------------------------------------------------------------------------
+# --- model shapes and cost ---------------------------------------------------------------------
 
 
 def _add_count(verbs: Any) -> None:
@@ -238,7 +245,11 @@ def _add_count(verbs: Any) -> None:
         "config.json --context 4096",
     )  # fmt: skip
     parser.add_argument("config", type=Path, help="config.json of a model")
-    parser.add_argument("--context", type=int, help="sequence length in training")
+    parser.add_argument(
+        "--context",
+        type=int,
+        help="training sequence length, in tokens (the longest of the config)",
+    )
 
 
 def _count(options: argparse.Namespace) -> int:
@@ -260,16 +271,23 @@ def _count(options: argparse.Namespace) -> int:
 
 def _add_bill(verbs: Any) -> None:
     parser = verb(
-        verbs, "bill", "accelerator hours, money and energy of training runs", _bill,
+        verbs, "bill", "accelerator hours, cost and energy of training runs", _bill,
         "5.76e23 --device H100 --utilisation 0.4 --price 2",
     )  # fmt: skip
     numbers_option(parser, "flops", "FLOPs of each run, such as 5.76e23")
     parser.add_argument(
-        "--device", required=True, help=f"{', '.join(PEAKS)}, or the peak FLOP/s of another one"
+        "--device",
+        required=True,
+        help=f"accelerator ({', '.join(PEAKS)}), or the peak FLOP/s of another one",
     )
-    parser.add_argument("--utilisation", type=float, required=True, help="share of the peak (MFU)")
-    parser.add_argument("--price", type=float, help="price of an accelerator hour")
-    parser.add_argument("--power", type=float, help="power of an accelerator, in watts")
+    parser.add_argument(
+        "--utilisation",
+        type=float,
+        required=True,
+        help="share of the peak FLOP/s, from 0 to 1 (MFU)",
+    )
+    parser.add_argument("--price", type=float, help="price per accelerator hour (no cost)")
+    parser.add_argument("--power", type=float, help="power per accelerator, in watts (no energy)")
 
 
 def _bill(options: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""The terminal's forecasts, back-tests and comparisons of laws."""
+"""Command-line verbs for forecasts, back-tests and comparisons of laws."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from scalinglaws.loading import load
 from scalinglaws.readers import read_runs
 
 _OK, _DOUBTFUL = 0, 3
-_RUNS = "a table of runs, one row per run"
+_RUNS = "table with one row per run"
 
 
 def add_forecasts(verbs: Any) -> None:
@@ -34,36 +34,43 @@ def add_forecasts(verbs: Any) -> None:
 
 
 def _add_forecast(verbs: Any) -> None:
-    parser = verb(verbs, "forecast", "forecast larger runs, with no law to choose", _forecast)
-    parser.add_argument("runs", type=Path, help=f"{_RUNS}, or a file that --save wrote")
-    _at_option(parser, "the run to forecast, such as N=70B D=1.4T")
-    parser.add_argument("--x", metavar="COLUMN", help="the table is a curve over this column")
+    parser = verb(verbs, "forecast", "forecast of larger runs, without choosing a law", _forecast)
+    parser.add_argument("runs", type=Path, help=f"{_RUNS}, or file written by --save")
+    _at_option(parser, "size, tokens or compute of the run to forecast, such as N=70B D=1.4T")
+    parser.add_argument(
+        "--x",
+        metavar="COLUMN",
+        help="column of the variable of a single curve to forecast, such as step",
+    )
     _table_options(parser)
     plot_option(parser)
-    parser.add_argument("--save", type=Path, metavar="FILE", help="save the forecast as JSON")
+    parser.add_argument(
+        "--save", type=Path, metavar="FILE", help="output file of the forecast, JSON"
+    )
     parser.epilog = "example: scalinglaws forecast runs.csv --at N=70B D=1.4T --plot forecast.png"
 
 
 def _add_backtest(verbs: Any) -> None:
-    text = "predict the larger runs from the smaller ones, and compare"
+    text = "back-test: predictions of the larger runs from the smaller ones"
     parser = verb(verbs, "backtest", text, _backtest)
-    parser.add_argument("model", type=Path, help=f"a saved fit or forecast, or {_RUNS}")
+    parser.add_argument("model", type=Path, help=f"saved fit or forecast, or {_RUNS}")
     parser.add_argument(
-        "--by", choices=("C", "N", "D"), default="C", help="variable that hides runs (C)"
+        "--by", choices=("C", "N", "D"), default="C", help="variable by which runs are held out (C)"
     )
     parser.add_argument(
-        "--cuts", nargs="+", metavar="VALUE", help="largest known values (1/2, 1/5, 1/12, 1/30)"
-    )
+        "--cuts", nargs="+", metavar="VALUE",
+        help="largest values in training (1/2, 1/5, 1/12 and 1/30 of the largest)",
+    )  # fmt: skip
     _table_options(parser)
     plot_option(parser)
     parser.epilog = "example: scalinglaws backtest runs.csv --cuts 1e20 1e21"
 
 
 def _add_compare(verbs: Any) -> None:
-    parser = verb(verbs, "compare", "laws side by side, with the forecast", _compare)
+    parser = verb(verbs, "compare", "comparison of several laws and the forecast", _compare)
     parser.add_argument("runs", type=Path, help=_RUNS)
-    parser.add_argument("--laws", nargs="+", required=True, help="names or lines of maths")
-    _at_option(parser, "the target, such as C=1e24, or N=70B D=1.4T", required=True)
+    parser.add_argument("--laws", nargs="+", required=True, help="names of laws, or lines of maths")
+    _at_option(parser, "target run, such as C=1e24, or N=70B D=1.4T", required=True)
     _table_options(parser)
     plot_option(parser)
     parser.epilog = "example: scalinglaws compare runs.csv --laws chinchilla kaplan --at C=1e24"
@@ -74,14 +81,16 @@ def _at_option(parser: Any, text: str, **more: Any) -> None:
 
 
 def _table_options(parser: Any) -> None:
-    parser.add_argument("--y", help="the metric's column (found by its usual names)")
+    parser.add_argument("--y", help="performance column (recognised by common names)")
     parser.add_argument(
-        "--columns", nargs="+", default=[], metavar="N=params", help="columns of N, D and C"
-    )
-    parser.add_argument("--weights", help="a column of weights")
+        "--columns", nargs="+", default=[], metavar="N=params",
+        help="columns of N, D and C (recognised by common names)",
+    )  # fmt: skip
+    parser.add_argument("--weights", help="column of weights (equal weights)")
     parser.add_argument(
-        "--missing", choices=("raise", "drop"), default="raise", help="unusable runs (raise)"
-    )
+        "--missing", choices=("raise", "drop"), default="raise",
+        help="treatment of runs with unusable values: error, or drop (raise)",
+    )  # fmt: skip
     level_option(parser)
 
 

@@ -1,4 +1,4 @@
-"""The terminal's plans from a saved fit."""
+"""Command-line verbs for plans from a saved fit."""
 
 from __future__ import annotations
 
@@ -55,19 +55,23 @@ def _add_plan(verbs: Any) -> None:
     fit_option(parser)
     place_option(parser)
     numbers_option(parser, "--budget", "training compute in FLOPs, such as 1e24")
-    numbers_option(parser, "--params", "parameters, for which the compute-optimal budget is found")
     numbers_option(
-        parser, "--tokens", "training tokens, for which the compute-optimal budget is found"
+        parser, "--params", "parameters N, to compute their compute-optimal budget, such as 7B"
     )
-    numbers_option(parser, "--loss", "losses, for which the least compute is found")
+    numbers_option(
+        parser, "--tokens", "training tokens D, to compute their compute-optimal budget, such as 2T"
+    )
+    numbers_option(parser, "--loss", "losses, to compute the least compute that reaches them")
     _limit_options(parser)
     parser.add_argument(
         "--within", type=float, metavar="SHARE",
-        help="with --budget: range of sizes whose loss is within this share of the best (0.01)",
+        help="with --budget: relative loss increase that defines near-optimal sizes, such as 0.01",
     )  # fmt: skip
     plot_option(parser)
     parser.add_argument(
-        "--contours", action="store_true", help="with --plot: contours of the law over N and D"
+        "--contours",
+        action="store_true",
+        help="with --plot: contours of the law over N and D instead of the frontier",
     )
 
 
@@ -103,7 +107,7 @@ def _plan(options: argparse.Namespace) -> int:
 
 def _add_judge(verbs: Any) -> None:
     parser = verb(
-        verbs, "judge", "regret of a trained model against the optimum for its compute", _judge,
+        verbs, "judge", "regret of a trained model relative to the compute-optimal one", _judge,
         "fit.json --params 8B --tokens 15T",
     )  # fmt: skip
     fit_option(parser)
@@ -112,7 +116,7 @@ def _add_judge(verbs: Any) -> None:
     numbers_option(parser, "--tokens", "training tokens of the model, such as 15T", required=True)
     parser.add_argument(
         "--served", action="store_true",
-        help="instead: number of served tokens for which the model is the least-cost choice",
+        help="lifetime served tokens at which the model has the least cost, instead of the regret",
     )  # fmt: skip
 
 
@@ -139,7 +143,7 @@ def _add_overtrain(verbs: Any) -> None:
     parser.add_argument(
         "--budget", type=parse_number, required=True, help="compute of the optimal model, in FLOPs"
     )
-    numbers_option(parser, "--smaller", "factors by which the model is smaller (1.5 2 3 5 10)")
+    numbers_option(parser, "--smaller", "size reduction factors of the model (1.5 2 3 5 10)")
     plot_option(parser)
 
 
@@ -165,11 +169,16 @@ def _add_serve(verbs: Any) -> None:
     )  # fmt: skip
     fit_option(parser)
     place_option(parser)
-    numbers_option(parser, "--served", "tokens processed in the model's lifetime", required=True)
-    parser.add_argument("--loss", type=parse_number, help="loss to reach, at least cost")
-    parser.add_argument(
-        "--budget", type=parse_number, help="FLOPs of training and serving together, at best loss"
+    numbers_option(
+        parser, "--served", "tokens served in the model's lifetime, such as 1e13", required=True
     )
+    parser.add_argument(
+        "--loss", type=parse_number, help="loss to reach at the least cost (or give --budget)"
+    )
+    parser.add_argument(
+        "--budget", type=parse_number,
+        help="total compute of training and serving, in FLOPs (or give --loss)",
+    )  # fmt: skip
     parser.add_argument(
         "--price",
         type=float,
@@ -178,7 +187,7 @@ def _add_serve(verbs: Any) -> None:
     )
     parser.add_argument(
         "--serving-cost", type=parse_number, default=2.0, metavar="K",
-        help="cost of serving as K*N for each token (2)",
+        help="serving cost of K*N FLOPs per token (2)",
     )  # fmt: skip
     _limit_options(parser)
     plot_option(parser)
@@ -201,7 +210,7 @@ def _serve(options: argparse.Namespace) -> int:
 
 def _add_repeat(verbs: Any) -> None:
     parser = verb(
-        verbs, "repeat", "epochs and size when unique tokens are limited", _repeat,
+        verbs, "repeat", "optimal epochs and size for limited unique tokens", _repeat,
         "fit.json --budget 1e24 --unique 1T",
     )  # fmt: skip
     fit_option(parser)
@@ -229,32 +238,37 @@ def _around(values: list[float]) -> tuple[float, float]:
 
 def _add_next(verbs: Any) -> None:
     parser = verb(
-        verbs, "next", "next runs that narrow a prediction most for their compute", _next,
+        verbs, "next", "next runs that reduce a prediction's uncertainty most", _next,
         "fit.json --allowance 1e21 --budget 1e24",
     )  # fmt: skip
     fit_option(parser)
     place_option(parser)
     parser.add_argument(
-        "--allowance", type=parse_number, required=True, help="FLOPs of all new runs together"
-    )
-    parser.add_argument("--budget", type=parse_number, help="compute of the target, in FLOPs")
+        "--allowance", type=parse_number, required=True,
+        help="total compute of the new runs, in FLOPs",
+    )  # fmt: skip
+    parser.add_argument("--budget", type=parse_number, help="compute of the target run, in FLOPs")
     parser.add_argument(
-        "--question", choices=QUESTIONS, default="loss", help="what to narrow (loss)"
-    )
+        "--question", choices=QUESTIONS, default="loss",
+        help="quantity whose uncertainty is reduced (loss)",
+    )  # fmt: skip
     parser.add_argument(
-        "--rival", metavar="FIT", help="with --question law: saved fit of the other law"
+        "--rival", metavar="FIT", help="with --question law: saved fit of the alternative law"
     )
-    parser.add_argument("--runs", type=int, default=10, help="largest number of runs (10)")
-    parser.add_argument("--largest", type=parse_number, help="FLOPs of the largest single run")
-    parser.add_argument("--shortest", type=parse_number, help="least tokens of a run")
+    parser.add_argument("--runs", type=int, default=10, help="maximum number of new runs (10)")
+    parser.add_argument("--largest", type=parse_number, help="maximum compute of a run, in FLOPs")
+    parser.add_argument("--shortest", type=parse_number, help="minimum training tokens of a run")
     parser.add_argument(
-        "--noise", type=float, metavar="SHARE", help="relative noise of a run (that of the fit)"
+        "--noise",
+        type=float,
+        metavar="SHARE",
+        help="relative standard deviation of a run (that of the fit)",
     )
     parser.add_argument(
         "--model-error",
         type=float,
         metavar="SHARE",
-        help="relative deviation of the truth from the law (the noise)",
+        help="relative standard deviation of the model error (the noise)",
     )
     plot_option(parser)
 
@@ -278,7 +292,9 @@ def _next(options: argparse.Namespace) -> int:
 
 
 def _limit_options(parser: Any) -> None:
-    parser.add_argument("--most-params", type=parse_number, help="largest number of parameters")
     parser.add_argument(
-        "--most-tokens", type=parse_number, help="largest number of training tokens"
+        "--most-params", type=parse_number, help="maximum number of parameters (no limit)"
+    )
+    parser.add_argument(
+        "--most-tokens", type=parse_number, help="maximum number of training tokens (no limit)"
     )

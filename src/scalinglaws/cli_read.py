@@ -1,4 +1,4 @@
-"""The terminal's verb that reads logs: ``scalinglaws read``."""
+"""Command-line verb that reads logs: ``scalinglaws read``."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def add_read(verbs: Any) -> None:
     """Add the verb to the parser's."""
     parser = verbs.add_parser(
         "read",
-        help="make a table of runs out of logs",
-        description="Make a table of runs out of logs, and say where each column came from.",
+        help="table of runs from logs",
+        description="Read logs into a table of runs, and report the source of each column.",
         epilog="example: scalinglaws read logs/ --every eval --N sizes.csv -o runs.csv",
     )
     parser.add_argument(
@@ -26,20 +26,25 @@ def add_read(verbs: Any) -> None:
     )
     parser.add_argument(
         "--every", choices=("eval", "step"),
-        help="a row for each evaluated or logged step (a row for each run)",
+        help="one row per evaluation or per logged step (one row per run)",
     )  # fmt: skip
     parser.add_argument("--metric", help="metric that becomes the loss (a held-out loss)")
     parser.add_argument(
-        "--N", metavar="N", help="parameters: a number, a file of run and number, or a pattern"
-    )
-    parser.add_argument("--D", metavar="D", help="tokens: likewise, or 'step * 524288'")
+        "--N", metavar="N",
+        help="parameters: a number, a table of run and number, or a pattern (from the logs)",
+    )  # fmt: skip
     parser.add_argument(
-        "--skip", action="store_true", help="skip damaged files and list them (stop)"
-    )
-    parser.add_argument("--workers", type=int, default=1, help="processes that read files (1)")
+        "--D", metavar="D",
+        help="training tokens: as --N, or an expression such as 'step * 524288' (from the logs)",
+    )  # fmt: skip
     parser.add_argument(
-        "-o", "--output", type=Path, metavar="FILE", help=".csv or .parquet (print CSV)"
+        "--skip", action="store_true", help="skip and list damaged files (stop at the first)"
     )
+    parser.add_argument("--workers", type=int, default=1, help="number of reading processes (1)")
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="FILE",
+        help="output file, .csv or .parquet (CSV on the terminal)",
+    )  # fmt: skip
     parser.set_defaults(verb=_read)
 
 

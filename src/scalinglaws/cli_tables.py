@@ -1,4 +1,4 @@
-"""What the terminal's verbs of planning share: their options, and tables to copy elsewhere."""
+"""Shared options and table output of the command-line verbs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from scalinglaws.numerals import (
     parse_number,
 )
 
-LAW_HELP = "a file that fit --save wrote, or a published law such as chinchilla/epoch2024"
+LAW_HELP = "file written by fit --save, or published law such as chinchilla/epoch2024"
 _COMPUTE = {"C", "C_recipe", "training", "serving", "total", "flops", "flops_per_token"}
 _COUNTS = {
     "N", "D", "served", "unique", "smallest", "largest", "true N", "parameters", "active",
@@ -40,7 +40,7 @@ def law_from(name: Path | str) -> Fit | Published:
     if key not in published:
         raise FileNotFoundError(
             f"There is no file {key!r}, and no published law of that name; `scalinglaws laws` "
-            "lists the laws, and `scalinglaws laws NAME` what was published of one."
+            "lists the laws, and `scalinglaws laws NAME` the published coefficients of one."
         )
     return published[key]
 
@@ -147,8 +147,8 @@ def verb(
         epilog=f"example: scalinglaws {name} {example}" if example else None,
     )  # fmt: skip
     formats = parser.add_mutually_exclusive_group()
-    formats.add_argument("--csv", action="store_true", help="print CSV with all digits")
-    formats.add_argument("--json", action="store_true", help="print JSON with all digits")
+    formats.add_argument("--csv", action="store_true", help="CSV output with all digits")
+    formats.add_argument("--json", action="store_true", help="JSON output with all digits")
     parser.set_defaults(verb=run)
     return parser
 
@@ -161,7 +161,7 @@ def fit_option(parser: Any) -> None:
         type=parse_number,
         default=6.0,
         metavar="K",
-        help="cost of a run as K*N*D, in FLOPs (6)",
+        help="training cost of K*N*D FLOPs (6)",
     )
     level_option(parser)
 
@@ -170,7 +170,7 @@ def place_option(parser: Any) -> None:
     """Values of further variables, and groups."""
     parser.add_argument(
         "--at", nargs="+", default=[], metavar="NAME=VALUE",
-        help="values of the law's further variables, or the group, such as data=c4",
+        help="values of other variables of the law, or the group, such as data=c4",
     )  # fmt: skip
 
 
@@ -212,7 +212,9 @@ def numbers_option(parser: Any, option: str, text: str, **more: Any) -> None:
 
 def plot_option(parser: Any) -> None:
     """A file for the picture."""
-    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw it (.png, .pdf, .svg)")
+    parser.add_argument(
+        "--plot", type=Path, metavar="FILE", help="output file of the figure (.png, .pdf or .svg)"
+    )
 
 
 def limits(options: argparse.Namespace) -> dict[str, tuple[float, float]] | None:
