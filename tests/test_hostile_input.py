@@ -182,6 +182,7 @@ def test_arguments_that_were_ignored_or_crashed(
         ),
         ({"N": 1e9, "loss": [2.0]}, "`runs` needs a list or an array for each column; N holds one"),
         ({"N": "ab", "loss": "cd"}, "N and loss hold one value"),
+        ({"N": [1, [2, 3]], "loss": {1: 2}}, "loss holds one value"),
         (pd.DataFrame({"N": [], "loss": []}), "The table of runs is empty"),
         ({}, "The table of runs is empty"),
     ],

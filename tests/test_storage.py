@@ -242,6 +242,7 @@ def test_one_hash_covers_everything(path: Path) -> None:
         (lambda v: v["runs"]["labels"]["s"].__setitem__(0, "x"), "s has labels that are none of"),
         (lambda v: v["runs"].update(repeats=[10**9] * 35), "repeats must be numbers from -1 to 34"),
         (lambda v: v.update(scale="x"), "scale must be one of log, level; got 'x'"),
+        (lambda v: v.update(delta=1e308), "delta is out of range"),
         (lambda v: v.update(delta=None), "delta does not go with the objective"),
         (lambda v: v.update(confidence_level=95), "`confidence_level` must be between 0 and 1"),
         (lambda v: v.update(fixed={"x": 1.0}), r"fixed names \['x'\], and the law has no such"),

@@ -130,7 +130,7 @@ def _refuse_lost_columns(
         meant = f"the column {near!r}" if near else f"{usual} ({_describe_meaning(usual)})"
         raise FormulaError(
             f"{name!r} is not a column of the table and would become a parameter. If you mean "
-            f"{meant}, write {near or usual}; {col.describe_columns(frame)}"
+            f"{meant}, write {near or usual}. {col.describe_columns(frame)}"
         )
 
 

@@ -104,6 +104,8 @@ def from_dict(values: Mapping[str, Any]) -> dict[str, Any]:
     delta = values["delta"]
     if (delta is None) == (objective == "huber"):
         raise ValueError("delta does not go with the objective")
+    if delta is not None and stored.number(delta, "delta", least=DELTAS[0]) > DELTAS[1]:
+        raise ValueError("delta is out of range")
     check_level(values["confidence_level"])
     fixed = {
         name: stored.number(value, f"fixed {name}")
@@ -117,7 +119,7 @@ def from_dict(values: Mapping[str, Any]) -> dict[str, Any]:
         "method": stored.one_of(values["method"], METHODS, "method"),
         "objective": objective,
         "scale": stored.one_of(values["scale"], SCALES, "scale"),
-        "delta": None if delta is None else stored.number(delta, "delta", least=DELTAS[0]),
+        "delta": None if delta is None else float(delta),
         "objective_value": stored.number(values["objective_value"], "objective_value", least=0.0),
         "confidence_level": float(values["confidence_level"]),
         "evidence": _evidence(values),

@@ -112,13 +112,13 @@ def frame_of(table: Any, name: str) -> pd.DataFrame | None:
 
 def _from_columns(columns: Mapping[Any, Any], name: str) -> pd.DataFrame:
     """A frame of a mapping of columns, whose lengths must agree; labels of rows are kept."""
-    flat = [str(key) for key, v in columns.items() if isinstance(v, str) or not np.ndim(v)]
+    lengths = {str(key): _length(column) for key, column in columns.items()}
+    flat = [key for key, n in lengths.items() if n is None]
     if flat:
         raise DataError(
             f"`{name}` needs a list or an array for each column; {listed(flat)} "
             f"{'holds' if len(flat) == 1 else 'hold'} one value."
         )
-    lengths = {str(key): len(v) for key, v in columns.items()}
     if len(set(lengths.values())) > 1:
         sizes = [f"{key!r} has {n:,}" for key, n in lengths.items()]
         raise DataError(f"The columns of `{name}` differ in length: {listed(sizes)}.")
@@ -126,6 +126,14 @@ def _from_columns(columns: Mapping[Any, Any], name: str) -> pd.DataFrame:
         return pd.DataFrame(dict(columns))
     except (TypeError, ValueError) as error:
         raise DataError(f"`{name}` cannot be read as columns: {error}.") from error
+
+
+def _length(column: Any) -> int | None:
+    """Number of items; None for a single value."""
+    try:
+        return None if isinstance(column, str | bytes | Mapping) else len(column)
+    except TypeError:
+        return None
 
 
 def one_column(frame: pd.DataFrame, name: str) -> pd.Series:
