@@ -48,6 +48,7 @@ def section(frame: pd.DataFrame, promised: str) -> Section:
     found.tables.append((_CELLS, by_cell(shown)))
     found.tables.append((_KINDS, by_kind(shown)))
     found.tables.append((_OPEN, left_open(shown)))
+    found.tables.append((_VERDICTS, verdicts(frame)))
     own = every[every["method"] == promised]
     if len(own):
         _bars(found, own[own["level"] == SHOWN], promised)
@@ -70,6 +71,7 @@ _OPEN = (
     "Where the design leaves a target open. *None* is the share of tables without an interval, "
     "which is the right answer; *missed* the share with one that does not hold the truth."
 )
+_VERDICTS = "Verdicts of the default fits, per cent of the tables."
 _FULL = (
     "{}, every cell and target: coverage in per cent at the four levels, Monte-Carlo error at "
     "90 %, share of tables without interval, median width at 90 %, the oracle's limit, and "
@@ -141,6 +143,17 @@ def left_open(shown: pd.DataFrame) -> pd.DataFrame:
             row[str(method)] = f"none {_percent(none)}, missed {_percent(missed)}"
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def verdicts(frame: pd.DataFrame) -> pd.DataFrame:
+    """One row for each cell: how often each verdict was the most serious."""
+    names, rows = _names(), []
+    for index, cell in frame.groupby("cell"):
+        counts = [pair.split("=") for pair in str(cell["verdicts"].iloc[0]).split()]
+        total = sum(int(count) for _, count in counts)
+        shares = {name.lower(): _percent(int(count) / total, 1) for name, count in counts}
+        rows.append({"cell": names[index], **shares})
+    return pd.DataFrame(rows).fillna("")
 
 
 def in_full(own: pd.DataFrame) -> pd.DataFrame:
