@@ -350,7 +350,7 @@ def test_where_it_is_not_usable_it_says_so() -> None:
     forecast = sl.forecast(make_runs(0.02).iloc[::4])
     assert 1 < forecast.usable_to / forecast.rows.largest < 200
     assert "wider than ±10 %" in forecast.status
-    with pytest.warns(sl.ExtrapolationWarning, match="not usable at some points"):
+    with pytest.warns(sl.ExtrapolationWarning, match="not usable at .* points"):
         forecast.predict(N=1e12, D=1e14)
     precise = sl.forecast(make_runs(0.0005))
     assert "farthest at which forecasts were tested" in precise.status
@@ -455,3 +455,19 @@ def test_reach_is_the_inverse() -> None:
     same = rising.reach(1 / 2.05, ratio=100, confidence_level=0.9)
     assert same.estimate == pytest.approx(found.estimate, rel=1e-4)
     assert same.high == pytest.approx(found.high, rel=1e-4)
+
+
+def test_a_diverged_run_is_named_and_does_not_widen_the_interval() -> None:
+    """However far off it is: its weight falls until it no longer counts."""
+    rng = np.random.default_rng(0)
+    N, D = np.exp(rng.uniform(16, 21, 24)), np.exp(rng.uniform(20, 24, 24))
+    loss = (1.8 + 480 / N**0.35 + 2085 / D**0.37) * np.exp(0.004 * rng.standard_normal(24))
+    runs = pd.DataFrame({"N": N, "D": D, "loss": loss})
+    clean = sl.forecast(runs).predict(N=4e9, D=2e11)
+    for factor in (1.3, 3.0, 20.0):
+        bad = runs.assign(loss=np.where(np.arange(24) == 7, factor * loss, loss))
+        forecast = sl.forecast(bad)
+        found = forecast.predict(N=4e9, D=2e11)
+        assert any("Row 7: far off the forecast" in fact for fact in forecast.facts)
+        assert found.half_width < 1.5 * clean.half_width
+        assert abs(np.log(found.estimate / clean.estimate)) < 0.02

@@ -94,7 +94,7 @@ def test_none_can_be_made(law: str, change: object, reason: str, runs: pd.DataFr
     found = fit.predict(table.iloc[0][[*fit.law.variables, *fit.law.group_columns]].to_dict())
     assert isinstance(found, sl.Prediction)
     assert np.isnan(found.forecast.estimate)
-    assert np.isnan(found.disputed)
+    assert found.disputed is None
     assert reason in found.forecast.reason
     assert reason in str(found.forecast)
     assert "by the forecast" not in str(found)
@@ -108,5 +108,5 @@ def test_none_can_be_made(law: str, change: object, reason: str, runs: pd.DataFr
 def test_a_chain_has_none(runs: pd.DataFrame) -> None:
     """Only a fitted law has one."""
     prediction = sl.Prediction(1.0, 0.9, 1.1, 0.8, 1.2, 2.0, 0.95)
-    assert np.isnan(prediction.disputed)
+    assert prediction.disputed is None
     assert "only a law that was fitted" in prediction.forecast.reason

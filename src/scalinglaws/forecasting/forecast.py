@@ -16,6 +16,7 @@ from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import ExtrapolationWarning, warn
 from scalinglaws.fitting.inference.covariance import t_quantile
 from scalinglaws.fitting.tables import columns as col
+from scalinglaws.fitting.tables.columns import listed_rows
 from scalinglaws.forecasting import saved, wording
 from scalinglaws.forecasting.deciding_run import DecidingRun, find_deciding_run
 from scalinglaws.forecasting.outlook import FIELDS, Outlook, given_points, tabled_points
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 VERDICT_LEVEL = 0.9
 _USABLE, _FARTHEST = 0.1, 200.0
 _ALONG = np.geomspace(1.0, _FARTHEST, 60)
+
+_OUTLIER_WEIGHT = 0.05  # of a run whose residual is some ten standard deviations
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -117,13 +120,28 @@ class Forecast:
         )
         moments = self.moments(points)
         found = self.outlook(points, level, moments)
-        if not self.usable(points, moments).all():
-            warn(
-                f"The forecast is not usable at some points (up to {np.max(found.times_beyond):.3g}"
-                f" times the largest run). {self.status}",
-                ExtrapolationWarning,
-            )
+        self._warn_if_not_usable(points, moments)
         return found if frame is None else found.to_frame(frame.index)
+
+    def _warn_if_not_usable(self, points: Mapping[str, FloatArray], moments: Moments) -> None:
+        usable = np.ravel(self.usable(points, moments))
+        if usable.all():
+            return
+        found = self.outlook(points, VERDICT_LEVEL, moments)
+        widest = 100 * float(np.max(found.half_width))
+        furthest = float(np.max(found.times_beyond))
+        if furthest > _FARTHEST:
+            why = f"up to {furthest:.3g} times the largest run, and tested to {_FARTHEST:g} times"
+        else:
+            why = (
+                f"the {100 * VERDICT_LEVEL:g} % prediction interval is up to ±{widest:.2g} % wide, "
+                f"and ±{100 * _USABLE:g} % is the most"
+            )
+        warn(
+            f"The forecast is not usable at {np.count_nonzero(~usable)} of {usable.size} points: "
+            f"{why}.",
+            ExtrapolationWarning,
+        )
 
     def outlook(
         self, points: Mapping[str, FloatArray], level: float, moments: Moments | None = None
@@ -220,8 +238,16 @@ class Forecast:
 
     @property
     def facts(self) -> tuple[str, ...]:
-        """What to mind: how the runs were chosen, and what they leave open."""
-        return tuple(facts_of(self.rows))
+        """Caveats: how the runs were chosen, what they leave open, and outliers."""
+        far = np.flatnonzero(self.posterior.weights < _OUTLIER_WEIGHT * self.rows.weights)
+        if not len(far):
+            return tuple(facts_of(self.rows))
+        rows = listed_rows(self.rows.index, far)
+        outliers = (
+            f"Row{'s' if len(far) > 1 else ''} {rows}: far off the forecast, and given little "
+            "weight. Check these runs."
+        )
+        return (*facts_of(self.rows), outliers)
 
     @cached_property
     def params(self) -> pd.Series:

@@ -36,7 +36,9 @@ _NOISE_DOF, _NOISE_SCALE = 2.0, 0.004
 _TAIL_DOF, _MOST_WEIGHT = 4.0, 1.25
 # Degrees of freedom of intervals: n + 2 - p, but not beyond these.
 _LEAST_DOF, _MOST_DOF = 2.5, 6.0
-_ROUNDS = 4  # of solving, before each of which covariance and weights are brought up to date
+# Rounds of solving, before each of which covariance and weights are brought up to date, and the
+# relative change of a weight at which they end.
+_FEWEST_ROUNDS, _MOST_ROUNDS, _SAME_WEIGHT = 4, 30, 0.05
 _STEPS, _LATER_STEPS, _LONGEST_STEP = 30, 10, 1.0
 _BLOCK = 4096  # points that are forecast at a time
 
@@ -184,13 +186,15 @@ def solve(model: Model, alike: FloatArray, y: FloatArray, weights: FloatArray) -
     theta, robust, ratio = model.starts, np.ones(len(y)), _ERROR_TO_NOISE
     target = _Target(model, y, np.diag(1.0 / weights) + ratio * alike)
     theta = target.minimise(theta, _STEPS)
-    for _ in range(_ROUNDS):
-        noise, pulled = target.noise(theta), target.pulled(theta)
+    for done in range(1, _MOST_ROUNDS + 1):
+        noise, pulled, last = target.noise(theta), target.pulled(theta), robust
         outlying = pulled**2 / (weights * robust**2 * noise)
         robust = np.minimum((_TAIL_DOF + 1) / (_TAIL_DOF + outlying), _MOST_WEIGHT)
         ratio = _ERROR_TO_NOISE + _LEAST_ERROR**2 / noise
         target = _Target(model, y, np.diag(1.0 / (weights * robust)) + ratio * alike)
         theta = target.minimise(theta, _LATER_STEPS)
+        if done >= _FEWEST_ROUNDS and np.abs(robust / last - 1.0).max() <= _SAME_WEIGHT:
+            break
     return {"ratio": ratio, "weights": weights * robust, **target.posterior(theta)}
 
 

@@ -70,9 +70,10 @@ class Prediction:
         """Whether the law is farther from the forecast than both their intervals allow.
 
         The distance of the logarithms is above the half-width of the law's 90 % interval of a new
-        run and above half of the forecast's. NaN where there is no forecast.
+        run and above half of the forecast's. Without a forecast it is None, and NaN in an array.
         """
-        return self._beside.disputed
+        found = self._beside.disputed
+        return None if np.ndim(found) == 0 and np.isnan(found) else found
 
     def to_frame(self, index: pd.Index | None = None) -> pd.DataFrame:
         """One row for each point."""
@@ -121,14 +122,17 @@ class Prediction:
         """Lines of the forecast, if there is one."""
         found = self.forecast
         if found.reason:
-            return []
+            return [("forecast", f"none: {found.reason}")]
         level = f"{100 * self.confidence_level:g} %"
         half = 0.5 * (found.run_high - found.run_low)
         estimate, low, high = (
             format_to(v, half) for v in (found.estimate, found.run_low, found.run_high)
         )
         text = f"{estimate} ({level} prediction interval: {low} to {high})"
-        verdict = "disputed by the forecast" if self.disputed else "not disputed by the forecast"
+        if np.isfinite(self.curve_high):
+            verdict = f"{'' if self.disputed else 'not '}disputed by the forecast"
+        else:
+            verdict = "not determined by these runs"
         return [("forecast", text), ("this law here", verdict)]
 
     @property
