@@ -4,7 +4,7 @@
 >>> runs = sl.datasets.ladder()
 >>> fit = sl.fit(runs[runs["D"] > 1.5e6], "kaplan")
 >>> print(fit.status)
-Converged: the optimum was reached, and different starting points agree on it.
+Converged: the optimum was reached, and no check found a problem.
 """
 
 from importlib import import_module as _import_module

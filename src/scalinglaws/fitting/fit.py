@@ -199,8 +199,9 @@ def _fit_problem(problem: Problem, table: RunTable, method: str, confidence_leve
         fixed=dict(problem.fixed),
         confidence_level=confidence_level,
         evidence=Evidence(
-            found.n_starts, found.n_agreeing, found.n_minima, found.decrement, found.curvature,
-            found.converged,
+            # starts of other terms may end there as well
+            max(found.n_starts, found.n_agreeing), found.n_agreeing, found.n_minima,
+            found.decrement, found.curvature, found.converged,
         ),
         theta=found.theta,
         free=found.free,

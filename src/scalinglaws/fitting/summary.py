@@ -163,7 +163,7 @@ def _evidence_line(fit: Fit) -> str:
         return f"closed form; condition number {format_error(fit.local.condition)}"
     sample = " on a sample of the runs" if is_large(fit.n) else ""
     return (
-        f"{evidence.n_agreeing} of {plural(evidence.n_starts, 'start')} agree{sample}; "
+        f"reached from {evidence.n_agreeing} of {plural(evidence.n_starts, 'start')}{sample}; "
         f"{'converged' if evidence.converged else 'not converged'} (predicted relative decrease "
         f"{abs(evidence.decrement):.0e}); condition number "
         f"{format_error(fit.local.condition)}"

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.stats import t as student
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import DataError
+from scalinglaws.fitting.inference.covariance import t_quantile
 from scalinglaws.fitting.tables import columns as col
 from scalinglaws.forecasting.forecast import Forecast
 from scalinglaws.forecasting.metric_step import MetricStep, infer_step
@@ -76,7 +76,7 @@ class ChainedForecast:
         shape, moments = points["N"].shape, self.loss.moments(points)
         mean, of_loss, of_step = self._through(moments, moments.run)
         curve_mean, *curve = self._through(moments, moments.curve)
-        quantile = float(student.ppf(0.5 + level / 2, _DOF))
+        quantile = float(t_quantile(level, _DOF))
         total = of_loss + of_step + self.step.noise
         half, half_curve = quantile * np.sqrt(total), quantile * np.sqrt(curve[0] + curve[1])
         low, high = self.limits

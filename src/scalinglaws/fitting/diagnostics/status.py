@@ -25,7 +25,7 @@ class Status(Enum):
     AT_BOUND = "A parameter is at the limit of its range."
     OUTLIERS = "A few runs are outliers and may distort the fit."
     WEAKLY_IDENTIFIED = "These runs barely determine some of the parameters."
-    CONVERGED = "Converged: the optimum was reached, and different starting points agree on it."
+    CONVERGED = "Converged: the optimum was reached, and no check found a problem."
 
     @property
     def good(self) -> bool:
