@@ -73,7 +73,7 @@ def test_contours_are_the_law(fit: sl.Fit) -> None:
         if len(corners) > 3:
             values = fit.law.value(fit.values, N=corners[:, 0], D=corners[:, 1])
             np.testing.assert_allclose(values, level, rtol=5e-3)
-    assert _texts(ax) == ["compute-optimal", "beyond the runs", "budget C", "equal loss", "run"]
+    assert _texts(ax) == ["compute-optimal", "extrapolated", "budget C", "equal loss", "run"]
     assert any(t.get_text() == "1e20 FLOP" for t in ax.texts)
 
 
@@ -107,7 +107,7 @@ def test_price_of_smaller_models(fit: sl.Fit) -> None:
     assert any(t.startswith("limit, ") for t in _texts(ax))
     inside = (price["times_beyond"] <= 1).to_numpy()
     np.testing.assert_array_equal(ax.lines[1].get_xdata(), x[inside])
-    assert ("beyond the runs" in _texts(ax)) == (not inside.all())
+    assert ("extrapolated" in _texts(ax)) == (not inside.all())
 
 
 def test_serving_draws_the_table(fit: sl.Fit) -> None:
@@ -152,7 +152,7 @@ def test_gain_of_a_recipe() -> None:
     ax = plotting.plot_gain(found)
 
     np.testing.assert_allclose(ax.lines[0].get_ydata(), found.table["gain"])
-    assert "beyond the runs" in _texts(ax)
+    assert "extrapolated" in _texts(ax)
     assert ax.get_ylim()[0] < 1 < ax.get_ylim()[1]
 
 

@@ -1,4 +1,4 @@
-"""Pictures of fits over the observed runs: `ax=` in, Axes out, nothing else changes."""
+"""Plots of fits, plans and forecasts; each takes `ax=` and changes no global state."""
 
 from scalinglaws.plotting.budget_profiles import plot_isoflop as plot_isoflop
 from scalinglaws.plotting.candidates import plot_next_runs as plot_next_runs

@@ -1,4 +1,4 @@
-"""Axes that read like a paper's: 7B, 1.4T, 6e23 on the ticks, plain decimals for losses."""
+"""Axes, ticks such as 7B, 1.4T and 6e23, and legends shared by all plots."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SMALL = 3.2  # inches
 
 
 def check_kind(name: str, given: object, kinds: type | tuple[type, ...], source: str) -> None:
-    """Refuse what cannot be drawn, saying where such a thing comes from.
+    """Raise if an argument is of the wrong type, naming the function that returns the right one.
 
     Raises
     ------
@@ -38,7 +38,7 @@ def check_kind(name: str, given: object, kinds: type | tuple[type, ...], source:
 
 
 def new_axes() -> Axes:
-    """Axes of a new figure, made without pyplot so that no global state changes hands."""
+    """Axes of a new figure, made without pyplot so that no global state changes."""
     import matplotlib.pyplot as plt
 
     _, ax = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
@@ -52,9 +52,9 @@ def figure_of(ax: Axes) -> Figure:
 
 
 def log_axis(axis: Axis, name: str | None, low: float, high: float) -> None:
-    """Make one axis logarithmic over [low, high], with ticks in the field's own words.
+    """Make one axis logarithmic over [low, high], with ticks such as 7B or 6e23.
 
-    A range that is not positive, as of a share that may be zero, gets a linear axis.
+    A range that is not positive gets a linear axis.
     """
     along_x = isinstance(axis, XAxis)
     if low <= 0:
@@ -70,7 +70,7 @@ def log_axis(axis: Axis, name: str | None, low: float, high: float) -> None:
 
 
 def tick_text(name: str | None, value: float) -> str:
-    """How a value of this variable is written on an axis; None stands for the performance."""
+    """Tick label of a value of a variable; None stands for the performance."""
     if name in ("N", "D"):
         return format_count(value)
     if name == "C":
@@ -79,7 +79,7 @@ def tick_text(name: str | None, value: float) -> str:
 
 
 def _most_ticks(axis: Axis, *, along_x: bool) -> int:
-    """How many labels fit along the axis."""
+    """Largest number of labels that fit along the axis."""
     side = 0 if along_x else 1
     return max(3, int(_TICKS_PER_INCH[side] * inches(axis.axes)[side]))
 
@@ -116,7 +116,7 @@ def _even_ticks(low: float, high: float) -> list[float]:
 
 
 def label_of(variable: str, column: str) -> str:
-    """Axis label of a variable; a table's own name is added where it says more."""
+    """Axis label of a variable, with the table's column name if it differs."""
     text = LABELS.get(variable, variable)
     return for_picture(text if column in (variable, text) else f"{text} ({column})")
 
@@ -130,7 +130,7 @@ def quiet_frame(ax: Axes) -> None:
 
 
 def add_legend(ax: Axes, handles: list[Any]) -> None:
-    """A legend where it covers least, small in a small panel."""
+    """A legend at the best location, small in a small panel."""
     ax.legend(
         handles=handles, loc="best", fontsize=5.5 if is_small(ax) else 8,
         handlelength=1.6 if is_small(ax) else 2.2,
@@ -139,7 +139,7 @@ def add_legend(ax: Axes, handles: list[Any]) -> None:
 
 
 def add_legend_above(ax: Axes, handles: list[Any]) -> None:
-    """A legend in one line over the panel, where everything in it is drawn upon."""
+    """A one-line legend above the panel, for panels without free space."""
     ax.legend(
         handles=handles, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=len(handles),
         fontsize=5.5 if is_small(ax) else 8, handlelength=1.6, columnspacing=1.2,

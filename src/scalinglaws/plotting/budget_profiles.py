@@ -1,4 +1,4 @@
-"""A picture of IsoFLOP profiles and their minima."""
+"""Plot of IsoFLOP profiles and their minima."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ def plot_isoflop(
     point: Mapping[str, Any] | None = None,
     legend: bool = True,
 ) -> Axes:
-    """Draw the runs of each budget, the curve through them, and its minimum with interval.
+    """Plot the runs of each budget, the fitted curve, and its minimum with interval.
 
     Parameters
     ----------
     found : IsoFLOP
     ax : Axes, optional
-        Where to draw; by default a new figure.
+        Axes to draw in; by default those of a new figure.
     point : mapping, optional
-        Style of the runs, handed to matplotlib.
+        Matplotlib style of the points.
     legend : bool
 
     Returns
@@ -56,8 +56,8 @@ def plot_isoflop(
 
     Notes
     -----
-    Budgets that were refused are hollow and have no curve. Runs far from the minimum, to which no
-    parabola is fitted, are small.
+    Budgets without a minimum are hollow and have no curve. Runs too far from the minimum to enter
+    the fit are small.
     """
     check_kind("found", found, IsoFLOP, "sl.isoflop")
     ax = new_axes() if ax is None else ax

@@ -1,4 +1,4 @@
-"""A picture of the next runs among their candidates."""
+"""Plot of the chosen next runs and their candidates."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ _GREY = "0.35"
 
 
 def plot_next_runs(plan: NextRuns, *, ax: Axes | None = None, legend: bool = True) -> Axes:
-    """Draw where the next runs go among those that there are, and say what they buy.
+    """Plot the next runs, the existing runs and the candidates, with the expected benefit.
 
     Parameters
     ----------
     plan : NextRuns
     ax : Axes, optional
-        Where to draw; by default a new figure.
+        Axes to draw in; by default those of a new figure.
     legend : bool
 
     Returns
@@ -43,7 +43,7 @@ def plot_next_runs(plan: NextRuns, *, ax: Axes | None = None, legend: bool = Tru
 
     Notes
     -----
-    Candidates are shaded by how much of the answer's variance each would take away alone.
+    The shade of a candidate is the share of the target's variance that it would remove alone.
     """
     check_kind("plan", plan, NextRuns, "sl.next_runs")
     ax = new_axes() if ax is None else ax
@@ -98,7 +98,7 @@ def plot_next_runs(plan: NextRuns, *, ax: Axes | None = None, legend: bool = Tru
 
 
 def _bought(plan: NextRuns) -> str:
-    """What the runs buy, in a few words."""
+    """Legend text of the expected benefit."""
     if "sigma" in plan.answer:
         return f"laws {plan.answer['sigma'].iloc[-1]:.1f} standard deviations apart"
     before, after = 100 * plan.answer["half_width"]

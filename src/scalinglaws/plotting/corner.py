@@ -1,4 +1,4 @@
-"""Joint draws of coefficients, pair by pair: the ridges along which they trade off."""
+"""Corner plot of joint parameter draws."""
 
 from __future__ import annotations
 
@@ -40,28 +40,27 @@ def plot_corner(
     fig: Figure | SubFigure | None = None,
     axes: npt.NDArray[Any] | None = None,
 ) -> npt.NDArray[Any]:
-    """Draw joint draws: each parameter's histogram, and each pair with its contours.
+    """Corner plot: the histogram of each parameter, and contours of each pair.
 
     Parameters
     ----------
     draws : DataFrame
-        A row for each draw and a column for each parameter, from `Fit.bootstrap` or `Fit.draws`.
+        One row per draw and one column per parameter, from `Fit.bootstrap` or `Fit.draws`.
     params : sequence of str, optional
-        The columns to draw; by default all that vary.
+        Columns to plot; by default all that vary.
     estimate : mapping of str to float, optional
         Values to mark, such as ``fit.params``.
     log : sequence of str, optional
-        Columns with logarithmic axes; by default those that are positive and span more than a
-        factor of 1.5, as amplitudes do.
+        Columns with logarithmic axes; by default positive ones that span more than a factor of 1.5.
     fig : Figure or SubFigure, optional
-        Where to make the panels; by default a new figure.
+        Figure for the panels; by default a new one.
     axes : (k, k) array of Axes, optional
         Panels to draw in, for k parameters.
 
     Returns
     -------
     (k, k) array of Axes
-        Those above the diagonal are empty, but for the words of the legend.
+        Panels above the diagonal have the correlations and the legend.
 
     Raises
     ------
@@ -70,8 +69,8 @@ def plot_corner(
 
     Notes
     -----
-    Contours hold 50 and 90 % of the draws, by a Gaussian kernel density estimate along the axes as
-    drawn. The number above the diagonal is the correlation along the axes as drawn.
+    Contours enclose 50 and 90 % of the draws, from a Gaussian kernel density estimate on the scale
+    of the axes. The number above the diagonal is the correlation on the same scale.
 
     Examples
     --------

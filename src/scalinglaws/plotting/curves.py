@@ -1,4 +1,4 @@
-"""Fitted curves over observed runs: solid inside the data, dashed beyond, with a band."""
+"""Plot of fitted curves and runs: solid within the data, dashed beyond, with a band."""
 
 from __future__ import annotations
 
@@ -61,31 +61,31 @@ def plot_fit(
     legend: bool = True,
     group: str | Mapping[str, str] | None = None,
 ) -> Axes:
-    """Draw the fitted law over the observed runs.
+    """Plot the fitted law with the observed runs.
 
     Parameters
     ----------
     fit : Fit
     x : str, optional
-        The variable along the axis; by default D where the law has it, else its first variable.
-        There is one curve for each value of another variable (or a selection of its values).
+        Variable of the x axis; by default D if the law has it, else its first variable. There is
+        one curve for each value of the other variable, or for a selection of its values.
     ax : Axes, optional
-        Where to draw; by default a new figure.
+        Axes to draw in; by default those of a new figure.
     extrapolate : float, optional
-        How many times beyond the largest run, along x, the curves go on, dashed; by default as
-        far as the runs themselves range, between 1.5 and 10 times.
+        Factor in x, relative to the largest run, up to which the curves are drawn, dashed. The
+        default is the range of the runs, limited to between 1.5 and 10.
     band : {"curve", "run", "none"}
-        The interval shaded around each curve: of the curve itself, or of a new run.
+        Shaded band: the confidence interval (curve) or the prediction interval (new run).
     targets : DataFrame, optional
-        Runs that were not fitted, drawn as stars.
+        Held-out runs, drawn as stars.
     confidence_level : float, optional
-        Level of the band; that of the fit by default.
+        Level of the band; by default that of the fit.
     point, line : mapping, optional
-        Style of the points and curves, handed to matplotlib.
+        Matplotlib styles of the points and curves.
     legend : bool
     group : str or mapping of column to str, optional
-        The group of runs to draw, where parameters have one value in each; by default all of them,
-        each in a colour of its own whose shades are the values of the other variable.
+        The group of runs to draw, for laws with indexed parameters; by default all groups, each in
+        a different colour whose shades are the values of the other variable.
 
     Returns
     -------
@@ -98,8 +98,8 @@ def plot_fit(
 
     Notes
     -----
-    Where the law has more than two variables, those not drawn are taken as in the runs that the
-    curve stands for: C at its ratio to N*D there, others at their geometric mean.
+    If the law has more than two variables, the others take the values of the runs near each curve:
+    C its ratio to N*D, any other variable its geometric mean.
     """
     check_option("band", band, _BANDS)
     x = _axis_variable(fit, x)
@@ -412,12 +412,12 @@ def _add_legend(
     if has_targets:
         handles.append(
             Line2D([], [], color=grey, marker="*", linestyle="none", markersize=10,
-                   markeredgecolor="black", label="not fitted")
+                   markeredgecolor="black", label="held-out run")
         )  # fmt: skip
     if family.rest:
-        held = ", ".join(family.rest)
+        others = ", ".join(family.rest)
         handles.append(
-            Line2D([], [], linestyle="none", label=f"{for_picture(held)} as in the runs nearby")
+            Line2D([], [], linestyle="none", label=f"{for_picture(others)} as in nearby runs")
         )
     ax.legend(
         handles=handles, loc="best", fontsize=5.5 if is_small(ax) else 8,

@@ -1,4 +1,4 @@
-"""The picture of a forecast: runs, forecast with its interval, what that is made of, back-test."""
+"""Plot of a forecast with its interval, the components of its variance and a back-test."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def plot_forecast(
     ax: Axes | None = None,
     title: bool | str = True,
 ) -> Axes:
-    """Draw a forecast over compute; see `Forecast.plot`."""
+    """Plot a forecast against compute; see `Forecast.plot`."""
     path = _path(forecast, to, ratio)
     if ax is not None:
         _draw(forecast, ax, path, law, targets, title)
@@ -312,7 +312,7 @@ def _draw_shares(ax: Axes, path: _Path) -> None:
     ax.yaxis.set_major_locator(NullLocator())
     ax.set_xlabel("training compute, FLOP", fontsize=8.5)
     ax.annotate(
-        "variance\nis made of", (1, 0.5), xycoords="axes fraction", xytext=(5, 0), va="center",
+        "variance\ncomponents", (1, 0.5), xycoords="axes fraction", xytext=(5, 0), va="center",
         textcoords="offset points", color=colours.muted, fontsize=8, annotation_clip=False,
     )  # fmt: skip
 

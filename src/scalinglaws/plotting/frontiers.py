@@ -1,4 +1,4 @@
-"""Pictures of the compute-optimal frontier, and of contours of a law around it."""
+"""Plots of the compute-optimal frontier and of contours of a law."""
 
 from __future__ import annotations
 
@@ -62,21 +62,21 @@ def plot_frontier(
     legend: bool = True,
     **variables: Any,
 ) -> Axes:
-    """Draw the compute-optimal frontier with its band: solid over the runs, dashed beyond.
+    """Plot the compute-optimal frontier with its band: solid within the runs, dashed beyond.
 
     Parameters
     ----------
     fit : Fit or published law
     C : (low, high), optional
-        Range of compute; by default that of the runs and a hundred times beyond.
+        Range of compute; by default up to a hundred times the largest run.
     y : {"N", "D", "ratio", "loss"}
-        What is drawn against compute.
+        Quantity of the y axis.
     cost, confidence_level, n_resamples, rng, **variables
         As in :func:`scalinglaws.optimal`.
     ax : Axes, optional
-        Where to draw; by default a new figure.
+        Axes to draw in; by default those of a new figure.
     line : mapping, optional
-        Style of the frontier, handed to matplotlib.
+        Matplotlib style of the frontier.
     legend : bool
 
     Returns
@@ -140,7 +140,7 @@ def _frontier_legend(
     handles: list[Any] = [Line2D([], [], color=colour, linewidth=1.8, label="compute-optimal")]
     if has_runs:
         handles += [
-            Line2D([], [], color=colour, linewidth=1.8, linestyle=_DASHED, label="beyond the runs"),
+            Line2D([], [], color=colour, linewidth=1.8, linestyle=_DASHED, label="extrapolated"),
             Line2D([], [], color="0.6", marker="o", markersize=4, linestyle="none", label="run"),
         ]
     if banded:
@@ -162,7 +162,7 @@ def plot_contours(
     legend: bool = True,
     **variables: Any,
 ) -> Axes:
-    """Draw the law as contours over N and D, with its frontier, budgets as diagonals and the runs.
+    """Plot contours of the law over N and D, with the frontier, budgets as diagonals and runs.
 
     Parameters
     ----------
@@ -176,7 +176,7 @@ def plot_contours(
     levels : int
         About how many contours.
     ax : Axes, optional
-        Where to draw; by default a new figure.
+        Axes to draw in; by default those of a new figure.
     legend : bool
 
     Returns
@@ -226,9 +226,7 @@ def plot_contours(
         if runs:
             handles.insert(
                 1,
-                Line2D(
-                    [], [], color=_STAR, linewidth=1.8, linestyle=_DASHED, label="beyond the runs"
-                ),
+                Line2D([], [], color=_STAR, linewidth=1.8, linestyle=_DASHED, label="extrapolated"),
             )
             handles.append(
                 Line2D([], [], color=_GREY, marker="o", markersize=4, linestyle="none", label="run")

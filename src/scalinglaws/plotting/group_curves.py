@@ -1,4 +1,4 @@
-"""Groups of runs in a picture: a colour for each, in shades for a second variable."""
+"""Colours of groups of runs: a hue for each group, shades for a second variable."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Group:
 
 
 def groups_of(fit: FitRecord, chosen: str | Mapping[str, str] | None) -> list[Group]:
-    """The groups of a fit that have runs; one for all runs where the law has no groups.
+    """The groups of a fit that have runs; a single group if the law has none.
 
     Raises
     ------

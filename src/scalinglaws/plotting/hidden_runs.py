@@ -1,4 +1,4 @@
-"""Pictures of hidden runs: a back-test by its cuts, and laws beside each other."""
+"""Plots of back-tests, and of several laws compared with the forecast."""
 
 from __future__ import annotations
 
@@ -96,7 +96,9 @@ def plot_comparison(found: Comparison, *, ax: Axes | None = None) -> Axes:
     row = known.iloc[0]
     at = ", ".join(f"{v} {format_variable(v, found.point[v])}" for v in ("N", "D"))
     ax.set_xlabel(
-        for_picture(f"{found.target} at {at}; {100 * found.confidence_level:g} % of a new run")
+        for_picture(
+            f"{found.target} at {at}; {100 * found.confidence_level:g} % prediction interval"
+        )
     )
     digits = (row["high"] - row["low"]) / 2
     ax.set_title(
@@ -117,7 +119,7 @@ def _widths(known: pd.DataFrame) -> str:
     laws = known["estimate"].iloc[1:]
     if not len(laws):
         return "no law was fitted"
-    return f"the laws say {format_plain(laws.min(), 3)} to {format_plain(laws.max(), 3)}"
+    return f"the laws predict {format_plain(laws.min(), 3)} to {format_plain(laws.max(), 3)}"
 
 
 def _short(variable: str, value: float) -> str:

@@ -1,4 +1,4 @@
-"""A picture of the compute that one recipe saves relative to another."""
+"""Plot of the compute saved by one recipe relative to another."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _FEW = 12  # budgets, each of which is marked where a gain is drawn
 
 
 def plot_gain(found: Gain | Gains, *, ax: Axes | None = None, legend: bool = True) -> Axes:
-    """Draw how many times less compute a recipe needs, against the compute of the other.
+    """Plot the compute multiplier of a recipe against the compute of the baseline.
 
     Parameters
     ----------
     found : Gain or Gains
-        Of one recipe, or of several against the same baseline.
+        Result for one recipe, or for several with the same baseline.
     ax : Axes, optional
-        Where to draw; by default a new figure.
+        Axes to draw in; by default those of a new figure.
     legend : bool
 
     Returns
@@ -73,7 +73,7 @@ def plot_gain(found: Gain | Gains, *, ax: Axes | None = None, legend: bool = Tru
         if beyond:
             handles.append(
                 Line2D([], [], color=tone, linewidth=1.8, linestyle=_DASHED,
-                       label="beyond the runs")
+                       label="extrapolated")
             )  # fmt: skip
         if banded:
             level = next(iter(several.values())).confidence_level

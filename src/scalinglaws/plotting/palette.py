@@ -1,4 +1,4 @@
-"""Colours by role, for pictures of forecasts: light and dark, told apart in grey too."""
+"""Colour palettes of forecast plots, for light and dark backgrounds and for greyscale print."""
 
 from __future__ import annotations
 
@@ -34,6 +34,6 @@ DARK = Palette(
 
 
 def palette_of(ax: Axes) -> Palette:
-    """Light or dark, by the ground that the axes have."""
+    """The light or dark palette, depending on the background of the axes."""
     red, green, blue = to_rgb(ax.get_facecolor())
     return LIGHT if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.5 else DARK

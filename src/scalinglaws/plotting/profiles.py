@@ -1,4 +1,4 @@
-"""Profiles: how fast a fit gets worse to both sides of an estimate, and where its interval ends."""
+"""Plot of a profile with its threshold and interval."""
 
 from __future__ import annotations
 
@@ -42,19 +42,19 @@ def plot_profile(
     line: Mapping[str, Any] | None = None,
     legend: bool = True,
 ) -> Axes:
-    """Draw a profile with the threshold and the interval that it gives.
+    """Plot a profile with its threshold and interval.
 
     Parameters
     ----------
     profile : DataFrame
         From `Fit.profile`.
     kind : {"deviance", "root"}
-        The rise of the objective in units of the noise, or its signed root: straight where the
-        interval from the curvature would do.
+        Increase of the objective in units of the noise, or its signed root. The root is a straight
+        line where the quadratic approximation holds.
     ax : Axes, optional
-        Where to draw; by default a new figure.
+        Axes to draw in; by default those of a new figure.
     line : mapping, optional
-        Style of the curve, handed to matplotlib.
+        Matplotlib style of the curve.
     legend : bool
 
     Returns
@@ -105,7 +105,7 @@ def _finish(ax: Axes, profile: pd.DataFrame, kind: str, x: np.ndarray) -> None:
     root = float(np.sqrt(about["threshold"]))
     if kind == "deviance":
         ax.set_ylim(0.0, max(_HEADROOM * about["threshold"], 1.0))
-        ax.set_ylabel("deviance: rise of the objective / noise")
+        ax.set_ylabel("deviance (increase of the objective / noise)")
     else:
         ax.set_ylim(-_HEADROOM * root, _HEADROOM * root)
         ax.set_ylabel("signed root of the deviance")
@@ -116,7 +116,7 @@ def _finish(ax: Axes, profile: pd.DataFrame, kind: str, x: np.ndarray) -> None:
 
 
 def _label(quantity: str) -> str:
-    """A parameter or an expression as maths; a name of one's own as it is."""
+    """A parameter or an expression as maths; a user-defined name unchanged."""
     if re.fullmatch(r"\w+(\[.*\])?", quantity):
         return maths_for_picture(name_to_latex(quantity))
     try:
@@ -130,17 +130,17 @@ def _handles(profile: pd.DataFrame) -> list[Any]:
     level = f"{100 * about['confidence_level']:g} %"
     span = " to ".join(_end(about[end]) for end in ("low", "high"))
     return [
-        Line2D([], [], color=_INK, linewidth=1.8, label="all others fitted again"),
+        Line2D([], [], color=_INK, linewidth=1.8, label="profile (other parameters re-optimised)"),
         Line2D([], [], color=_GREY, linewidth=0.8, linestyle=(0, (1, 2)),
                label=f"estimate, {format_plain(about['estimate'])}"),
         Line2D([], [], color=_GREY, linewidth=0.9, linestyle=(0, (4, 2.5)),
                label=f"threshold, {format_plain(about['threshold'], 3)}"),
         Patch(color=_INK, alpha=0.2, linewidth=0,
-              label=f"{level}, {span}\n({about['method']})"),
+              label=f"{level} confidence interval,\n{span} ({about['method']})"),
     ]  # fmt: skip
 
 
 def _end(value: float) -> str:
     if np.isfinite(value):
         return format_plain(value)
-    return "no end" if value > 0 else "minus no end"
+    return "infinity" if value > 0 else "minus infinity"

@@ -1,4 +1,4 @@
-"""Residuals against a variable: what the law misses shows as a pattern."""
+"""Plot of residuals against a variable, to detect lack of fit."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def plot_residuals(
     ax: Axes | None = None,
     point: Mapping[str, Any] | None = None,
 ) -> Axes:
-    """Draw the residuals against one of the law's variables, or against the fitted value.
+    """Plot the residuals against one of the law's variables, or against the fitted value.
 
     Parameters
     ----------
@@ -34,9 +34,9 @@ def plot_residuals(
     x : str, optional
         A variable of the law; by default its first. "fitted" stands for the fitted value.
     ax : Axes, optional
-        Where to draw; by default a new figure.
+        Axes to draw in; by default those of a new figure.
     point : mapping, optional
-        Style of the points, handed to matplotlib.
+        Matplotlib style of the points.
 
     Returns
     -------
@@ -45,7 +45,7 @@ def plot_residuals(
     Notes
     -----
     The grey band is one standard deviation of a run around the curve. Residuals of logarithms are
-    shown as per cent above the curve.
+    shown in per cent.
     """
     x = fit.law.variables[0] if x is None else x
     x = fit.runs.variable_of(x)
@@ -85,7 +85,7 @@ def plot_residuals(
         )  # fmt: skip
     target = for_picture(fit.runs.target)
     ax.set_xlabel(f"fitted {target}" if x == "fitted" else label_of(x, fit.runs.columns[x]))
-    ax.set_ylabel(f"{target}: observed above fitted")
+    ax.set_ylabel(f"{target}: observed minus fitted")
     quiet_frame(ax)
     if np.isfinite(noise) or len(groups) > 1:
         ax.legend(fontsize=5.5 if is_small(ax) else 8, frameon=False, loc="upper right")

@@ -1,4 +1,4 @@
-"""Pictures of plans for models that will be served, and for limited data."""
+"""Plots of plans for served models and for limited data."""
 
 from __future__ import annotations
 
@@ -56,18 +56,18 @@ def plot_serving(
     legend: bool = True,
     **variables: Any,
 ) -> Axes:
-    """Draw the model of least training and serving cost against the tokens served.
+    """Plot the model of least training and serving cost against the served tokens.
 
     Parameters
     ----------
     fit : Fit or published law
     served : (low, high)
-        Range of the tokens served in the model's life.
+        Range of the tokens served in the model's lifetime.
     y : {"N", "D", "ratio"}
     loss, budget, cost, serving_cost, price, limits
         As in :func:`scalinglaws.serving`.
     ax : Axes, optional
-        Where to draw; by default a new figure.
+        Axes to draw in; by default those of a new figure.
     confidence_level, n_resamples, rng, **variables
         As in :func:`scalinglaws.optimal`.
     legend : bool
@@ -132,7 +132,7 @@ def plot_limited_data(
     legend: bool = True,
     **variables: Any,
 ) -> Axes:
-    """Draw plans with limited unique tokens against compute, compared with unlimited data.
+    """Plot plans with limited unique tokens against compute, compared with unlimited data.
 
     Parameters
     ----------
@@ -140,13 +140,13 @@ def plot_limited_data(
     C : (low, high)
         Range of budgets.
     unique : number or array
-        Different tokens there are; a line for each.
+        Number of unique tokens; one line for each.
     y : {"loss", "N", "D", "epochs", "worth"}
-        "loss" is the performance, whatever it is called.
+        Quantity of the y axis; "loss" is the performance under any name.
     repeats, excess, cost
         As in :func:`scalinglaws.limited_data`.
     ax : Axes, optional
-        Where to draw; by default a new figure.
+        Axes to draw in; by default those of a new figure.
     confidence_level, n_resamples, rng, **variables
         As in :func:`scalinglaws.optimal`.
     legend : bool
@@ -248,7 +248,7 @@ def _handles(
     colour = _GREY if label is None else _INK
     if (plan["times_beyond"] > 1).any():
         found.append(
-            Line2D([], [], color=colour, linewidth=1.8, linestyle=_DASHED, label="beyond the runs")
+            Line2D([], [], color=colour, linewidth=1.8, linestyle=_DASHED, label="extrapolated")
         )
     if banded:
         share = 100 * (getattr(fit, "confidence_level", 0.95) if level is None else level)

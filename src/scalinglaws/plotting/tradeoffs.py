@@ -1,4 +1,4 @@
-"""Pictures around an optimum: near-optimal sizes, and the compute of smaller models."""
+"""Plots of near-optimal sizes and of the compute of smaller models."""
 
 from __future__ import annotations
 
@@ -56,10 +56,10 @@ def plot_near_optimal(
     legend: bool = True,
     **variables: Any,
 ) -> Axes:
-    """Draw the sizes whose performance is within a share of the best, against the budget.
+    """Plot the sizes whose performance is within a share of the best, against the budget.
 
-    The optimum is a line; each share is a band around it. Dotted lines are the ends of the interval
-    of the optimum itself.
+    The optimum is a line, and each share a band around it. Dotted lines are the ends of the
+    confidence interval of the optimal size.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def plot_near_optimal(
         Shares of the best performance, as in :func:`scalinglaws.near_optimal`; a band for each.
     cost : Cost
     ax : Axes, optional
-        Where to draw; by default a new figure.
+        Axes to draw in; by default those of a new figure.
     confidence_level, n_resamples, rng, **variables
         As in :func:`scalinglaws.optimal`.
     legend : bool
@@ -143,7 +143,7 @@ def _handles(
     found: list[Any] = [Line2D([], [], color=_INK, linewidth=1.8, label="compute-optimal size")]
     if (band["times_beyond"] > 1).any():
         found.append(
-            Line2D([], [], color=_INK, linewidth=1.8, linestyle=_DASHED, label="beyond the runs")
+            Line2D([], [], color=_INK, linewidth=1.8, linestyle=_DASHED, label="extrapolated")
         )
     for k in reversed(range(len(shares))):
         label = f"within {100 * shares[k]:g} % of the best"
@@ -151,7 +151,7 @@ def _handles(
         found.append(Patch(color=_INK, alpha=opacity, linewidth=0, label=label))
     if bounded:
         share = 100 * (getattr(fit, "confidence_level", 0.95) if level is None else level)
-        label = f"{share:g} % interval of that size"
+        label = f"{share:g} % confidence interval"
         found.append(Line2D([], [], color=_GREY, linewidth=0.9, linestyle=_DOTTED, label=label))
     return found
 
@@ -169,19 +169,19 @@ def plot_overtraining(
     legend: bool = True,
     **variables: Any,
 ) -> Axes:
-    """Draw the compute of smaller models at the loss of the compute-optimal one.
+    """Plot the compute of smaller models at the loss of the compute-optimal one.
 
     Parameters
     ----------
     fit : Fit or published law
     C : number
-        The budget whose best performance is to be reached.
+        Budget whose best performance is the target.
     smaller : (low, high), optional
-        Range of the factor by which models are smaller; by default from 1 to near the limit.
+        Range of the size reduction factor; by default from 1 to near the limit.
     cost, confidence_level, n_resamples, rng, **variables
         As in :func:`scalinglaws.optimal`.
     ax : Axes, optional
-        Where to draw; by default a new figure.
+        Axes to draw in; by default those of a new figure.
     legend : bool
 
     Returns
@@ -214,7 +214,7 @@ def plot_overtraining(
     finite = times[np.isfinite(times)]
     log_axis(ax.yaxis, None, 0.97 * finite.min(), min(1.1 * finite.max(), _MOST_COMPUTE))
     ax.set_xlabel("times smaller than compute-optimal")
-    ax.set_ylabel(f"times the compute for equal {for_picture(target_of(fit))}")
+    ax.set_ylabel(f"relative compute for equal {for_picture(target_of(fit))}")
     quiet_frame(ax)
     if legend:
         handles: list[Any] = [
@@ -232,7 +232,7 @@ def plot_overtraining(
         if beyond.any():
             handles.insert(
                 1, Line2D([], [], color=_INK, linewidth=1.8, linestyle=_DASHED,
-                          label="beyond the runs")
+                          label="extrapolated")
             )  # fmt: skip
         add_legend(ax, handles)
     return ax
