@@ -450,7 +450,7 @@ def test_reach_is_the_inverse() -> None:
     assert str(found).startswith("loss 2.05 is reached at C ")
     never = forecast.reach(0.5)
     assert np.isinf([never.low, never.estimate, never.high]).all()
-    assert "not up to" in str(never)
+    assert "is not reached up to" in str(never)
     rising = sl.forecast(make_runs(0.003).assign(score=lambda t: 1 / t["loss"]), y="score")
     same = rising.reach(1 / 2.05, ratio=100, confidence_level=0.9)
     assert same.estimate == pytest.approx(found.estimate, rel=1e-4)

@@ -190,6 +190,8 @@ def compare(
 
 def _target(rows: RunRows, given: Mapping[str, Any]) -> dict[str, Any]:
     known = {name: value for name, value in given.items() if value is not None}
+    if not known:
+        raise ValueError("compare needs a target: pass C=..., or N=... and D=... .")
     if set(known) == {"C"}:
         known["N"], known["D"] = rows.path(to_values("C", known["C"]))
     return given_points(rows, None, known)

@@ -38,14 +38,18 @@ class Reach:
     def __str__(self) -> str:
         def written(x: float) -> str:
             if np.isinf(x):
-                return f"not up to {format_variable(self.variable, float(f'{self.most:.2g}'))}"
+                return f"beyond {written(self.most)}"
             return format_variable(self.variable, float(f"{x:.2g}"))
 
         level = f"{100 * self.confidence_level:g} %"
-        return for_terminal(
-            f"{self.target} {format_plain(self.value)} is reached at {self.variable} "
-            f"{written(self.estimate)} ({level}: {written(self.low)} to {written(self.high)})"
-        )
+        text = f"{self.target} {format_plain(self.value)} is "
+        if np.isinf(self.estimate):
+            text += f"not reached up to {self.variable} {written(self.most)}"
+        else:
+            text += f"reached at {self.variable} {written(self.estimate)}"
+        if not np.isinf(self.low):
+            text += f" ({level}: {written(self.low)} to {written(self.high)})"
+        return for_terminal(text)
 
 
 def find_reach(found: Outlook, x: FloatArray, value: float, variable: str, falls: bool) -> Reach:

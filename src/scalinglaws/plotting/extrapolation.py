@@ -290,6 +290,9 @@ def _title(forecast: Forecast, path: _Path, law: Fit | None) -> str:
     return f"{text}; the law is disputed" if is_disputed(forecast, one, said) else text
 
 
+_LEAST_ROOM, _NAME_WIDTH = 0.2, 0.24  # of the strip: height and width of a name
+
+
 def _draw_shares(ax: Axes, path: _Path) -> None:
     """Of what the variance of a new run is made, along the path."""
     colours = palette_of(ax)
@@ -300,8 +303,9 @@ def _draw_shares(ax: Axes, path: _Path) -> None:
     ends = np.cumsum([np.zeros(len(parts[0])), *parts], axis=0)
     for k, (name, colour) in enumerate(zip(_PARTS, colours.shares, strict=True)):
         ax.fill_between(path.compute, ends[k], ends[k + 1], color=colour, lw=0)
-        widest = int(np.argmax(_room(parts[k])))
-        if parts[k][widest] > 0.25:
+        room = _room(parts[k])
+        widest = int(np.argmax(room))
+        if room[widest] > _LEAST_ROOM:
             ax.annotate(
                 name, (path.compute[widest], (ends[k] + ends[k + 1])[widest] / 2), ha="center",
                 va="center", fontsize=8, color="#1b1d21" if k == 1 else "#ffffff",
@@ -318,9 +322,12 @@ def _draw_shares(ax: Axes, path: _Path) -> None:
 
 
 def _room(share: FloatArray) -> FloatArray:
-    """A share, less near the ends, where its name would leave the panel."""
-    place = np.linspace(0, 1, len(share))
-    return share * np.clip(np.minimum(place, 1 - place) / 0.14, 0, 1)
+    """Height that is free over the width of a name centred at each point; zero at the ends."""
+    reach = max(1, round(_NAME_WIDTH * len(share) / 2))
+    found = np.zeros(len(share))
+    for middle in range(reach, len(share) - reach):
+        found[middle] = share[middle - reach : middle + reach + 1].min()
+    return found
 
 
 def plot_curve_forecast(
