@@ -1,4 +1,4 @@
-"""``python -m scalinglaws`` is ``scalinglaws``."""
+"""Entry point of ``python -m scalinglaws``."""
 
 import sys
 

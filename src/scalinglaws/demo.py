@@ -1,4 +1,4 @@
-"""The main job from end to end on the shipped runs: fit, verdict, extrapolation, pictures."""
+"""Demo on the included runs: fit, verdict, extrapolation and figures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names of the user's, such as columns and groups, set so that each medium shows them as they are.
+"""Escape user text, such as column and group names, for each output format.
 
 One function each for the terminal, HTML, LaTeX (and matplotlib's mathtext, a part of it) and text
 in a picture.

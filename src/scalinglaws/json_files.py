@@ -1,4 +1,4 @@
-"""JSON files that are whole or not there, and that say so when they were changed.
+"""Atomic JSON files with a hash that detects edits.
 
 A file holds one object with a format, a schema number, and a hash of everything else in it.
 """

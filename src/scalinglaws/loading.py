@@ -1,4 +1,4 @@
-"""load(): read what `save` wrote."""
+"""Load saved fits and forecasts: `load`."""
 
 from __future__ import annotations
 

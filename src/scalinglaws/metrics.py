@@ -1,4 +1,4 @@
-"""Performances, their units and their noise: losses, accuracies, solved shares.
+"""Performance metrics, with units and noise: losses, accuracies, pass rates.
 
 Everything takes and returns numbers or arrays, which broadcast.
 """

@@ -1,4 +1,4 @@
-"""Numbers as people in this field write them: 7B, 1.4T, 1,000,000, 6e23. Both ways."""
+"""Parse and format numbers such as 7B, 1.4T, 1,000,000 and 6e23."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Options: one of a few words, or a number."""
+"""Validation of options: names, numbers, levels and counts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a learning-rate schedule has done up to each step, as variables of a law."""
+"""Features of a learning-rate schedule at each step, as variables of a law."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where independent tasks run: here, in other processes, or on whatever maps a function.
+"""Run independent tasks serially, in processes, or on any map-like callable.
 
 ``workers`` is read as in scipy: a number of processes, -1 for one on each processor, or a callable
 that maps a function over tasks, such as the ``map`` of a pool, of joblib or of a cluster's client.

@@ -1,1 +1,1 @@
-"""What a law is; knows no data and no optimiser."""
+"""Laws: formulas, their derivatives and the catalogue, independent of data and fitting."""

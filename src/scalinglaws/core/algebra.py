@@ -1,4 +1,4 @@
-"""Expressions taken apart: sums, products of powers, and what is affine in what."""
+"""Algebra on expression trees: sums, products of powers, and affine dependence."""
 
 from __future__ import annotations
 

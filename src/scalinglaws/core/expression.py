@@ -1,4 +1,4 @@
-"""A formula as a tree, and the functions that may stand in it.
+"""Expression trees of formulas, and the functions that they may use.
 
 Every function carries its value and its first two derivatives, so that a law's gradient
 and Hessian are exact by the chain rule (see `jets`).

@@ -1,4 +1,4 @@
-"""One line of maths in, an expression tree out; an error with a caret where it is wrong.
+"""Parse one line of maths into an expression tree; errors mark the position with a caret.
 
 The line is read with the standard library's `ast` and a white list of nodes. Nothing is evaluated.
 """

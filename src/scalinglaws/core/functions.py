@@ -1,4 +1,4 @@
-"""Functions of several arguments that a law may be written with.
+"""Functions of several arguments that formulas may use.
 
 Each has its value and its exact first and second partial derivatives; `jets` chains them. They are
 few and compose: a smooth maximum is also a break of BNSL and the outer power of Kaplan's L(N, D).

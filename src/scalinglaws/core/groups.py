@@ -1,4 +1,4 @@
-"""Parameters with one value in each group of runs: names, labels, and which run has which.
+"""Parameters with one value per group of runs: names, labels and the group of each run.
 
 In ``E[data]`` the index is a column of labels. A law that knows the labels has the parameters
 ``E[c4]``, ``E[dclm]`` and so on; a run has those of its own label.

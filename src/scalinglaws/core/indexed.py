@@ -1,4 +1,4 @@
-"""The names of a law's parameters: one for each symbol, or one for each of its groups."""
+"""Parameter names of a law, expanded over groups for indexed parameters."""
 
 from __future__ import annotations
 

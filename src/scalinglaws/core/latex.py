@@ -1,4 +1,4 @@
-"""A formula as LaTeX, the way a paper would set it."""
+"""Typeset a formula as LaTeX."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A law: one line of maths, the names in it, and what each name is for."""
+"""The `Law` class: a formula with its variables, parameters and derivatives."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ class Law(IndexedNames):
     Parameters
     ----------
     formula : str
-        For instance ``"loss ~ E + A/N**alpha + B/D**beta"``. The language has names, numbers,
-        ``+ - * / **``, parentheses and the functions exp, log, log2, log10, log1p, expm1, sqrt,
-        abs, min, max, tanh, sigmoid, sin, cos, arctan, and
+        For instance ``"loss ~ E + A/N**alpha + B/D**beta"``. Formulas may use names, numbers,
+        ``+ - * / **``, parentheses, the functions exp, log, log2, log10, log1p, expm1, sqrt, abs,
+        min, max, tanh, sigmoid, sin, cos, arctan, and
 
         * ``smoothmax(u, v, ..., q)`` = (u^(1/q) + v^(1/q) + ...)^q, the sum at q = 1 and the
           maximum as q goes to 0; with 1 as a term, a break,
@@ -60,29 +60,29 @@ class Law(IndexedNames):
         * ``share(z, strength)``: the t between 0 and 1 with t / (1 - t)^strength = z,
         * ``boxcox(x, curvature)`` = (x^curvature - 1)/curvature, the logarithm at 0.
 
-        ``target ~`` may be left out. A part may have a name of its own, after ``where``:
-        ``"a*x**b where x = N + n_0"``. A parameter may have an index, as in ``E[data]``: it has one
-        value for each value of that column.
+        ``target ~`` is optional. A named part can be defined after ``where``:
+        ``"a*x**b where x = N + n_0"``. A parameter with an index, as in ``E[data]``, has one value
+        for each value of that column.
     variables : sequence of str, optional
         Names that are columns of a table; all others are parameters. By default N, D and C.
     name : str, optional
         A short name, as in the catalogue.
     bounds : mapping of str to (low, high), optional
-        Ranges that differ from those that follow from the roles: coefficients and offsets of a sum
-        of powers are positive, exponents that make a term decay are not negative. The name of an
-        indexed parameter stands for all its values; single ones have names such as ``E[c4]``.
+        Ranges that replace the defaults. By default, coefficients and offsets of a sum of powers
+        are positive, and exponents of decaying terms are non-negative. The name of an indexed
+        parameter means all its values; single ones have names such as ``E[c4]``.
     levels : mapping of str to sequence of str, optional
-        The values of each column that is an index; `scalinglaws.fit` takes them from the table.
+        Values of each index column; `scalinglaws.fit` takes them from the table.
     limits : (low, high), optional
-        What the performance can be at all, such as (0, 1) for an accuracy: runs outside are
-        refused, and no interval of a prediction leaves them.
+        Possible range of the performance, such as (0, 1) for an accuracy. Runs outside raise an
+        error, and intervals of predictions are truncated to it.
     description, reference : str, optional
-        What the law says in a sentence, and where it is from.
+        One sentence about the law, and its source.
 
     Raises
     ------
     FormulaError
-        If the line cannot be read.
+        If the formula cannot be parsed.
 
     Examples
     --------
@@ -179,12 +179,12 @@ class Law(IndexedNames):
 
     @cached_property
     def symbols(self) -> tuple[str, ...]:
-        """Names of the parameters as the formula has them, without an index."""
+        """Names of the parameters in the formula, without an index."""
         return tuple(n for n in names_in(self.parsed.expression) if n not in self.variables)
 
     @cached_property
     def separation(self) -> Separation:
-        """Which parameters the law is linear in once the others are known."""
+        """Parameters in which the law is linear for given values of the others."""
         return separate(self.parsed.expression, self.symbols)
 
     @cached_property
@@ -211,7 +211,7 @@ class Law(IndexedNames):
 
     @property
     def label(self) -> str:
-        """The short name, or the formula where there is none, without its middle if it is long."""
+        """The short name, or else the formula, abridged if it is long."""
         return self.name or cut(self.formula, _LABEL)
 
     @property
@@ -254,12 +254,12 @@ class Law(IndexedNames):
         params : mapping of str to float
             A number for each parameter.
         data : DataFrame or mapping, optional
-            Columns for the variables; keywords do the same, with scalars or arrays.
+            Columns for the variables. Variables can also be keywords, as scalars or arrays.
 
         Returns
         -------
         ndarray
-            In the shape that the variables broadcast to.
+            In the broadcast shape of the variables.
 
         Raises
         ------
@@ -358,14 +358,15 @@ class Law(IndexedNames):
         for column in self.group_columns:
             if column not in self.levels:
                 raise ValueError(
-                    f"The law {self.label!r} has one value for each value of {column!r}, and does "
-                    f"not know these yet: pass levels={{{column!r}: [...]}} to Law, or fit it."
+                    f"The law {self.label!r} has parameters indexed by {column!r}, but the values "
+                    f"of that column are not set: pass levels={{{column!r}: [...]}} to Law, or fit "
+                    "the law."
                 )
 
     # --- as data -------------------------------------------------------------------------
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything that is needed to build the law again, as plain JSON values."""
+        """The law's arguments as plain JSON values."""
         return {
             "formula": self.formula,
             "variables": list(self.variables),

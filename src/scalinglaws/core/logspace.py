@@ -1,4 +1,4 @@
-"""An expression rewritten for differentiation: products of positive things become exponentials.
+"""Rewrite an expression in log space: products of positive factors become exponentials.
 
 ``A / N**alpha`` becomes ``exp(log A - alpha * log N)``, in which the logarithm of the coefficient
 is the working parameter itself and ``log N`` is known. A power costs one exponential instead of a

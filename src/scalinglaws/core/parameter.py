@@ -1,4 +1,4 @@
-"""One coefficient of a law, and what its role makes of it."""
+"""A parameter of a law, with its role and range."""
 
 from __future__ import annotations
 

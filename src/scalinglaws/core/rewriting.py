@@ -1,4 +1,4 @@
-"""Other laws from a law, by rewriting its line of maths: tied parameters, and indexed ones."""
+"""Derive laws by substitution in the formula: tied and indexed parameters."""
 
 from __future__ import annotations
 

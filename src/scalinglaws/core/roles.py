@@ -1,4 +1,4 @@
-"""The role of each parameter, and the range that follows from it."""
+"""Roles of parameters (coefficient, offset, exponent) and their default ranges."""
 
 from __future__ import annotations
 

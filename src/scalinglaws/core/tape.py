@@ -1,4 +1,4 @@
-"""An expression as a list of steps, and sums of its derivatives over the rows of a table.
+"""Automatic differentiation of an expression as a list of steps, summed over rows.
 
 First derivatives are carried forward, step by step, for the parameters that a step depends on. The
 second derivatives of the whole are never formed: with w the derivative of the result by a step,

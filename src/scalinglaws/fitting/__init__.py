@@ -1,1 +1,1 @@
-"""From a table of runs to coefficients, intervals and a verdict."""
+"""Fit laws to tables of runs, with intervals and verdicts."""

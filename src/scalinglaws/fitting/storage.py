@@ -1,4 +1,4 @@
-"""A fit as plain JSON, and back. Numbers round-trip exactly: they are written with repr.
+"""Save and load fits as plain JSON. Numbers round-trip exactly: they are written with repr.
 
 What a file has is stated once, in `to_dict`; what may stand there, in `from_dict`, which checks
 every value before anything is made of it.

@@ -1,4 +1,4 @@
-"""Values of a JSON file, each checked to be of its kind."""
+"""Type-checked values of a JSON file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training FLOPs for one token, as different papers count them."""
+"""Conventions for the training FLOPs per token."""
 
 from __future__ import annotations
 

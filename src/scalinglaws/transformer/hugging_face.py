@@ -1,4 +1,4 @@
-"""The shape of a model from its Hugging Face configuration."""
+"""Read the shape of a model from its Hugging Face configuration."""
 
 from __future__ import annotations
 

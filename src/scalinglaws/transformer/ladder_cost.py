@@ -1,4 +1,4 @@
-"""The cost of a run from the shapes that a ladder of models has."""
+"""Training cost of a run, from the model shapes of a ladder."""
 
 from __future__ import annotations
 

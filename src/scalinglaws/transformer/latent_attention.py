@@ -1,4 +1,4 @@
-"""Attention whose keys and values are compressed into one narrow vector (MLA)."""
+"""Parameters and FLOPs of multi-head latent attention (MLA), with compressed keys and values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The shape of a decoder-only transformer, and how many parameters it has."""
+"""Shape and parameter count of a decoder-only transformer."""
 
 from __future__ import annotations
 

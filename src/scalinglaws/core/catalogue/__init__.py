@@ -1,6 +1,6 @@
-"""The named laws: rows of data, by topic.
+"""Catalogue of named laws, as rows of data by topic.
 
-To add a law, add a row to the module of its topic and a row to ``tests/test_catalogue.py``.
+To add a law, add a row to the module of its topic and a row to ``tests/catalogue_rows.py``.
 """
 
 from scalinglaws.core.catalogue.entry import Coefficients as Coefficients

@@ -1,4 +1,4 @@
-"""What the catalogue says of a law: one row of data."""
+"""Structure of a catalogue row: law, reference, caveats and published coefficients."""
 
 from __future__ import annotations
 

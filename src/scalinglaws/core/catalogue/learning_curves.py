@@ -1,4 +1,4 @@
-"""The classical families of learning curves, as the LCDB collects them; scores rise with D."""
+"""Classical learning-curve families of the LCDB; scores increase with D."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whole loss curves under a learning-rate schedule."""
+"""Loss curves under a learning-rate schedule."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a name to a row of the catalogue."""
+"""Look up catalogue rows by name."""
 
 from __future__ import annotations
 

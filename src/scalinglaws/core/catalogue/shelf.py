@@ -1,4 +1,4 @@
-"""The catalogue as users see it: ``sl.laws``."""
+"""User interface of the catalogue: ``sl.laws``."""
 
 from __future__ import annotations
 

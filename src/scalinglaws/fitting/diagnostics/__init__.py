@@ -1,1 +1,1 @@
-"""Whether a fit is to be trusted: what the runs determine, and what the law misses."""
+"""Diagnostics of a fit: identifiability, lack of fit, outliers and trends."""

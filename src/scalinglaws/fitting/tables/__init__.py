@@ -1,1 +1,1 @@
-"""The results table: roles of columns, units, checks, repeated runs."""
+"""Tables of runs: columns, units, checks, clusters and replicates."""

@@ -1,4 +1,4 @@
-"""Tables in blocks of rows: sums over a large table whose temporaries stay in the cache."""
+"""Sums over large tables in chunks of rows that fit in the cache."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which column plays which role, and its values as floating-point numbers."""
+"""Find the column of each variable, and read its values as floating-point numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The points of a prediction: numbers and labels under the law's names, checked."""
+"""Read and check the points of a prediction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs that repeat others, found by a 64-bit hash of each row.
+"""Replicates: runs with equal variables, found by a 64-bit hash of each row.
 
 Rows that are equal have equal hashes, so a table whose hashes all differ has no repeats; that is
 seen from one sorted array, whatever the number of columns. Rows that are not equal share a hash

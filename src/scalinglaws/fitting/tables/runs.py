@@ -1,4 +1,4 @@
-"""The runs that enter a fit: columns found, values read, problems named before the fit."""
+"""Read and check the runs of a fit: the `RunTable` class."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Units of a table: columns that mix two of them, small counts, and N and D exchanged."""
+"""Checks of units: mixed units in a column, small counts, and swapped N and D."""
 
 from __future__ import annotations
 
