@@ -73,12 +73,12 @@ def resolve_law(
         if given is not None and not isinstance(given, Mapping):
             raise TypeError(f"`{option}` must be a mapping from parameters; got {abridged(given)}.")
     indices = (groups or {}).values()
-    found = _resolve(law, frame, {v: c for v, c in columns.items() if v not in indices}, y)
+    resolved = _resolve(law, frame, {v: c for v, c in columns.items() if v not in indices}, y)
     if tied:
-        found = tie(found, tied)
+        resolved = tie(resolved, tied)
     if groups:
-        found = index(found, groups)
-    return _check_columns(found, columns)
+        resolved = index(resolved, groups)
+    return _check_columns(resolved, columns)
 
 
 def _resolve(law: str | Law, frame: pd.DataFrame, columns: Mapping[str, str], y: str | None) -> Law:
@@ -140,13 +140,13 @@ def _describe_meaning(variable: str | None) -> str:
 
 
 def _variables_of(law: str, frame: pd.DataFrame, columns: Mapping[str, str]) -> list[str]:
-    found = list(columns) or [v for v in STANDARD_VARIABLES if col.find_variable(frame, v)]
-    if not found:
+    variables = list(columns) or [v for v in STANDARD_VARIABLES if col.find_variable(frame, v)]
+    if not variables:
         raise DataError(
             f"The law {law!r} needs one of N, D and C, and no column has a common name for any. "
             f"{col.describe_columns(frame)} Map variables to columns with columns={{'N': ...}}."
         )
-    return found
+    return variables
 
 
 def _check_columns(law: Law, columns: Mapping[str, str]) -> Law:

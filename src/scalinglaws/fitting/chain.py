@@ -112,8 +112,10 @@ class Chain:
             return values.reshape(shape) if shape else float(values[0])
 
         low, high, run_low, run_high = (shaped(end) for end in ends)
-        found = Prediction(shaped(estimate), low, high, run_low, run_high, shaped(beyond), level)
-        return found.to_frame(data.index) if isinstance(data, pd.DataFrame) else found
+        prediction = Prediction(
+            shaped(estimate), low, high, run_low, run_high, shaped(beyond), level
+        )
+        return prediction.to_frame(data.index) if isinstance(data, pd.DataFrame) else prediction
 
     def _estimate(self, columns: Mapping[str, npt.NDArray[Any]]) -> tuple[FloatArray, FloatArray]:
         """The performance, and how far beyond the runs."""

@@ -162,14 +162,14 @@ def fit(
     )  # fmt: skip
     law = law.with_levels(table.levels)
     law = check_bounds(law, bounds)
-    held = check_fixed(law, fixed)
+    fixed_values = check_fixed(law, fixed)
     start = check_start(law, start)
     how = choose_method(law, method, objective, scale, bounds, start)
     chosen = choose_objective(how, objective)
-    check_count(law, table, held)
+    check_count(law, table, fixed_values)
     problem = Problem(
         law, table.inputs, table.y, table.weights, scale, chosen,
-        None if delta == "auto" else float(delta), held, start,
+        None if delta == "auto" else float(delta), fixed_values, start,
     )  # fmt: skip
     return _fit_problem(problem, table, how, confidence_level)
 
@@ -181,7 +181,7 @@ def _fit_problem(problem: Problem, table: RunTable, method: str, confidence_leve
     model = bind_problem(problem)
     try:
         with np.errstate(all="ignore"):  # the search also tries values at which a law overflows
-            found = _minimise(problem, model, structural_aliasing(problem, model), method)
+            minimum = _minimise(problem, model, structural_aliasing(problem, model), method)
     except np.linalg.LinAlgError as error:
         raise FitError(
             f"The search for the minimum of {problem.law.label!r} failed on these runs ({error}): "
@@ -194,18 +194,18 @@ def _fit_problem(problem: Problem, table: RunTable, method: str, confidence_leve
         method=method,
         objective=problem.objective,
         scale=problem.scale,
-        delta=found.delta,
-        objective_value=found.value,
+        delta=minimum.delta,
+        objective_value=minimum.value,
         fixed=dict(problem.fixed),
         confidence_level=confidence_level,
         evidence=Evidence(
             # starts of other terms may end there as well
-            max(found.n_starts, found.n_agreeing), found.n_agreeing, found.n_minima,
-            found.decrement, found.curvature, found.converged,
+            max(minimum.n_starts, minimum.n_agreeing), minimum.n_agreeing, minimum.n_minima,
+            minimum.decrement, minimum.curvature, minimum.converged,
         ),
-        theta=found.theta,
-        free=found.free,
-        alternatives=found.alternatives,
+        theta=minimum.theta,
+        free=minimum.free,
+        alternatives=minimum.alternatives,
         versions=dict(_versions()),
     )  # fmt: skip
     fit.__dict__["model"] = model  # bound once
@@ -232,13 +232,13 @@ def _closed_form(problem: Problem, model: Model, aliases: Aliasing) -> Estimate:
         if parameter.name in problem.fixed:
             value = problem.fixed[parameter.name]
             start[j] = np.log(value) if parameter.positive else value
-    kept = np.array(aliases.kept, dtype=np.intp)
-    theta = loglinear.solve(model, problem.weights, start, kept)
+    estimated = np.array(aliases.kept, dtype=np.intp)
+    theta = loglinear.solve(model, problem.weights, start, estimated)
     free = np.zeros(len(start), dtype=np.bool_)
-    free[kept] = True
-    here = model.sums(theta[None], problem.weights[None], Loss("squared"))
-    value, gradient, hessian = float(here.value[0]), here.gradient[0, kept], here.hessian[0]
-    step = np.linalg.lstsq(hessian[np.ix_(kept, kept)], gradient, rcond=None)[0]
+    free[estimated] = True
+    sums = model.sums(theta[None], problem.weights[None], Loss("squared"))
+    value, gradient, hessian = float(sums.value[0]), sums.gradient[0, estimated], sums.hessian[0]
+    step = np.linalg.lstsq(hessian[np.ix_(estimated, estimated)], gradient, rcond=None)[0]
     rounding = problem.weights.sum() * (_ROUNDING * model.magnitude) ** 2 + 1e-300
     return Estimate(
         theta, free, value, None, True, 1, 1, 1,

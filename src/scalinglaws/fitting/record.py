@@ -233,8 +233,8 @@ class FitRecord:
         """Parameters that stopped at a bound, zero included."""
         low, high = self.problem.bounds()
         stopped = self.free & ((self.theta <= low) | (self.theta >= high))
-        held = np.array([name in self.fixed for name in self.law.parameter_names])
-        return np.asarray((stopped | self.at_zero) & ~held)
+        is_fixed = np.array([name in self.fixed for name in self.law.parameter_names])
+        return np.asarray((stopped | self.at_zero) & ~is_fixed)
 
     @cached_property
     def kept(self) -> IntArray:
@@ -244,10 +244,10 @@ class FitRecord:
     @cached_property
     def estimated(self) -> BoolArray:
         """Parameters, or combinations named by them, that have a standard error."""
-        found = np.zeros(len(self.theta), dtype=np.bool_)
+        mask = np.zeros(len(self.theta), dtype=np.bool_)
         if self.converged and self.dof > 0:
-            found[self.kept] = True
-        return found
+            mask[self.kept] = True
+        return mask
 
     # --- covariance --------------------------------------------------------------------------
 
@@ -264,10 +264,10 @@ class FitRecord:
     @cached_property
     def covariance(self) -> FloatArray:
         """Of the working parameters; zero where a parameter was not estimated."""
-        found = np.zeros((len(self.theta), len(self.theta)))
+        full = np.zeros((len(self.theta), len(self.theta)))
         if self.sandwich is not None:
-            found[np.ix_(self.kept, self.kept)] = self.sandwich.covariance
-        return found
+            full[np.ix_(self.kept, self.kept)] = self.sandwich.covariance
+        return full
 
     def clustered(self, column: str) -> Self:
         """The same fit with rows clustered by a column.

@@ -97,8 +97,8 @@ def _lines(fit: Fit) -> list[tuple[str, str]]:
     if fit.trend is not None and fit.trend.is_clear:
         lines.append(("trend", _trend_line(fit.trend, fit.scale)))
     if fit.fixed:
-        held = [f"{name} = {format_plain(v, 6)}" for name, v in fit.fixed.items()]
-        lines.insert(3, ("fixed", ", ".join(held)))
+        values = [f"{name} = {format_plain(v, 6)}" for name, v in fit.fixed.items()]
+        lines.insert(3, ("fixed", ", ".join(values)))
     if runs.dropped:
         rows = [f"{label} ({reason})" for label, reason in runs.dropped]
         lines.append(("dropped", listed(rows, most=4)))

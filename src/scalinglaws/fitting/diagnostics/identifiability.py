@@ -99,12 +99,12 @@ def aliasing(jacobian: FloatArray, amplitudes: Sequence[bool], moving: Sequence[
         column = jacobian[:, j]
         length = np.linalg.norm(column)
         own = column if j in first else _without(column, basis[:n_amplitudes])
-        rest = _without(own, basis)
+        remainder = _without(own, basis)
         size = np.linalg.norm(own)
-        if length == 0 or size <= 1e-9 * length or np.linalg.norm(rest) <= ALIASED * size:
+        if length == 0 or size <= 1e-9 * length or np.linalg.norm(remainder) <= ALIASED * size:
             aliased[j] = _weights(jacobian[:, kept], column, kept)
             continue
-        basis.append(rest / np.linalg.norm(rest))
+        basis.append(remainder / np.linalg.norm(remainder))
         kept.append(j)
         scaled.append(own / size)
         if j in first:

@@ -45,21 +45,21 @@ def _without_pull(fit: FitRecord) -> FloatArray:
         return residuals
     used = fit.runs.weights > 0
     roots = np.sqrt(fit.runs.weights[used])
-    found = residuals.copy()
-    found[used] = least_absolute(rows.basis, residuals[used] * roots) / roots
-    return found
+    refitted = residuals.copy()
+    refitted[used] = least_absolute(rows.basis, residuals[used] * roots) / roots
+    return refitted
 
 
 def least_absolute(basis: FloatArray, residuals: FloatArray) -> FloatArray:
     """Residuals less their least-absolute-deviations fit, by reweighted least squares."""
-    found = residuals
+    remaining = residuals
     scale = float(np.median(np.abs(residuals)))
     for _ in range(_STEPS):
-        weights = 1.0 / np.maximum(np.abs(found), 1e-3 * scale + 1e-300)
+        weights = 1.0 / np.maximum(np.abs(remaining), 1e-3 * scale + 1e-300)
         weights /= weights.max()
         normal = basis.T @ (weights[:, None] * basis)
         step = np.linalg.lstsq(normal, basis.T @ (weights * residuals), rcond=None)[0]
-        last, found = found, residuals - basis @ step
-        if np.abs(found - last).max() <= 1e-3 * scale:
+        last, remaining = remaining, residuals - basis @ step
+        if np.abs(remaining - last).max() <= 1e-3 * scale:
             break
-    return found
+    return remaining

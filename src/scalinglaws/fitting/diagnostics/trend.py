@@ -62,10 +62,10 @@ def trend(fit: FitRecord) -> Trend | None:
         return None
     variables = np.column_stack(list(logs.values()))
     codes = None if rows.order is None else fit.runs.clusters[used]
-    found = surface_test(rows.basis, rows.scores, variables, codes)
-    if found is None:
+    test = surface_test(rows.basis, rows.scores, variables, codes)
+    if test is None:
         return None
-    p_value, share = found
+    p_value, share = test
     return Trend(p_value, share, float(np.sqrt(max(share, 0.0))) * fit.noise, tuple(logs))
 
 
@@ -104,9 +104,9 @@ def surface_test(
     if n_extra == 0 or dof - n_extra < 3:
         return None
     total, explained = float(scores @ scores), float(np.sum((extra.T @ scores) ** 2))
-    rest = max(total - explained, 1e-300) / (dof - n_extra)
-    p_value = float(fdtrc(n_extra, dof - n_extra, explained / n_extra / rest))
-    return p_value, 1.0 - rest / (total / dof)
+    residual = max(total - explained, 1e-300) / (dof - n_extra)
+    p_value = float(fdtrc(n_extra, dof - n_extra, explained / n_extra / residual))
+    return p_value, 1.0 - residual / (total / dof)
 
 
 def _cluster_means(values: FloatArray, codes: IntArray) -> FloatArray:

@@ -76,17 +76,17 @@ def bootstrap(
     workers: Workers,
 ) -> pd.DataFrame:
     """Draws of the coefficients; see `Fit.bootstrap`."""
-    found = resample(fit, n_resamples, kind, rng, workers)
+    resampled = resample(fit, n_resamples, kind, rng, workers)
     positive = fit.problem.positive
     draws = pd.DataFrame(
-        to_natural(found.theta, positive), columns=pd.Index(fit.law.parameter_names)
+        to_natural(resampled.theta, positive), columns=pd.Index(fit.law.parameter_names)
     )
-    draws.index = pd.Index(np.flatnonzero(found.converged), name="resample")
+    draws.index = pd.Index(np.flatnonzero(resampled.converged), name="resample")
     draws.attrs |= {
-        "method": found.method,
+        "method": resampled.method,
         "n_resamples": n_resamples,
-        "n_failed": found.n_failed,
-        "largest_decrement": found.decrement,
+        "n_failed": resampled.n_failed,
+        "largest_decrement": resampled.decrement,
     }
     return draws
 
@@ -148,11 +148,11 @@ def resample(
 
 def _warn_of_bounds(fit: FitRecord) -> None:
     """Warn that parameters at a bound are not refitted."""
-    held = [n for n, bound in zip(fit.law.parameter_names, fit.at_bound, strict=True) if bound]
-    if held:
+    at_bound = [n for n, bound in zip(fit.law.parameter_names, fit.at_bound, strict=True) if bound]
+    if at_bound:
         warn(
-            f"At its bound, and held there in every resample: {listed(held)}. The draws therefore "
-            "understate the variation of parameters that trade off with it.",
+            f"At its bound, and held there in every resample: {listed(at_bound)}. The draws "
+            "therefore understate the variation of parameters that trade off with it.",
             DataWarning,
         )
 
@@ -172,8 +172,8 @@ def _refit(task: _Task) -> tuple[FloatArray, BoolArray, FloatArray]:
     model = bind_problem(problem)
     loss = smooth_loss(problem.objective, problem.delta, task.noise)
     refitter = Refitter(problem, model, loss, task.theta, task.free)
-    found = refitter.refit(_weights(task))
-    return found.theta, found.converged, found.decrement
+    solution = refitter.refit(_weights(task))
+    return solution.theta, solution.converged, solution.decrement
 
 
 def _weights(task: _Task) -> FloatArray:

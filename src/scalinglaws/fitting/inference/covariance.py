@@ -76,8 +76,8 @@ class Rows:
         # (I - QQ')^(-1/2) = I + Q V ((1 - s)^(-1/2) - 1)/s V'Q' with the eigenvalues s of Q'Q
         inner = self.summed(self.basis[:, :, None] * columns[:, None, :])
         moved = self._gain @ inner
-        found = columns + np.einsum("ik,ikq->iq", self.basis, moved[self._cluster_of])
-        return np.asarray(found.reshape(values.shape))
+        adjusted = columns + np.einsum("ik,ikq->iq", self.basis, moved[self._cluster_of])
+        return np.asarray(adjusted.reshape(values.shape))
 
     @cached_property
     def _gain(self) -> FloatArray:
@@ -92,9 +92,9 @@ class Rows:
         assert self.order is not None
         assert self.first is not None
         sizes = np.diff(self.first, append=len(self.order))
-        found = np.empty(len(self.order), dtype=np.intp)
-        found[self.order] = np.repeat(np.arange(len(self.first)), sizes)
-        return found
+        clusters = np.empty(len(self.order), dtype=np.intp)
+        clusters[self.order] = np.repeat(np.arange(len(self.first)), sizes)
+        return clusters
 
     def degrees_of_freedom(self, pulls: FloatArray) -> FloatArray:
         """Bell and McCaffrey's, of quantities with the pulls u; shape (quantities,).
@@ -283,9 +283,9 @@ def _sorted_clusters(
     """Rows with weight in the order of their clusters, and where each cluster begins."""
     if clusters is None:
         return None, None
-    own = clusters[used]
-    order = np.argsort(own, kind="stable")
-    return order, np.flatnonzero(np.diff(own[order], prepend=own[order[0]] - 1))
+    used_clusters = clusters[used]
+    order = np.argsort(used_clusters, kind="stable")
+    return order, np.flatnonzero(np.diff(used_clusters[order], prepend=used_clusters[order[0]] - 1))
 
 
 def residual_noise(residuals: FloatArray, weights: FloatArray, n_estimated: int) -> float:

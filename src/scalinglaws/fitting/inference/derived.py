@@ -96,8 +96,8 @@ class _Typed:
 
     def value(self, params: Mapping[str, FloatArray]) -> npt.NDArray[Any]:
         with np.errstate(all="ignore"):
-            found = np.asarray(evaluate(self.expression, params))
-        return np.broadcast_to(found, next(iter(params.values())).shape)
+            values = np.asarray(evaluate(self.expression, params))
+        return np.broadcast_to(values, next(iter(params.values())).shape)
 
     def slopes(self, params: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
         """Derivatives in the logarithm of every parameter's natural value, times one."""
@@ -120,25 +120,25 @@ class _Called:
         shape = next(iter(params.values())).shape
         try:
             with np.errstate(all="ignore"):
-                found = np.asarray(self.function(params))
+                values = np.asarray(self.function(params))
         except Exception as error:
             raise ValueError(
                 f"The function {self.name!r} failed with {type(error).__name__}: {error}. It is "
                 f"given a mapping from {', '.join(params)} to arrays, here of shape {shape}, and "
                 "must return as many numbers."
             ) from error
-        if found.dtype.kind not in "iufcb":
+        if values.dtype.kind not in "iufcb":
             raise ValueError(
                 f"The function {self.name!r} must return one number for each set of parameters; "
-                f"it returned {str(found)[:80]!r}."
+                f"it returned {str(values)[:80]!r}."
             )
-        found = found.astype(np.float64) if found.dtype.kind != "c" else found
+        values = values.astype(np.float64) if values.dtype.kind != "c" else values
         try:
-            return np.broadcast_to(found, shape)
+            return np.broadcast_to(values, shape)
         except ValueError:
             raise ValueError(
                 f"The function {self.name!r} must return one number for each set of parameters: "
-                f"given arrays of shape {shape} it returned {found.shape}."
+                f"given arrays of shape {shape} it returned {values.shape}."
             ) from None
 
     def slopes(self, params: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
@@ -191,9 +191,9 @@ def _in_working(fit: FitRecord, name: str, source: _Typed | _Called) -> Quantity
     is_log = _stays_positive(fit, lambda theta: source.value(params_of(theta)))
 
     def value(theta: FloatArray) -> FloatArray:
-        found = np.asarray(source.value(params_of(theta)), dtype=np.float64)
+        values = np.asarray(source.value(params_of(theta)), dtype=np.float64)
         with np.errstate(all="ignore"):
-            return np.log(found) if is_log else found
+            return np.log(values) if is_log else values
 
     def gradient(theta: FloatArray) -> FloatArray:
         params = params_of(theta)

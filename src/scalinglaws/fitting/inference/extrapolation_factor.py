@@ -27,11 +27,11 @@ def times_beyond(fit: FitRecord, columns: Mapping[str, npt.NDArray[Any]]) -> Flo
     """
     shape = np.broadcast_shapes(*map(np.shape, columns.values()))
     points = {name: np.broadcast_to(columns[name], shape) for name in columns}
-    found = np.empty(shape)
+    factors = np.empty(shape)
     for here, runs in _by_group(fit, points, shape):
-        own = {name: points[name][here] for name in fit.law.variables}
-        found[here] = _beyond({name: v[runs] for name, v in fit.runs.values.items()}, own)
-    return found
+        group = {name: points[name][here] for name in fit.law.variables}
+        factors[here] = _beyond({name: v[runs] for name, v in fit.runs.values.items()}, group)
+    return factors
 
 
 def _by_group(
@@ -54,8 +54,8 @@ def _by_group(
 def _beyond(runs: Mapping[str, FloatArray], columns: Mapping[str, FloatArray]) -> FloatArray:
     used = ["C"] if "C" in runs else [v for v in ("N", "D") if v in runs]
     with np.errstate(all="ignore"):  # infinitely far, or of no size
-        here = np.prod([np.asarray(columns[v]) for v in used], axis=0)
-        beyond = here / _largest_product([runs[v] for v in used]) if used else np.zeros(1)
+        products = np.prod([np.asarray(columns[v]) for v in used], axis=0)
+        beyond = products / _largest_product([runs[v] for v in used]) if used else np.zeros(1)
     for name in (v for v in runs if v not in ("N", "D", "C")):
         with np.errstate(divide="ignore", invalid="ignore"):
             above = columns[name] / runs[name].max()

@@ -35,15 +35,15 @@ def predict(
     level = fit.confidence_level if confidence_level is None else confidence_level
     check_level(level)
     data = frame_of_points(data)
-    found = at(fit, points(fit, data, variables), level)
+    prediction = at(fit, points(fit, data, variables), level)
     if not isinstance(data, pd.DataFrame):
-        return found
-    frame = found.to_frame(data.index)
+        return prediction
+    frame = prediction.to_frame(data.index)
     if forecast:
-        beside = found.forecast
+        beside = prediction.forecast
         frame = frame.assign(
             forecast=beside.estimate, forecast_low=beside.run_low, forecast_high=beside.run_high,
-            disputed=found.disputed,
+            disputed=prediction.disputed,
         )  # fmt: skip
         if beside.reason:
             warn(f"There is no forecast of these runs: {beside.reason}", DataWarning)
@@ -100,8 +100,8 @@ def _curve_errors(
         return nothing + np.inf, dof, nothing + np.nan
     if fit.sandwich is None:
         return nothing + np.nan, dof + np.nan, nothing + np.nan
-    own = gradient[:, fit.kept]
-    return *fit.sandwich.errors(own), fit.sandwich.leverage(own)
+    estimated = gradient[:, fit.kept]
+    return *fit.sandwich.errors(estimated), fit.sandwich.leverage(estimated)
 
 
 def _around(

@@ -72,8 +72,8 @@ class Prediction:
         The distance of the logarithms is above the half-width of the law's 90 % interval of a new
         run and above half of the forecast's. Without a forecast it is None, and NaN in an array.
         """
-        found = self._beside.disputed
-        return None if np.ndim(found) == 0 and np.isnan(found) else found
+        disputed = self._beside.disputed
+        return None if np.ndim(disputed) == 0 and np.isnan(disputed) else disputed
 
     def to_frame(self, index: pd.Index | None = None) -> pd.DataFrame:
         """One row for each point."""
@@ -120,13 +120,13 @@ class Prediction:
 
     def _forecast_lines(self) -> list[tuple[str, str]]:
         """Lines of the forecast, if there is one."""
-        found = self.forecast
-        if found.reason:
-            return [("forecast", f"none: {found.reason}")]
+        outlook = self.forecast
+        if outlook.reason:
+            return [("forecast", f"none: {outlook.reason}")]
         level = f"{100 * self.confidence_level:g} %"
-        half = 0.5 * (found.run_high - found.run_low)
+        half = 0.5 * (outlook.run_high - outlook.run_low)
         estimate, low, high = (
-            format_to(v, half) for v in (found.estimate, found.run_low, found.run_high)
+            format_to(v, half) for v in (outlook.estimate, outlook.run_low, outlook.run_high)
         )
         text = f"{estimate} ({level} prediction interval: {low} to {high})"
         if np.isfinite(self.curve_high):

@@ -53,17 +53,17 @@ def parameter_quantity(law: Law, name: str) -> Quantity:
     names = law.parameter_names
     if name not in names:
         raise ValueError(f"The law has no parameter {name!r}; it has {', '.join(names)}.")
-    place = names.index(name)
+    position = names.index(name)
 
     def value(theta: FloatArray) -> FloatArray:
-        return np.asarray(theta[:, place])
+        return np.asarray(theta[:, position])
 
     def gradient(theta: FloatArray) -> FloatArray:
-        found = np.zeros_like(theta)
-        found[:, place] = 1.0
-        return found
+        slopes = np.zeros_like(theta)
+        slopes[:, position] = 1.0
+        return slopes
 
-    return Quantity(name, value, gradient, law.parameters[place].positive, place)
+    return Quantity(name, value, gradient, law.parameters[position].positive, position)
 
 
 def is_floor(fit: FitRecord, quantity: Quantity) -> bool:
