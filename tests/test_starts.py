@@ -12,7 +12,7 @@ import scalinglaws as sl
 from scalinglaws.fitting.search.blocks import blocks
 from scalinglaws.fitting.search.estimate import estimate
 from scalinglaws.fitting.search.normal_equations import Column, NormalEquations
-from scalinglaws.fitting.search.starts import find_starts
+from scalinglaws.fitting.search.starts import can_be_exhaustive, find_starts
 from scalinglaws.fitting.solver.binding import bind_problem
 from scalinglaws.fitting.solver.model import to_natural
 from scalinglaws.fitting.solver.problem import Problem
@@ -160,3 +160,14 @@ def test_a_set_with_a_coefficient_of_the_wrong_sign_is_refused() -> None:
 
     assert equations.solve((0,), [True])[1][0] == np.inf
     assert equations.solve((0,), [False])[1][0] == pytest.approx(0.0, abs=1e-12)
+
+
+def test_a_law_is_solved_from_the_inside_out() -> None:
+    """One parameter is searched over, all others follow; so a grid covers it."""
+    law = sl.Law("floor + (1 - floor) * sigmoid(a + b*log(D))", variables=["D"])
+
+    assert law.separation.searched == ("floor", "a", "b")
+    assert law.inversion is not None
+    assert law.inversion.searched == ("floor",)
+    assert law.inversion.levels == {"floor"}
+    assert can_be_exhaustive(problem_of(law, TRUE))

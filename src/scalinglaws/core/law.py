@@ -15,6 +15,7 @@ from scalinglaws.core.algebra import substitute
 from scalinglaws.core.expression import Name, evaluate, names_in
 from scalinglaws.core.formula import Formula, parse
 from scalinglaws.core.indexed import IndexedNames
+from scalinglaws.core.inversion import Inversion, find_inversion
 from scalinglaws.core.jets import Jet, differentiate
 from scalinglaws.core.latex import name_to_latex, to_latex
 from scalinglaws.core.parameter import Parameter
@@ -191,6 +192,11 @@ class Law(IndexedNames):
     def products(self) -> tuple[LogAffineTerm, ...] | None:
         """The terms of a sum of positive products; None for any other law."""
         return log_affine_terms(self.parsed.expression, self.symbols)
+
+    @cached_property
+    def inversion(self) -> Inversion | None:
+        """The part of the law that is linear once what stands around it is taken off, if any."""
+        return find_inversion(self.parsed.expression, self.symbols)
 
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:

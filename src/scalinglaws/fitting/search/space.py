@@ -1,8 +1,8 @@
 """The parameters that must be searched over, and the points at which they are tried.
 
-Exponents have no units, so one grid serves every table; other parameters are tried around the size
-of what they are added to or measured in. One or two parameters get a product grid, more of them a
-space-filling set.
+Exponents have no units, so one grid serves every table; levels of the performance are tried on both
+sides of it, other parameters around the size of what they are added to or measured in. One or two
+parameters get a product grid, more of them a space-filling set.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ _MANY_POINTS = (1000, 3000, 8000)
 _REACH, _REACH_WITHOUT_UNIT = 100.0, 1e6
 # Steps of the latter near one, relative to even ones in the logarithm.
 _NEAR_ONE = 0.3
+# Distances of a level from the performances seen, relative to the nearest of them.
+_NEAREST_LEVEL, _FURTHEST_LEVEL = 1e-3, 10.0
 # Points of a frequency for each cycle over the table, and the most that a product grid has of them.
 _POINTS_A_CYCLE, _MOST_FREQUENCIES = 2, {1: 4000, 2: 250}
 # Distance between basins: in spacings of the points, and at most as a share of the range, since
@@ -109,12 +111,18 @@ def grid_of(names: Sequence[str], axes: Sequence[Sequence[float] | FloatArray]) 
     return SearchSpace(tuple(names), points, places, shape)
 
 
-def search_space(problem: Problem, names: Sequence[str], effort: int) -> SearchSpace:
-    """Points for the parameters `names`; denser ones for more effort: 0, 1 or 2."""
+def search_space(
+    problem: Problem, names: Sequence[str], effort: int, levels: Collection[str] = ()
+) -> SearchSpace:
+    """Points for the parameters `names`; denser ones for more effort: 0, 1 or 2.
+
+    Those of them that are `levels` of the performance are sought around it.
+    """
 
     def axis(name: str, unit: FloatArray) -> FloatArray:
         parameter = next(p for p in problem.law.parameters if p.name == name)
-        return _inside(_values(problem, parameter, unit), parameter, unit)
+        values = _levels(problem.y, unit) if name in levels else _values(problem, parameter, unit)
+        return _inside(values, parameter, unit)
 
     n = len(names)
     if n == 0:
@@ -195,6 +203,15 @@ def _frequencies(problem: Problem, name: str, most: int) -> FloatArray | None:
         values = np.sort((np.linspace(0.5, highest, count) / cycles) ** power)
         return values[(values >= parameter.lower) & (values <= parameter.upper)]
     return None
+
+
+def _levels(y: FloatArray, unit: FloatArray) -> FloatArray:
+    """Levels below and above all performances, the near ones dense."""
+    lowest, highest = y.min(), y.max()
+    side = 2 * unit - 1
+    distance = _NEAREST_LEVEL * (_FURTHEST_LEVEL / _NEAREST_LEVEL) ** np.abs(side)
+    below = lowest - abs(lowest) * np.minimum(distance, 1.0)
+    return np.asarray(np.where(side < 0, below, highest + abs(highest) * distance))
 
 
 def _span_of(problem: Problem, name: str) -> tuple[float, float]:

@@ -2,7 +2,8 @@
 
 At each point searched the law is linear in its coefficients; they come from least squares on
 relative residuals, once for every set of coefficients that may be at work, the others being exactly
-zero. So a floor or a term that belongs at zero is a candidate like any other.
+zero. So a floor or a term that belongs at zero is a candidate like any other. A law that leaves
+fewer parameters to search over when it is solved from the inside out is searched in this way.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ import numpy as np
 
 from scalinglaws.arrays import BoolArray, FloatArray, IntArray
 from scalinglaws.core.expression import Expression, evaluate, names_in
+from scalinglaws.core.inversion import Inversion
 from scalinglaws.core.parameter import Parameter
 from scalinglaws.core.structure import LinearTerm
 from scalinglaws.fitting.search.crossing import crossing_starts
+from scalinglaws.fitting.search.inverse_search import inverse_points
 from scalinglaws.fitting.search.lagged import rescaled
 from scalinglaws.fitting.search.linking import idle_outside, inner_target, law_of
 from scalinglaws.fitting.search.normal_equations import Column, NormalEquations
@@ -30,6 +33,7 @@ _MOST_ROWS = 2000  # of the table, for the search alone
 # Basins kept of the best solution at each point, of the whole law, and of each smaller one, at
 # effort 0, 1 and 2.
 _BASINS, _BASINS_OF_WHOLE, _BASINS_OF_SUBSET = (5, 4, 16), (0, 8, 32), (0, 3, 12)
+_BASINS_OF_INVERSE = (5, 8, 32)  # kept of a search from the inside out
 
 
 @dataclass
@@ -69,7 +73,8 @@ def find_starts(problem: Problem, effort: int) -> Candidates:
     ----------
     effort : {0, 1, 2}
         At 0, the best set of coefficients at each point is followed; from 1 on every set is, since
-        what vanishes in least squares need not in a robust fit.
+        what vanishes in least squares need not in a robust fit. A law that is searched from the
+        inside out has all its terms at work at effort 0.
     """
     with np.errstate(all="ignore"):
         return Search(_sampled(problem), effort).candidates()
@@ -91,7 +96,25 @@ def can_be_exhaustive(problem: Problem) -> bool:
     if law.groups:
         open_ones = {s for s in law.separation.searched if set(law.members[s]) - set(problem.fixed)}
         return len(open_ones) <= LARGEST_GRID and not open_ones & set(law.groups)
-    return len(set(law.separation.searched) - set(problem.fixed)) <= LARGEST_GRID
+    inversion = _useful_inversion(problem)
+    searched = problem.law.separation.searched if inversion is None else inversion.searched
+    return len(set(searched) - set(problem.fixed)) <= LARGEST_GRID
+
+
+def _useful_inversion(problem: Problem) -> Inversion | None:
+    """How to solve the law from the inside out, where that leaves fewer to search over."""
+    law, inversion = problem.law, problem.law.inversion
+    if inversion is None:
+        return None
+    n_outer = len(set(inversion.searched) - set(problem.fixed))
+    n_searched = len(set(law.separation.searched) - set(problem.fixed))
+    if n_outer >= n_searched:
+        return None
+    positive = {p.name for p in law.parameters if p.positive}
+    if not inversion.form.logs <= positive:  # what may be negative has no logarithm
+        return None
+    # a sum of products is quick to search as it is
+    return None if law.products is not None else inversion
 
 
 def _sampled(problem: Problem) -> Problem:
@@ -148,10 +171,27 @@ class Search:
 
     def candidates(self) -> Candidates:
         """Best basins of the full law, and of each law with some coefficients at zero."""
-        found = self.separated(self.subsets())
+        every = tuple(range(len(self.linear)))
+        found = [(theta, self._free(every)) for theta in self._inverted()]
+        subsets = self.subsets()
+        if found:
+            # what is best in the inner residuals need not be in those of the law
+            subsets = [s for s in subsets if s != every or self.linear] if self.effort else []
+        if subsets:
+            found += self.separated(subsets)
         found += crossing_starts(self.problem, self.effort)
         found += [(theta, self.problem.movable) for theta in rational_starts(self.problem)]
         return Candidates.of(found, len(self.names))
+
+    def _inverted(self) -> list[FloatArray]:
+        """Working parameters found from the inside of the law out, all terms at work."""
+        inversion = _useful_inversion(self.problem)
+        if inversion is None:
+            return []
+        n_best = _BASINS_OF_INVERSE[self.effort]
+        points = inverse_points(self.problem, inversion, n_best, self.effort)
+        thetas = [np.array(list(map(self._working, self.names, point))) for point in points]
+        return [theta for theta in thetas if np.isfinite(theta).all()]
 
     def separated(self, subsets: Sequence[tuple[int, ...]]) -> list[tuple[FloatArray, BoolArray]]:
         """The best points with these sets of terms at work, and what may move from there."""
