@@ -86,7 +86,7 @@ def test_many_blocks_and_one_say_the_same(
     one = sl.fit(runs, law, **options)  # type: ignore[arg-type]
     request.getfixturevalue("small_blocks")
     if one.delta is not None and "delta" not in options:
-        automatic = sl.fit(runs, law, noise="equal", **options)  # type: ignore[arg-type]
+        automatic = sl.fit(runs, law, **options)  # type: ignore[arg-type]
         # measured at a slightly other threshold
         assert automatic.delta == pytest.approx(one.delta, rel=0.01)
         options = {**options, "delta": one.delta}
@@ -368,7 +368,7 @@ def test_blocks_seen_once_are_those_seen_often(small_blocks: None) -> None:
 def test_the_summary_says_that_the_search_saw_a_sample(fitted: tuple[pd.DataFrame, sl.Fit]) -> None:
     _, fit = fitted
 
-    assert "agree on a sample of the runs" in " ".join(fit.summary().split())
-    assert "agree on a sample of the runs" in fit._repr_html_()
+    assert "starts on a sample of the runs" in " ".join(fit.summary().split())
+    assert "starts on a sample of the runs" in fit._repr_html_()
     beyond = fit.predict(N=1e10, D=1e12).times_beyond
     assert beyond == pytest.approx(1e22 / (fit.runs.values["N"] * fit.runs.values["D"]).max())
