@@ -443,7 +443,7 @@ def test_a_law_gives_no_number_that_its_performance_cannot_be() -> None:
             found = law.predict(loss=np.array([0.5, 3.0]))
         assert np.isnan(found.estimate[0])
         assert 0 < found.estimate[1] < 1
-    with pytest.warns(sl.ScalingLawWarning, match="it does not hold there"):
+    with pytest.warns(sl.ScalingLawWarning, match="does not hold there"):
         alone = fit.predict(loss=0.5)
     assert np.isnan([alone.estimate, alone.curve_low, alone.run_high]).all()
     assert str(alone).splitlines()[0].split() == ["estimate", "none"]
