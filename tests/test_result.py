@@ -174,3 +174,14 @@ def test_what_the_law_does_not_use_may_be_given() -> None:
     fit = sl.fit(runs[runs["D"] == runs["D"].max()], "loss ~ E + A/N**alpha")
 
     assert fit.predict(N=1e9, D=1e12) == fit.predict(N=1e9)
+
+
+def test_tables_of_held_out_runs_may_be_mappings() -> None:
+    """The performance is in them as well."""
+    runs = make_runs(noise=0.005)
+    fit, forecast = sl.fit(runs, "chinchilla"), sl.forecast(runs)
+    table = runs[["N", "D", "loss"]].to_dict("list")
+    np.testing.assert_allclose(fit.predict(table).estimate, fit.fitted)
+    np.testing.assert_allclose(
+        forecast.predict(table).estimate, forecast.predict(runs)["estimate"], rtol=1e-12
+    )

@@ -87,7 +87,9 @@ def given_points(rows: RunRows, data: Any, variables: Mapping[str, Any]) -> dict
     """
     if not isinstance(data, Mapping | None):
         raise TypeError(f"`data` must be a table or a mapping; got {abridged(data)}.")
-    given = {**dict(data or {}), **variables}
+    # a table of held-out runs has the metric as well
+    columns = {name: values for name, values in (data or {}).items() if name != rows.table.target}
+    given = {**columns, **variables}
     by_column = {column: variable for variable, column in rows.table.columns.items()}
     values = {}
     for name, value in given.items():

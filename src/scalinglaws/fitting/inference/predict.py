@@ -54,6 +54,8 @@ def points(
     fit: FitRecord, data: pd.DataFrame | Mapping[str, Any] | None, variables: Mapping[str, Any]
 ) -> dict[str, npt.NDArray[Any]]:
     """Columns under the law's names, from a table, or from a mapping and keywords."""
+    if isinstance(data, Mapping):  # a table of held-out runs has the performance as well
+        data = {name: values for name, values in data.items() if name != fit.runs.target}
     return read_points(fit.law, fit.runs.columns, data, variables, constant_ratio(fit))
 
 
