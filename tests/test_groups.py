@@ -18,7 +18,7 @@ from scalinglaws.cli import main
 from scalinglaws.core.rewriting import index, tie
 from scalinglaws.fitting.solver.binding import bind, bind_general
 from scalinglaws.fitting.solver.objective import Loss
-from scalinglaws.fitting.tables import blocks as blocks_module
+from scalinglaws.fitting.tables import chunks as chunks_module
 from tests.conftest import make_runs
 
 LEVELS = ("c4", "dclm", "web")
@@ -119,8 +119,8 @@ def test_sums_are_those_of_the_law_with_indicators(
     make: object, one_block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Value, gradient and Hessian, from rows in any order, at once or in blocks of rows."""
-    monkeypatch.setattr(blocks_module, "_ONE_BLOCK", one_block)
-    monkeypatch.setattr(blocks_module, "_ROWS", 7)
+    monkeypatch.setattr(chunks_module, "_ONE_BLOCK", one_block)
+    monkeypatch.setattr(chunks_module, "_ROWS", 7)
     runs, rng = make_groups(noise=0.01), np.random.default_rng(1)
     law = sl.Law(LINE, levels={"data": LEVELS})
     terms = " + ".join(f"i_{x}*(E_{x} + A_{x}/N**alpha)" for x in LEVELS)

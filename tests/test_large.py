@@ -14,8 +14,8 @@ import scalinglaws as sl
 from scalinglaws.fitting.solver.binding import bind
 from scalinglaws.fitting.solver.newton import minimise
 from scalinglaws.fitting.solver.objective import Loss, weighted_median
-from scalinglaws.fitting.tables import blocks
-from scalinglaws.fitting.tables.blocks import places_where, row_blocks, spread_rows, summed
+from scalinglaws.fitting.tables import chunks
+from scalinglaws.fitting.tables.chunks import places_where, row_blocks, spread_rows, summed
 from scalinglaws.fitting.tables.repeats import exact_copies, sets_of_repeats
 from scalinglaws.fitting.tables.runs import _has_wrapped, read_table
 
@@ -32,8 +32,8 @@ def _table(n: int, seed: int = 0, *, floor: float = 1.69, noise: float = 0.01) -
 @pytest.fixture
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every table of more than 2,500 runs is a large one."""
-    monkeypatch.setattr(blocks, "_ONE_BLOCK", 2500)
-    monkeypatch.setattr(blocks, "_ROWS", 700)
+    monkeypatch.setattr(chunks, "_ONE_BLOCK", 2500)
+    monkeypatch.setattr(chunks, "_ROWS", 700)
 
 
 @pytest.fixture(scope="module")
@@ -352,7 +352,7 @@ def test_blocks_seen_once_are_those_seen_often(small_blocks: None) -> None:
     weights = np.ones((1, len(runs)))
     sums = [many.sums(theta, weights, Loss("huber", 0.02), majorise=m) for m in (False, True)]
     blocks_of = [block.at(theta).gradients() for _, block in many.blocks()]
-    blocks._ONE_BLOCK = len(runs)
+    chunks._ONE_BLOCK = len(runs)
     one = bind(law, columns, runs["loss"].to_numpy(), "log")
 
     for majorise in (False, True):

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import scalinglaws as sl
-from scalinglaws.fitting.search.blocks import blocks
 from scalinglaws.fitting.search.estimate import estimate
 from scalinglaws.fitting.search.normal_equations import Column, NormalEquations
+from scalinglaws.fitting.search.per_term_starts import blocks
 from scalinglaws.fitting.search.starts import can_be_exhaustive, find_starts
 from scalinglaws.fitting.solver.binding import bind_problem
 from scalinglaws.fitting.solver.model import to_natural

@@ -26,7 +26,7 @@ from scalinglaws.fitting.solver.model import Model, to_natural
 from scalinglaws.fitting.solver.objective import Loss, smooth_loss
 from scalinglaws.fitting.solver.problem import Problem
 from scalinglaws.fitting.tables import columns as col
-from scalinglaws.fitting.tables.blocks import row_blocks, spread_rows
+from scalinglaws.fitting.tables.chunks import row_blocks, spread_rows
 from scalinglaws.fitting.tables.clusters import cluster_codes
 from scalinglaws.fitting.tables.runs import RunTable
 from scalinglaws.options import ObjectiveName, ScaleName

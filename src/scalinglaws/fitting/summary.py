@@ -11,7 +11,7 @@ import pandas as pd
 
 from scalinglaws.escaping import for_html, for_terminal, maths_for_html, one_line
 from scalinglaws.fitting.diagnostics.trend import Trend
-from scalinglaws.fitting.tables.blocks import is_large
+from scalinglaws.fitting.tables.chunks import is_large
 from scalinglaws.numerals import (
     format_error,
     format_plain,

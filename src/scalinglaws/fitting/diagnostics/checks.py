@@ -16,7 +16,7 @@ from scalinglaws.fitting.diagnostics.identifiability import combination_label
 from scalinglaws.fitting.diagnostics.lack_of_fit import compare_with_repeats
 from scalinglaws.fitting.diagnostics.outliers import FAR_OFF, outliers
 from scalinglaws.fitting.diagnostics.status import Status, Verdict
-from scalinglaws.fitting.tables.blocks import spread_rows
+from scalinglaws.fitting.tables.chunks import spread_rows
 from scalinglaws.fitting.tables.columns import listed_rows
 from scalinglaws.numerals import format_error, format_plain, format_to, listed, plural
 

@@ -17,7 +17,7 @@ from scalinglaws.arrays import FloatArray
 from scalinglaws.fitting.solver.binding import bind
 from scalinglaws.fitting.solver.model import Model
 from scalinglaws.fitting.solver.problem import Problem
-from scalinglaws.fitting.tables.blocks import is_large, spread_rows
+from scalinglaws.fitting.tables.chunks import is_large, spread_rows
 from scalinglaws.numerals import format_plain
 
 # What remains of a column, relative to its own spread, when it counts as explained by the others.

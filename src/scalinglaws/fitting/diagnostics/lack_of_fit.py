@@ -12,7 +12,7 @@ import numpy as np
 from scipy.special import fdtrc
 
 from scalinglaws.arrays import FloatArray, IntArray
-from scalinglaws.fitting.tables.blocks import row_blocks, summed
+from scalinglaws.fitting.tables.chunks import row_blocks, summed
 
 _LEAST_REPEATS = 4  # degrees of freedom of the noise
 _LEAST_POINTS = 2  # repeated at so many places, since noise may differ between them

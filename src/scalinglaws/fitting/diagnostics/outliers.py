@@ -12,7 +12,7 @@ import numpy as np
 from scalinglaws.arrays import FloatArray, IntArray
 from scalinglaws.fitting.record import FitRecord
 from scalinglaws.fitting.solver.objective import is_constant
-from scalinglaws.fitting.tables.blocks import places_where
+from scalinglaws.fitting.tables.chunks import places_where
 
 # Residuals in units of the robust scale, and the share of the runs up to which they are a few.
 FAR_OFF, _MOST_FAR = 12.0, 0.2

@@ -23,7 +23,7 @@ from scipy.special import ndtri, stdtrit
 
 from scalinglaws.arrays import BoolArray, FloatArray, IntArray
 from scalinglaws.fitting.solver.model import Model
-from scalinglaws.fitting.tables.blocks import row_blocks
+from scalinglaws.fitting.tables.chunks import row_blocks
 
 _LEAST_LEFT = 1e-3  # share of a residual that the fit leaves, at least
 # Rows up to which a matrix of all their pairs is made.

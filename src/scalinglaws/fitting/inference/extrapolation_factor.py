@@ -12,7 +12,7 @@ from scalinglaws.arrays import FloatArray
 from scalinglaws.core.groups import codes_of
 from scalinglaws.errors import ExtrapolationWarning, warn
 from scalinglaws.fitting.record import FitRecord
-from scalinglaws.fitting.tables.blocks import row_blocks
+from scalinglaws.fitting.tables.chunks import row_blocks
 from scalinglaws.numerals import format_plain
 
 _FAR = 100.0

@@ -18,7 +18,7 @@ from scalinglaws.arrays import BoolArray, FloatArray
 from scalinglaws.core.algebra import ONE
 from scalinglaws.core.expression import Expression, evaluate, names_in
 from scalinglaws.core.parameter import Parameter
-from scalinglaws.fitting.search.blocks import starts_of_blocks
+from scalinglaws.fitting.search.per_term_starts import starts_of_blocks
 from scalinglaws.fitting.search.space import grid_of
 from scalinglaws.fitting.search.starts import Candidates, starts_on
 from scalinglaws.fitting.solver.model import to_natural

@@ -7,7 +7,7 @@ import numpy as np
 from scalinglaws.arrays import FloatArray, IntArray
 from scalinglaws.fitting.solver.objective import robust_scale
 from scalinglaws.fitting.solver.problem import Problem
-from scalinglaws.fitting.tables.blocks import is_large, spread_rows
+from scalinglaws.fitting.tables.chunks import is_large, spread_rows
 
 # Rounding of a residual, relative to what it is rounded at.
 _ROUNDING = 1e-14

@@ -17,7 +17,7 @@ from scipy.sparse import csr_array, eye_array, hstack
 from scalinglaws.arrays import BoolArray, FloatArray, IntArray
 from scalinglaws.fitting.solver.active_set import CERTIFIED, Vertex, descend
 from scalinglaws.fitting.solver.model import Model
-from scalinglaws.fitting.tables.blocks import summed
+from scalinglaws.fitting.tables.chunks import summed
 
 _MOST_STEPS = 300
 # Runs of a large table that may be met exactly.

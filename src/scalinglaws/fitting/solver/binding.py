@@ -18,7 +18,7 @@ from scalinglaws.fitting.solver.grouped import GroupedBlock, Part
 from scalinglaws.fitting.solver.log_affine import LogAffineBlock
 from scalinglaws.fitting.solver.model import Block, Model, magnitude_of
 from scalinglaws.fitting.solver.problem import Problem
-from scalinglaws.fitting.tables.blocks import is_large
+from scalinglaws.fitting.tables.chunks import is_large
 from scalinglaws.options import ScaleName
 
 Rows = slice | IntArray

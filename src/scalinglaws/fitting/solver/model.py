@@ -20,7 +20,7 @@ import numpy as np
 from scalinglaws.arrays import BoolArray, FloatArray, IntArray
 from scalinglaws.fitting.solver.objective import Loss
 from scalinglaws.fitting.solver.workspace import WORKSPACE
-from scalinglaws.fitting.tables.blocks import is_large, row_blocks
+from scalinglaws.fitting.tables.chunks import is_large, row_blocks
 from scalinglaws.options import ScaleName
 
 # Rows whose triangle makes the columns of many rows nearly orthogonal, and the share of a column

@@ -12,7 +12,7 @@ import numpy as np
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.fitting.solver.workspace import WORKSPACE
-from scalinglaws.fitting.tables.blocks import spread_rows, summed
+from scalinglaws.fitting.tables.chunks import spread_rows, summed
 from scalinglaws.options import ObjectiveName
 
 # 95 % efficient for normal noise (Huber 1964)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from scalinglaws.arrays import FloatArray, IntArray
-from scalinglaws.fitting.tables.blocks import places_where, row_blocks
+from scalinglaws.fitting.tables.chunks import places_where, row_blocks
 
 HashArray = npt.NDArray[np.uint64]
 # In the names of columns that tell repeated runs apart.

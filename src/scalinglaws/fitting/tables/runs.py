@@ -17,7 +17,7 @@ from scalinglaws.core.law import Law
 from scalinglaws.core.roles import positive_variables
 from scalinglaws.errors import DataError, DataWarning, warn
 from scalinglaws.fitting.tables import columns as col
-from scalinglaws.fitting.tables.blocks import is_large, places_where, row_blocks
+from scalinglaws.fitting.tables.chunks import is_large, places_where, row_blocks
 from scalinglaws.fitting.tables.clusters import find_clusters
 from scalinglaws.fitting.tables.columns import listed_rows, row_names
 from scalinglaws.fitting.tables.repeats import exact_copies, sets_of_repeats

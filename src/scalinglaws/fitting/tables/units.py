@@ -9,7 +9,7 @@ import pandas as pd
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import DataError, DataWarning, warn
-from scalinglaws.fitting.tables.blocks import row_blocks
+from scalinglaws.fitting.tables.chunks import row_blocks
 from scalinglaws.fitting.tables.columns import listed_rows
 from scalinglaws.numerals import format_plain, plural
 
