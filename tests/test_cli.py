@@ -157,3 +157,13 @@ def test_python_m_works() -> None:
     )
 
     assert done.stdout.strip() == sl.__version__
+
+
+def test_units_may_be_trusted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The terminal has the option that the error names."""
+    runs = make_runs(noise=0.01)
+    runs.loc[:5, "N"] /= 1e9
+    runs.to_csv(tmp_path / "runs.csv", index=False)
+    assert main(["fit", str(tmp_path / "runs.csv"), "--law", "power"]) == 1
+    assert "units" in capsys.readouterr().err
+    assert main(["fit", str(tmp_path / "runs.csv"), "--law", "power", "--units", "trust"]) != 1

@@ -156,6 +156,12 @@ def _add_fit(verbs: Any) -> None:
         help="treatment of runs with unusable values: error, or drop (raise)",
     )
     fitting.add_argument(
+        "--units",
+        choices=("check", "trust"),
+        default="check",
+        help="treatment of columns that look like two units mixed: error, or trust (check)",
+    )
+    fitting.add_argument(
         "--confidence-level", type=float, default=0.95, help="level of the intervals (0.95)"
     )
     fitting.add_argument(
@@ -240,6 +246,7 @@ def _fit(options: argparse.Namespace) -> int:
         tied=dict(_pair(item, "--tied", str, "beta=alpha") for item in options.tied),
         groups=dict(_pair(item, "--groups", str, "E=data") for item in options.groups),
         missing=options.missing,
+        units=options.units,
         confidence_level=options.confidence_level,
     )
     if options.json:
