@@ -85,7 +85,7 @@ def test_valleys_and_their_minima() -> None:
     ]
     with warnings.catch_warnings(action="ignore", category=sl.DataWarning):
         found = sl.isoflop(pd.concat(parts, ignore_index=True), budgets=[1e18, 1e19, 1e20])
-    ax = plotting.plot_isoflop(found)
+    ax = found.plot()
 
     curves = [line for line in ax.lines if len(line.get_xdata()) == 200]
     assert len(curves) == 2
@@ -149,7 +149,7 @@ def test_a_range_is_two_numbers(given: object) -> None:
 def test_gain_of_a_recipe() -> None:
     """The line is the table's, with its band and the level of no gain."""
     found = sl.compare_recipes(_two(), "recipe", C=np.geomspace(1e18, 1e24, 7))
-    ax = plotting.plot_gain(found)
+    ax = found.plot()
 
     np.testing.assert_allclose(ax.lines[0].get_ydata(), found.table["gain"])
     assert "extrapolated" in _texts(ax)
@@ -159,7 +159,7 @@ def test_gain_of_a_recipe() -> None:
 def test_next_runs_are_stars_among_the_candidates(fit: sl.Fit) -> None:
     """Repeats are written beside them; the legend says what they buy."""
     plan = sl.next_runs(fit, budget=1e22, C=1e24)
-    ax = plotting.plot_next_runs(plan)
+    ax = plan.plot()
 
     stars = ax.collections[-1]
     distinct = plan.runs.drop_duplicates(["N", "D"])

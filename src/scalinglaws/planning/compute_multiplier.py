@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -25,6 +25,9 @@ from scalinglaws.planning.sampled_law import (
     sample_of,
 )
 from scalinglaws.planning.select_group import OneGroup
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +78,12 @@ class Gain:
             return "vanishing with compute" if (self.table["gain"] > 1).all() else "falling"
         return "not shown to grow or to vanish"
 
+    def plot(self, *, ax: Axes | None = None, legend: bool = True) -> Axes:
+        """Draw the multiplier over compute; see `scalinglaws.plotting.plot_gain`."""
+        from scalinglaws.plotting import plot_gain
+
+        return plot_gain(self, ax=ax, legend=legend)
+
     def __repr__(self) -> str:
         lines = [f"Compute saved by the second recipe: {self.sentence}"]
         if self.tests is not None:
@@ -94,6 +103,12 @@ class Gains(Mapping[str, Gain]):
 
     baseline: str
     by_recipe: Mapping[str, Gain]
+
+    def plot(self, *, ax: Axes | None = None, legend: bool = True) -> Axes:
+        """Draw all multipliers over compute; see `scalinglaws.plotting.plot_gain`."""
+        from scalinglaws.plotting import plot_gain
+
+        return plot_gain(self, ax=ax, legend=legend)
 
     def __getitem__(self, recipe: str) -> Gain:
         return self.by_recipe[recipe]

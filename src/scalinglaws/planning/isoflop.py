@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -55,6 +55,9 @@ from scalinglaws.planning.sampled_law import (
     numbers,
 )
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 
 @dataclass(frozen=True, eq=False)
 class IsoFLOP:
@@ -95,6 +98,12 @@ class IsoFLOP:
         """The trend at other budgets: ``C``, ``N`` and ``D`` with intervals, ``times_beyond``."""
         largest = float(self.optima.loc[self.optima["N"].notna(), "C"].max())
         return carried_on(self.trends, numbers("C", C), largest, self.confidence_level)
+
+    def plot(self, *, ax: Axes | None = None, legend: bool = True) -> Axes:
+        """Draw the profiles and their minima; see `scalinglaws.plotting.plot_isoflop`."""
+        from scalinglaws.plotting import plot_isoflop
+
+        return plot_isoflop(self, ax=ax, legend=legend)
 
     @property
     def refused(self) -> pd.Series:

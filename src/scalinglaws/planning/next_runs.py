@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -36,6 +36,9 @@ from scalinglaws.planning.sampled_law import (
     run_columns,
     sample_of,
 )
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 QUESTIONS = ("loss", "N", "law")
 _NOISE = 0.005  # of a run, relative, where nothing is known
@@ -80,6 +83,12 @@ class NextRuns:
     note: str
     candidates: pd.DataFrame = field(repr=False)
     observed: pd.DataFrame = field(repr=False)
+
+    def plot(self, *, ax: Axes | None = None, legend: bool = True) -> Axes:
+        """Draw the chosen runs among the candidates; see `scalinglaws.plotting.plot_next_runs`."""
+        from scalinglaws.plotting import plot_next_runs
+
+        return plot_next_runs(self, ax=ax, legend=legend)
 
     def __repr__(self) -> str:
         spent = (
