@@ -43,6 +43,9 @@ def check_level(level: object) -> None:
         raise ValueError(f"`confidence_level` must be between 0 and 1; got {abridged(level)}.")
 
 
+_MOST_COUNTED = 10**9  # nothing that is counted here fits into memory beyond
+
+
 def check_count(name: str, value: object, least: int = 1) -> None:
     """Refuse what is not a whole number, or too small; NumPy's whole numbers are some.
 
@@ -51,7 +54,7 @@ def check_count(name: str, value: object, least: int = 1) -> None:
     ValueError
         If `value` is none, or below `least`.
     """
-    if is_number(value) and isinstance(value, Integral) and int(value) >= least:
+    if is_number(value) and isinstance(value, Integral) and least <= int(value) <= _MOST_COUNTED:
         return
     what = "a positive whole number" if least == 1 else f"a whole number, {least} or more"
     raise ValueError(f"`{name}` must be {what}; got {abridged(value)}.")

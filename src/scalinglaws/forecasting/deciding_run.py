@@ -66,7 +66,8 @@ def find_deciding_run(forecast: Forecast, point: Mapping[str, FloatArray]) -> De
 
     rows, level = forecast.rows, forecast.confidence_level
     with_all = forecast.outlook(point, VERDICT_LEVEL)
-    half = float(np.log(with_all.run_high / with_all.run_low)) / 2
+    with np.errstate(divide="ignore", over="ignore"):  # an interval without end
+        half = float(np.log(with_all.run_high) - np.log(with_all.run_low)) / 2
     ln_n, ln_d = forecast.posterior.origin
     place = float(np.log(point["N"])) - ln_n, float(np.log(point["D"])) - ln_d
     best: DecidingRun | None = None

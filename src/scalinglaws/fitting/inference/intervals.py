@@ -282,9 +282,12 @@ def combination_table(fit: FitRecord) -> pd.DataFrame:
 
 def linear_quantity(name: str, direction: FloatArray) -> Quantity:
     """A linear combination of working parameters."""
-    return Quantity(
-        name, lambda theta: theta @ direction, lambda theta: np.broadcast_to(direction, theta.shape)
-    )
+    moving = np.flatnonzero(direction)  # others may be logarithms of zero
+
+    def value(theta: FloatArray) -> FloatArray:
+        return np.asarray(theta[:, moving] @ direction[moving])
+
+    return Quantity(name, value, lambda theta: np.broadcast_to(direction, theta.shape))
 
 
 def _has_interval(fit: FitRecord, j: int, status: str) -> bool:
