@@ -16,7 +16,13 @@ from scalinglaws.numerals import plural
 from scalinglaws.options import check_count, check_level, check_share, generator_of
 from scalinglaws.planning.bias import Bias, Truth, bias_of_trends, drawn, stated
 from scalinglaws.planning.budgets import RunColumns, cost_of_runs, read_columns
-from scalinglaws.planning.optima_trend import Trend, carried_on, exponent_table, fit_trend
+from scalinglaws.planning.optima_trend import (
+    Trend,
+    carried_on,
+    exponent_lines,
+    exponent_table,
+    fit_trend,
+)
 from scalinglaws.planning.plan import Plan
 from scalinglaws.planning.sampled_law import LawWithValues, Rng, central_interval, numbers
 
@@ -66,11 +72,7 @@ class Envelope:
     def __repr__(self) -> str:
         sizes = self.points["N"].nunique()
         lines = [f"Envelope of training curves: {plural(sizes, 'size')} on it"]
-        for name, row in self.exponents.iterrows():
-            lines.append(
-                f"  {name} ~ C^{row['exponent']:.4f}  ({row['low']:.4f} to {row['high']:.4f}, "
-                f"{100 * self.confidence_level:g} %)"
-            )
+        lines += exponent_lines(self.exponents, self.confidence_level)
         if self.bias is not None or self.no_bias:
             lines.append(f"  {self.bias.sentence if self.bias else self.no_bias}")
         return "\n".join(lines)

@@ -43,6 +43,7 @@ from scalinglaws.planning.isoflop_profiles import (
 from scalinglaws.planning.optima_trend import (
     Trend,
     carried_on,
+    exponent_lines,
     exponent_table,
     fit_trend,
     precision_of,
@@ -117,11 +118,7 @@ class IsoFLOP:
 
     def __repr__(self) -> str:
         lines = [f"IsoFLOP profiles, {self.method}: {plural(len(self.optima), 'budget')}"]
-        for name, row in self.exponents.iterrows():
-            lines.append(
-                f"  {name} ~ C^{row['exponent']:.4f}  ({row['low']:.4f} to {row['high']:.4f}, "
-                f"{100 * self.confidence_level:g} %)"
-            )
+        lines += exponent_lines(self.exponents, self.confidence_level)
         if self.left_out:
             lines.append(f"  {plural(self.left_out, 'run')} of {len(self.runs.N)} share no budget")
         lines += [f"  refused {label}: {reason}" for label, reason in self.refused.items()]

@@ -116,6 +116,15 @@ def exponent_table(trends: Mapping[str, Trend], level: float) -> pd.DataFrame:
     return frame
 
 
+def exponent_lines(exponents: pd.DataFrame, level: float) -> list[str]:
+    """The exponents as lines of text."""
+    return [
+        f"  {name} ~ C^{row['exponent']:.4f}  ({row['low']:.4f} to {row['high']:.4f}, "
+        f"{100 * level:g} %)"
+        for name, row in exponents.iterrows()
+    ]
+
+
 def carried_on(
     trends: Mapping[str, Trend], budgets: FloatArray, largest: float, level: float
 ) -> pd.DataFrame:

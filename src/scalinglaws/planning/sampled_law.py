@@ -270,7 +270,7 @@ def sample_of(
             f"{', '.join(f'{column}=...' for column in fit.law.group_columns)})."
         )
     law, extra = fit.law, _extra(fit.law, variables or {})
-    level = getattr(fit, "confidence_level", 0.95) if confidence_level is None else confidence_level
+    level = level_of(fit, confidence_level)
     check_level(level)
     check_count("n_resamples", n_resamples, 0)
     drawn, reason = _draws(fit, n_resamples, rng)
@@ -287,6 +287,12 @@ def sample_of(
         fit, law, params, extra, target, float(level), reason, 1.0, _doubt(fit), own
     )
     return replace(sample, sign=_direction(fit, sample.estimate))
+
+
+def level_of(fit: LawWithValues, given: float | None) -> float:
+    """The confidence level that was given, or that of the fit; .95 for a published law."""
+    level: float = getattr(fit, "confidence_level", 0.95) if given is None else given
+    return level
 
 
 def _extra(law: Law, variables: Mapping[str, Any]) -> dict[str, float]:

@@ -10,7 +10,6 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import ScalingLawWarning
@@ -23,6 +22,7 @@ from scalinglaws.planning.sampled_law import (
     DEFAULT_RESAMPLES,
     LawWithValues,
     Rng,
+    level_of,
     numbers,
     run_columns,
     sample_of,
@@ -38,14 +38,20 @@ from scalinglaws.plotting.axes import (
     padded,
     quiet_frame,
 )
+from scalinglaws.plotting.lines import (
+    DASHED,
+    DOTTED,
+    GREY,
+    INK,
+    draw_band,
+    extrapolated_key,
+    interval_key,
+)
 
 _POINTS = 80
-_DASHED = (0, (4, 2.5))
 _BUDGET = (0, (5, 3))  # dashes of a line of equal compute
 _MARGIN = 0.035  # of an axis, kept free of what is written beside it
-_INK = "#31688e"  # of viridis, as the curves of fits
 _STAR = "#d1495b"
-_GREY = "0.35"
 
 
 def plot_frontier(
@@ -98,16 +104,11 @@ def plot_frontier(
     name = y if y in plan else target_of(fit)
     middle = plan[name].to_numpy()
     ax = new_axes() if ax is None else ax
-    options = {"color": _INK, "linewidth": 1.8, "zorder": 3, **(line or {})}
-    for part, dashes in ((along <= largest, "-"), (along >= largest, _DASHED)):
+    options = {"color": INK, "linewidth": 1.8, "zorder": 3, **(line or {})}
+    for part, dashes in ((along <= largest, "-"), (along >= largest, DASHED)):
         ax.plot(along[part], middle[part], **{**options, "linestyle": dashes})
     edges = plan[f"{name}_low"].to_numpy(), plan[f"{name}_high"].to_numpy()
-    banded = bool(np.isfinite(edges[0]).any())
-    if banded:
-        shown = np.isfinite(edges[0]) & np.isfinite(edges[1])
-        ax.fill_between(
-            along, *edges, where=shown, color=options["color"], alpha=0.16, linewidth=0, zorder=2
-        )
+    banded = draw_band(ax, along, *edges, options["color"])
     if runs and y != "loss":
         heights = {"N": runs["N"], "D": runs["D"], "ratio": runs["D"] / runs["N"]}[y]
         at = spent(runs["N"], runs["D"])
@@ -117,7 +118,7 @@ def plot_frontier(
         heights = at = np.zeros(0)
     ax.scatter(at, heights, s=12, color="0.6", edgecolors="white", linewidths=0.4, zorder=1.5)
     if len(at) and high > largest:
-        ax.axvline(largest, color=_GREY, linewidth=0.8, linestyle=(0, (1, 2)), zorder=1)
+        ax.axvline(largest, color=GREY, linewidth=0.8, linestyle=DOTTED, zorder=1)
     shown = np.concatenate([v[np.isfinite(v) & (v > 0)] for v in (middle, *edges, heights)])
     log_axis(ax.xaxis, "C", *padded(min([low, *at]), high))
     log_axis(ax.yaxis, y if y in ("N", "D") else None, *padded(shown.min(), shown.max()))
@@ -140,14 +141,11 @@ def _frontier_legend(
     handles: list[Any] = [Line2D([], [], color=colour, linewidth=1.8, label="compute-optimal")]
     if has_runs:
         handles += [
-            Line2D([], [], color=colour, linewidth=1.8, linestyle=_DASHED, label="extrapolated"),
+            extrapolated_key(colour),
             Line2D([], [], color="0.6", marker="o", markersize=4, linestyle="none", label="run"),
         ]
     if banded:
-        share = 100 * (getattr(fit, "confidence_level", 0.95) if level is None else level)
-        handles.append(
-            Patch(color=colour, alpha=0.2, linewidth=0, label=f"{share:g} % confidence interval")
-        )
+        handles.append(interval_key(colour, level_of(fit, level), "confidence interval"))
     add_legend(ax, handles)
 
 
@@ -206,7 +204,7 @@ def plot_contours(
     _draw_frontier(ax, fit, cost, spent, spans, variables)
     if runs:
         ax.scatter(
-            runs["N"], runs["D"], s=14, color=_GREY, edgecolors="white", linewidths=0.4, zorder=4
+            runs["N"], runs["D"], s=14, color=GREY, edgecolors="white", linewidths=0.4, zorder=4
         )
     ax.set_xlabel(LABELS["N"])
     ax.set_ylabel(LABELS["D"])
@@ -224,12 +222,9 @@ def plot_contours(
             ),
         ]
         if runs:
-            handles.insert(
-                1,
-                Line2D([], [], color=_STAR, linewidth=1.8, linestyle=_DASHED, label="extrapolated"),
-            )
+            handles.insert(1, extrapolated_key(_STAR))
             handles.append(
-                Line2D([], [], color=_GREY, marker="o", markersize=4, linestyle="none", label="run")
+                Line2D([], [], color=GREY, marker="o", markersize=4, linestyle="none", label="run")
             )
         add_legend_above(ax, handles)
     return ax
@@ -296,7 +291,7 @@ def _draw_frontier(
         )
     N, D, C = (plan[v].to_numpy() for v in ("N", "D", "C"))
     largest = _largest(fit, spent)
-    for part, style in ((largest >= C, "-"), (largest <= C, _DASHED)):
+    for part, style in ((largest >= C, "-"), (largest <= C, DASHED)):
         ax.plot(N[part], D[part], color=_STAR, linewidth=1.8, linestyle=style, zorder=3)
 
 

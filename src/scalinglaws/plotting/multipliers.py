@@ -8,7 +8,6 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.escaping import for_picture
@@ -21,9 +20,8 @@ from scalinglaws.plotting.axes import (
     padded,
     quiet_frame,
 )
+from scalinglaws.plotting.lines import DASHED, GREY, INK, extrapolated_key, interval_key
 
-_INK, _GREY = "#31688e", "0.35"
-_DASHED = (0, (4, 2.5))
 _FEW = 12  # budgets, each of which is marked where a gain is drawn
 
 
@@ -46,7 +44,7 @@ def plot_gain(found: Gain | Gains, *, ax: Axes | None = None, legend: bool = Tru
     ax = new_axes() if ax is None else ax
     several = found if isinstance(found, Gains) else {"gain": found}
     shades = mpl.colormaps["viridis"](np.linspace(0.1, 0.75, len(several)))
-    colours = shades if len(several) > 1 else [_INK]
+    colours = shades if len(several) > 1 else [INK]
     handles: list[Any] = []
     heights, across, beyond, banded = [np.ones(1)], [], False, False
     for (name, own), colour in zip(several.items(), colours, strict=True):
@@ -59,7 +57,7 @@ def plot_gain(found: Gain | Gains, *, ax: Axes | None = None, legend: bool = Tru
                 [], [], color=colour, linewidth=1.8, label=for_picture(f"{name}, {own.direction}")
             )
         )
-    ax.axhline(1.0, color=_GREY, linewidth=0.9, zorder=1)
+    ax.axhline(1.0, color=GREY, linewidth=0.9, zorder=1)
     budgets, shown = np.concatenate(across), np.concatenate(heights)
     log_axis(ax.xaxis, "C", *(padded(budgets.min(), budgets.max())))
     log_axis(ax.yaxis, None, *padded(shown.min(), shown.max(), 0.08))
@@ -69,16 +67,12 @@ def plot_gain(found: Gain | Gains, *, ax: Axes | None = None, legend: bool = Tru
     ax.set_ylabel("compute multiplier")
     quiet_frame(ax)
     if legend:
-        tone = _INK if one else _GREY
+        tone = INK if one else GREY
         if beyond:
-            handles.append(
-                Line2D([], [], color=tone, linewidth=1.8, linestyle=_DASHED,
-                       label="extrapolated")
-            )  # fmt: skip
+            handles.append(extrapolated_key(tone))
         if banded:
             level = next(iter(several.values())).confidence_level
-            label = f"{100 * level:g} % interval"
-            handles.append(Patch(color=tone, alpha=0.2, linewidth=0, label=label))
+            handles.append(interval_key(tone, level))
         add_legend(ax, handles)
     return ax
 
@@ -92,7 +86,7 @@ def _draw_gain(ax: Axes, found: Gain, colour: Any) -> tuple[FloatArray, FloatArr
         "marker": "o" if len(C) <= _FEW else "none",
     }  # fmt: skip
     inside = ~(table["times_beyond"].to_numpy() > 1)
-    ax.plot(C, np.where(gain > 0, gain, np.nan), **{**style, "linestyle": _DASHED})
+    ax.plot(C, np.where(gain > 0, gain, np.nan), **{**style, "linestyle": DASHED})
     ax.plot(C[inside], gain[inside], **style)
     ends = table["gain_low"].to_numpy(), table["gain_high"].to_numpy()
     shown = np.isfinite(ends[0]) & np.isfinite(ends[1]) & (ends[0] > 0)

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import ScalingLawWarning
@@ -25,15 +24,23 @@ from scalinglaws.planning.sampled_law import (
     DEFAULT_RESAMPLES,
     LawWithValues,
     Rng,
+    level_of,
     numbers,
     target_of,
 )
 from scalinglaws.planning.select_group import chosen_group
 from scalinglaws.planning.serving import TWO, serving
 from scalinglaws.plotting.axes import LABELS, add_legend, log_axis, new_axes, padded, quiet_frame
+from scalinglaws.plotting.lines import (
+    DOTTED,
+    GREY,
+    INK,
+    draw_band,
+    draw_line,
+    extrapolated_key,
+    interval_key,
+)
 
-_INK, _GREY = "#31688e", "0.35"
-_DASHED, _DOTTED = (0, (4, 2.5)), (0, (1, 2))
 _POINTS, _POINTS_OF_LIMITED = 60, 40
 _MOST_RESAMPLES = 200  # of a law whose optimum is sought anew for each
 
@@ -100,8 +107,8 @@ def plot_serving(
         )  # fmt: skip
         unserved = optimal(fit, C=budget, **shared)[y].iloc[0]
     ax = new_axes() if ax is None else ax
-    banded = _draw(ax, along, plan, y, _INK)
-    ax.axhline(unserved, color=_GREY, linewidth=0.8, linestyle=_DOTTED, zorder=1)
+    banded = _draw(ax, along, plan, y, INK)
+    ax.axhline(unserved, color=GREY, linewidth=0.8, linestyle=DOTTED, zorder=1)
     log_axis(ax.xaxis, "D", *ends)
     log_axis(ax.yaxis, y if y != "ratio" else None, *padded(*_heights(plan, y, unserved)))
     ax.set_xlabel("tokens served in the model's lifetime")
@@ -110,7 +117,7 @@ def plot_serving(
     if legend:
         handles = _handles(fit, plan, banded, confidence_level, "least cost, served")
         handles.append(
-            Line2D([], [], color=_GREY, linewidth=0.8, linestyle=_DOTTED, label="training alone")
+            Line2D([], [], color=GREY, linewidth=0.8, linestyle=DOTTED, label="training alone")
         )
         add_legend(ax, handles)
     return ax
@@ -183,7 +190,7 @@ def plot_limited_data(
     ax = new_axes() if ax is None else ax
     colours = mpl.colormaps["viridis"](np.linspace(0.15, 0.75, len(amounts)))
     bands = [_draw(ax, along, p, name, c) for p, c in zip(plans, colours, strict=True)]
-    ax.plot(along, unlimited[name], color=_GREY, linewidth=0.9, linestyle=_DOTTED, zorder=2.5)
+    ax.plot(along, unlimited[name], color=GREY, linewidth=0.9, linestyle=DOTTED, zorder=2.5)
     log_axis(ax.xaxis, "C", *ends)
     edges = [_heights(plan, name, *unlimited[name]) for plan in plans]
     low, high = min(e[0] for e in edges), max(e[1] for e in edges)
@@ -197,7 +204,7 @@ def plot_limited_data(
             for a, c in zip(amounts, colours, strict=True)
         ]
         handles.append(
-            Line2D([], [], color=_GREY, linewidth=0.9, linestyle=_DOTTED, label="unlimited data")
+            Line2D([], [], color=GREY, linewidth=0.9, linestyle=DOTTED, label="unlimited data")
         )
         handles += _handles(fit, pd.concat(plans), any(bands), confidence_level, None)
         add_legend(ax, handles)
@@ -222,12 +229,9 @@ def _draw(ax: Axes, along: FloatArray, plan: pd.DataFrame, name: str, colour: An
     """A line, dashed beyond the runs, and its band; whether there is a band."""
     middle = plan[name].to_numpy(float)
     beyond = plan["times_beyond"].to_numpy(float) > 1
-    ax.plot(along, middle, color=colour, linewidth=1.8, linestyle=_DASHED, zorder=3)
-    ax.plot(along, np.where(beyond, np.nan, middle), color=colour, linewidth=1.8, zorder=3)
+    draw_line(ax, along, middle, beyond, colour)
     low, high = (plan[f"{name}_{end}"].to_numpy(float) for end in ("low", "high"))
-    shown = np.isfinite(low) & np.isfinite(high)
-    ax.fill_between(along, low, high, where=shown, color=colour, alpha=0.16, linewidth=0, zorder=2)
-    return bool(shown.any())
+    return draw_band(ax, along, low, high, colour)
 
 
 def _heights(plan: pd.DataFrame, name: str, *others: float) -> tuple[float, float]:
@@ -244,13 +248,10 @@ def _handles(
     """Of the line, if it has a label, of its dashes and of its band."""
     found: list[Any] = []
     if label is not None:
-        found.append(Line2D([], [], color=_INK, linewidth=1.8, label=label))
-    colour = _GREY if label is None else _INK
+        found.append(Line2D([], [], color=INK, linewidth=1.8, label=label))
+    colour = GREY if label is None else INK
     if (plan["times_beyond"] > 1).any():
-        found.append(
-            Line2D([], [], color=colour, linewidth=1.8, linestyle=_DASHED, label="extrapolated")
-        )
+        found.append(extrapolated_key(colour))
     if banded:
-        share = 100 * (getattr(fit, "confidence_level", 0.95) if level is None else level)
-        found.append(Patch(color=colour, alpha=0.2, linewidth=0, label=f"{share:g} % interval"))
+        found.append(interval_key(colour, level_of(fit, level)))
     return found

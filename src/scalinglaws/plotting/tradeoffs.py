@@ -21,6 +21,7 @@ from scalinglaws.planning.sampled_law import (
     DEFAULT_RESAMPLES,
     LawWithValues,
     Rng,
+    level_of,
     number,
     numbers,
     target_of,
@@ -34,10 +35,17 @@ from scalinglaws.plotting.axes import (
     padded,
     quiet_frame,
 )
+from scalinglaws.plotting.lines import (
+    DASHED,
+    DOTTED,
+    GREY,
+    INK,
+    draw_line,
+    extrapolated_key,
+    interval_key,
+)
 from scalinglaws.plotting.scenarios import range_of
 
-_INK, _GREY = "#31688e", "0.35"
-_DASHED, _DOTTED = (0, (4, 2.5)), (0, (1, 2))
 _POINTS, _OPACITY = 40, 0.18
 _RESAMPLES = 200  # ends of a band are sought anew for each
 _MOST_COMPUTE = 10.0  # times the compute, up to which smaller models are drawn
@@ -108,7 +116,7 @@ def plot_near_optimal(
     ax = new_axes() if ax is None else ax
     for band in bands:  # one over the other: the inner ones are darker
         ax.fill_between(
-            along, band["smallest"], band["largest"], color=_INK, alpha=_OPACITY, linewidth=0
+            along, band["smallest"], band["largest"], color=INK, alpha=_OPACITY, linewidth=0
         )
     bounded = _draw_optimum(ax, bands[-1])
     log_axis(ax.xaxis, "C", *ends)
@@ -125,10 +133,9 @@ def _draw_optimum(ax: Axes, band: pd.DataFrame) -> bool:
     """The optimum, dashed beyond the runs, and its interval; whether there is one."""
     along, best = band["C"].to_numpy(float), band["N"].to_numpy(float)
     beyond = band["times_beyond"].to_numpy(float) > 1
-    ax.plot(along, best, color=_INK, linewidth=1.8, linestyle=_DASHED, zorder=3)
-    ax.plot(along, np.where(beyond, np.nan, best), color=_INK, linewidth=1.8, zorder=3)
+    draw_line(ax, along, best, beyond, INK)
     bounds = band[["N_low", "N_high"]].to_numpy(float)
-    ax.plot(along, bounds, color=_GREY, linewidth=0.9, linestyle=_DOTTED, zorder=2.5)
+    ax.plot(along, bounds, color=GREY, linewidth=0.9, linestyle=DOTTED, zorder=2.5)
     return bool(np.isfinite(bounds).any())
 
 
@@ -140,19 +147,16 @@ def _handles(
     level: float | None,
 ) -> list[Any]:
     """Of the optimum, its dashes, the bands from the inside out, and the interval."""
-    found: list[Any] = [Line2D([], [], color=_INK, linewidth=1.8, label="compute-optimal size")]
+    found: list[Any] = [Line2D([], [], color=INK, linewidth=1.8, label="compute-optimal size")]
     if (band["times_beyond"] > 1).any():
-        found.append(
-            Line2D([], [], color=_INK, linewidth=1.8, linestyle=_DASHED, label="extrapolated")
-        )
+        found.append(extrapolated_key(INK))
     for k in reversed(range(len(shares))):
         label = f"within {100 * shares[k]:g} % of the best"
         opacity = 1.0 - (1.0 - _OPACITY) ** (k + 1)
-        found.append(Patch(color=_INK, alpha=opacity, linewidth=0, label=label))
+        found.append(Patch(color=INK, alpha=opacity, linewidth=0, label=label))
     if bounded:
-        share = 100 * (getattr(fit, "confidence_level", 0.95) if level is None else level)
-        label = f"{share:g} % confidence interval"
-        found.append(Line2D([], [], color=_GREY, linewidth=0.9, linestyle=_DOTTED, label=label))
+        label = f"{100 * level_of(fit, level):g} % confidence interval"
+        found.append(Line2D([], [], color=GREY, linewidth=0.9, linestyle=DOTTED, label=label))
     return found
 
 
@@ -201,15 +205,15 @@ def plot_overtraining(
     ax = new_axes() if ax is None else ax
     times = 1.0 + price["overhead"].to_numpy()
     beyond = price["times_beyond"].to_numpy() > 1
-    ax.plot(along, times, color=_INK, linewidth=1.8, linestyle=_DASHED, zorder=3)
-    ax.plot(along[~beyond], times[~beyond], color=_INK, linewidth=1.8, zorder=3)
+    ax.plot(along, times, color=INK, linewidth=1.8, linestyle=DASHED, zorder=3)
+    ax.plot(along[~beyond], times[~beyond], color=INK, linewidth=1.8, zorder=3)
     banded = bool(price["overhead_low"].notna().any())
     if banded:
         ends = (1.0 + price[f"overhead_{end}"].to_numpy() for end in ("low", "high"))
         low_end, high_end = (np.clip(np.nan_to_num(e, posinf=1e9), 1e-3, 1e9) for e in ends)
-        ax.fill_between(along, low_end, high_end, color=_INK, alpha=0.16, linewidth=0, zorder=2)
+        ax.fill_between(along, low_end, high_end, color=INK, alpha=0.16, linewidth=0, zorder=2)
     if limit["limit"] < 1.3 * high:
-        ax.axvline(limit["limit"], color=_GREY, linewidth=0.8, linestyle=(0, (1, 2)), zorder=1)
+        ax.axvline(limit["limit"], color=GREY, linewidth=0.8, linestyle=DOTTED, zorder=1)
     log_axis(ax.xaxis, None, low, max(high, min(1.05 * limit["limit"], 1.3 * high)))
     finite = times[np.isfinite(times)]
     log_axis(ax.yaxis, None, 0.97 * finite.min(), min(1.1 * finite.max(), _MOST_COMPUTE))
@@ -218,21 +222,16 @@ def plot_overtraining(
     quiet_frame(ax)
     if legend:
         handles: list[Any] = [
-            Line2D([], [], color=_INK, linewidth=1.8,
+            Line2D([], [], color=INK, linewidth=1.8,
                    label=f"equal to the optimum at {format_compute(number('C', C))} FLOP"),
-            Line2D([], [], color=_GREY, linewidth=0.8, linestyle=(0, (1, 2)),
-                   label=f"limit, {format_plain(float(limit['limit']), 3)} times"),
         ]  # fmt: skip
-        if banded:
-            level = getattr(fit, "confidence_level", 0.95)
-            share = 100 * (level if confidence_level is None else confidence_level)
-            handles.insert(
-                1, Patch(color=_INK, alpha=0.2, linewidth=0, label=f"{share:g} % interval")
-            )
         if beyond.any():
-            handles.insert(
-                1, Line2D([], [], color=_INK, linewidth=1.8, linestyle=_DASHED,
-                          label="extrapolated")
-            )  # fmt: skip
+            handles.append(extrapolated_key(INK))
+        if banded:
+            handles.append(interval_key(INK, level_of(fit, confidence_level)))
+        handles.append(
+            Line2D([], [], color=GREY, linewidth=0.8, linestyle=DOTTED,
+                   label=f"limit, {format_plain(float(limit['limit']), 3)} times")
+        )  # fmt: skip
         add_legend(ax, handles)
     return ax
