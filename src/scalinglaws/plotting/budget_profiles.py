@@ -27,9 +27,7 @@ from scalinglaws.plotting.axes import (
     padded,
     quiet_frame,
 )
-
-_GREY = "0.35"
-_DASHED = (0, (4, 2.5))
+from scalinglaws.plotting.lines import DASHED, GREY
 
 
 def plot_isoflop(
@@ -121,7 +119,7 @@ def _draw_trend(ax: Axes, found: IsoFLOP) -> None:
     """The minima joined, in the order of compute."""
     fine = found.optima[found.optima["N"].notna()]
     ax.plot(
-        fine["N"], fine[found.runs.target], color=_GREY, linewidth=0.8, linestyle=_DASHED,
+        fine["N"], fine[found.runs.target], color=GREY, linewidth=0.8, linestyle=DASHED,
         zorder=1.8,
     )  # fmt: skip
 
@@ -142,7 +140,7 @@ def _add_legend(ax: Axes, found: IsoFLOP) -> None:
     exponent = found.exponents.loc["N"]
     level = f"{100 * found.confidence_level:g} %"
     handles: list[Any] = [
-        Line2D([], [], color=_GREY, marker="o", markersize=4, linewidth=1.3,
+        Line2D([], [], color=GREY, marker="o", markersize=4, linewidth=1.3,
                label=f"runs of one budget, {found.method}"),
         Line2D([], [], color="black", marker="D", markersize=5, markerfacecolor="0.7",
                linewidth=1.2, label=f"minimum, {level}"),
@@ -153,7 +151,7 @@ def _add_legend(ax: Axes, found: IsoFLOP) -> None:
     if len(found.refused):
         handles.insert(
             1,
-            Line2D([], [], color=_GREY, marker="o", markersize=4, markerfacecolor="white",
+            Line2D([], [], color=GREY, marker="o", markersize=4, markerfacecolor="white",
                    linestyle="none", label="budget without a minimum"),
         )  # fmt: skip
     add_legend(ax, handles)

@@ -22,9 +22,9 @@ from scalinglaws.plotting.axes import (
     padded,
     quiet_frame,
 )
+from scalinglaws.plotting.lines import GREY
 
 _STAR = "#d1495b"
-_GREY = "0.35"
 
 
 def plot_next_runs(plan: NextRuns, *, ax: Axes | None = None, legend: bool = True) -> Axes:
@@ -54,7 +54,7 @@ def plot_next_runs(plan: NextRuns, *, ax: Axes | None = None, legend: bool = Tru
     )  # fmt: skip
     if len(seen):
         ax.scatter(
-            seen["N"], seen["D"], s=18, color=_GREY, edgecolors="white", linewidths=0.4, zorder=3
+            seen["N"], seen["D"], s=18, color=GREY, edgecolors="white", linewidths=0.4, zorder=3
         )
     counted = runs.groupby(["N", "D"], sort=False).size().rename("times").reset_index()
     ax.scatter(
@@ -91,7 +91,7 @@ def plot_next_runs(plan: NextRuns, *, ax: Axes | None = None, legend: bool = Tru
         ]  # fmt: skip
         if len(seen):
             handles.append(
-                Line2D([], [], color=_GREY, marker="o", markersize=4, linestyle="none", label="run")
+                Line2D([], [], color=GREY, marker="o", markersize=4, linestyle="none", label="run")
             )
         add_legend(ax, handles)
     return ax

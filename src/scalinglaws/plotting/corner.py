@@ -19,8 +19,9 @@ from scalinglaws.core.latex import name_to_latex
 from scalinglaws.escaping import maths_for_picture
 from scalinglaws.numerals import format_plain, listed
 from scalinglaws.plotting.axes import check_kind, log_axis
+from scalinglaws.plotting.lines import GREY, INK
 
-_INK, _GREY, _MARK = "#31688e", "0.35", "#d1495b"
+_MARK = "#d1495b"
 # A column whose central draws span this factor is read best as a logarithm.
 _LOG_FROM = 1.5
 _SHARES = (0.9, 0.5)  # of the draws inside each contour
@@ -194,8 +195,8 @@ def _draw_histogram(
 ) -> None:
     edges = np.linspace(*span, _BINS + 1)
     heights, _ = np.histogram(values, edges)
-    ax.stairs(heights, _natural(edges, logarithmic), fill=True, color=_INK, alpha=0.35)
-    ax.stairs(heights, _natural(edges, logarithmic), color=_INK, linewidth=0.9)
+    ax.stairs(heights, _natural(edges, logarithmic), fill=True, color=INK, alpha=0.35)
+    ax.stairs(heights, _natural(edges, logarithmic), color=INK, linewidth=0.9)
     ax.set_ylim(0, 1.08 * heights.max())
     ax.set_yticks([])
 
@@ -208,7 +209,7 @@ def _draw_pair(
 ) -> None:
     some = pair[:: max(1, len(pair) // _MOST_POINTS)]
     ax.plot(
-        _natural(some[:, 0], is_log[0]), _natural(some[:, 1], is_log[1]), ".", color=_INK,
+        _natural(some[:, 0], is_log[0]), _natural(some[:, 1], is_log[1]), ".", color=INK,
         markersize=1.8, alpha=0.3, markeredgewidth=0, zorder=2, rasterized=True,
     )  # fmt: skip
     try:
@@ -221,7 +222,7 @@ def _draw_pair(
     if not levels[0] < levels[1] < heights.max():
         return
     ax.contour(
-        _natural(x, is_log[0]), _natural(y, is_log[1]), heights, levels=levels, colors=_INK,
+        _natural(x, is_log[0]), _natural(y, is_log[1]), heights, levels=levels, colors=INK,
         linewidths=(0.9, 1.3), zorder=3,
     )  # fmt: skip
 
@@ -231,7 +232,7 @@ def _write_correlation(ax: Axes, x: FloatArray, y: FloatArray, k: int) -> None:
     digits = 2 if abs(correlation) < _STRONG else 4
     ax.text(
         0.5, 0.42, f"{correlation:.{digits}f}".replace("-", "\N{MINUS SIGN}"), ha="center",
-        va="center", transform=ax.transAxes, color=_GREY, fontsize=11 if k <= 4 else 9,
+        va="center", transform=ax.transAxes, color=GREY, fontsize=11 if k <= 4 else 9,
     )  # fmt: skip
 
 
@@ -268,8 +269,8 @@ def _add_legend(
     if n_left_out:
         label += f",\n{n_left_out} not finite left out"
     handles = [
-        Line2D([], [], color=_INK, marker=".", markersize=4, linestyle="none", label=label),
-        Line2D([], [], color=_INK, linewidth=1.3, label="contours of 50 and 90 %"),
+        Line2D([], [], color=INK, marker=".", markersize=4, linestyle="none", label=label),
+        Line2D([], [], color=INK, linewidth=1.3, label="contours of 50 and 90 %"),
     ]
     if marked:
         handles.append(Line2D([], [], color=_MARK, linewidth=0.8, label="estimate"))

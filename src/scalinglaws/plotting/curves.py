@@ -34,6 +34,7 @@ from scalinglaws.plotting.axes import (
     quiet_frame,
 )
 from scalinglaws.plotting.group_curves import Group, groups_of
+from scalinglaws.plotting.lines import DASHED, DOTTED, GREY
 
 _POINTS = 160
 # Limits of the default extrapolation along other variables, and along N, D and C.
@@ -43,7 +44,6 @@ _LONGEST_LABEL = 24
 _MOST_CURVES, _MOST_OF_ALL_GROUPS = 7, 9
 _MOST_NAMED = 3  # curves that the legend names; more get a colour bar
 _MOST_GROUPS_NAMED, _LONGEST_GROUP = 7, 32
-_DASHED = (0, (4, 2.5))
 _BANDS = ("curve", "run", "none")
 
 
@@ -133,7 +133,7 @@ def plot_fit(
         if family.targets is not None:
             heights.append(_draw_targets(ax, family, family.targets))
     if extrapolate > 1 or end > largest:
-        ax.axvline(largest, color="0.35", linewidth=0.8, linestyle=(0, (1, 2)), zorder=1)
+        ax.axvline(largest, color=GREY, linewidth=0.8, linestyle=DOTTED, zorder=1)
     _finish(ax, families, (low, high), np.concatenate(heights))
     if legend:
         _add_legend(ax, families, band, level, targets is not None)
@@ -293,9 +293,9 @@ def _draw_curve(
     colour = family.colour(value)
     options = {"color": colour, "linewidth": 1.6, "zorder": 3, **style}
     for part, dashes in (
-        (along <= inside[0], _DASHED),
+        (along <= inside[0], DASHED),
         ((along >= inside[0]) & (along <= inside[1]), "-"),
-        (along >= inside[1], _DASHED),
+        (along >= inside[1], DASHED),
     ):
         if part.sum() > 1:
             ax.plot(along[part], found.estimate[part], **{**options, "linestyle": dashes})
@@ -383,7 +383,7 @@ def _add_colour_bar(ax: Axes, family: _Family) -> None:
 def _add_legend(
     ax: Axes, families: Sequence[_Family], band: str, level: float, has_targets: bool
 ) -> None:
-    grey, family = "0.35", families[0]
+    grey, family = GREY, families[0]
     handles: list[Any] = []
     if len(families) > 1:
         handles += _group_handles(families)
@@ -399,16 +399,14 @@ def _add_legend(
         )
     handles.append(Line2D([], [], color=grey, linewidth=1.6, label=_fit_label(family.fit)))
     handles.append(
-        Line2D([], [], color=grey, linewidth=1.6, linestyle=_DASHED, label="extrapolated")
+        Line2D([], [], color=grey, linewidth=1.6, linestyle=DASHED, label="extrapolated")
     )
     kinds = {"curve": "confidence interval (curve)", "run": "prediction interval (new run)"}
     if band in kinds:
         handles.append(
             Patch(color=grey, alpha=0.2, linewidth=0, label=f"{100 * level:g} % {kinds[band]}")
         )
-    handles.append(
-        Line2D([], [], color=grey, linewidth=0.8, linestyle=(0, (1, 2)), label="largest run")
-    )
+    handles.append(Line2D([], [], color=grey, linewidth=0.8, linestyle=DOTTED, label="largest run"))
     if has_targets:
         handles.append(
             Line2D([], [], color=grey, marker="*", linestyle="none", markersize=10,

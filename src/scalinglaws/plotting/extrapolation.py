@@ -24,6 +24,7 @@ from scalinglaws.forecasting.wording import count
 from scalinglaws.numerals import format_compute, format_to, format_variable
 from scalinglaws.plotting.axes import LABELS, figure_of, log_axis, new_axes, padded
 from scalinglaws.plotting.hidden_runs import draw_cuts
+from scalinglaws.plotting.lines import DASHED
 from scalinglaws.plotting.palette import Palette, palette_of
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 _POINTS = 160
 _FAR, _NEAR = 100.0, 10.0  # times the largest run to which a picture goes, at most and at least
 _ON_PATH = np.log(2.0)  # difference of ln(D/N) up to which a run counts as on the path
-_DASH = (0, (4, 2.5))
 _PARTS = ("coefficients", "law’s error", "noise of a run")
 
 
@@ -115,7 +115,7 @@ def _draw(
     _draw_bands(forecast, ax, path, colours)
     estimate = np.asarray(path.outlook.estimate)
     far = ~path.known
-    for where, dash in ((path.known, "-"), (far, _DASH)):
+    for where, dash in ((path.known, "-"), (far, DASHED)):
         ax.plot(x[where], estimate[where], color=colours.forecast, lw=2, ls=dash, zorder=5)
     names = [("forecast", float(estimate[-1]), colours.forecast, "bold")]
     shown = [rows.table.y[rows.places], estimate[path.usable]]
@@ -171,7 +171,7 @@ def _draw_law(
     with warnings.catch_warnings(action="ignore"):
         found: Any = law.predict(wanted, confidence_level=0.9)
     values = np.asarray(found.estimate)
-    for where, dash in ((path.known, "-"), (~path.known, _DASH)):
+    for where, dash in ((path.known, "-"), (~path.known, DASHED)):
         ax.plot(path.compute[where], values[where], color=colours.background, lw=3.2, zorder=4)
         ax.plot(path.compute[where], values[where], color=colours.law, lw=1.6, ls=dash, zorder=5)
     disputed = is_disputed(forecast, path.points, found) & ~path.known
@@ -345,7 +345,7 @@ def plot_curve_forecast(
     for name, colour in (("run", colours.bands[2]), ("curve", colours.bands[1])):
         low, high = getattr(found, f"{name}_low"), getattr(found, f"{name}_high")
         ax.fill_between(x, low, high, color=colour, lw=0, zorder=1)
-    for where, dash in ((x <= last, "-"), (x >= last, _DASH)):
+    for where, dash in ((x <= last, "-"), (x >= last, DASHED)):
         ax.plot(x[where], found.estimate[where], color=colours.forecast, lw=2, ls=dash, zorder=4)
     ax.scatter(forecast.x, forecast.y, s=13, color=colours.ink, lw=0, zorder=5)
     shown = np.concatenate([found.run_low, found.run_high, forecast.y])

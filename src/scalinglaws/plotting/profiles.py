@@ -27,8 +27,8 @@ from scalinglaws.plotting.axes import (
     new_axes,
     quiet_frame,
 )
+from scalinglaws.plotting.lines import DASHED, DOTTED, GREY, INK
 
-_INK, _GREY = "#31688e", "0.35"
 # A parameter that moves by less than this factor is read best on a linear axis.
 _LINEAR_UP_TO = 1.3
 _HEADROOM = 1.7
@@ -77,17 +77,17 @@ def plot_profile(
     root = float(np.sqrt(about["threshold"]))
     levels = [about["threshold"]] if kind == "deviance" else [-root, root]
     low, high = (about[end] for end in ("low", "high"))
-    ax.axvspan(max(low, x.min()), min(high, x.max()), color=_INK, alpha=0.12, linewidth=0, zorder=1)
+    ax.axvspan(max(low, x.min()), min(high, x.max()), color=INK, alpha=0.12, linewidth=0, zorder=1)
     for level in levels:
-        ax.axhline(level, color=_GREY, linewidth=0.9, linestyle=(0, (4, 2.5)), zorder=2)
+        ax.axhline(level, color=GREY, linewidth=0.9, linestyle=DASHED, zorder=2)
     for end, sign in ((low, -1.0), (high, 1.0)):
         if x.min() <= end <= x.max():
             height = about["threshold"] if kind == "deviance" else sign * root
             at_bound = abs(np.interp(end, x, y) - height) > 0.05 * abs(height)
             if not at_bound:
-                ax.plot([end], [height], "o", color=_INK, markersize=4.5, zorder=4)
-    ax.plot(x, y, **{"color": _INK, "linewidth": 1.8, "zorder": 3, **dict(line or {})})
-    ax.axvline(about["estimate"], color=_GREY, linewidth=0.8, linestyle=(0, (1, 2)), zorder=2)
+                ax.plot([end], [height], "o", color=INK, markersize=4.5, zorder=4)
+    ax.plot(x, y, **{"color": INK, "linewidth": 1.8, "zorder": 3, **dict(line or {})})
+    ax.axvline(about["estimate"], color=GREY, linewidth=0.8, linestyle=DOTTED, zorder=2)
     _finish(ax, profile, kind, x)
     if legend:
         add_legend(ax, _handles(profile))
@@ -130,12 +130,12 @@ def _handles(profile: pd.DataFrame) -> list[Any]:
     level = f"{100 * about['confidence_level']:g} %"
     span = " to ".join(_end(about[end]) for end in ("low", "high"))
     return [
-        Line2D([], [], color=_INK, linewidth=1.8, label="profile (other parameters re-optimised)"),
-        Line2D([], [], color=_GREY, linewidth=0.8, linestyle=(0, (1, 2)),
+        Line2D([], [], color=INK, linewidth=1.8, label="profile (other parameters re-optimised)"),
+        Line2D([], [], color=GREY, linewidth=0.8, linestyle=DOTTED,
                label=f"estimate, {format_plain(about['estimate'])}"),
-        Line2D([], [], color=_GREY, linewidth=0.9, linestyle=(0, (4, 2.5)),
+        Line2D([], [], color=GREY, linewidth=0.9, linestyle=DASHED,
                label=f"threshold, {format_plain(about['threshold'], 3)}"),
-        Patch(color=_INK, alpha=0.2, linewidth=0,
+        Patch(color=INK, alpha=0.2, linewidth=0,
               label=f"{level} confidence interval,\n{span} ({about['method']})"),
     ]  # fmt: skip
 
