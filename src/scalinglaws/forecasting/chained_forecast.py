@@ -16,7 +16,7 @@ from scalinglaws.fitting.inference.covariance import t_quantile
 from scalinglaws.fitting.tables import columns as col
 from scalinglaws.forecasting.forecast import Forecast
 from scalinglaws.forecasting.metric_step import MetricStep, infer_step
-from scalinglaws.forecasting.outlook import FIELDS, Outlook, given_points, tabled_points
+from scalinglaws.forecasting.outlook import FIELDS, Outlook, points_of
 from scalinglaws.forecasting.posterior import Moments
 from scalinglaws.options import check_level
 
@@ -62,14 +62,9 @@ class ChainedForecast:
         """
         level = self.confidence_level if confidence_level is None else confidence_level
         check_level(level)
-        frame = col.frame_of(data, "data")
-        points = (
-            given_points(self.loss.rows, data, variables)
-            if frame is None
-            else tabled_points(self.loss.rows, frame, variables)
-        )
+        points, index = points_of(self.loss.rows, data, variables)
         found = self.outlook(points, level)
-        return found if frame is None else found.to_frame(frame.index)
+        return found if index is None else found.to_frame(index)
 
     def outlook(self, points: Mapping[str, FloatArray], level: float) -> Outlook:
         """Forecast at arrays N, D and C of one shape."""

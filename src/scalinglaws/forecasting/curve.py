@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,7 @@ from scalinglaws.forecasting.metric_scale import MetricScale
 from scalinglaws.forecasting.outlook import FIELDS, Outlook
 from scalinglaws.forecasting.reach import Reach, find_reach
 from scalinglaws.forecasting.run_rows import check_limits, find_scale
+from scalinglaws.forecasting.several_forecasts import SeveralForecasts
 from scalinglaws.numerals import format_variable, listed, plural
 from scalinglaws.options import check_level
 
@@ -189,29 +190,8 @@ class CurveForecast:
         return str(self)
 
 
-class CurveForecasts(Mapping[Any, CurveForecast]):
+class CurveForecasts(SeveralForecasts[CurveForecast]):
     """Forecasts of many series, by the name of the series."""
-
-    def __init__(self, found: Mapping[Any, CurveForecast], failed: Mapping[Any, str]) -> None:
-        self._found: dict[Any, CurveForecast] = dict(found)
-        self._failed = dict(failed)
-
-    def __getitem__(self, name: Any) -> CurveForecast:
-        if name not in self._found:
-            reason = self._failed.get(name, "there is no such series")
-            raise KeyError(f"No forecast of {name!r}: {reason}")
-        return self._found[name]
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self._found)
-
-    def __len__(self) -> int:
-        return len(self._found)
-
-    @property
-    def failed(self) -> pd.Series:
-        """Series that have no forecast, with the reason."""
-        return pd.Series(self._failed, name="reason", dtype=object).rename_axis("series")
 
     def predict(
         self, data: npt.ArrayLike | str, /, *, confidence_level: float | None = None
@@ -264,7 +244,8 @@ def forecast_curves(
     assert table.source is not None
     groups = table.source[col.require(table.source, series, "`series`")].reset_index(drop=True)
     places = {label: np.asarray(some.index) for label, some in groups.groupby(groups, sort=False)}
-    return CurveForecasts(*_each(table, places, limits, x, confidence_level))
+    found, failed = _each(table, places, limits, x, confidence_level)
+    return CurveForecasts(found, failed, "series")
 
 
 def _each(

@@ -15,11 +15,10 @@ import pandas as pd
 from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import ExtrapolationWarning, warn
 from scalinglaws.fitting.inference.covariance import t_quantile
-from scalinglaws.fitting.tables import columns as col
 from scalinglaws.fitting.tables.columns import listed_rows
 from scalinglaws.forecasting import saved, wording
 from scalinglaws.forecasting.deciding_run import DecidingRun, find_deciding_run
-from scalinglaws.forecasting.outlook import FIELDS, Outlook, given_points, tabled_points
+from scalinglaws.forecasting.outlook import FIELDS, Outlook, given_points, points_of
 from scalinglaws.forecasting.posterior import Moments, Posterior, infer
 from scalinglaws.forecasting.reach import Reach, find_reach
 from scalinglaws.forecasting.run_rows import RunRows, facts_of
@@ -112,16 +111,11 @@ class Forecast:
         """
         level = self.confidence_level if confidence_level is None else confidence_level
         check_level(level)
-        frame = col.frame_of(data, "data")
-        points = (
-            given_points(self.rows, data, variables)
-            if frame is None
-            else tabled_points(self.rows, frame, variables)
-        )
+        points, index = points_of(self.rows, data, variables)
         moments = self.moments(points)
         found = self.outlook(points, level, moments)
         self._warn_if_not_usable(points, moments)
-        return found if frame is None else found.to_frame(frame.index)
+        return found if index is None else found.to_frame(index)
 
     def _warn_if_not_usable(self, points: Mapping[str, FloatArray], moments: Moments) -> None:
         usable = np.ravel(self.usable(points, moments))

@@ -8,7 +8,6 @@ serve all.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,6 +24,7 @@ from scalinglaws.forecasting.forecast import Forecast
 from scalinglaws.forecasting.outlook import Outlook
 from scalinglaws.forecasting.posterior import Model, Posterior, correlation, solve
 from scalinglaws.forecasting.run_rows import RunRows, largest_runs, rows_of
+from scalinglaws.forecasting.several_forecasts import SeveralForecasts
 from scalinglaws.numerals import listed, plural
 
 _BETWEEN = 0.7  # correlation of the law's error between groups
@@ -59,31 +59,8 @@ class GroupPosterior(Posterior):
         return super()._near(n, d) * np.where(self.codes == self.group, 1.0, _BETWEEN)
 
 
-class GroupedForecast(Mapping[Any, Forecast]):
+class GroupedForecast(SeveralForecasts[Forecast]):
     """A forecast for each group, made together; see `scalinglaws.forecast` with ``groups``."""
-
-    def __init__(
-        self, found: Mapping[Any, Forecast], failed: Mapping[Any, str], column: str
-    ) -> None:
-        self._found: dict[Any, Forecast] = dict(found)
-        self._failed, self.column = dict(failed), column
-
-    def __getitem__(self, name: Any) -> Forecast:
-        if name not in self._found:
-            reason = self._failed.get(name, f"the groups are {listed(list(map(str, self)))}")
-            raise KeyError(f"No forecast of {name!r}: {reason}")
-        return self._found[name]
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self._found)
-
-    def __len__(self) -> int:
-        return len(self._found)
-
-    @property
-    def failed(self) -> pd.Series:
-        """Groups that have no forecast, with the reason."""
-        return pd.Series(self._failed, name="reason", dtype=object).rename_axis(self.column)
 
     def predict(self, data: Any, /, *, confidence_level: float | None = None) -> pd.DataFrame:
         """Forecast the rows of a table that has the column of the groups."""
@@ -96,6 +73,9 @@ class GroupedForecast(Mapping[Any, Forecast]):
             parts.append(found)
         together: pd.DataFrame = pd.concat(parts).loc[frame.index]
         return together
+
+    def _unknown(self) -> str:
+        return f"the groups are {listed(list(map(str, self)))}"
 
     def __repr__(self) -> str:
         lines = [f"Forecasts of {plural(len(self), 'group')} by {self.column!r}, made together"]

@@ -77,6 +77,22 @@ class Outlook:
         return wording.outlook_html(self)
 
 
+def points_of(
+    rows: RunRows, data: Any, variables: Mapping[str, Any]
+) -> tuple[dict[str, FloatArray], pd.Index | None]:
+    """N, D and C from a table, with its index, or from numbers or text, without one.
+
+    Raises
+    ------
+    ValueError
+        If two of them are not given, or something is not positive.
+    """
+    frame = col.frame_of(data, "data")
+    if frame is None:
+        return given_points(rows, data, variables), None
+    return tabled_points(rows, frame, variables), frame.index
+
+
 def given_points(rows: RunRows, data: Any, variables: Mapping[str, Any]) -> dict[str, FloatArray]:
     """N, D and C from numbers or text.
 

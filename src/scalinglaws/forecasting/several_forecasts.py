@@ -1,0 +1,37 @@
+"""Forecasts by name, and the reasons of those that could not be made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeVar
+
+import pandas as pd
+
+Each = TypeVar("Each")
+
+
+class SeveralForecasts(Mapping[Any, Each]):
+    """A mapping from the values of a column, such as groups or series, to their forecasts."""
+
+    def __init__(self, found: Mapping[Any, Each], failed: Mapping[Any, str], column: str) -> None:
+        self._found: dict[Any, Each] = dict(found)
+        self._failed, self.column = dict(failed), column
+
+    def __getitem__(self, name: Any) -> Each:
+        if name not in self._found:
+            raise KeyError(f"No forecast of {name!r}: {self._failed.get(name, self._unknown())}")
+        return self._found[name]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    @property
+    def failed(self) -> pd.Series:
+        """Those that have no forecast, with the reason."""
+        return pd.Series(self._failed, name="reason", dtype=object).rename_axis(self.column)
+
+    def _unknown(self) -> str:
+        return f"there is no such {self.column}"
