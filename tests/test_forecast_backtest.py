@@ -179,7 +179,7 @@ def test_a_target_is_needed(runs: pd.DataFrame) -> None:
 
 
 def test_the_rule_of_disputes(runs: pd.DataFrame) -> None:
-    """The gap against the law's half-width and half of the forecast's."""
+    """The gap against 0.7 of the wider half-width of the law and the forecast."""
     forecast = sl.forecast(runs)
     points = {
         name: np.array([value]) for name, value in zip("NDC", (2e11, 2e12, 3e24), strict=True)
@@ -194,10 +194,10 @@ def test_the_rule_of_disputes(runs: pd.DataFrame) -> None:
         )
         return bool(is_disputed(forecast, points, law)[0])
 
-    assert disputed(0.51 * half, 0.3 * half)
-    assert not disputed(0.49 * half, 0.3 * half)
-    assert disputed(-1.1 * half, half)
-    assert not disputed(-0.9 * half, half)
+    assert disputed(0.71 * half, 0.3 * half)
+    assert not disputed(0.69 * half, 0.3 * half)
+    assert disputed(-1.41 * half, 2 * half)
+    assert not disputed(-1.39 * half, 2 * half)
 
 
 # --- pictures --------------------------------------------------------------------------------

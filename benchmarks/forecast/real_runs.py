@@ -15,6 +15,8 @@ from benchmarks import library
 from benchmarks.forecast import scores
 from benchmarks.forecast.cuts import Cut, cuts
 from benchmarks.harness import Options, Section, interleaved
+from scalinglaws.arrays import BoolArray
+from scalinglaws.forecasting.dispute import DISPUTE_SHARE, disputes
 
 FORECAST, LAST = "forecast", "last value"
 LAWS = ("chinchilla", "kaplan")
@@ -45,7 +47,12 @@ def run(options: Options) -> Section:
     section.table("The forecast, by distance.", _each(scores.by_distance(found[FORECAST])))
     section.table("The forecast, by source.", _each(scores.by_source(found[FORECAST])))
     section.table("Error in % and coverage of every method, by distance.", _beside(found))
-    section.table(*disputes(found))
+    disputed = law_disputes(found)
+    section.table(
+        f"Disputed: the law's estimate is farther from the forecast's than {DISPUTE_SHARE:g} of "
+        "the wider half-width of the two. Every cut of a source counts the same.",
+        disputed,
+    )
     overall = scores.overall(found[FORECAST])
     if options.data is not None and not options.quick:
         section.at_most("error", 100 * overall["error"], 2.9, " %")
@@ -53,6 +60,8 @@ def run(options: Options) -> Section:
         section.at_most("coverage of 90 %", overall["covered"], 0.96)
         section.at_most("Winkler score x100", 100 * overall["winkler"], 21)
         section.at_most("-ln density", overall["density"], -2.2)
+        for row in disputed:
+            section.at_least(f"misses of {row['law']} disputed", float(row["of its misses"]), 0.7)
     _times(section, options)
     section.notes.append(
         "The constants of the forecast were chosen on these cuts. With each source left out of the "
@@ -102,20 +111,20 @@ def _last(cut: Cut) -> Columns:
     return {"mean": np.full(len(cut.hidden), last), "sd": np.nan, "dof": 1.0}
 
 
-def disputes(found: dict[str, pd.DataFrame]) -> tuple[str, list[dict[str, str]]]:
+def law_disputes(found: dict[str, pd.DataFrame]) -> list[dict[str, str]]:
     """How often laws are disputed where they miss, and where they hold."""
     forecast, rows = found[FORECAST], []
     for law in LAWS:
         each = found[law]
         gap = (each["mean"] - forecast["mean"]).abs()
-        disputed = gap > np.maximum(each["half_width"], 0.5 * forecast["half_width"])
+        disputed = disputes(gap, each["half_width"], forecast["half_width"])
         cut = each.groupby(["source", "table", "cut"])["y"].transform("size")
         n_cuts = each.drop_duplicates(["source", "table", "cut"]).groupby("source").size()
         weight = 1 / (cut * each["source"].map(n_cuts))
         missed = each["covered"] == 0
         far = each["error"] > 1.5 * each["half_width"]
 
-        def share(where: pd.Series, of: pd.Series = disputed, weight: pd.Series = weight) -> str:
+        def share(where: pd.Series, of: BoolArray = disputed, weight: pd.Series = weight) -> str:
             return f"{(weight * of * where).sum() / (weight * where).sum():.2f}"
 
         rows.append({
@@ -124,11 +133,7 @@ def disputes(found: dict[str, pd.DataFrame]) -> tuple[str, list[dict[str, str]]]
             "of its misses": share(missed), "of misses by 1.5 half-widths": share(far),
             "of its hits": share(~missed),
         })  # fmt: skip
-    caption = (
-        "Disputed: the law's estimate is farther from the forecast's than the larger of its own "
-        "half-width and half of the forecast's. Every cut of a source counts the same."
-    )
-    return caption, rows
+    return rows
 
 
 def _row(name: str, overall: pd.Series) -> dict[str, str]:

@@ -18,6 +18,7 @@ from benchmarks import library
 from benchmarks.coverage.truth import TRUTHS
 from benchmarks.harness import Options, Section
 from scalinglaws.core import catalogue
+from scalinglaws.forecasting.dispute import DISPUTE_SHARE, disputes
 
 Floats = npt.NDArray[np.float64]
 
@@ -88,7 +89,7 @@ def run(options: Options) -> Section:
     section.at_most("law disputed though true, IsoFLOP and grid", two["disputed"].mean(), 0.15)
     section.notes.append(
         "Disputed though true counts targets at which the law that drew the table is farther from "
-        "the forecast than the larger of its own half-width and half of the forecast's."
+        f"the forecast than {DISPUTE_SHARE:g} of the wider half-width of the two."
     )
     return section
 
@@ -134,7 +135,7 @@ def _asked(
         low = np.log(each["run_low"].clip(lower=1e-9))
         means.append(np.log(each["estimate"]).to_numpy())
         halves.append(((np.log(each["run_high"]) - low) / 2).to_numpy())
-    disputed = np.abs(means[1] - means[0]) > np.maximum(halves[1], 0.5 * halves[0])
+    disputed = disputes(np.abs(means[1] - means[0]), halves[1], halves[0])
     for k, beyond in enumerate(_BEYOND):
         yield {
             "beyond": beyond, "disputed": disputed[k],

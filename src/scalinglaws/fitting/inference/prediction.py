@@ -69,8 +69,8 @@ class Prediction:
     def disputed(self) -> Any:
         """Whether the law is farther from the forecast than both their intervals allow.
 
-        The distance of the logarithms is above the half-width of the law's 90 % interval of a new
-        run and above half of the forecast's. Without a forecast it is None, and NaN in an array.
+        The distance of the logarithms is above 0.7 of the half-width of either's 90 % interval of
+        a new run. Without a forecast it is None, and NaN in an array.
         """
         disputed = self._beside.disputed
         return None if np.ndim(disputed) == 0 and np.isnan(disputed) else disputed
