@@ -204,7 +204,7 @@ class FitRecord:
         return null_space(self.aliased, len(self.theta))
 
     @cached_property
-    def disputed(self) -> frozenset[str]:
+    def ambiguous(self) -> frozenset[str]:
         """Parameters whose values differ between equally good fits."""
         if not len(self.alternatives):
             return frozenset()
@@ -214,14 +214,14 @@ class FitRecord:
             term_shares(self.law, columns, natural)
             for natural in (self.natural, *self.alternatives)
         ]
-        disputed: set[str] = set()
+        ambiguous: set[str] = set()
         for place, term in enumerate(self.law.separation.terms):
             apart = np.array([np.abs(other[place] - shares[0][place]) for other in shares])
             rows = apart.max(axis=0) > OTHER_DIVISION
             if rows.any():
                 names = [*names_in(term.rest), *names_in(term.power), term.coefficient or ""]
-                disputed.update(self.law.names_at(names, self.problem.columns, rows))
-        return frozenset(disputed - set(self.fixed))
+                ambiguous.update(self.law.names_at(names, self.problem.columns, rows))
+        return frozenset(ambiguous - set(self.fixed))
 
     @cached_property
     def at_zero(self) -> BoolArray:

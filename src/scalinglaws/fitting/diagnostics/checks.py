@@ -82,8 +82,8 @@ def _local_sentence(fit: Fit) -> str:
 
 def equally_good_fits(fit: Fit) -> Verdicts:
     """Other minima as low as the best one."""
-    if fit.disputed:
-        names = [name for name in fit.law.parameter_names if name in fit.disputed]
+    if fit.ambiguous:
+        names = [name for name in fit.law.parameter_names if name in fit.ambiguous]
         yield Verdict(
             Status.NOT_IDENTIFIED,
             f"{_facts(fit)}{plural(len(fit.alternatives), 'other fit')} of these runs "
@@ -176,7 +176,7 @@ def outlying_runs(fit: Fit) -> Verdicts:
 def bounds(fit: Fit) -> Verdicts:
     """Parameters at the edge of their range."""
     for j, parameter in enumerate(fit.law.parameters):
-        if fit.at_bound[j] and parameter.name not in fit.disputed:
+        if fit.at_bound[j] and parameter.name not in fit.ambiguous:
             yield Verdict(Status.AT_BOUND, _bound_sentence(fit, j))
 
 
@@ -233,7 +233,7 @@ def collinearity(fit: Fit) -> Verdicts:
             f"{format_error(fit.local.condition)}): their joint effect is well determined, their "
             "separate effects barely. Add runs off this line to separate them.",
         )
-    elif fit.facts and not fit.aliased and not fit.disputed:
+    elif fit.facts and not fit.aliased and not fit.ambiguous:
         yield Verdict(
             Status.WEAKLY_IDENTIFIED,
             f"{_facts(fit)}The separate effects of these variables are barely identifiable, and "

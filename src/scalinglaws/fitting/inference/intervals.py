@@ -148,7 +148,7 @@ def _log_upper_end_of_zero(fit: FitRecord, j: int, level: float) -> float:
     With e the (negative) Newton step from zero, the quadratic model of the objective has risen by
     (t se)^2/2 curvatures at e + sqrt(e^2 + (t se)^2).
     """
-    if not fit.model.is_one_block or fit.disputed:
+    if not fit.model.is_one_block or fit.ambiguous:
         return np.nan
     smallest = float(np.log(_NEAR_ZERO * np.abs(fit.runs.y).min()))
     theta = fit.theta.copy()
@@ -266,7 +266,7 @@ def combination_table(fit: FitRecord) -> pd.DataFrame:
         # elsewhere the direction turns from point to point, and no one sum is determined
         if not weights or not set(weights) <= set(fit.structural.aliased):
             continue
-        if names[j] in fit.disputed:
+        if names[j] in fit.ambiguous:
             continue
         label = combination_label(names[j], {names[k]: w for k, w in weights.items()}, logarithms)
         direction = np.zeros(len(fit.theta))
@@ -304,7 +304,7 @@ def _status(fit: FitRecord, j: int) -> str:
         return "not converged"
     if j in fit.structural.aliased:
         return f"aliased: held at {value}"
-    if j in fit.aliased or name in fit.disputed:
+    if j in fit.aliased or name in fit.ambiguous:
         return "not identified"
     if fit.at_bound[j]:
         return f"at its bound, {'0' if fit.at_zero[j] else value}"

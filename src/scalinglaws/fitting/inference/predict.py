@@ -67,7 +67,7 @@ def at(fit: FitRecord, columns: Mapping[str, npt.NDArray[Any]], level: float) ->
     estimate = possible(fit.law, estimate)
     gradient = working_gradient(fit, flat, estimate)
     std_error, dof, leverage = _curve_errors(fit, gradient)
-    lost = not_determined(fit, gradient) | _disputed(fit, flat, estimate)
+    lost = not_determined(fit, gradient) | _ambiguous(fit, flat, estimate)
     std_error = np.where(lost, np.inf, std_error)
     if lost.any():
         warn(
@@ -162,15 +162,15 @@ def not_determined(fit: FitRecord, gradient: FloatArray) -> npt.NDArray[np.bool_
     return np.asarray((change > 1e-6 * size + 1e-300).any(axis=1))
 
 
-def _disputed(
+def _ambiguous(
     fit: FitRecord, columns: Mapping[str, npt.NDArray[Any]], estimate: FloatArray
 ) -> npt.NDArray[np.bool_]:
     """Points at which an equally good fit of the same runs predicts something else."""
-    disputed = np.zeros(len(estimate), dtype=np.bool_)
+    ambiguous = np.zeros(len(estimate), dtype=np.bool_)
     for row in fit.alternatives:
         other = fit.law.value(dict(zip(fit.law.parameter_names, row, strict=True)), columns)
-        disputed |= np.abs(other - estimate) > 1e-6 * np.abs(estimate)
-    return disputed
+        ambiguous |= np.abs(other - estimate) > 1e-6 * np.abs(estimate)
+    return ambiguous
 
 
 def constant_ratio(fit: FitRecord) -> float | None:
