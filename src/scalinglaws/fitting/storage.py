@@ -22,7 +22,7 @@ from scalinglaws.core.law import Law
 from scalinglaws.core.roles import positive_variables
 from scalinglaws.fitting import stored_values as stored
 from scalinglaws.fitting.arguments import DELTAS, METHODS
-from scalinglaws.fitting.record import Evidence
+from scalinglaws.fitting.record import Evidence, FitRecord
 from scalinglaws.fitting.tables.runs import RunTable
 from scalinglaws.options import OBJECTIVES, SCALES, check_level
 
@@ -276,13 +276,9 @@ def _check_together(fields: Mapping[str, Any], *, whitened: bool) -> None:
     ValueError
         If it does not: the parts are not of one fit.
     """
-    law, runs, theta = fields["law"], fields["runs"], fields["theta"]
-    positive = np.array([p.positive for p in law.parameters])
+    runs, theta = fields["runs"], fields["theta"]
     with np.errstate(all="ignore"):
-        natural = np.where(positive, np.exp(theta), theta)
-        params = dict(zip(law.parameter_names, natural, strict=True))
-        value = np.broadcast_to(law.value(params, runs.inputs), runs.y.shape)
-        residuals = np.log(runs.y / value) if fields["scale"] == "log" else runs.y - value
+        residuals = FitRecord(**fields).model.residuals(theta[None, :])[0]
     used = runs.weights > 0
     if not used.any() or not np.isfinite(residuals[used]).all():
         raise ValueError("the law has no value at the runs")

@@ -66,8 +66,7 @@ def find_deciding_run(forecast: Forecast, point: Mapping[str, FloatArray]) -> De
 
     rows, level = forecast.rows, forecast.confidence_level
     with_all = forecast.outlook(point, VERDICT_LEVEL)
-    with np.errstate(divide="ignore", over="ignore"):  # an interval without end
-        half = float(np.log(with_all.run_high) - np.log(with_all.run_low)) / 2
+    half = _distance(with_all.run_high, with_all.run_low) / 2
     ln_n, ln_d = forecast.posterior.origin
     place = float(np.log(point["N"])) - ln_n, float(np.log(point["D"])) - ln_d
     best: DecidingRun | None = None
@@ -78,8 +77,8 @@ def find_deciding_run(forecast: Forecast, point: Mapping[str, FloatArray]) -> De
         except DataError:
             continue
         found = from_rows(rows.without(out), level).outlook(point, level)
-        change = abs(np.log(found.estimate / with_all.estimate))
-        if best is None or change > abs(np.log(best.without / best.estimate)):
+        change = _distance(found.estimate, with_all.estimate)
+        if best is None or change > _distance(best.without, best.estimate):
             best = DecidingRun(
                 rows.index[k], float(rows.C[k]), float(with_all.estimate), float(found.estimate),
                 float(found.run_low), float(found.run_high), bool(change > _DECIDES * half),
@@ -87,6 +86,13 @@ def find_deciding_run(forecast: Forecast, point: Mapping[str, FloatArray]) -> De
     if best is None:
         raise DataError("No run can be left out: fewer would leave the forecast open.")
     return best
+
+
+def _distance(first: float, second: float) -> float:
+    """|ln(first / second)|; infinite for a value that has no logarithm."""
+    with np.errstate(all="ignore"):
+        distance = abs(float(np.log(first) - np.log(second)))
+    return np.inf if np.isnan(distance) else distance
 
 
 def _shifts(posterior: Posterior, y: FloatArray, place: tuple[float, float]) -> FloatArray:

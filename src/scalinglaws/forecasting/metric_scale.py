@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit
 
-from scalinglaws.arrays import FloatArray
+from scalinglaws.arrays import BoolArray, FloatArray
 
 _LEAST_PRECISION = 1e-6
 
@@ -37,6 +37,13 @@ class MetricScale:
         if low is None and (falls or high is None):
             low = 0.0
         return cls(falls, low, high) if falls else cls(falls, high, low)
+
+    def is_inside(self, y: FloatArray) -> BoolArray:
+        """Whether values lie between the ends."""
+        low, high = (self.best, self.worst) if self.falls else (self.worst, self.best)
+        return np.asarray(
+            (y > (-np.inf if low is None else low)) & (y < (np.inf if high is None else high))
+        )
 
     def forward(self, y: FloatArray) -> FloatArray:
         """From the metric to the scale."""

@@ -99,7 +99,8 @@ class RunRows:
     ) -> tuple[FloatArray, FloatArray]:
         """N and D of a compute at some tokens per parameter; by default the largest runs'."""
         ratio = self.ratio if ratio is None else ratio
-        size = np.sqrt(np.asarray(compute, dtype=np.float64) / (self.flops * ratio))
+        # roots first: the product of very small numbers is zero
+        size = np.sqrt(np.asarray(compute, dtype=np.float64) / self.flops) / np.sqrt(ratio)
         return size, size * ratio
 
     def thinned(self, most: int) -> RunRows:
@@ -256,10 +257,7 @@ def check_limits(table: RunTable, limits: tuple[float | None, float | None]) -> 
     DataError
         If there are some.
     """
-    low, high = limits
-    outside = np.zeros(table.n, dtype=np.bool_)
-    outside |= False if low is None else table.y <= low
-    outside |= False if high is None else table.y >= high
+    outside = ~MetricScale(True, *limits).is_inside(table.y)
     if outside.any():
         place = int(np.flatnonzero(outside)[0])
         raise DataError(

@@ -107,7 +107,8 @@ def _from_dict(values: Mapping[str, Any]) -> tuple[RunRows, float]:
     if any(end is not None and abs(end) > 1 / _LEAST for end in ends):
         raise ValueError("an end of the metric is out of range")
     with np.errstate(all="ignore"):
-        if not n or not np.isfinite(metric.forward(runs["y"])).all():
+        inside = metric.is_inside(runs["y"])
+        if not n or not (inside & np.isfinite(metric.forward(runs["y"]))).all():
             raise ValueError("the metric is outside its limits")
     columns = {
         name: stored.text(column, f"column of {name}")

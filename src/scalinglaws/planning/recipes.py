@@ -21,7 +21,7 @@ from scalinglaws.fitting.diagnostics.status import Status
 from scalinglaws.fitting.fit import fit as fit_law
 from scalinglaws.fitting.result import Fit
 from scalinglaws.fitting.tables import columns as col
-from scalinglaws.numerals import listed
+from scalinglaws.numerals import abridged, listed
 from scalinglaws.options import check_option
 from scalinglaws.planning.compute_multiplier import Gain, Gains, gain, gain_of
 from scalinglaws.planning.cost import SIX, Cost, cost_of
@@ -114,9 +114,9 @@ def compare_recipes(
             f"{listed([str(v) for v in values])}."
         )
     first = values[0] if baseline is None else baseline
-    if first not in values:
+    if np.ndim(first) or first not in values:
         raise DataError(
-            f"`baseline` {first!r} is no value of {by!r}: {listed(list(map(str, values)))}."
+            f"`baseline` {abridged(first)} is no value of {by!r}: {listed(list(map(str, values)))}."
         )
     options: dict[str, Any] = {"y": y, "columns": columns, "confidence_level": confidence_level}
     asked: dict[str, Any] = {
