@@ -84,6 +84,7 @@ def to_dict(fit: Fit) -> dict[str, Any]:
             "labels": {name: list(labels) for name, labels in runs.labels.items()},
             "clusters": runs.clusters.tolist(),
             "cluster_column": runs.cluster_column,
+            "factors": {name: codes.tolist() for name, codes in runs.factors.items()},
             "dropped": [[_label(k), v] for k, v in runs.dropped],
         },
     }
@@ -183,6 +184,10 @@ def _runs(law: Law, values: Mapping[str, Any]) -> RunTable:
         labels=_labels(law, stored.mapping(values.get("labels", {}), "labels"), n),
         clusters=stored.codes(values.get("clusters", []), "clusters", n),
         cluster_column=stored.text(values.get("cluster_column", ""), "cluster_column"),
+        factors={
+            name: stored.codes(codes, f"factor {name}", n)
+            for name, codes in stored.mapping(values.get("factors", {}), "factors").items()
+        },
     )
     if table.digest != values["digest"]:
         raise ValueError("the runs do not have the hash that was saved with them")

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from scalinglaws.core.expression import names_in
+from scalinglaws.fitting.diagnostics.group_effects import group_effects
 from scalinglaws.fitting.diagnostics.identifiability import combination_label
 from scalinglaws.fitting.diagnostics.lack_of_fit import compare_with_repeats
 from scalinglaws.fitting.diagnostics.outliers import FAR_OFF, outliers
@@ -161,6 +162,18 @@ def lack_of_fit(fit: Fit) -> Verdicts:
     )
 
 
+def differing_groups(fit: Fit) -> Verdicts:
+    """A text column, such as a data set's name, explains a large part of the residuals."""
+    for effect in group_effects(fit):
+        yield Verdict(
+            Status.GROUPS_DIFFER,
+            f"Column {effect.column!r} ({effect.n_levels} values) explains "
+            f"{100 * effect.share:.0f} % of the variance of the residuals. Fit each group by "
+            f"itself, for example with sl.fit_each(runs, by={effect.column!r}), or give each a "
+            f"parameter of its own, such as E[{effect.column}] in a formula.",
+        )
+
+
 def outlying_runs(fit: Fit) -> Verdicts:
     """A few runs far off the law."""
     far = outliers(fit)
@@ -275,6 +288,7 @@ CHECKS: tuple[Callable[[Fit], Verdicts], ...] = (
     starting_points,
     clusters,
     lack_of_fit,
+    differing_groups,
     outlying_runs,
     bounds,
     collinearity,

@@ -22,6 +22,7 @@ class Status(Enum):
     STARTS_DISAGREE = "Different starting points end in different minima; the best one is reported."
     FEW_CLUSTERS = "Too few independent runs to estimate the standard errors well."
     LACK_OF_FIT = "Lack of fit: runs scatter around the law more than repeated runs differ."
+    GROUPS_DIFFER = "Runs differ between the values of a column that the law does not use."
     AT_BOUND = "A parameter is at the limit of its range."
     OUTLIERS = "A few runs are outliers and may distort the fit."
     WEAKLY_IDENTIFIED = "These runs barely determine some of the parameters."
@@ -46,6 +47,7 @@ _WARNINGS: dict[Status, type[ScalingLawWarning]] = {
     Status.STARTS_DISAGREE: ConvergenceWarning,
     Status.FEW_CLUSTERS: DataWarning,
     Status.LACK_OF_FIT: LackOfFitWarning,
+    Status.GROUPS_DIFFER: LackOfFitWarning,
     Status.OUTLIERS: LackOfFitWarning,
 }
 

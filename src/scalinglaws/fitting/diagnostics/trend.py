@@ -8,16 +8,17 @@ Real tables nearly always have a trend, because no law is exactly right.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations_with_replacement
 
 import numpy as np
 from scipy.special import fdtrc
 
-from scalinglaws.arrays import FloatArray, IntArray
+from scalinglaws.arrays import BoolArray, FloatArray, IntArray
 from scalinglaws.fitting.record import FitRecord
 
 _LEVEL, _LEAST_SHARE = 0.01, 0.25
-_LEAST_LEFT = 1e-2  # of a direction of the surface, after projection
+_LEAST_LEFT = 1e-2  # of a direction that is tested, after projection
 _ROUNDING = 1e-9  # of residuals, relative to what rounding is relative to
 
 
@@ -47,8 +48,71 @@ class Trend:
         return self.p_value < _LEVEL and self.share > _LEAST_SHARE
 
 
-def trend(fit: FitRecord) -> Trend | None:
-    """The trend of a fit; None where there are too few runs, or none that vary."""
+@dataclass(frozen=True)
+class Residuals:
+    """Scores of independent runs, and the directions that the fit took from them.
+
+    Attributes
+    ----------
+    columns : (runs, parameters)
+    scores : (runs,)
+    variables : (runs, variables)
+        Logarithms of the variables that vary.
+    names : tuple of str
+        Of the variables.
+    used : (rows of the table,)
+        Mask of the rows with weight.
+    clusters : (rows with weight,) or None
+        Cluster of each row, as an integer. The other arrays are then means over a cluster's rows.
+    """
+
+    columns: FloatArray
+    scores: FloatArray
+    variables: FloatArray
+    names: tuple[str, ...]
+    used: BoolArray
+    clusters: IntArray | None
+
+    @cached_property
+    def surface(self) -> FloatArray:
+        """Monomials of degree two at most in the standardised variables, shape (runs, terms)."""
+        variables = self.variables
+        z = (variables - variables.mean(axis=0)) / np.maximum(variables.std(axis=0), 1e-12)
+        kinds = [
+            list(kind)
+            for degree in range(3)
+            for kind in combinations_with_replacement(range(z.shape[1]), degree)
+        ]
+        return np.column_stack([z[:, kind].prod(axis=1) for kind in kinds])
+
+    def f_test(
+        self, tested: FloatArray, beyond: FloatArray | None = None
+    ) -> tuple[float, float] | None:
+        """p-value, and adjusted share of the variance, of some directions in the scores.
+
+        Parameters
+        ----------
+        tested : (runs, directions)
+        beyond : (runs, directions), optional
+            Directions that are removed first, like those of the parameters.
+        """
+        size = np.maximum(np.linalg.norm(self.columns, axis=0), 1e-300)
+        basis = np.linalg.qr(self.columns / size)[0]
+        if beyond is not None:
+            basis = np.hstack([basis, _outside(beyond, basis)])
+        extra = _outside(tested, basis)
+        scores = self.scores - basis @ (basis.T @ self.scores)
+        dof, n_extra = len(scores) - basis.shape[1], extra.shape[1]
+        if n_extra == 0 or dof - n_extra < 3:
+            return None
+        total, explained = float(scores @ scores), float(np.sum((extra.T @ scores) ** 2))
+        residual = max(total - explained, 1e-300) / (dof - n_extra)
+        p_value = float(fdtrc(n_extra, dof - n_extra, explained / n_extra / residual))
+        return p_value, 1.0 - residual / (total / dof)
+
+
+def residuals_of(fit: FitRecord) -> Residuals | None:
+    """What there is to test; None where nothing varies, or there are too few runs."""
     rows = None if fit.sandwich is None else fit.sandwich.rows
     if rows is None or fit.noise <= _ROUNDING * fit.model.magnitude:
         return None
@@ -60,57 +124,34 @@ def trend(fit: FitRecord) -> Trend | None:
     }
     if not logs:
         return None
-    variables = np.column_stack(list(logs.values()))
-    codes = None if rows.order is None else fit.runs.clusters[used]
-    test = surface_test(rows.basis, rows.scores, variables, codes)
-    if test is None:
-        return None
-    p_value, share = test
-    return Trend(p_value, share, float(np.sqrt(max(share, 0.0))) * fit.noise, tuple(logs))
+    clusters = None if rows.order is None else fit.runs.clusters[used]
+    parts = rows.basis, rows.scores, np.column_stack(list(logs.values()))
+    columns, scores, variables = (unit_means(part, clusters) for part in parts)
+    return Residuals(columns, scores, variables, tuple(logs), used, clusters)
 
 
-def surface_test(
-    columns: FloatArray, scores: FloatArray, variables: FloatArray, codes: IntArray | None = None
-) -> tuple[float, float] | None:
-    """p-value, and adjusted share of the variance, of a quadratic surface in some scores.
-
-    Parameters
-    ----------
-    columns : (rows, parameters)
-        Directions removed from the scores by the fit.
-    scores : (rows,)
-    variables : (rows, variables)
-    codes : (rows,), optional
-        Cluster of each row, as an integer.
-    """
-    if codes is not None:
-        columns, scores, variables = (
-            _cluster_means(v, codes) for v in (columns, scores, variables)
-        )
-    scale = np.maximum(variables.std(axis=0), 1e-12)
-    z = (variables - variables.mean(axis=0)) / scale
-    kinds = [
-        list(kind) for d in range(3) for kind in combinations_with_replacement(range(z.shape[1]), d)
-    ]
-    surface = np.column_stack([z[:, kind].prod(axis=1) for kind in kinds])
-    surface /= np.linalg.norm(surface, axis=0)
-    size = np.maximum(np.linalg.norm(columns, axis=0), 1e-300)
-    basis = np.linalg.qr(columns / size)[0]
-    left, singular, _ = np.linalg.svd(surface - basis @ (basis.T @ surface), full_matrices=False)
-    extra = left[:, singular > _LEAST_LEFT]
-    scores = scores - basis @ (basis.T @ scores)
-    dof = len(scores) - columns.shape[1]
-    n_extra = extra.shape[1]
-    if n_extra == 0 or dof - n_extra < 3:
-        return None
-    total, explained = float(scores @ scores), float(np.sum((extra.T @ scores) ** 2))
-    residual = max(total - explained, 1e-300) / (dof - n_extra)
-    p_value = float(fdtrc(n_extra, dof - n_extra, explained / n_extra / residual))
-    return p_value, 1.0 - residual / (total / dof)
-
-
-def _cluster_means(values: FloatArray, codes: IntArray) -> FloatArray:
-    _, own, counts = np.unique(codes, return_inverse=True, return_counts=True)
+def unit_means(values: FloatArray, clusters: IntArray | None) -> FloatArray:
+    """Means over the rows of each cluster; the rows themselves where they are independent."""
+    if clusters is None:
+        return values
+    _, own, counts = np.unique(clusters, return_inverse=True, return_counts=True)
     flat = values.reshape(len(values), -1)
     sums = np.stack([np.bincount(own, column) for column in flat.T], axis=1)
     return np.asarray((sums / counts[:, None]).reshape(len(counts), *values.shape[1:]))
+
+
+def _outside(columns: FloatArray, basis: FloatArray) -> FloatArray:
+    """Orthonormal directions of some columns outside a basis, but for nearly none."""
+    columns = columns / np.maximum(np.linalg.norm(columns, axis=0), 1e-300)
+    left, singular, _ = np.linalg.svd(columns - basis @ (basis.T @ columns), full_matrices=False)
+    return np.asarray(left[:, singular > _LEAST_LEFT])
+
+
+def trend(fit: FitRecord) -> Trend | None:
+    """The trend of a fit; None where there are too few runs, or none that vary."""
+    residuals = residuals_of(fit)
+    test = None if residuals is None else residuals.f_test(residuals.surface)
+    if residuals is None or test is None:
+        return None
+    p_value, share = test
+    return Trend(p_value, share, float(np.sqrt(max(share, 0.0))) * fit.noise, residuals.names)

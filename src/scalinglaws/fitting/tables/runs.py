@@ -20,6 +20,7 @@ from scalinglaws.fitting.tables import columns as col
 from scalinglaws.fitting.tables.chunks import is_large, places_where, row_blocks
 from scalinglaws.fitting.tables.clusters import find_clusters
 from scalinglaws.fitting.tables.columns import listed_rows, row_names
+from scalinglaws.fitting.tables.factors import find_factors
 from scalinglaws.fitting.tables.repeats import exact_copies, sets_of_repeats
 from scalinglaws.fitting.tables.units import check_units
 from scalinglaws.numerals import abridged, format_plain, listed, plural
@@ -45,6 +46,7 @@ class RunTable:
     source : the table that was read, rows left out excepted; None for a fit from a file
     repeats : a number for each set of runs that differ in nothing but the seed; empty where no
         run repeats another
+    factors : for each text column that the law does not use, a number for each of its values
 
     Notes
     -----
@@ -65,6 +67,7 @@ class RunTable:
     clusters: IntArray = field(default_factory=lambda: np.zeros(0, dtype=np.intp), repr=False)
     cluster_column: str = ""
     source: pd.DataFrame | None = field(default=None, repr=False, compare=False)
+    factors: Mapping[str, IntArray] = field(default_factory=dict, repr=False)
 
     @property
     def n(self) -> int:
@@ -159,9 +162,10 @@ def read_table(
         performance, weight = np.array(performance), np.array(weight)
     repeats = sets_of_repeats(frame_kept, values, [*names.values(), target])
     cluster_column, cluster = find_clusters(frame_kept, values, clusters)
+    factors = find_factors(frame_kept, {*names.values(), *groups.values(), target, cluster_column})
     table = RunTable(
         values, performance, weight, frame_kept.index, {**names, **groups}, target, dropped,
-        weights is not None, repeats, labels, cluster, cluster_column, frame_kept,
+        weights is not None, repeats, labels, cluster, cluster_column, frame_kept, factors,
     )  # fmt: skip
     _check_enough(table, frame)
     _check_limits(table, law)
