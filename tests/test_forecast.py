@@ -383,6 +383,25 @@ def test_saved_and_loaded(tmp_path: Path) -> None:
         sl.load(tmp_path / "h.json")
 
 
+@pytest.mark.parametrize("worst", [-1.0, 0.0, 2.5])
+def test_a_saved_metric_lies_between_its_limits(tmp_path: Path, worst: float) -> None:
+    """A worst value on the wrong side of the runs has no scale."""
+    path = tmp_path / "f.json"
+    sl.forecast(make_runs(0.003)).save(path)
+    values = json.loads(path.read_text())
+    values["scale"]["worst"] = worst
+    path.write_text(json.dumps({**values, "hash": json_files.digest(values)}))
+    with pytest.raises(sl.FileFormatError, match="the metric is outside its limits"):
+        sl.load(path)
+
+
+def test_runs_of_tiny_sizes() -> None:
+    """The product of size and tokens is zero in floating point; the page is still written."""
+    runs = make_runs(0.003).assign(N=lambda t: 1e-300 * t["N"])
+    forecast = sl.forecast(runs, units="trust")
+    assert "forecast" in forecast._repr_html_()
+
+
 def test_words() -> None:
     """The answer first, and everything within a line of 88 characters."""
     forecast = sl.forecast(make_runs(0.003))

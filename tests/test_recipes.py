@@ -107,6 +107,7 @@ def test_one_law_published_and_one_fitted() -> None:
         ({}, {"by": "kind"}, "No column 'kind', named by `by`"),
         ({"recipe": "old"}, {}, "'recipe' has one value: old"),
         ({}, {"baseline": "older"}, "`baseline` 'older' is no value of 'recipe': old and new"),
+        ({}, {"baseline": np.array([1.0, 2.0])}, r"`baseline` array\(\[1., 2.\]\) is no value"),
     ],
 )
 def test_tables_without_two_recipes(
