@@ -173,7 +173,7 @@ def _rows(
     """Rows in their order, thinned where there are many."""
 
     def part(values: FloatArray) -> FloatArray:
-        return np.asarray(np.round(np.log(values / values.max()), _DIGITS))
+        return np.asarray(np.round(np.log(values) - np.log(values.max()), _DIGITS))
 
     sizes, tokens, y = table.values["N"][places], table.values["D"][places], table.y[places]
     score = scale.forward(y)
@@ -279,7 +279,7 @@ def check_design(table: RunTable, places: IntArray, compute: FloatArray) -> None
         raise DataError(f"A forecast needs {FEWEST_RUNS} runs or more; the table has {found}.")
     for variable, what in (("N", "size N"), ("D", "number of tokens D")):
         values = table.values[variable][places]
-        distinct = len(np.unique(np.round(np.log(values / values.max()), 6)))
+        distinct = len(np.unique(np.round(np.log(values) - np.log(values.max()), 6)))
         if distinct < FEWEST_SIZES:
             shown = " and ".join(format_count(v) for v in sorted({float(v) for v in values})[:2])
             raise DataError(
