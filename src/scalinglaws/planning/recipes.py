@@ -114,7 +114,7 @@ def compare_recipes(
             f"{listed([str(v) for v in values])}."
         )
     first = values[0] if baseline is None else baseline
-    if np.ndim(first) or first not in values:
+    if not pd.api.types.is_scalar(first) or pd.isna(first) or first not in values:
         raise DataError(
             f"`baseline` {abridged(first)} is no value of {by!r}: {listed(list(map(str, values)))}."
         )
