@@ -32,8 +32,10 @@ def for_terminal(text: str) -> str:
     )
 
 
-def for_html(text: str) -> str:
+def for_html(text: str, tag: str = "span") -> str:
     """A text for HTML; a notebook must not take its dollars and backslashes for maths.
+
+    These are put into elements of their own: `tag` is "tspan" inside a picture.
 
     Examples
     --------
@@ -41,7 +43,7 @@ def for_html(text: str) -> str:
     'a&lt;b &amp; <span>$</span>N<span>$</span>'
     """
     escaped = html.escape(for_terminal(text))
-    return "".join(f"<span>{c}</span>" if c in _MATH_DELIMITERS else c for c in escaped)
+    return "".join(f"<{tag}>{c}</{tag}>" if c in _MATH_DELIMITERS else c for c in escaped)
 
 
 def maths_for_html(latex: str) -> str:

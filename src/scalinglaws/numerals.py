@@ -186,3 +186,65 @@ def listed(items: list[str], most: int = 8, n_more: int = 0) -> str:
         shown = items[:most]
         return f"{', '.join(shown)} and {len(items) + n_more - len(shown):,} more"
     return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
+
+
+def format_percent(share: float, digits: int = 2) -> str:
+    """A share in per cent; nothing where it is not known.
+
+    Examples
+    --------
+    >>> format_percent(0.0123), format_percent(0.97), format_percent(-0.2)
+    ('1.2 %', '97 %', '-20 %')
+    """
+    return f"{float(f'{100 * share:.{digits}g}'):g} %" if math.isfinite(share) else ""
+
+
+def format_factor(factor: float, digits: int = 3) -> str:
+    """A factor in so many digits, written out up to a million.
+
+    Examples
+    --------
+    >>> format_factor(7.7142), format_factor(1000.0), format_factor(4.2e7)
+    ('7.71', '1,000', '4.2e7')
+    """
+    if not math.isfinite(factor) or abs(factor) >= 1e6:
+        return format_plain(factor, digits)
+    return f"{float(f'{factor:.{digits}g}'):,.6g}"
+
+
+def format_times(factor: float, digits: int = 3) -> str:
+    """A factor with its sign: 7.7x."""
+    text = format_factor(factor, digits)
+    return f"{text}x" if text else ""
+
+
+def format_level(level: float) -> str:
+    """A confidence level: 95 %."""
+    return f"{100 * level:g} %"
+
+
+def format_span(low: str, high: str) -> str:
+    """Both ends of an interval, where it has any.
+
+    Examples
+    --------
+    >>> format_span("69.5B", "177B"), format_span("69.5B", "inf"), format_span("", "2")
+    ('69.5B to 177B', '69.5B or more', '')
+    """
+    if not low or not high:
+        return ""
+    if high.startswith("inf"):
+        return "not bounded" if low.startswith("-inf") else f"{low} or more"
+    return f"at most {high}" if low.startswith("-inf") else f"{low} to {high}"
+
+
+def format_interval(low: float, high: float) -> str:
+    """An interval in digits that its half-width decides.
+
+    Examples
+    --------
+    >>> format_interval(1.7682, 1.9731), format_interval(float("nan"), 1.0)
+    ('1.77 to 1.97', '')
+    """
+    half = 0.5 * (high - low)
+    return format_span(*("" if math.isnan(end) else format_to(end, half) for end in (low, high)))

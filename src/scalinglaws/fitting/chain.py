@@ -11,13 +11,16 @@ import numpy.typing as npt
 import pandas as pd
 
 from scalinglaws.arrays import FloatArray
+from scalinglaws.display import Card, Displayed, pairs
 from scalinglaws.errors import FitError, IdentifiabilityWarning, warn
 from scalinglaws.fitting.inference.extrapolation_factor import times_beyond, warn_if_far
 from scalinglaws.fitting.inference.predict import points, within_limits
 from scalinglaws.fitting.inference.prediction import Prediction
+from scalinglaws.fitting.inference.prediction_card import call_at
 from scalinglaws.fitting.inference.prediction_noise import run_draws
 from scalinglaws.fitting.result import Fit
 from scalinglaws.fitting.tables.points import frame_of_points
+from scalinglaws.numerals import listed, plural
 from scalinglaws.options import check_level, generator_of
 
 DEFAULT_RESAMPLES = 10_000
@@ -25,7 +28,7 @@ _MOST_UNDEFINED = 1e-3  # of the draws
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Chain:
+class Chain(Displayed):
     """Composed fits; each one's variable is the quantity that the previous one predicts.
 
     Returned by :func:`scalinglaws.chain`.
@@ -113,8 +116,9 @@ class Chain:
 
         low, high, run_low, run_high = (shaped(end) for end in ends)
         prediction = Prediction(
-            shaped(estimate), low, high, run_low, run_high, shaped(beyond), level
-        )
+            shaped(estimate), low, high, run_low, run_high, shaped(beyond), level,
+            target=self.target, points=columns,
+        )  # fmt: skip
         return prediction.to_frame(data.index) if isinstance(data, pd.DataFrame) else prediction
 
     def _estimate(self, columns: Mapping[str, npt.NDArray[Any]]) -> tuple[FloatArray, FloatArray]:
@@ -146,9 +150,20 @@ class Chain:
             run = _with_noise(fit, exact, generator)
         return curve, run
 
-    def __repr__(self) -> str:
+    def _card(self) -> Card:
         steps = [f"{fit.runs.target} by {fit.law.label}" for fit in self.fits]
-        return f"<Chain: {', then '.join(steps)}>"
+        rows = [
+            (fit.runs.target, f"{fit.law.formula}; {plural(fit.n, 'run')}, {fit.status.value}")
+            for fit in self.fits
+        ]
+        doubtful = [fit.runs.target for fit in self.fits if not fit.status.good]
+        first = {name: values.max() * 10**0.5 for name, values in self.fits[0].runs.values.items()}
+        return Card(
+            f"Chain to {self.target}: {', then '.join(steps)}.",
+            tables=(pairs(rows),),
+            caveats=(f"Doubtful: the step to {listed(doubtful)}.",) if doubtful else (),
+            next=call_at("chain.predict", {n: float(f"{v:.2g}") for n, v in first.items()}),
+        )
 
 
 def chain(first: Fit | Chain, second: Fit, *, through: str | None = None) -> Chain:

@@ -5,22 +5,25 @@ from __future__ import annotations
 import warnings
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import pandas as pd
 
 from scalinglaws.core.groups import distinct_labels, warn_of_look_alikes
 from scalinglaws.core.law import Law
+from scalinglaws.display import Card, Column, Displayed, Table
 from scalinglaws.errors import DataError, ScalingLawError, ScalingLawWarning, warn
-from scalinglaws.escaping import NO_MATHS, for_html, for_terminal
 from scalinglaws.fitting.fit import fit
 from scalinglaws.fitting.result import Fit
 from scalinglaws.fitting.tables import columns as col
-from scalinglaws.numerals import abridged, listed
+from scalinglaws.numerals import abridged, format_error, format_to, listed, plural
 from scalinglaws.workers import Workers, map_tasks
 
+_MOST_SHOWN = 30
 
-class Fits(Mapping[Hashable, Fit]):
+
+class Fits(Displayed, Mapping[Hashable, Fit]):
     """Separate fits of several series, keyed by the name of the series."""
 
     def __init__(self, fits: Mapping[Any, Fit], reasons: Mapping[Any, str]) -> None:
@@ -65,24 +68,45 @@ class Fits(Mapping[Hashable, Fit]):
         values = {name: fit.status.name for name, fit in self.items()}
         return pd.Series(values, name="status", dtype=object).rename_axis("series")
 
-    def _overview(self) -> pd.DataFrame:
-        frame = self.params
-        frame.insert(0, "runs", [fit.n for fit in self.values()])
-        frame["noise"] = [fit.noise for fit in self.values()]
-        frame["status"] = self.status
-        return frame
-
-    def __repr__(self) -> str:
-        text = self._overview().to_string(float_format=lambda v: f"{v:.4g}") if len(self) else ""
-        lost = [f"no fit of {name!r}: {reason}" for name, reason in self._reasons.items()]
-        return for_terminal("\n".join([f"{len(self)} fits", text, *lost]).strip())
-
-    def _repr_html_(self) -> str:
-        lost = "".join(
-            f"<p>No fit of {for_html(repr(name))}: {for_html(reason)}</p>"
-            for name, reason in self._reasons.items()
+    def _card(self) -> Card:
+        good = [name for name, fit in self.items() if fit.status.good]
+        doubtful = [
+            f"{name}: {fit.status.value}" for name, fit in self.items() if not fit.status.good
+        ]
+        law = f" of {next(iter(self.values())).law.label}" if self else ""
+        return Card(
+            f"{plural(len(self), 'fit')}{law}: {len(good)} converged without a "
+            f"problem, {len(doubtful)} doubtful, {len(self._reasons)} failed.",
+            tables=(self._overview(),),
+            caveats=(*(f"No fit of {n!r}: {why}" for n, why in self._reasons.items()), *doubtful),
+            more="fits.status and fits.failed",
+            next=f"fits[{next(iter(self))!r}]".replace("'", '"') if self else "",
         )
-        return f"{self._overview().to_html(classes=NO_MATHS, float_format='{:.4g}'.format)}{lost}"
+
+    def _overview(self) -> Table:
+        """A row for each series: runs, estimates, noise and verdict."""
+        shown = dict(islice(self.items(), _MOST_SHOWN))
+        names = dict.fromkeys(name for fit in shown.values() for name in fit.law.parameter_names)
+        columns = [
+            Column("series", tuple(map(str, shown)), left=True),
+            Column("runs", tuple(f"{fit.n:,}" for fit in shown.values())),
+            *(Column(p, tuple(_estimate(fit, p) for fit in shown.values())) for p in names),
+            Column("noise", tuple(format_error(fit.noise) for fit in shown.values())),
+            Column("status", tuple(_words(fit) for fit in shown.values()), left=True),
+        ]
+        more = len(self) - len(shown)
+        return Table(tuple(columns), note=f"{more:,} more: fits.params has all." if more else "")
+
+
+def _estimate(fit: Fit, name: str) -> str:
+    if name not in fit.table.index:
+        return ""
+    row = fit.table.T[name]
+    return format_to(float(row["estimate"]), float(row["std_error"]))
+
+
+def _words(fit: Fit) -> str:
+    return fit.status.name.lower().replace("_", " ")
 
 
 @dataclass(frozen=True)

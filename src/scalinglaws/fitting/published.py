@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,36 +14,49 @@ import pandas as pd
 from scalinglaws.arrays import FloatArray
 from scalinglaws.core.catalogue import Coefficients, Entry, entries
 from scalinglaws.core.law import Law
-from scalinglaws.escaping import NO_MATHS
+from scalinglaws.display import Card, Column, Displayed, Table, pairs
+from scalinglaws.display.quantities import points_table
 from scalinglaws.fitting.inference.predict import possible
+from scalinglaws.fitting.inference.prediction_card import describe_points
 from scalinglaws.fitting.tables.points import frame_of_points, read_points
-from scalinglaws.numerals import format_plain
+from scalinglaws.numerals import format_plain, plural
 
 
-@dataclass(frozen=True)
-class PublishedPrediction:
+@dataclass(frozen=True, repr=False)
+class PublishedPrediction(Displayed):
     """A prediction without an interval.
 
     Attributes
     ----------
     estimate : number or array, in the shape of the input
     source : str, name of the set of coefficients
+    target : str, name of the performance
+    points : mapping of variable to value
     """
 
     estimate: Any
     source: str
+    target: str = "estimate"
+    points: Mapping[str, FloatArray] = field(default_factory=dict)
 
-    def __str__(self) -> str:
+    def _card(self) -> Card:
+        caveat = "No interval: the source has no covariance of its numbers."
         if np.ndim(self.estimate):
-            return f"{self.estimate}\nno interval: {self.source} was published without covariance"
-        return (
-            f"estimate   {format_plain(self.estimate) or 'none: the law does not hold there'}\n"
-            f"interval   none: {self.source} was published without the covariance of its numbers"
-        )
+            missing = np.full(np.shape(self.estimate), np.nan)
+            table = points_table(
+                self.points, self.target, (self.estimate, missing, missing), missing, 0.95
+            )
+            count = plural(int(np.size(self.estimate)), "point")
+            return Card(
+                f"{self.target} at {count}, by {self.source}.", tables=(table,), caveats=(caveat,)
+            )
+        value = format_plain(self.estimate) or "none, for the law does not hold there"
+        at = describe_points(self.points)
+        return Card(f"{self.target} {value} at {at}, by {self.source}.", caveats=(caveat,))
 
 
-@dataclass(frozen=True)
-class Published:
+@dataclass(frozen=True, repr=False)
+class Published(Displayed):
     """A law with published coefficients.
 
     Attributes
@@ -60,8 +73,9 @@ class Published:
     --------
     >>> chinchilla = published["chinchilla/epoch2024"]
     >>> print(chinchilla.predict(N="70B", D="1.4T"))
-    estimate   1.974
-    interval   none: chinchilla/epoch2024 was published without the covariance of its numbers
+    loss 1.974 at N 70B, D 1.4T, by chinchilla/epoch2024.
+    <BLANKLINE>
+    ! No interval: the source has no covariance of its numbers.
     """
 
     name: str
@@ -102,25 +116,31 @@ class Published:
         """
         data = frame_of_points(data)
         own_names = {name: name for name in self.law.variables}
-        estimate = self._evaluate(read_points(self.law, own_names, data, variables))
+        points = read_points(self.law, own_names, data, variables)
+        estimate = self._evaluate(points)
         if isinstance(data, pd.DataFrame):
             return pd.DataFrame({"estimate": estimate}, index=data.index)
-        return PublishedPrediction(estimate if estimate.ndim else float(estimate), self.name)
+        target = self.law.target or "estimate"
+        value = estimate if estimate.ndim else float(estimate)
+        return PublishedPrediction(value, self.name, target, points)
 
     def _evaluate(self, columns: Mapping[str, FloatArray]) -> FloatArray:
         with np.errstate(all="ignore"):
             value = np.asarray(self.law.value(self.values, columns), dtype=np.float64)
         return possible(self.law, value)
 
-    def __repr__(self) -> str:
-        return str(self)
+    def _card(self) -> Card:
+        given = {name: f"{name}=" for name in self.law.variables}
+        example = 'N="70B", D="1.4T"' if set(given) == {"N", "D"} else ", ".join(given.values())
+        return Card(
+            f"{self.name}: published coefficients, without an interval.",
+            formula=self.law.shown,
+            tables=(pairs(list(self.coefficients.describe())),),
+            next=f'sl.published["{self.name}"].predict({example})',
+        )
 
-    def __str__(self) -> str:
-        lines = [f"{self.name}: {self.law.formula}"]
-        return "\n".join(lines + [f"{w:<9} {t}" for w, t in self.coefficients.describe()])
 
-
-class PublishedSets(Mapping[str, Published]):
+class PublishedSets(Displayed, Mapping[str, Published]):
     """Every published set of the catalogue under "law/set"; iterating gives the names.
 
     Examples
@@ -162,15 +182,17 @@ class PublishedSets(Mapping[str, Published]):
         ]  # fmt: skip
         return pd.DataFrame(rows).set_index("name")
 
-    def __repr__(self) -> str:
-        width = max(map(len, self._sets))
-        return "\n".join(
-            f"{name:<{width}}  {c.reference or row.reference}"
-            for name, (row, c) in self._sets.items()
-        )
-
-    def _repr_html_(self) -> str:
-        return str(self.table.to_html(classes=NO_MATHS))
+    def _card(self) -> Card:
+        table = self.table
+        return Card(
+            f"{plural(len(self), 'published set')} of coefficients.",
+            tables=(Table((
+                Column("name", tuple(map(str, table.index)), left=True),
+                Column("data", tuple(table["data"]), left=True, roomy=True),
+                Column("source", tuple(table["reference"]), left=True),
+            )),),
+            next='sl.published["chinchilla/epoch2024"]',
+        )  # fmt: skip
 
 
 class _UnknownSetError(KeyError):

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from scalinglaws.fitting import storage, summary
+from scalinglaws.display import Card, Displayed, as_text
+from scalinglaws.fitting import storage
 from scalinglaws.fitting.diagnostics.checks import run_checks
 from scalinglaws.fitting.diagnostics.status import Status, Verdict, most_serious
 from scalinglaws.fitting.diagnostics.trend import Trend, trend
@@ -24,6 +25,7 @@ from scalinglaws.fitting.inference.predict import predict
 from scalinglaws.fitting.inference.prediction import Prediction
 from scalinglaws.fitting.inference.profile import profile_table
 from scalinglaws.fitting.record import FitRecord
+from scalinglaws.fitting.summary import fit_card
 from scalinglaws.options import check_count, check_level
 from scalinglaws.workers import Workers
 
@@ -36,7 +38,7 @@ _FEWEST_POINTS = 5  # of a profile
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Fit(FitRecord):
+class Fit(Displayed, FitRecord):
     """A fitted scaling law.
 
     Returned by :func:`scalinglaws.fit`; immutable.
@@ -510,13 +512,10 @@ class Fit(FitRecord):
 
     def summary(self) -> str:
         """Text of at most one screen: verdict, parameters, goodness of fit and caveats."""
-        return summary.as_text(self)
+        return as_text(self._card())
 
-    def __repr__(self) -> str:
-        return self.summary()
-
-    def _repr_html_(self) -> str:
-        return summary.as_html(self)
+    def _card(self) -> Card:
+        return fit_card(self)
 
     # --- files -----------------------------------------------------------------------------
 

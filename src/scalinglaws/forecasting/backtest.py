@@ -12,14 +12,15 @@ import numpy as np
 import pandas as pd
 
 from scalinglaws.arrays import BoolArray, FloatArray
+from scalinglaws.display import Card, Displayed
 from scalinglaws.errors import DataError, ScalingLawError
 from scalinglaws.fitting.fit import fit
 from scalinglaws.fitting.result import Fit
 from scalinglaws.fitting.solver.loglinear import why_not
 from scalinglaws.fitting.tables.points import to_values
 from scalinglaws.fitting.tables.runs import RunTable
-from scalinglaws.forecasting import wording
 from scalinglaws.forecasting.forecast import Forecast, from_rows
+from scalinglaws.forecasting.hidden_run_cards import backtest_card
 from scalinglaws.forecasting.run_rows import check_design, compute_of
 from scalinglaws.numerals import format_variable
 from scalinglaws.options import check_level, check_option
@@ -35,7 +36,7 @@ _BEYOND = 1.3  # hidden runs are at least so many times the largest that is know
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Backtest:
+class Backtest(Displayed):
     """Runs that were hidden, and what was predicted of them from the smaller ones.
 
     Attributes
@@ -84,11 +85,8 @@ class Backtest:
 
         return plot_backtest(self, ax=ax)
 
-    def __str__(self) -> str:
-        return wording.backtest_text(self)
-
-    def __repr__(self) -> str:
-        return str(self)
+    def _card(self) -> Card:
+        return backtest_card(self)
 
 
 def backtest(

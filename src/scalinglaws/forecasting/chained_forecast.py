@@ -11,9 +11,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from scalinglaws.arrays import FloatArray
+from scalinglaws.display import Card, Displayed
 from scalinglaws.errors import DataError
 from scalinglaws.fitting.inference.covariance import t_quantile
 from scalinglaws.fitting.tables import columns as col
+from scalinglaws.forecasting import wording
 from scalinglaws.forecasting.forecast import Forecast
 from scalinglaws.forecasting.metric_step import MetricStep, infer_step
 from scalinglaws.forecasting.outlook import FIELDS, Outlook, points_of
@@ -29,7 +31,7 @@ _PARTS = ("the loss", "step to the metric", "noise")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ChainedForecast:
+class ChainedForecast(Displayed):
     """A forecast of a bounded metric; see `scalinglaws.forecast` with ``through``.
 
     Attributes
@@ -97,18 +99,8 @@ class ChainedForecast:
         mean = each @ _WEIGHTS
         return mean, (each - mean[:, None]) ** 2 @ _WEIGHTS, error @ _WEIGHTS
 
-    def __str__(self) -> str:
-        rows = self.loss.rows
-        sizes, tokens = rows.path(10 * rows.largest)
-        point = {"N": sizes, "D": tokens, "C": np.array(10 * rows.largest)}
-        at = self.outlook(point, self.confidence_level)
-        return (
-            f"Forecast of {self.target} through {rows.table.target} from {len(self.step.u)} runs\n"
-            f"{self.loss.status}\n\n{at}"
-        )
-
-    def __repr__(self) -> str:
-        return str(self)
+    def _card(self) -> Card:
+        return wording.chained_card(self)
 
 
 def chain_metric(

@@ -12,14 +12,15 @@ import numpy.typing as npt
 import pandas as pd
 
 from scalinglaws.core.law import Law
+from scalinglaws.display import Card, Displayed
 from scalinglaws.errors import DataError, ScalingLawError
 from scalinglaws.fitting.fit import fit
 from scalinglaws.fitting.inference.prediction import Prediction
 from scalinglaws.fitting.result import Fit
 from scalinglaws.fitting.tables.points import to_values
-from scalinglaws.forecasting import wording
 from scalinglaws.forecasting.backtest import Backtest, backtest
 from scalinglaws.forecasting.forecast import Forecast
+from scalinglaws.forecasting.hidden_run_cards import comparison_card
 from scalinglaws.forecasting.make import forecast
 from scalinglaws.forecasting.outlook import given_points
 from scalinglaws.forecasting.run_rows import RunRows
@@ -37,7 +38,7 @@ _COLUMNS = (
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Comparison:
+class Comparison(Displayed):
     """Laws beside each other; which to take is for the reader to judge.
 
     Attributes
@@ -90,14 +91,8 @@ class Comparison:
 
         return plot_comparison(self, ax=ax)
 
-    def __str__(self) -> str:
-        return wording.comparison_text(self)
-
-    def __repr__(self) -> str:
-        return str(self)
-
-    def _repr_html_(self) -> str:
-        return wording.comparison_html(self)
+    def _card(self) -> Card:
+        return comparison_card(self)
 
 
 def compare(

@@ -13,6 +13,7 @@ import pandas as pd
 
 from scalinglaws.arrays import BoolArray, FloatArray, IntArray
 from scalinglaws.core.law import Law
+from scalinglaws.display import Card, Displayed
 from scalinglaws.errors import DataError, ExtrapolationWarning, warn
 from scalinglaws.fitting.inference.covariance import t_quantile
 from scalinglaws.fitting.tables import columns as col
@@ -25,7 +26,7 @@ from scalinglaws.forecasting.outlook import FIELDS, Outlook
 from scalinglaws.forecasting.reach import Reach, find_reach
 from scalinglaws.forecasting.run_rows import check_limits, find_scale
 from scalinglaws.forecasting.several_forecasts import SeveralForecasts
-from scalinglaws.numerals import format_variable, listed, plural
+from scalinglaws.numerals import format_factor, format_variable, listed, plural
 from scalinglaws.options import check_level
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ _ALONG = np.geomspace(1.0, 1000.0, 121)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class CurveForecast:
+class CurveForecast(Displayed):
     """The forecast of one curve; see `scalinglaws.forecast` with ``x``.
 
     Attributes
@@ -159,10 +160,10 @@ class CurveForecast:
         if np.isnan(self.usable_to):
             return "Not usable beyond the curve: the 90 % interval is wider than ±10 % at its end."
         end = format_variable(self.variable, float(f"{self.usable_to:.2g}"))
+        factor = format_factor(self.usable_to / self.x[-1])
         return (
-            f"The 90 % interval stays within ±10 % to {self.variable} {end}, "
-            f"{self.usable_to / self.x[-1]:.3g} times the last point. Public curves have tested "
-            "such forecasts to twice the last point."
+            f"The 90 % interval stays within ±10 % to {self.variable} {end}, {factor} times the "
+            "last point. Public curves have tested such forecasts to twice the last point."
         )
 
     @property
@@ -183,14 +184,11 @@ class CurveForecast:
 
         return plot_curve_forecast(self, to, ax=ax)
 
-    def __str__(self) -> str:
-        return wording.curve_text(self)
-
-    def __repr__(self) -> str:
-        return str(self)
+    def _card(self) -> Card:
+        return wording.curve_card(self)
 
 
-class CurveForecasts(SeveralForecasts[CurveForecast]):
+class CurveForecasts(Displayed, SeveralForecasts[CurveForecast]):
     """Forecasts of many series, by the name of the series."""
 
     def predict(
@@ -206,9 +204,8 @@ class CurveForecasts(SeveralForecasts[CurveForecast]):
         together: pd.DataFrame = pd.concat(frames, names=["series"])
         return together
 
-    def __repr__(self) -> str:
-        lost = [f"no forecast of {name!r}: {why}" for name, why in self._failed.items()]
-        return "\n".join([f"{plural(len(self), 'forecast')} of curves", *lost])
+    def _card(self) -> Card:
+        return wording.curves_card(self)
 
 
 def forecast_curves(
@@ -282,7 +279,8 @@ def _points(table: RunTable, places: IntArray, scale: MetricScale) -> tuple[Floa
     if len(np.unique(x)) < FEWEST_POINTS or x[-1] < _LEAST_SPAN * x[0]:
         raise DataError(
             f"A curve needs {FEWEST_POINTS} points or more that span a factor of {_LEAST_SPAN:g}; "
-            f"it has {plural(len(np.unique(x)), 'point')} from {x[0]:g} to {x[-1]:g}."
+            f"it has {plural(len(np.unique(x)), 'point')} from "
+            f"{format_variable('', x[0])} to {format_variable('', x[-1])}."
         )
     if len(x) <= _MOST_POINTS:
         return x, score

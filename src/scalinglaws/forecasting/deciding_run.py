@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scalinglaws.arrays import FloatArray
+from scalinglaws.display import Card, Displayed
 from scalinglaws.errors import DataError
-from scalinglaws.escaping import for_terminal
 from scalinglaws.forecasting.posterior import Posterior
 from scalinglaws.forecasting.run_rows import check_design
 from scalinglaws.numerals import format_compute, format_to
@@ -22,8 +22,8 @@ _TRIED = 3  # runs that are left out in turn, those of most influence
 _DECIDES = 0.5  # change of the forecast, in half-widths of its 90 % interval
 
 
-@dataclass(frozen=True)
-class DecidingRun:
+@dataclass(frozen=True, repr=False)
+class DecidingRun(Displayed):
     """The run without which a forecast moves most.
 
     Attributes
@@ -43,15 +43,20 @@ class DecidingRun:
     high: float
     decides: bool
 
-    def __str__(self) -> str:
+    @property
+    def sentence(self) -> str:
+        """The answer in words."""
         digits = (self.high - self.low) / 2
         low, high = (format_to(end, digits) for end in (self.low, self.high))
-        return for_terminal(
+        return (
             f"{'One run decides' if self.decides else 'No single run decides'}: without row "
             f"{self.run} ({format_compute(self.C, 2)} FLOP) the forecast is "
             f"{format_to(self.without, digits)} ({low} to {high}), with it "
             f"{format_to(self.estimate, digits)}."
         )
+
+    def _card(self) -> Card:
+        return Card(self.sentence)
 
 
 def find_deciding_run(forecast: Forecast, point: Mapping[str, FloatArray]) -> DecidingRun:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from scalinglaws.arrays import FloatArray
+from scalinglaws.display import Card, Displayed, as_text
 from scalinglaws.errors import ExtrapolationWarning, warn
 from scalinglaws.fitting.inference.covariance import t_quantile
 from scalinglaws.fitting.tables.columns import listed_rows
@@ -40,7 +41,7 @@ _OUTLIER_WEIGHT = 0.05  # of a run whose residual is some ten standard deviation
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Forecast:
+class Forecast(Displayed):
     """A forecast of a metric over N and D.
 
     Returned by :func:`scalinglaws.forecast`; never changes after it is made.
@@ -352,13 +353,14 @@ class Forecast:
 
     def summary(self) -> str:
         """How far the forecast reaches, what it says along the way, and what to mind."""
-        return wording.as_text(self)
+        return as_text(self._card())
 
-    def __repr__(self) -> str:
-        return self.summary()
+    def _card(self) -> Card:
+        return self._described
 
-    def _repr_html_(self) -> str:
-        return wording.as_html(self)
+    @cached_property
+    def _described(self) -> Card:
+        return wording.forecast_card(self)  # which makes the back-test
 
     def save(self, path: str | Path, *, follow_links: bool = False) -> None:
         """Write the runs and the settings as JSON; `scalinglaws.load` makes the forecast again.

@@ -15,17 +15,18 @@ import numpy as np
 import pandas as pd
 
 from scalinglaws.arrays import FloatArray, IntArray
+from scalinglaws.display import Card, Displayed
 from scalinglaws.errors import DataError
-from scalinglaws.escaping import for_terminal
 from scalinglaws.fitting.tables import columns as col
 from scalinglaws.fitting.tables.runs import RunTable
 from scalinglaws.forecasting import flexible_law as law
+from scalinglaws.forecasting import wording
 from scalinglaws.forecasting.forecast import Forecast
 from scalinglaws.forecasting.outlook import Outlook
 from scalinglaws.forecasting.posterior import Model, Posterior, correlation, solve
 from scalinglaws.forecasting.run_rows import RunRows, largest_runs, rows_of
 from scalinglaws.forecasting.several_forecasts import SeveralForecasts
-from scalinglaws.numerals import listed, plural
+from scalinglaws.numerals import listed
 
 _BETWEEN = 0.7  # correlation of the law's error between groups
 # Standard deviation of a group's departure: logit s, logit r, ln a, ln b, ln g.
@@ -59,7 +60,7 @@ class GroupPosterior(Posterior):
         return super()._near(n, d) * np.where(self.codes == self.group, 1.0, _BETWEEN)
 
 
-class GroupedForecast(SeveralForecasts[Forecast]):
+class GroupedForecast(Displayed, SeveralForecasts[Forecast]):
     """A forecast for each group, made together; see `scalinglaws.forecast` with ``groups``."""
 
     def predict(self, data: Any, /, *, confidence_level: float | None = None) -> pd.DataFrame:
@@ -77,12 +78,8 @@ class GroupedForecast(SeveralForecasts[Forecast]):
     def _unknown(self) -> str:
         return f"the groups are {listed(list(map(str, self)))}"
 
-    def __repr__(self) -> str:
-        lines = [f"Forecasts of {plural(len(self), 'group')} by {self.column!r}, made together"]
-        for name, found in self.items():
-            lines.append(f"  {name}: {plural(found.n, 'run')}. {found.status}")
-        lines += [f"! no forecast of {name!r}: {why}" for name, why in self._failed.items()]
-        return for_terminal("\n".join(lines))
+    def _card(self) -> Card:
+        return wording.several_card(self)
 
 
 def forecast_groups(

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from scalinglaws.arrays import FloatArray
-from scalinglaws.escaping import for_html
+from scalinglaws.display import Card, Displayed
 from scalinglaws.fitting.tables import columns as col
 from scalinglaws.fitting.tables.points import to_values
 from scalinglaws.forecasting import wording
@@ -23,8 +23,8 @@ FIELDS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Outlook:
+@dataclass(frozen=True, repr=False)
+class Outlook(Displayed):
     """A forecast at one point or many; every field has the shape of the input.
 
     Attributes
@@ -64,17 +64,8 @@ class Outlook:
         """One row for each point."""
         return pd.DataFrame({name: np.ravel(getattr(self, name)) for name in FIELDS}, index=index)
 
-    def __str__(self) -> str:
-        if self.reason:
-            return f"no forecast: {self.reason}"
-        if np.ndim(self.estimate):
-            return self.to_frame().to_string()
-        return wording.outlook_text(self)
-
-    def _repr_html_(self) -> str:
-        if self.reason or np.ndim(self.estimate):
-            return f"<pre>{for_html(str(self))}</pre>"
-        return wording.outlook_html(self)
+    def _card(self) -> Card:
+        return wording.outlook_card(self)
 
 
 def points_of(

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from scalinglaws.arrays import FloatArray
-from scalinglaws.escaping import for_terminal
+from scalinglaws.display import Card, Displayed
 from scalinglaws.forecasting.outlook import Outlook
 from scalinglaws.numerals import format_plain, format_variable
 
 
-@dataclass(frozen=True)
-class Reach:
+@dataclass(frozen=True, repr=False)
+class Reach(Displayed):
     """Where a forecast reaches a value.
 
     Attributes
@@ -35,7 +35,7 @@ class Reach:
     most: float
     confidence_level: float
 
-    def __str__(self) -> str:
+    def _card(self) -> Card:
         def written(x: float) -> str:
             if np.isinf(x):
                 return f"beyond {written(self.most)}"
@@ -49,7 +49,7 @@ class Reach:
             text += f"reached at {self.variable} {written(self.estimate)}"
         if not np.isinf(self.low):
             text += f" ({level}: {written(self.low)} to {written(self.high)})"
-        return for_terminal(text)
+        return Card(text)
 
 
 def find_reach(found: Outlook, x: FloatArray, value: float, variable: str, falls: bool) -> Reach:

@@ -17,17 +17,18 @@ import pandas as pd
 from scipy.linalg import cho_factor, cho_solve
 
 from scalinglaws.arrays import FloatArray
+from scalinglaws.display import Card, Displayed
 from scalinglaws.errors import DataError
-from scalinglaws.escaping import for_terminal
 from scalinglaws.fitting.inference.covariance import t_quantile
 from scalinglaws.fitting.tables import columns as col
 from scalinglaws.fitting.tables.points import to_values
 from scalinglaws.fitting.tables.runs import RunTable
+from scalinglaws.forecasting import wording
 from scalinglaws.forecasting.forecast import Forecast, from_rows
 from scalinglaws.forecasting.posterior import correlation
 from scalinglaws.forecasting.run_rows import rows_of
 from scalinglaws.forecasting.table_input import read_checkpoints
-from scalinglaws.numerals import format_to, format_variable, plural
+from scalinglaws.numerals import format_variable
 from scalinglaws.options import check_level
 
 # Prior of ln gain: level, its standard deviation, and those of the slopes along ln N and ln D.
@@ -39,8 +40,8 @@ _WIDEST = 4.0  # variance of ln gain that is taken into account
 _DOF = 6.0
 
 
-@dataclass(frozen=True)
-class UnfinishedRun:
+@dataclass(frozen=True, repr=False)
+class UnfinishedRun(Displayed):
     """Where a run will end.
 
     Attributes
@@ -67,28 +68,8 @@ class UnfinishedRun:
     confidence_level: float
     target: str
 
-    def __str__(self) -> str:
-        digits = (self.high - self.low) / 2
-        ends = " to ".join(format_to(end, digits) for end in (self.low, self.high))
-        now, end, checkpoint, alone = (
-            format_to(value, digits)
-            for value in (self.now, self.estimate, self.by_checkpoint, self.by_finished_runs)
-        )
-        level = f"{100 * self.confidence_level:g} %"
-        finished = plural(self.n_finished, "finished run")
-        lines = [
-            f"Run {self.run} will end at {self.target} {end} ({level}: {ends}).",
-            "",
-            f"  now                                          {now}, at {self.fraction:.0%}",
-            f"  its checkpoint and the gain of {finished:<13} {checkpoint or 'none'}",
-            f"  finished runs alone                          {alone}",
-        ]
-        if not self.n_finished:
-            lines.append(
-                f"! Fewer than {_FEWEST} finished runs have a checkpoint near this fraction: its "
-                "own checkpoints are not used."
-            )
-        return for_terminal("\n".join(lines))
+    def _card(self) -> Card:
+        return wording.unfinished_card(self, _FEWEST)
 
 
 def finish(

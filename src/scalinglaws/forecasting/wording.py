@@ -1,19 +1,23 @@
-"""A forecast in words: the answer, a table along the way, what to mind, and what comes next."""
+"""How forecasts read: the answer, a table along the way, what to mind, and the next call."""
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scalinglaws.display import Card, Column, Shares, Table, pairs
+from scalinglaws.display.quantities import points_table
 from scalinglaws.errors import DataError
-from scalinglaws.escaping import NO_MATHS, for_html, for_terminal
-from scalinglaws.forecasting.interval_bars import interval_bars
+from scalinglaws.fitting.inference.prediction_card import call_at, describe_points
 from scalinglaws.numerals import (
     format_compute,
     format_count,
+    format_factor,
+    format_interval,
+    format_level,
+    format_percent,
     format_plain,
     format_to,
     format_variable,
@@ -22,28 +26,160 @@ from scalinglaws.numerals import (
 )
 
 if TYPE_CHECKING:
-    from scalinglaws.forecasting.backtest import Backtest
-    from scalinglaws.forecasting.comparison import Comparison
+    from scalinglaws.forecasting.chained_forecast import ChainedForecast
     from scalinglaws.forecasting.curve import CurveForecast
     from scalinglaws.forecasting.forecast import Forecast
     from scalinglaws.forecasting.outlook import Outlook
+    from scalinglaws.forecasting.several_forecasts import SeveralForecasts
+    from scalinglaws.forecasting.unfinished_run import UnfinishedRun
 
-WIDTH = 88
-_HUE = "#3b82c4"
 _CURVE_STEPS = (1, 2, 5, 10, 30)  # times the last point
-_CARD = "max-width:46em;line-height:1.45"
 _STEPS = (1, 3, 10, 30, 100)  # times the largest run
-_HEADER = (
-    "C",
-    "beyond",
-    "N",
-    "D",
-    "{target}",
-    "{level} prediction interval",
-    "coef.",
-    "error",
-    "noise",
-)
+_FAR = 10  # times the largest run, at which a forecast is quoted
+_CURVE_FAR = 2  # times the last point, to which public curves have tested forecasts
+_MADE_OF = "Variance from: coefficients of the law, its own error, noise of a single run."
+
+
+def count(value: float) -> str:
+    """A count in two digits."""
+    return format_count(float(f"{value:.2g}"))
+
+
+def _rounded(name: str, value: float) -> str:
+    return format_variable(name, float(f"{value:.2g}"))
+
+
+# --- one point, or many --------------------------------------------------------------------------
+
+
+def outlook_card(found: Outlook) -> Card:
+    """Estimate, intervals, what the width is made of, and the distance."""
+    if found.reason:
+        return Card(f"no forecast: {found.reason}")
+    level = format_level(found.confidence_level)
+    points = {v: p for v, p in found.points.items() if v != "C" or len(found.points) == 1}
+    if np.ndim(found.estimate):
+        return _outlook_of_many(found, points)
+    digits = (found.run_high - found.run_low) / 2
+    run = format_interval(found.run_low, found.run_high)
+    curve = " to ".join(format_to(end, digits) for end in (found.curve_low, found.curve_high))
+    lines = [
+        (f"{level} confidence interval (curve)", curve),
+        (f"{level} prediction interval (new run)", run),
+    ]
+    if found.times_beyond > 1:
+        lines.append(
+            ("extrapolation", f"{format_factor(found.times_beyond)} times the largest run")
+        )
+    return Card(
+        f"{found.target} {format_to(found.estimate, digits)} at {describe_points(points)} "
+        f"({level}: {run})",
+        pictures=(Shares("variance from", _parts(found)),),
+        tables=(pairs(lines),),
+    )
+
+
+def _outlook_of_many(found: Outlook, points: Mapping[str, Any]) -> Card:
+    values = np.ravel(found.estimate)
+    level = found.confidence_level
+    numbers = (found.estimate, found.run_low, found.run_high)
+    ends = f"{format_plain(values.min())} to {format_plain(values.max())}"
+    return Card(
+        f"Forecast of {found.target} at {plural(len(values), 'point')}, from {ends} "
+        f"({format_level(level)}: intervals of a new run).",
+        tables=(points_table(points, found.target, numbers, found.times_beyond, level),),
+    )
+
+
+def _parts(found: Outlook) -> tuple[tuple[str, float], ...]:
+    """What the variance of a new run is made of."""
+    shares = (found.share_coefficients, found.share_law_error, found.share_noise)
+    return tuple(zip(found.parts, map(float, shares), strict=True))
+
+
+def _quoted(found: Outlook) -> str:
+    """An estimate with its interval, in one text."""
+    digits = (found.run_high - found.run_low) / 2
+    level, span = (
+        format_level(found.confidence_level),
+        format_interval(found.run_low, found.run_high),
+    )
+    return f"{format_to(found.estimate, digits)} ({level}: {span})"
+
+
+# --- over N and D --------------------------------------------------------------------------------
+
+
+def forecast_card(forecast: Forecast) -> Card:
+    """An estimate at ten times the largest run, how far it reaches, and estimates on the way."""
+    point = _along(forecast, _FAR)
+    found = forecast.outlook(point, forecast.confidence_level)
+    at = f"{format_compute(float(point['C']), 2)} FLOP, {_FAR} times the largest run"
+    return Card(
+        f"Forecast of {forecast.rows.table.target} from {plural(forecast.n, 'run')}: "
+        f"{_quoted(found)} at {at}. {forecast.status}",
+        tables=(_way(forecast),),
+        caveats=(*forecast.facts, *_decided(forecast)),
+        more="forecast.facts",
+        next=call_at("forecast.predict", {v: float(f"{float(point[v]):.2g}") for v in ("N", "D")}),
+    )
+
+
+def _along(forecast: Forecast, step: float) -> dict[str, Any]:
+    """So many times the largest run, at the largest runs' tokens per parameter."""
+    compute = np.asarray(step * forecast.rows.largest)
+    sizes, tokens = forecast.rows.path(compute)
+    return {"N": sizes, "D": tokens, "C": compute}
+
+
+def _way(forecast: Forecast) -> Table:
+    """Estimates along the largest runs' tokens per parameter, and the back-test."""
+    rows = []
+    for step in _STEPS:
+        point = _along(forecast, step)
+        found = forecast.outlook(point, forecast.confidence_level)
+        half = (found.run_high - found.run_low) / 2
+        rows.append((
+            format_compute(float(point["C"]), 2), f"{step}x" if step > 1 else "no",
+            count(float(point["N"])), count(float(point["D"])), format_to(found.estimate, half),
+            format_interval(found.run_low, found.run_high),
+            *(f"{100 * share:.0f} %" for _, share in _parts(found)),
+        ))  # fmt: skip
+    level = format_level(forecast.confidence_level)
+    titles = (
+        "C", "beyond", "N", "D", forecast.rows.table.target, level, "coef.", "error", "noise",
+    )  # fmt: skip
+    columns = zip(titles, zip(*rows, strict=True), strict=True)
+    note = f"{level}: prediction interval of a new run. {_MADE_OF}{_tested(forecast)}"
+    return Table(tuple(Column(t, cells, joined=t == level) for t, cells in columns), note=note)
+
+
+def _tested(forecast: Forecast) -> str:
+    """The back-test in a sentence, where runs can be hidden."""
+    try:
+        tested = forecast.backtest()
+    except DataError:
+        return ""
+    overall, level = tested.overall, format_level(tested.confidence_level)
+    return (
+        f" Back-test: {int(tested.frame['inside'].sum())} of "
+        f"{plural(len(tested.frame), 'hidden run')} inside the {level} interval, mean error "
+        f"{format_percent(overall['error'])}."
+    )
+
+
+def _decided(forecast: Forecast) -> list[str]:
+    """Whether one run decides the forecast at ten times the largest run."""
+    point = _along(forecast, _FAR)
+    try:
+        found = forecast.deciding_run(N=float(point["N"]), D=float(point["D"]))
+    except DataError:
+        return []
+    return (
+        [f"At {format_compute(float(point['C']), 2)} FLOP: {found.sentence}"]
+        if found.decides
+        else []
+    )
 
 
 def status_of(forecast: Forecast) -> str:
@@ -66,318 +202,134 @@ def status_of(forecast: Forecast) -> str:
     )
 
 
-def outlook_text(found: Outlook) -> str:
-    """One forecast: estimate, intervals, what the width is made of, what to mind."""
-    level = f"{100 * found.confidence_level:g} %"
-    shown = [v for v in found.points if v != "C" or len(found.points) == 1]
-    at = ", ".join(f"{v} {format_variable(v, float(found.points[v]))}" for v in shown)
-    digits = (found.run_high - found.run_low) / 2
-
-    def span(low: float, high: float) -> str:
-        return f"{format_to(low, digits)} to {format_to(high, digits)}"
-
-    whole = span(found.run_low, found.run_high)
-    lines = [
-        f"{found.target} {format_to(found.estimate, digits)} at {at} ({level}: {whole})",
-        "",
-        f"  {level} confidence interval (curve)    {span(found.curve_low, found.curve_high)}",
-        f"  {level} prediction interval (new run)  {whole}",
-        f"  variance from                       {_shares(found)}",
-    ]
-    if found.times_beyond > 1:
-        factor = format_plain(found.times_beyond, 3)
-        lines.append(f"  extrapolation                       {factor} times the largest run")
-    return for_terminal("\n".join(lines))
-
-
-def _shares(found: Outlook) -> str:
-    """What the variance of a new run is made of."""
-    shares = (found.share_coefficients, found.share_law_error, found.share_noise)
-    parts = [(name, share) for name, share in zip(found.parts, shares, strict=True) if share]
-    return ", ".join(f"{name} {100 * part:.0f} %" for name, part in parts)
-
-
-def outlook_html(found: Outlook) -> str:
-    """The same as a card: the answer, then the rest."""
-    head, _, *rest = outlook_text(found).splitlines()
-    rows = "".join(
-        f'<tr><td align="left">{for_html(name.strip())}</td>'
-        f'<td align="left">{for_html(text.strip())}</td></tr>'
-        for name, text in (line.strip().split("  ", 1) for line in rest)
-    )
-    return (
-        f'<div class="{NO_MATHS}" style="{_CARD}"><div style="font-size:1.25em;font-weight:600">'
-        f"{for_html(head)}</div>{_variance_bar(found)}<table>{rows}</table></div>"
-    )
-
-
-def _variance_bar(found: Outlook) -> str:
-    """Shares of the variance as a strip; two tints of one hue and the text's own colour."""
-    parts, x = [], 0.0
-    for share, fill, opacity in (
-        (found.share_coefficients, _HUE, "1"), (found.share_law_error, _HUE, ".5"),
-        (found.share_noise, "currentColor", ".5"),
-    ):  # fmt: skip
-        parts.append(
-            f'<rect x="{x:.1f}" y="2" width="{max(400 * share - 1, 0):.1f}" height="10" '
-            f'fill="{fill}" opacity="{opacity}"/>'
-        )
-        x += 400 * share
-    return (
-        '<svg viewBox="0 0 400 14" width="400" style="max-width:100%;height:auto" role="img" '
-        f'aria-label="{for_html(_shares(found))}">{"".join(parts)}</svg>'
-    )
-
-
-def title_of(forecast: Forecast) -> str:
-    """What was forecast, from what."""
-    return f"Forecast of {forecast.rows.table.target} from {plural(forecast.n, 'run')}"
-
-
-def table_of(forecast: Forecast) -> list[tuple[str, ...]]:
-    """Estimates along the largest runs' tokens per parameter, a header first."""
-    rows, level = forecast.rows, forecast.confidence_level
-    compute = rows.largest * np.array(_STEPS, dtype=np.float64)
-    sizes, tokens = rows.path(compute)
-    found = forecast.outlook({"N": sizes, "D": tokens, "C": compute}, level).to_frame()
-    names = {"target": rows.table.target, "level": f"{100 * level:g} %"}
-    lines = [tuple(name.format(**names) for name in _HEADER)]
-    for k, step in enumerate(_STEPS):
-        here = found.iloc[k]
-        digits = (here["run_high"] - here["run_low"]) / 2
-        low, high = (format_to(here[name], digits) for name in ("run_low", "run_high"))
-        parts = (here[f"share_{name}"] for name in ("coefficients", "law_error", "noise"))
-        cells = [
-            format_compute(compute[k], 2),
-            f"{step}x" if step > 1 else "no",
-            count(sizes[k]),
-            count(tokens[k]),
-            format_to(here["estimate"], digits),
-            f"{low} to {high}",
-        ]
-        lines.append((*cells, *(f"{100 * part:.0f} %" for part in parts)))
-    return lines
-
-
-def as_text(forecast: Forecast) -> str:
-    """Text for terminals and logs."""
-    out = [title_of(forecast), *_wrapped(forecast.status, ""), ""]
-    out += [*_aligned(table_of(forecast)), *_wrapped(_MADE_OF, "  ")]
-    for fact in forecast.facts:
-        out += _wrapped(fact, "! ")
-    return for_terminal("\n".join([*out, f"next: {_next_call(forecast)}"]))
-
-
-_MADE_OF = "variance from: coefficients of the law, its own error, noise of a single run"
-
-
-def _next_call(forecast: Forecast) -> str:
-    sizes, tokens = forecast.rows.path(10 * forecast.rows.largest)
-    return f'forecast.predict(N="{count(float(sizes))}", D="{count(float(tokens))}")'
-
-
-def count(value: float) -> str:
-    """A count in two digits."""
-    return format_count(float(f"{value:.2g}"))
-
-
-def _wrapped(text: str, first: str) -> list[str]:
-    return textwrap.wrap(
-        text, WIDTH, initial_indent=first, subsequent_indent=" " * len(first),
-        break_long_words=False, break_on_hyphens=False,
+def several_card(found: SeveralForecasts[Forecast]) -> Card:
+    """Of groups: each forecast at ten times its largest run, and how far it can be used."""
+    rows = []
+    for name, forecast in found.items():
+        point = _along(forecast, _FAR)
+        here = forecast.outlook(point, forecast.confidence_level)
+        usable = forecast.usable_to
+        rows.append((
+            str(name), str(forecast.n), format_compute(float(point["C"]), 2), _quoted(here),
+            "no" if np.isnan(usable) else f"to {format_compute(usable, 2)}",
+        ))  # fmt: skip
+    names, runs, compute, estimates, usable_to = zip(*rows, strict=True)
+    target = next(iter(found.values())).rows.table.target
+    first = next(iter(found))
+    return Card(
+        f"Forecasts of {target} for {plural(len(found), 'group')} by {found.column!r}, made "
+        f"together: {listed([f'{n} {e}' for n, e in zip(names, estimates, strict=True)])}, each at "
+        f"{_FAR} times its largest run.",
+        tables=(Table((
+            Column(found.column, names, left=True), Column("runs", runs), Column("C", compute),
+            Column(target, estimates), Column("usable", usable_to),
+        )),),
+        caveats=tuple(f"No forecast of {name!r}: {why}" for name, why in found.failed.items()),
+        more="found.failed",
+        next=f"found[{first!r}]".replace("'", '"'),
     )  # fmt: skip
 
 
-def as_html(forecast: Forecast) -> str:
-    """HTML for notebooks."""
-    said = [*forecast.facts, *_decided(forecast)]
-    facts = "".join(f"<div><b>!</b> {for_html(fact)}</div>" for fact in said)
-    return (
-        f'<div class="{NO_MATHS}" style="{_CARD}">'
-        f'<div style="font-size:1.25em;font-weight:600">{for_html(title_of(forecast))}</div>'
-        f"<div>{for_html(forecast.status)}</div>"
-        f"{_html_table(table_of(forecast))}"
-        f'<div style="opacity:.72">{for_html(_MADE_OF)}</div>{facts}{_tested_html(forecast)}'
-        f'<div style="opacity:.72">next: <code>{for_html(_next_call(forecast))}</code></div>'
-        "</div>"
-    )
+# --- curves --------------------------------------------------------------------------------------
 
 
-def _decided(forecast: Forecast) -> list[str]:
-    """Whether one run decides the forecast at ten times the largest run."""
-    compute = 10 * forecast.rows.largest
-    sizes, tokens = forecast.rows.path(compute)
-    try:
-        found = forecast.deciding_run(N=float(sizes), D=float(tokens))
-    except DataError:
-        return []
-    return [f"At {format_compute(compute, 2)} FLOP: {found}"] if found.decides else []
-
-
-def _tested(forecast: Forecast) -> Backtest | None:
-    """The back-test, where runs can be hidden."""
-    try:
-        return forecast.backtest()
-    except DataError:
-        return None
-
-
-def _tested_html(forecast: Forecast) -> str:
-    tested = _tested(forecast)
-    if tested is None:
-        return ""
-    head, *rest = backtest_text(tested).splitlines()
-    return (
-        f'<details><summary style="cursor:pointer">Back-test: {for_html(head)}</summary>'
-        f"<pre>{for_html(chr(10).join(rest))}</pre></details>"
-    )
-
-
-def curve_text(forecast: CurveForecast) -> str:
-    """Text for terminals and logs."""
-    level = f"{100 * forecast.confidence_level:g} %"
-    what = f"{forecast.target} over {forecast.variable}"
-    out = [f"Forecast of {what} from {plural(forecast.n, 'point')}"]
-    out += [*_wrapped(forecast.status, ""), ""]
-    lines: list[tuple[str, ...]] = [
-        (forecast.variable, "beyond", forecast.target, f"{level} prediction interval")
-    ]
+def curve_card(forecast: CurveForecast) -> Card:
+    """An estimate at twice the last point, how far it reaches, and estimates on the way."""
+    target, variable = forecast.target, forecast.variable
+    last, level = float(forecast.x[-1]), forecast.confidence_level
+    rows = []
     for step in _CURVE_STEPS:
-        x = step * float(forecast.x[-1])
-        found = forecast.outlook(np.array(x), forecast.confidence_level)
-        digits = (found.run_high - found.run_low) / 2
-        ends = (format_to(end, digits) for end in (found.run_low, found.run_high))
-        where = format_variable(forecast.variable, float(f"{x:.2g}"))
-        beyond = f"{step}x" if step > 1 else "no"
-        lines.append((where, beyond, format_to(found.estimate, digits), " to ".join(ends)))
-    out += _aligned(lines)
-    for fact in forecast.facts:
-        out += _wrapped(fact, "! ")
-    return for_terminal("\n".join(out))
-
-
-# --- back-tests and comparisons --------------------------------------------------------------
-
-
-def backtest_text(found: Backtest) -> str:
-    """What held, then a line for each cut."""
-    frame, overall = found.frame, found.overall
-    level = f"{100 * found.confidence_level:g} %"
-    whose = "forecast" if found.label == "forecast" else f"law {found.label}"
-    out = _wrapped(
-        f"{int(frame['inside'].sum())} of {plural(len(frame), 'hidden run')} lie inside the {level}"
-        f" interval of the {whose}; mean error {percent(overall['error'])}.",
-        "",
-    )
-    head = (f"{found.by} up to", "known", "hidden", "beyond", "error", "bias", "inside")
-    lines = [head]
-    for cut, row in found.summary.iterrows():
-        lines.append((
-            format_variable(found.by, float(f"{float(str(cut)):.2g}")), f"{row['known']:.0f}",
-            f"{row['hidden']:.0f}", f"to {format_plain(row['farthest'], 2)}x",
-            percent(row["error"]), percent(row["bias"], "+"), f"{100 * row['inside']:.0f} %",
+        found = forecast.outlook(np.array(step * last), level)
+        half = (found.run_high - found.run_low) / 2
+        rows.append((
+            _rounded(variable, step * last), f"{step}x" if step > 1 else "no",
+            format_to(found.estimate, half), format_interval(found.run_low, found.run_high),
         ))  # fmt: skip
-    out += ["", *_aligned(lines)]
-    for reason in found.skipped:
-        out += _wrapped(f"Left out: {reason}", "! ")
-    if len(lines) > 2:
-        out += _wrapped("Cuts share runs: their misses are not independent.", "! ")
-    return for_terminal("\n".join(out))
+    x, beyond, estimates, spans = zip(*rows, strict=True)
+    there = _rounded(variable, _CURVE_FAR * last)
+    quoted = _quoted(forecast.outlook(np.array(_CURVE_FAR * last), level))
+    return Card(
+        f"Forecast of {target} over {variable} from {plural(forecast.n, 'point')}: {quoted} at "
+        f"{variable} {there}, twice the last point. {forecast.status}",
+        tables=(Table((
+            Column(variable, x), Column("beyond", beyond), Column(target, estimates),
+            Column(format_level(level), spans, joined=True),
+        )),),
+        caveats=forecast.facts,
+        next=f'forecast.predict("{there}")',
+    )  # fmt: skip
 
 
-def comparison_text(found: Comparison) -> str:
-    """What held, the table, and what it cannot tell."""
-    out = [*_wrapped(_held(found), ""), ""]
-    out += _aligned(_comparison_lines(found), left=1)
-    for fact in _comparison_facts(found):
-        out += _wrapped(fact, "! ")
-    return for_terminal("\n".join(out))
-
-
-def _held(found: Comparison) -> str:
-    """Shares of hidden runs inside, without a favourite."""
-    tested = found.frame.dropna(subset=["inside"])
-    at = ", ".join(f"{v} {format_variable(v, found.point[v])}" for v in ("N", "D"))
-    if not len(tested):
-        return f"Laws on one table at {at}; no run could be hidden."
-    shares = [f"{name} {100 * row['inside']:.0f} %" for name, row in tested.iterrows()]
-    return (
-        f"Hidden runs inside their {100 * found.confidence_level:g} % interval: {listed(shares)}."
-        f" Target: {at}."
-    )
-
-
-def _comparison_lines(found: Comparison) -> list[tuple[str, ...]]:
-    frame = found.frame
-    intervals = frame[["low", "estimate", "high"]].to_numpy().tolist()
-    scale, bars = interval_bars([(low, mid, high) for low, mid, high in intervals])
-    lines: list[tuple[str, ...]] = []
-    lines.append(("law", "coef.", "rms of fit", "error", "inside", scale, "target"))
-    for (name, row), bar in zip(frame.iterrows(), bars, strict=True):
-        digits = (row["high"] - row["low"]) / 2
-        lines.append((
-            str(name), _or_dash(row["coefficients"], "{:.0f}"), percent(row["rms"]) or "-",
-            percent(row["error"]) or "-", _or_dash(100 * row["inside"], "{:.0f} %"), bar,
-            format_to(row["estimate"], digits) or "-",
+def curves_card(found: SeveralForecasts[CurveForecast]) -> Card:
+    """Of series: each curve at twice its last point."""
+    caveats = tuple(f"No forecast of {name!r}: {why}" for name, why in found.failed.items())
+    if not len(found):
+        return Card("0 forecasts of curves.", caveats=caveats, more="found.failed")
+    rows = []
+    for name, forecast in found.items():
+        x = _CURVE_FAR * float(forecast.x[-1])
+        here = forecast.outlook(np.array(x), forecast.confidence_level)
+        rows.append((
+            str(name), str(forecast.n), _rounded(forecast.variable, x),
+            format_to(here.estimate, (here.run_high - here.run_low) / 2),
+            format_interval(here.run_low, here.run_high),
         ))  # fmt: skip
-    return lines
+    one = next(iter(found.values()))
+    names, points, x_there, estimates, spans = zip(*rows, strict=True)
+    return Card(
+        f"{plural(len(found), 'forecast')} of curves of {one.target} over {one.variable}, each at "
+        "twice its last point.",
+        tables=(Table((
+            Column("series", names, left=True), Column("points", points),
+            Column(one.variable, x_there), Column(one.target, estimates),
+            Column(format_level(one.confidence_level), spans, joined=True),
+        )),),
+        caveats=caveats,
+        more="found.failed",
+        next=f'found.predict("{x_there[0]}")',
+    )  # fmt: skip
 
 
-def _comparison_facts(found: Comparison) -> list[str]:
-    facts = [_OF_COMPARISONS]
-    beyond = found.point["C"] / found.forecast.rows.largest
-    if beyond > 1:
-        facts.insert(0, f"The target is {format_plain(beyond, 3)} times the largest run.")
-    return facts + [f"{name}: {reason}" for name, reason in found.failed.items()]
+# --- through the loss, and of a run that is still training ---------------------------------------
 
 
-_OF_COMPARISONS = (
-    "error and inside are of hidden runs, each predicted from the runs below a cut; cuts share "
-    "runs. "
-    "On public tables, laws chosen by them or by AICc predicted no better than a fixed one."
-)
-
-
-def comparison_html(found: Comparison) -> str:
-    """HTML for notebooks."""
-    facts = "".join(f"<div><b>!</b> {for_html(f)}</div>" for f in _comparison_facts(found))
-    return (
-        f'<div class="{NO_MATHS}" style="{_CARD}"><div>{for_html(_held(found))}</div>'
-        f'<div style="font-family:monospace;white-space:pre">'
-        f"{_html_table(_comparison_lines(found))}</div>"
-        f'<div style="opacity:.72">{facts}</div></div>'
+def chained_card(forecast: ChainedForecast) -> Card:
+    """An estimate at ten times the largest run, how far the loss reaches, and the distance."""
+    loss = forecast.loss
+    point = _along(loss, _FAR)
+    found = forecast.outlook(point, forecast.confidence_level)
+    card = outlook_card(found)
+    low, high = (format_plain(end) for end in forecast.limits)
+    return Card(
+        f"Forecast of {forecast.target} through {loss.rows.table.target} from "
+        f"{plural(len(forecast.step.u), 'run')}: {card.answer}. The loss: {loss.status}",
+        pictures=card.pictures,
+        tables=(*card.tables, pairs([("limits", f"{forecast.target} from {low} to {high}")])),
+        caveats=loss.facts,
+        more="forecast.loss.facts",
+        next=call_at("forecast.predict", {v: float(f"{float(point[v]):.2g}") for v in ("N", "D")}),
     )
 
 
-def percent(value: float, sign: str = "") -> str:
-    """A share in per cent, in two digits; nothing where it is not known."""
-    if not np.isfinite(value):
-        return ""
-    return f"{float(f'{100 * value:.2g}'):{sign}g} %"
-
-
-def _or_dash(value: float, form: str) -> str:
-    return form.format(value) if np.isfinite(value) else "-"
-
-
-def _aligned(lines: Sequence[tuple[str, ...]], left: int = 0) -> list[str]:
-    """Cells to the right, those of the first columns to the left."""
-    widths = [max(len(row[k]) for row in lines) for k in range(len(lines[0]))]
-    return [
-        "  "
-        + "  ".join(
-            cell.ljust(width) if k < left else cell.rjust(width)
-            for k, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in lines
-    ]
-
-
-def _html_table(lines: Sequence[tuple[str, ...]]) -> str:
-    def line(cells: tuple[str, ...], tag: str) -> str:
-        inner = "".join(f'<{tag} align="right">{for_html(c)}</{tag}>' for c in cells)
-        return f"<tr>{inner}</tr>"
-
-    style = "font-variant-numeric:tabular-nums;border-collapse:collapse;border:none"
-    body = "".join(line(row, "td") for row in lines[1:])
-    return f'<table style="{style}">{line(lines[0], "th")}{body}</table>'
+def unfinished_card(found: UnfinishedRun, fewest: int) -> Card:
+    """Where the run will end, and by what."""
+    digits = (found.high - found.low) / 2
+    now, end, checkpoint, alone = (
+        format_to(value, digits)
+        for value in (found.now, found.estimate, found.by_checkpoint, found.by_finished_runs)
+    )
+    level, span = format_level(found.confidence_level), format_interval(found.low, found.high)
+    finished = plural(found.n_finished, "finished run")
+    unused = (
+        f"Fewer than {fewest} finished runs have a checkpoint near this fraction: its own "
+        "checkpoints are not used."
+    )
+    return Card(
+        f"Run {found.run} will end at {found.target} {end} ({level}: {span}).",
+        tables=(pairs([
+            ("now", f"{now}, at {100 * found.fraction:.0f} % of its tokens"),
+            (f"its checkpoint less the gain of {finished}", checkpoint or "none"),
+            ("finished runs alone", alone),
+        ]),),
+        caveats=() if found.n_finished else (unused,),
+    )  # fmt: skip

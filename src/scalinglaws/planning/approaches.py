@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from scalinglaws.arrays import FloatArray
+from scalinglaws.display import with_card
 from scalinglaws.errors import ScalingLawError, ScalingLawWarning
 from scalinglaws.planning.budgets import cost_of_runs, read_columns
 from scalinglaws.planning.compute_optimal import optimal
 from scalinglaws.planning.envelope import Envelope, envelope
 from scalinglaws.planning.isoflop import IsoFLOP, isoflop
 from scalinglaws.planning.plan import Plan
+from scalinglaws.planning.plan_cards import approaches_card
 from scalinglaws.planning.sampled_law import (
     DEFAULT_RESAMPLES,
     LawWithValues,
@@ -99,7 +102,8 @@ def approaches(
     rows["law"] = _of_law(fit, table, ends, budget, confidence_level, n_resamples, rng)
     frame = pd.DataFrame.from_dict(rows, orient="index")
     frame.index.name = "approach"
-    return frame
+    describe = partial(approaches_card, level=confidence_level, budget=budget)
+    return with_card(frame, describe)
 
 
 def _tried(analysis: Any, budget: float) -> dict[str, Any]:

@@ -11,9 +11,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from scalinglaws.arrays import FloatArray
+from scalinglaws.display import Card, Displayed
 from scalinglaws.errors import DataError, FitError, ScalingLawWarning
 from scalinglaws.fitting.fit import fit as fit_law
 from scalinglaws.numerals import format_compute
+from scalinglaws.planning.analysis_cards import bias_card
 from scalinglaws.planning.budgets import Budget, RunColumns
 from scalinglaws.planning.optima_trend import Trend, fit_trend
 from scalinglaws.planning.root_finding import minimum
@@ -33,8 +35,8 @@ _DRAWS = 200  # of the law, for the intervals of a bias
 _ROOM = float(np.log(1e4))  # around the runs, in which a true optimum is looked for
 
 
-@dataclass(frozen=True)
-class Bias:
+@dataclass(frozen=True, repr=False)
+class Bias(Displayed):
     """Systematic error of an IsoFLOP or envelope analysis.
 
     The analysis is repeated on performances computed from a law, and compared with the law's own
@@ -77,11 +79,14 @@ class Bias:
             )
         return frame
 
+    def _card(self) -> Card:
+        return bias_card(self)
+
     @property
     def sentence(self) -> str:
         """The bias in words."""
         last, own = self.optima.iloc[-1], self.exponents.loc["N"]
-        exponent, size = f"{own['bias']:+.4f}", f"{100 * last['N_bias']:+.1f} %"
+        exponent, size = f"{round(own['bias'], 4) + 0.0:+.4f}", f"{100 * last['N_bias']:+.1f} %"
         if np.isfinite(own["bias_low"]):
             shown = max(abs(own["bias_low"]), abs(own["bias_high"])) >= _SHOWN
             exponent += f" ({own['bias_low']:+.4f} to {own['bias_high']:+.4f})" if shown else ""

@@ -10,10 +10,12 @@ import numpy as np
 import pandas as pd
 
 from scalinglaws.arrays import FloatArray
+from scalinglaws.display import Card, Displayed
 from scalinglaws.errors import FitError
 from scalinglaws.fitting.result import Fit
 from scalinglaws.numerals import format_compute, format_plain
 from scalinglaws.options import generator_of
+from scalinglaws.planning.analysis_cards import gain_card, gains_card
 from scalinglaws.planning.cost import SIX, Cost, cost_of
 from scalinglaws.planning.plan import Plan
 from scalinglaws.planning.sampled_law import (
@@ -30,8 +32,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-@dataclass(frozen=True, eq=False)
-class Gain:
+@dataclass(frozen=True, eq=False, repr=False)
+class Gain(Displayed):
     """Compute multiplier of one recipe over another; see :func:`scalinglaws.gain`.
 
     Attributes
@@ -61,9 +63,15 @@ class Gain:
         first, last = self.table.iloc[0], self.table.iloc[-1]
 
         def at(row: pd.Series) -> str:
-            span = f"{format_plain(row['gain_low'], 3)} to {format_plain(row['gain_high'], 3)}"
-            factor, compute = format_plain(row["gain"], 3), format_compute(row["C"])
-            return f"{factor}x less compute at {compute} ({span})"
+            less = not row["gain"] < 1 - 5e-4  # what is written as 1x
+            ends = (row["gain_low"], row["gain_high"])
+            low, high = ends if less else np.reciprocal(ends[::-1])
+            factor = format_plain(row["gain"] if less else 1 / row["gain"], 3)
+            span = f"{format_plain(low, 3)} to {format_plain(high, 3)}"
+            return (
+                f"{factor}x {'less' if less else 'more'} compute at {format_compute(row['C'])} "
+                f"({span})"
+            )
 
         if len(self.table) == 1:
             return f"{at(first)}."
@@ -84,15 +92,12 @@ class Gain:
 
         return plot_gain(self, ax=ax, legend=legend)
 
-    def __repr__(self) -> str:
-        lines = [f"Compute saved by the second recipe: {self.sentence}"]
-        if self.tests is not None:
-            lines += ["", self.tests.to_string()]
-        return "\n".join(lines)
+    def _card(self) -> Card:
+        return gain_card(self)
 
 
-@dataclass(frozen=True, eq=False)
-class Gains(Mapping[str, Gain]):
+@dataclass(frozen=True, eq=False, repr=False)
+class Gains(Displayed, Mapping[str, Gain]):
     """Several recipes, each against the same baseline; a mapping from recipe to :class:`Gain`.
 
     Attributes
@@ -140,8 +145,8 @@ class Gains(Mapping[str, Gain]):
         """The answers in words, a line for each."""
         return "\n".join(f"{name}: {found.sentence}" for name, found in self.items())
 
-    def __repr__(self) -> str:
-        return f"Compute saved relative to {self.baseline}\n{self.sentence}"
+    def _card(self) -> Card:
+        return gains_card(self)
 
 
 def _stacked(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from scalinglaws.errors import FitError
 from scalinglaws.numerals import format_count, format_plain
 from scalinglaws.planning.cost import SIX, Cost
 from scalinglaws.planning.plan import Optimum, Plan, plan_of
+from scalinglaws.planning.plan_cards import optimal_card, shown
 from scalinglaws.planning.sampled_law import (
     DEFAULT_RESAMPLES,
     LawWithValues,
@@ -127,7 +128,7 @@ def optimal(
     beyond = plan.times_beyond(found.C[0])
     frame["times_beyond"] = beyond
     frame["note"] = _notes(found, plan, beyond)
-    return frame
+    return shown(frame, optimal_card, plan.sample, given=query)
 
 
 def _query(given: Mapping[str, Any]) -> tuple[str, FloatArray]:

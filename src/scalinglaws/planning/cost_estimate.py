@@ -8,8 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from scalinglaws.display import with_card
 from scalinglaws.numerals import listed
 from scalinglaws.options import is_number
+from scalinglaws.planning.plan_cards import bill_card
 
 # Dense BF16 FLOP/s from the makers' data sheets, without sparsity.
 PEAKS = {"A100": 312e12, "H100": 989e12, "H200": 989e12}
@@ -80,4 +82,4 @@ def bill(
         frame["money"] = frame["hours"] * price
     if power is not None:
         frame["kwh"] = frame["hours"] * power * overhead / 1000
-    return frame
+    return with_card(frame, bill_card)

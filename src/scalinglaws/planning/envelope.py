@@ -11,15 +11,16 @@ import numpy.typing as npt
 import pandas as pd
 
 from scalinglaws.arrays import BoolArray, FloatArray, IntArray
+from scalinglaws.display import Card, Displayed
 from scalinglaws.errors import DataError
 from scalinglaws.numerals import plural
 from scalinglaws.options import check_count, check_level, check_share, generator_of
+from scalinglaws.planning.analysis_cards import envelope_card
 from scalinglaws.planning.bias import Bias, Truth, bias_of_trends, drawn, stated
 from scalinglaws.planning.budgets import RunColumns, cost_of_runs, read_columns
 from scalinglaws.planning.optima_trend import (
     Trend,
     carried_on,
-    exponent_lines,
     exponent_table,
     fit_trend,
 )
@@ -34,8 +35,8 @@ _SAME_SIZE = 0.01  # sizes nearer than this are one
 _FEWEST_SIZES = 4
 
 
-@dataclass(frozen=True, eq=False)
-class Envelope:
+@dataclass(frozen=True, eq=False, repr=False)
+class Envelope(Displayed):
     """The envelope of training curves and its trend; see :func:`scalinglaws.envelope`.
 
     Attributes
@@ -69,13 +70,8 @@ class Envelope:
         largest = float(self.points["C"].max())
         return carried_on(self.trends, numbers("C", C), largest, self.confidence_level)
 
-    def __repr__(self) -> str:
-        sizes = self.points["N"].nunique()
-        lines = [f"Envelope of training curves: {plural(sizes, 'size')} on it"]
-        lines += exponent_lines(self.exponents, self.confidence_level)
-        if self.bias is not None or self.no_bias:
-            lines.append(f"  {self.bias.sentence if self.bias else self.no_bias}")
-        return "\n".join(lines)
+    def _card(self) -> Card:
+        return envelope_card(self)
 
 
 def envelope(

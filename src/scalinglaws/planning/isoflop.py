@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from scalinglaws.arrays import FloatArray
+from scalinglaws.display import Card, Displayed
 from scalinglaws.errors import DataError, DataWarning, warn
 from scalinglaws.fitting.tables import columns as col
 from scalinglaws.numerals import format_compute, listed, plural
@@ -21,6 +22,7 @@ from scalinglaws.options import (
     check_share,
     is_number,
 )
+from scalinglaws.planning.analysis_cards import isoflop_card
 from scalinglaws.planning.bias import Bias, Truth, bias_of, stated
 from scalinglaws.planning.budgets import (
     Budget,
@@ -43,7 +45,6 @@ from scalinglaws.planning.isoflop_profiles import (
 from scalinglaws.planning.optima_trend import (
     Trend,
     carried_on,
-    exponent_lines,
     exponent_table,
     fit_trend,
     precision_of,
@@ -60,8 +61,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-@dataclass(frozen=True, eq=False)
-class IsoFLOP:
+@dataclass(frozen=True, eq=False, repr=False)
+class IsoFLOP(Displayed):
     """Optima of IsoFLOP profiles and their growth with compute; see :func:`scalinglaws.isoflop`.
 
     Attributes
@@ -116,17 +117,8 @@ class IsoFLOP:
         """How many runs share no budget with others."""
         return len(self.runs.N) - int(self.optima["runs"].sum())
 
-    def __repr__(self) -> str:
-        lines = [f"IsoFLOP profiles, {self.method}: {plural(len(self.optima), 'budget')}"]
-        lines += exponent_lines(self.exponents, self.confidence_level)
-        if self.left_out:
-            lines.append(f"  {plural(self.left_out, 'run')} of {len(self.runs.N)} share no budget")
-        lines += [f"  refused {label}: {reason}" for label, reason in self.refused.items()]
-        cut = self.optima[self.optima["N"].notna() & (self.optima["status"] != "ok")]
-        lines += [f"  {label}: {reason}" for label, reason in cut["status"].items()]
-        if self.bias is not None or self.no_bias:
-            lines.append(f"  {self.bias.sentence if self.bias else self.no_bias}")
-        return "\n".join(lines)
+    def _card(self) -> Card:
+        return isoflop_card(self)
 
 
 def isoflop(

@@ -10,10 +10,12 @@ import pandas as pd
 from scipy.special import ndtri
 
 from scalinglaws.arrays import FloatArray
+from scalinglaws.display import Card, Displayed
 from scalinglaws.errors import FitError
 from scalinglaws.fitting.tables import columns as col
-from scalinglaws.numerals import format_compute, format_count, format_plain, plural
+from scalinglaws.numerals import format_compute, format_count, format_plain
 from scalinglaws.options import check_count, check_option, check_share
+from scalinglaws.planning.analysis_cards import next_runs_card
 from scalinglaws.planning.cost import SIX, Cost
 from scalinglaws.planning.optimal_design import (
     Belief,
@@ -50,8 +52,8 @@ _SMALLEST = 1e-4  # of the allowance, as the cheapest candidate
 _WIDE = 0.5  # relative half-width from which on it is written as a factor
 
 
-@dataclass(frozen=True, eq=False)
-class NextRuns:
+@dataclass(frozen=True, eq=False, repr=False)
+class NextRuns(Displayed):
     """Runs to train, and what they buy; see :func:`scalinglaws.next_runs`.
 
     Attributes
@@ -90,16 +92,8 @@ class NextRuns:
 
         return plot_next_runs(self, ax=ax, legend=legend)
 
-    def __repr__(self) -> str:
-        spent = (
-            f"after {plural(len(self.runs), 'run')} of "
-            f"{format_compute(float(self.runs['C'].sum()))} FLOPs in all"
-        )
-        writers = {"N": format_count, "D": format_count, "C": format_compute}
-        writers[self.runs.columns[-1]] = "{:.4f}".format
-        shown = self.runs.assign(**{name: self.runs[name].map(w) for name, w in writers.items()})
-        lines = [f"{self.sentence} {spent}", self.note, shown.to_string(index=False)]
-        return "\n".join(filter(None, lines))
+    def _card(self) -> Card:
+        return next_runs_card(self)
 
     @property
     def sentence(self) -> str:

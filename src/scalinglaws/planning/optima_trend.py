@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
 from scalinglaws.arrays import FloatArray
+from scalinglaws.display import with_card
 from scalinglaws.errors import DataError
+from scalinglaws.planning.plan_cards import trend_card
 from scalinglaws.planning.sampled_law import central_interval
 
 _FEWEST_COPIES = 8
@@ -116,15 +119,6 @@ def exponent_table(trends: Mapping[str, Trend], level: float) -> pd.DataFrame:
     return frame
 
 
-def exponent_lines(exponents: pd.DataFrame, level: float) -> list[str]:
-    """The exponents as lines of text."""
-    return [
-        f"  {name} ~ C^{row['exponent']:.4f}  ({row['low']:.4f} to {row['high']:.4f}, "
-        f"{100 * level:g} %)"
-        for name, row in exponents.iterrows()
-    ]
-
-
 def carried_on(
     trends: Mapping[str, Trend], budgets: FloatArray, largest: float, level: float
 ) -> pd.DataFrame:
@@ -135,4 +129,5 @@ def carried_on(
             values = np.exp(trend.at(np.log(budgets)))
         low, high = central_interval(values[1:], level)
         frame = frame.assign(**{name: values[0], f"{name}_low": low, f"{name}_high": high})
-    return frame.assign(times_beyond=budgets / largest)
+    frame = frame.assign(times_beyond=budgets / largest)
+    return with_card(frame, partial(trend_card, level=level))

@@ -8,6 +8,9 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from scalinglaws.display import Card, Column, Displayed, Table, with_card
+from scalinglaws.display.quantities import plan_table
+from scalinglaws.numerals import format_compute, format_count, plural
 from scalinglaws.transformer import flop_conventions, hugging_face
 from scalinglaws.transformer.latent_attention import LatentAttention
 
@@ -15,8 +18,8 @@ NormName = Literal["rms", "layer"]
 NormSpan = Literal["head", "all"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Transformer:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Transformer(Displayed):
     """The shape of a decoder-only transformer, for counting parameters and FLOPs.
 
     Parameters
@@ -156,6 +159,29 @@ class Transformer:
         8030261248
         """
         return cls(**hugging_face.shape_of(config, context))
+
+    def _card(self) -> Card:
+        parts, flops = self.parameters(), self.flops()
+        rows = [(str(part), row) for part, row in parts.iterrows() if row["total"]]
+        columns = [
+            Column("", tuple(part for part, _ in rows), left=True),
+            Column("parameters", tuple(f"{int(row['total']):,}" for _, row in rows)),
+        ]
+        if self.experts > 1:
+            columns.append(Column("active", tuple(f"{int(row['active']):,}" for _, row in rows)))
+        active = f", {format_count(self.N_active)} active" if self.experts > 1 else ""
+        least, most = flops["to_6N"].min(), flops["to_6N"].max()
+        caveat = (
+            f"FLOP a token by 6N: {format_compute(6 * self.N_active)}. Other conventions count "
+            f"{least:.2f} to {most:.2f} times as many."
+        )
+        return Card(
+            f"{format_count(self.N)} parameters{active} ({format_count(self.N_no_emb)} without "
+            f"embeddings), {plural(self.layers, 'layer')} of width {self.width:,}.",
+            tables=(Table(tuple(columns)),),
+            caveats=(caveat,),
+            next="shape.flops()",
+        )
 
     # --- parts ---------------------------------------------------------------------------------
 
@@ -330,4 +356,15 @@ class Transformer:
         >>> print(f"{6 * shape.block_weights / flops['deepseek']:.2f}")
         0.43
         """
-        return flop_conventions.as_frame(self, context or self.context)
+        return with_card(flop_conventions.as_frame(self, context or self.context), _flops_card)
+
+
+def _flops_card(frame: pd.DataFrame) -> Card:
+    """Each convention beside 6N."""
+    ratios = frame["to_6N"]
+    first = format_compute(float(frame["flops_per_token"].iloc[0]))
+    return Card(
+        f"FLOP a token by {len(frame)} conventions: {first} by {frame.index[0]}, and "
+        f"{ratios.min():.2f} to {ratios.max():.2f} times that by the others.",
+        tables=(plan_table(frame.reset_index(), 0.95),),
+    )

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from scalinglaws.core.law import Law
-from scalinglaws.escaping import for_html, maths_for_html
+from scalinglaws.display import Card, Displayed, pairs
 from scalinglaws.numerals import format_plain
 
 NOT_NEGATIVE = (0.0, float("inf"))
 NOT_POSITIVE = (-float("inf"), 0.0)
 DECAY = (0.0, 10.0)  # an exponent that makes its term fall
-_WIDTH = 88
 # What a set says where its source is silent, or where there is nothing to count.
 NOT_STATED = "not stated where the numbers were read"
 NOT_COUNTED = "none: the law has no size, data or compute in it"
@@ -84,8 +82,8 @@ class Coefficients:
                 yield word, text
 
 
-@dataclass(frozen=True)
-class Entry:
+@dataclass(frozen=True, repr=False)
+class Entry(Displayed):
     """One row of the catalogue.
 
     Attributes
@@ -165,38 +163,12 @@ class Entry:
             yield "aliases", ", ".join(self.aliases)
         yield "topics", ", ".join(self.topics)
 
-    def __str__(self) -> str:
-        lines = [self.name, ""]
-        for word, text in self.describe():
-            lines += textwrap.wrap(
-                text, _WIDTH, initial_indent=f"{word:<8} ", subsequent_indent=" " * 9
-            )
-        for coefficients in self.published:
-            lines += ["", f"published as {self.name}/{coefficients.name}"]
-            for word, text in coefficients.describe():
-                lines += textwrap.wrap(
-                    text, _WIDTH, initial_indent=f"  {word:<9} ", subsequent_indent=" " * 12
-                )
-        return "\n".join(lines)
-
-    def _repr_html_(self) -> str:
-        cell = "padding:2px 10px;text-align:left;vertical-align:top;border:none"
-
-        def table(pairs: Iterator[tuple[str, str]]) -> str:
-            rows = "".join(
-                f'<tr><td style="{cell}">{for_html(word)}</td>'
-                f'<td style="{cell}">{for_html(text)}</td></tr>'
-                for word, text in pairs
-            )
-            return f'<table style="border:none">{rows}</table>'
-
-        parts = [
-            f"<div><strong>{for_html(self.name)}</strong>",
-            f"<div>{maths_for_html(self.law.latex)}</div>",
-            table(self.describe()),
+    def _card(self) -> Card:
+        described = [line for line in self.describe() if line[0] not in ("law", "summary")]
+        sets = [
+            pairs(list(c.describe()), f"published as {self.name}/{c.name}") for c in self.published
         ]
-        for coefficients in self.published:
-            title = f"{self.name}/{coefficients.name}"
-            parts += [f"<div>published as <code>{for_html(title)}</code></div>"]
-            parts += [table(coefficients.describe())]
-        return "\n".join([*parts, "</div>"])
+        return Card(
+            f"{self.name}: {self.summary}", formula=self.law.shown,
+            tables=(pairs(described), *sets), next=f'sl.fit(runs, "{self.name}")',
+        )  # fmt: skip

@@ -9,14 +9,15 @@ import pandas as pd
 from scalinglaws.core.catalogue.entry import Entry
 from scalinglaws.core.catalogue.lookup import NAMES, entries, entry
 from scalinglaws.core.law import Law
+from scalinglaws.display import Card, Column, Displayed, Table
 from scalinglaws.errors import FormulaError
-from scalinglaws.escaping import for_html, maths_for_html
+from scalinglaws.numerals import plural
 
 # Words that people search for, and those of the catalogue.
 _SYNONYMS = {"moe": "experts", "quantization": "quantisation"}
 
 
-class Laws(Mapping[str, Law]):
+class Laws(Displayed, Mapping[str, Law]):
     """The named laws, or some of them.
 
     Iterating gives the names; ``laws["gadre"]`` is the law, to fit or to evaluate, and
@@ -127,20 +128,19 @@ class Laws(Mapping[str, Law]):
             ]
         ).set_index("name")
 
-    def __repr__(self) -> str:
-        width = max(map(len, self._rows), default=0)
-        return "\n".join(f"{row.name:<{width}}  {row.formula}" for row in self._rows.values())
-
-    def _repr_html_(self) -> str:
-        cell = "padding:2px 10px;text-align:left;border:none"
-        rows = "".join(
-            f'<tr><td style="{cell}"><code>{for_html(row.name)}</code></td>'
-            f'<td style="{cell}">{maths_for_html(row.law.latex)}</td>'
-            f'<td style="{cell}">{for_html(row.summary)}</td>'
-            f'<td style="{cell}">{for_html(str(row.reference))}</td></tr>'
-            for row in self._rows.values()
-        )
-        return f'<table style="border:none">{rows}</table>'
+    def _card(self) -> Card:
+        rows = tuple(self._rows.values())
+        first = rows[0].name if rows else "chinchilla"
+        return Card(
+            f"{plural(len(rows), 'law')}.",
+            tables=(Table((
+                Column("name", tuple(row.name for row in rows), left=True),
+                Column("law", tuple(row.law.shown for row in rows), left=True),
+                Column("what", tuple(row.summary for row in rows), left=True, roomy=True),
+                Column("source", tuple(str(row.reference) for row in rows), left=True, roomy=True),
+            )),),
+            next=f'sl.laws.about("{first}")',
+        )  # fmt: skip
 
 
 def _text_of(row: Entry) -> str:

@@ -89,6 +89,7 @@ def at(fit: FitRecord, columns: Mapping[str, npt.NDArray[Any]], level: float) ->
     return Prediction(
         shaped(estimate), shaped(low), shaped(high), shaped(run_low), shaped(run_high),
         shaped(beyond), level, shaped(np.where(lost, np.inf, leverage)), (fit, columns),
+        fit.runs.target, columns,
     )  # fmt: skip
 
 

@@ -12,18 +12,18 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from scalinglaws.display import Card, Displayed
 from scalinglaws.errors import ScalingLawWarning
-from scalinglaws.escaping import for_html
-from scalinglaws.numerals import format_plain, format_to
+from scalinglaws.fitting.inference.prediction_card import prediction_card
 
 if TYPE_CHECKING:
     from scalinglaws.forecasting.outlook import Outlook
 
-_LABEL = 34  # width of the names in the text of a prediction
+_NO_COLUMNS = ("confidence_level", "source", "target", "points")
 
 
-@dataclass(frozen=True)
-class Prediction:
+@dataclass(frozen=True, repr=False)
+class Prediction(Displayed):
     """A prediction; every field has the shape of the input.
 
     Attributes
@@ -35,6 +35,8 @@ class Prediction:
         the largest fitted run
     leverage : variance of the curve relative to that of one run, for equal noise
     confidence_level : level of both intervals
+    target : name of the performance
+    points : values of the variables
     """
 
     estimate: Any
@@ -45,9 +47,9 @@ class Prediction:
     times_beyond: Any
     confidence_level: float
     leverage: Any = np.nan
-    source: tuple[Any, Mapping[str, npt.NDArray[Any]]] | None = field(
-        default=None, repr=False, compare=False
-    )
+    source: tuple[Any, Mapping[str, npt.NDArray[Any]]] | None = field(default=None, compare=False)
+    target: str = field(default="", compare=False)
+    points: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict, compare=False)
 
     @cached_property
     def _beside(self) -> Any:
@@ -77,68 +79,10 @@ class Prediction:
 
     def to_frame(self, index: pd.Index | None = None) -> pd.DataFrame:
         """One row for each point."""
-        names = [f.name for f in fields(self) if f.name not in ("confidence_level", "source")]
+        names = [f.name for f in fields(self) if f.name not in _NO_COLUMNS]
         shape = np.shape(self.estimate)
         columns = {n: np.ravel(np.broadcast_to(getattr(self, n), shape)) for n in names}
         return pd.DataFrame(columns, index=index)
 
-    def __str__(self) -> str:
-        if np.ndim(self.estimate):
-            return self.to_frame().to_string()
-        return "\n".join(f"{name:<{_LABEL}} {text}".rstrip() for name, text in self._lines())
-
-    def _repr_html_(self) -> str:
-        if np.ndim(self.estimate):
-            return str(self.to_frame().to_html())
-        rows = "".join(
-            f'<tr><td style="text-align:left">{for_html(name)}</td>'
-            f'<td style="text-align:left">{for_html(text)}</td></tr>'
-            for name, text in self._lines()
-        )
-        return f"<table>{rows}</table>"
-
-    def _lines(self) -> list[tuple[str, str]]:
-        """Names and texts of the display of a single point."""
-        level = f"{100 * self.confidence_level:g} %"
-
-        def span(low: float, high: float) -> str:
-            if np.isnan(low):
-                return "none"
-            half = 0.5 * (high - low)
-            return f"{format_to(low, half)} to {format_to(high, half)}"
-
-        half = 0.5 * (self.curve_high - self.curve_low)
-        return [
-            ("estimate", format_to(self.estimate, half) or "none"),
-            (f"{level} confidence interval (curve)", span(self.curve_low, self.curve_high)),
-            (f"{level} prediction interval (new run)", span(self.run_low, self.run_high)),
-            ("extrapolation", self.beyond),
-            ("leverage", format_plain(self.leverage, 2) or "none"),
-            ("model error", "not included: the intervals assume that the law still holds here"),
-            *self._forecast_lines(),
-        ]
-
-    def _forecast_lines(self) -> list[tuple[str, str]]:
-        """Lines of the forecast, if there is one."""
-        outlook = self.forecast
-        if outlook.reason:
-            return [("forecast", f"none: {outlook.reason}")]
-        level = f"{100 * self.confidence_level:g} %"
-        half = 0.5 * (outlook.run_high - outlook.run_low)
-        estimate, low, high = (
-            format_to(v, half) for v in (outlook.estimate, outlook.run_low, outlook.run_high)
-        )
-        text = f"{estimate} ({level} prediction interval: {low} to {high})"
-        if np.isfinite(self.curve_high):
-            verdict = f"{'' if self.disputed else 'not '}disputed by the forecast"
-        else:
-            verdict = "not determined by these runs"
-        return [("forecast", text), ("this law here", verdict)]
-
-    @property
-    def beyond(self) -> str:
-        """Text of the extrapolation factor."""
-        largest = float(np.max(self.times_beyond))
-        if largest <= 1.0:
-            return "none: inside the range of the fitted runs"
-        return f"{format_plain(largest, 3)} times the largest fitted run"
+    def _card(self) -> Card:
+        return prediction_card(self)

@@ -1,0 +1,333 @@
+"""How the plans of a fit read: one card for each verb that returns a DataFrame."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from scalinglaws.display import Bars, Card, Interval, Table, with_card
+from scalinglaws.display.quantities import (
+    BEYOND,
+    plan_table,
+    read_row,
+    written,
+    written_interval,
+)
+from scalinglaws.numerals import (
+    format_compute,
+    format_count,
+    format_factor,
+    format_level,
+    format_percent,
+    format_plain,
+    format_times,
+    listed,
+)
+from scalinglaws.planning.sampled_law import SampledLaw
+
+_NEARLY_ALL = 0.995  # of the compute, from which on unlimited data saves nothing
+_LARGEST_RUN = "times the compute of the largest run"
+
+
+@dataclass(frozen=True)
+class About:
+    """What a plan says of itself besides its numbers.
+
+    Attributes
+    ----------
+    target : name of the performance
+    level : of the intervals
+    """
+
+    target: str
+    level: float
+
+
+def shown(
+    frame: pd.DataFrame, card: Callable[..., Card], sample: SampledLaw, **more: Any
+) -> pd.DataFrame:
+    """A plan that displays as a card while it is whole."""
+    return with_card(frame, partial(card, about=About(sample.target, sample.level), **more))
+
+
+# --- what all plans have in common ------------------------------------------------------------
+
+
+def _quoted(row: pd.Series, names: Sequence[str], level: float) -> str:
+    """Intervals of some quantities in parentheses; nothing where there are none."""
+    spans = [(name, written_interval(row, name)) for name in names]
+    known = [f"{name} {span}" if len(names) > 1 else span for name, span in spans if span]
+    return f" ({format_level(level)}: {', '.join(known)})" if known else ""
+
+
+def _notes(frame: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
+    """What every row notes, and what single rows note besides; distances are a column."""
+    each = [
+        [part for part in str(note).split("; ") if part and _LARGEST_RUN not in part]
+        for note in frame["note"]
+    ]
+    common = [part for part in each[0] if all(part in parts for parts in each)] if each else []
+    return common, [[part for part in parts if part not in common] for parts in each]
+
+
+def _caveats(frame: pd.DataFrame, row: pd.Series) -> tuple[str, ...]:
+    """Notes as sentences, those of single rows with their rows, and how far the answer is out."""
+    common, single = _notes(frame)
+    found = [_sentence(note) for note in common]
+    key = str(frame.columns[0])
+    rows: dict[str, list[str]] = {}
+    for name, parts in zip(frame.to_dict("records"), single, strict=True):
+        for part in parts:
+            rows.setdefault(part, []).append(written(name, key))
+    found += [f"{key} {listed(names)}: {_sentence(part)}" for part, names in rows.items()]
+    beyond = float(row.get(BEYOND, np.nan))
+    if 1 < beyond < np.inf:
+        found.append(
+            f"{format_factor(beyond)} {_LARGEST_RUN}: the intervals take the law to hold there."
+        )
+    return tuple(found)
+
+
+def _sentence(note: str) -> str:
+    return f"{note[:1].upper()}{note[1:].removesuffix('.')}."
+
+
+def _table(frame: pd.DataFrame, about: About, note: str = "", **options: Any) -> Table:
+    """The table of a plan; its notes are caveats."""
+    without = {*options.pop("without", ()), "note"}
+    return replace(plan_table(frame, about.level, without=without, **options), note=note)
+
+
+def _last_known(frame: pd.DataFrame, name: str) -> pd.Series:
+    """The last row that has a finite value of a quantity, or else the last row."""
+    known = np.flatnonzero(np.isfinite(frame[name].to_numpy(dtype=float)))
+    return frame.iloc[known[-1] if len(known) else -1]
+
+
+# --- a card for each verb ---------------------------------------------------------------------
+
+
+def optimal_card(frame: pd.DataFrame, *, about: About, given: str) -> Card:
+    """Of `scalinglaws.optimal`."""
+    row = _last_known(frame, "N" if given != "N" else "D")
+    C, N, D, value = (written(row, name) for name in ("C", "N", "D", about.target))
+    if not np.isfinite(row["C"] * row["N"] * row["D"]):
+        answer = f"No compute-optimal run here: {row['note'] or 'the law has no optimum'}."
+    elif given == "C":
+        span = _quoted(row, ("N", about.target), about.level)
+        answer = f"At {C} FLOP: {N} parameters on {D} tokens, {about.target} {value}{span}."
+    elif given in ("N", "D"):
+        what = f"{N} parameters are" if given == "N" else f"{D} tokens are"
+        other = f"on {D} tokens" if given == "N" else f"for {N} parameters"
+        span = _quoted(row, ("C", "D" if given == "N" else "N"), about.level)
+        answer = f"{what} compute-optimal at {C} FLOP, {other}{span}."
+    else:
+        span = _quoted(row, ("C", "N"), about.level)
+        goal = f"{about.target.capitalize()} {value}"
+        answer = f"{goal} needs {C} FLOP: {N} parameters on {D} tokens{span}."
+    first = about.target if given == "loss" else given
+    frame = frame[[first, *frame.columns.drop(first)]]
+    budget = format_compute(float(f"{row['C']:.2g}")) if np.isfinite(row["C"]) else ""
+    return Card(
+        answer,
+        tables=(_table(frame, about, bare=("ratio",)),),
+        caveats=_caveats(frame, row),
+        next=f'sl.near_optimal(fit, C="{budget}")' if budget else "",
+    )
+
+
+def near_optimal_card(frame: pd.DataFrame, *, about: About, within: float) -> Card:
+    """Of `scalinglaws.near_optimal`."""
+    row = frame.iloc[-1]
+    answer = (
+        f"At {written(row, 'C')} FLOP the {about.target} is within {format_percent(within)} of the "
+        f"best from {written(row, 'smallest')} to {written(row, 'largest')} parameters"
+        f"{_quoted(row, ('smallest', 'largest'), about.level)}."
+    )
+    return Card(
+        answer,
+        tables=(_table(frame, about, bare=("span",)),),
+        caveats=_caveats(frame, row),
+        next=f'sl.overtraining(fit, C="{written(row, "C")}")',
+    )
+
+
+def overtraining_card(frame: pd.DataFrame, *, about: About, budget: float) -> Card:
+    """Of `scalinglaws.overtraining`."""
+    finite = np.isfinite(frame["overhead"].to_numpy(dtype=float))
+    smaller = frame["smaller"].to_numpy(dtype=float) > 1
+    known = frame[finite & smaller]
+    row = (known if len(known) else frame).iloc[0]
+    C = format_compute(budget)
+    if np.isfinite(row["overhead"]):
+        span = _quoted(row, ("overhead",), about.level)
+        times = format_plain(float(row["smaller"]), 3)
+        answer = (
+            f"A model {times} times smaller than the best at {C} FLOP ({written(row, 'N')}) needs "
+            f"{written(row, 'overhead')} more compute for the same {about.target}{span}."
+        )
+    else:
+        answer = f"No amount of data makes a model this small reach the best {about.target} at {C}."
+    limit = written(row, "limit").removesuffix("x")
+    span = _quoted(row, ("limit",), about.level)
+    note = ""
+    if limit and finite.all():  # else the rows beyond it say so
+        note = f"No data is enough for a model more than {limit} times smaller{span}."
+    return Card(
+        answer,
+        tables=(_table(frame, about, note, without=("limit",), bare=("times_tokens",)),),
+        caveats=_caveats(frame, row),
+        next=f'sl.serving(fit, served="1T", budget="{C}")',
+    )
+
+
+def serving_card(frame: pd.DataFrame, *, about: About, budget: float | None) -> Card:
+    """Of `scalinglaws.serving`."""
+    row = _last_known(frame, "N")
+    if not np.isfinite(row["N"]):
+        return Card("No model is possible here.", tables=(_table(frame, about),))
+    N, D, value, served = (written(row, n) for n in ("N", "D", about.target, "served"))
+    total = float(row["total"])
+    goal = f"{about.target} {value}" if budget is None else f"{format_compute(budget)} FLOP in all"
+    reached = (
+        f"{format_compute(total)} FLOP in all" if budget is None else f"{about.target} {value}"
+    )
+    answer = (
+        f"For {goal} and {served} served tokens: {N} parameters on {D} tokens, {reached}"
+        f"{_quoted(row, ('N', 'D'), about.level)}."
+    )
+    trains, serves = (format_percent(row[name] / total) for name in ("training", "serving"))
+    shares = f"{trains} trains, {serves} serves."
+    saving = read_row(row, "saving")[0]
+    if np.isfinite(saving):
+        shares += (
+            f" It costs {written(row, 'saving')} less than the best model for training alone, at "
+            f"equal {about.target}{_quoted(row, ('saving',), about.level)}."
+        )
+    table = _table(
+        frame, about, shares, without=() if budget is None else ("total",),
+        bare=("ratio", "training", "serving", "total"),
+    )  # fmt: skip
+    return Card(
+        answer,
+        tables=(table,),
+        caveats=_caveats(frame, row),
+        next=f'sl.planning.served_for(fit, N="{N}", D="{D}")',
+    )
+
+
+def served_for_card(frame: pd.DataFrame, *, about: About) -> Card:
+    """Of `scalinglaws.planning.served_for`."""
+    row = frame.iloc[0]
+    N, D, served = (written(row, name) for name in ("N", "D", "served"))
+    if row["served"] > 0:
+        span = _quoted(row, ("served",), about.level)
+        answer = f"{N} parameters on {D} tokens cost least in all for {served} served tokens{span}."
+    else:
+        answer = (
+            f"{N} parameters on {D} tokens are more than compute-optimal: no number of served "
+            "tokens makes them the cheapest."
+        )
+    call = f'sl.planning.regret(fit, N="{N}", D="{D}")'
+    return Card(answer, caveats=_caveats(frame, row), next=call)
+
+
+def limited_data_card(frame: pd.DataFrame, *, about: About) -> Card:
+    """Of `scalinglaws.limited_data`."""
+    row = frame.iloc[-1]
+    C, unique, N, epochs, value = (
+        written(row, name) for name in ("C", "unique", "N", "epochs", about.target)
+    )
+    often = "one epoch" if row["epochs"] <= 1 else f"{epochs} epochs"
+    answer = (
+        f"At {C} FLOP and {unique} unique tokens: {N} parameters for {often}, {about.target} "
+        f"{value}{_quoted(row, ('N', 'epochs', about.target), about.level)}."
+    )
+    if (frame["C"] == row["C"]).all():
+        frame = frame[["unique", *frame.columns.drop("unique")]]
+    worth = read_row(row, "worth")[0]
+    note = ""
+    if worth < _NEARLY_ALL:
+        note = (
+            f"With unlimited data {format_times(1 / worth).removesuffix('x')} times less compute "
+            f"would reach this {about.target}."
+        )
+    return Card(
+        answer,
+        tables=(_table(frame, about, note, bare=("worth",)),),
+        caveats=_caveats(frame, row),
+        next=f'sl.optimal(fit, C="{C}")',
+    )
+
+
+def regret_card(frame: pd.DataFrame, *, about: About) -> Card:
+    """Of `scalinglaws.planning.regret`."""
+    row = _last_known(frame, "regret")
+    N, D, C, worse, wasted = (written(row, n) for n in ("N", "D", "C", "regret", "wasted"))
+    answer = (
+        f"{N} parameters on {D} tokens: the {about.target} is {worse} worse than the best for "
+        f"{C} FLOP{_quoted(row, ('regret',), about.level)}, and {wasted} of the compute is wasted"
+        f"{_quoted(row, ('wasted',), about.level)}."
+    )
+    return Card(
+        answer,
+        tables=(_table(frame, about),),
+        caveats=_caveats(frame, row),
+        next=f'sl.optimal(fit, C="{C}")',
+    )
+
+
+def trend_card(frame: pd.DataFrame, *, level: float) -> Card:
+    """Of the trend of an IsoFLOP analysis or an envelope, at other budgets."""
+    row = frame.iloc[-1]
+    C, N, D = (written(row, name) for name in ("C", "N", "D"))
+    beyond = float(row[BEYOND])
+    caveat = f"{format_factor(beyond)} times the largest budget." if beyond > 1 else ""
+    return Card(
+        f"At {C} FLOP: {N} parameters on {D} tokens{_quoted(row, ('N', 'D'), level)}.",
+        tables=(plan_table(frame, level),),
+        caveats=(caveat,) if caveat else (),
+    )
+
+
+def approaches_card(frame: pd.DataFrame, *, level: float, budget: float) -> Card:
+    """Of `scalinglaws.planning.approaches`."""
+    sizes = {str(name): read_row(row, "N") for name, row in frame.iterrows()}
+    known = {name: size for name, size in sizes.items() if np.isfinite(size[0])}
+    each = [
+        f"{format_count(row['N'])} by the {name}{_quoted(row, ('N',), level)}"
+        for name, row in frame.iterrows()
+        if str(name) in known
+    ]
+    bars = tuple(
+        Interval(name, low, estimate, high, format_count(estimate))
+        for name, (estimate, low, high) in known.items()
+    )
+    titles = {"exponent": "N ~ C^"}
+    table = plan_table(
+        frame.reset_index(), level, without=("note",), titles=titles, upright=False,
+        bare=("exponent_bias", "N_bias"),
+    )  # fmt: skip
+    failed = tuple(f"{name}: {row['note']}." for name, row in frame.iterrows() if row["note"])
+    answer = (
+        f"Best size at {format_compute(budget)} FLOP: {listed(each)}."
+        if each
+        else f"No approach has a best size at {format_compute(budget)} FLOP."
+    )
+    return Card(answer, pictures=(Bars(bars),) if bars else (), tables=(table,), caveats=failed)
+
+
+def bill_card(frame: pd.DataFrame) -> Card:
+    """Of `scalinglaws.planning.bill`."""
+    total = frame.sum()
+    parts = [f"{written(total, 'hours')} accelerator hours"]
+    parts += [f"{written(total, 'money')} in money"] if "money" in frame else []
+    parts += [f"{written(total, 'kwh')} kWh"] if "kwh" in frame else []
+    runs = "" if len(frame) == 1 else f" for {len(frame)} runs"
+    table = (plan_table(frame, 0.95, upright=False),) if len(frame) > 1 else ()
+    return Card(f"{format_compute(total['flops'])} FLOP{runs}: {listed(parts)}.", tables=table)
