@@ -406,14 +406,15 @@ def test_words() -> None:
     """The answer first, and everything within a line of 88 characters."""
     forecast = sl.forecast(make_runs(0.003))
     text = str(forecast)
-    assert text.startswith("Forecast of loss from 36 runs\nUsable to ")
+    assert text.startswith("Forecast of loss from 36 runs: ")
+    assert "the largest run. Usable to " in " ".join(text.split())
     point = str(forecast.predict(FAR))
     assert point.startswith("loss 1.")
     assert "8 times the largest run" in point
     assert max(map(len, f"{text}\n{point}".splitlines())) <= 88
     assert "<script" not in forecast._repr_html_()
     hostile = make_runs().rename(columns={"loss": "<b>"})
-    assert "<b>&lt;b&gt;" not in sl.forecast(hostile, y="<b>")._repr_html_()
+    assert "Forecast of <b>" not in sl.forecast(hostile, y="<b>")._repr_html_()
     assert "&lt;b&gt;" in sl.forecast(hostile, y="<b>")._repr_html_()
 
 

@@ -139,8 +139,8 @@ def test_refusals(
 def test_words_and_points() -> None:
     """The reach, and wrong names."""
     forecast = sl.forecast(curve(0.002), x="D")
-    assert str(forecast).startswith("Forecast of loss over D from 30 points\nThe 90 %")
-    assert "to twice the last point" in str(forecast)
+    assert str(forecast).startswith("Forecast of loss over D from 30 points: ")
+    assert "to twice the last point" in " ".join(str(forecast).split())
     assert max(map(len, str(forecast).splitlines())) <= 88
     assert "loss 2." in str(forecast.predict(2e9))
     with pytest.raises(ValueError, match="The curve is over 'D'; got N"):

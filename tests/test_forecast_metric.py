@@ -52,7 +52,7 @@ def test_a_forecast_through_the_loss(runs: pd.DataFrame) -> None:
     assert found.run_low < found.curve_low < found.curve_high < found.run_high
     assert "variance from" in str(found)
     assert "the loss" in str(found)
-    assert str(forecast).startswith("Forecast of acc through loss from 36 runs\nUsable to")
+    assert str(forecast).startswith("Forecast of acc through loss from 36 runs: acc 0.")
     plain = sl.forecast(runs[["N", "D", "loss"]], confidence_level=0.9)
     assert forecast.loss.predict(FAR).estimate == plain.predict(FAR).estimate
     frame = forecast.predict(pd.DataFrame([FAR, FAR], index=["a", "b"]))

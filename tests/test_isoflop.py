@@ -382,12 +382,13 @@ def test_the_answer_in_words() -> None:
     """Exponents, refusals and the bias."""
     law = chinchilla(1.69, 406.4, 410.7, 0.34, 0.28)
     found = sl.isoflop(profiles(law, width=8), truth=law, n_resamples=50)
-    text = repr(found)
+    text = " ".join(repr(found).split())
 
     assert "if the law 'E + A/N**alpha + B/D**beta' as given holds" in text
-    assert text.startswith("IsoFLOP profiles, parabola: 5 budgets\n  N ~ C^0.4516")
+    assert text.startswith("N grows as C^0.4516 ")
+    assert "from 5 IsoFLOP budgets of 75 runs (parabola)" in text
     assert "exponent of N +0.0000, N at 1e21 +1.6 %" in text
-    assert repr(sl.envelope(_grid(law), n_resamples=9)).startswith("Envelope of training curves: ")
+    assert repr(sl.envelope(_grid(law), n_resamples=9)).startswith("N grows as C^0.4")
 
 
 def _grid(law: Published) -> pd.DataFrame:
@@ -504,7 +505,7 @@ def test_the_bias_is_stated_unasked() -> None:
     far = chinchilla(1.69, 406.4, 410.7, 0.2, 0.6)
     found = sl.isoflop(runs, n_resamples=20, truth=far)
     assert found.bias is None
-    assert "no bias can be stated by the law 'E + A/N**alpha + B/D**beta'" in repr(found)
+    assert "No bias can be stated by the law 'E + A/N**alpha + B/D**beta'" in repr(found)
     frame = sl.planning.approaches(runs, far, C=1e22, n_resamples=20)
     assert np.isnan(frame.loc["IsoFLOP", "N_bias"])
     assert frame.loc["IsoFLOP", "note"].startswith("no bias can be stated")

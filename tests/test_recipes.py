@@ -65,7 +65,7 @@ def test_levels_that_differ() -> None:
     assert found.tests["aicc"].idxmin() == "levels differ"
     assert ((found.table["gain_low"] < 2) & (found.table["gain_high"] > 2)).all()
     assert found.direction == "not shown to grow or to vanish"
-    assert repr(found).startswith("Compute saved by the second recipe: 1.9")
+    assert repr(found).startswith("Compute saved by the second recipe (95 %): 1.9")
 
 
 def test_exponents_that_differ() -> None:
@@ -143,7 +143,7 @@ def test_three_recipes() -> None:
     assert found.tests["recipe"].tolist() == ["new"] * 3 + ["third"] * 3
     assert found["third"].direction == "growing with compute"
     assert found.growth.loc["third", "low"] > 0
-    assert repr(found).startswith("Compute saved relative to old\nnew: 1.9")
+    assert repr(found).startswith("Compute saved relative to old at 1e22 FLOP (95 %): new 2.1")
 
 
 def test_two_groups_of_one_fit_are_drawn_together() -> None:

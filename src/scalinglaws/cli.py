@@ -10,6 +10,7 @@ import json
 import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +21,17 @@ from scalinglaws.cli_designs import add_designs
 from scalinglaws.cli_forecast import add_forecasts
 from scalinglaws.cli_plans import add_plans
 from scalinglaws.cli_read import add_read
-from scalinglaws.cli_tables import save
+from scalinglaws.cli_tables import format_options, save, show
+from scalinglaws.cli_words import in_terminal, nearest_verb, option_strings
 from scalinglaws.errors import ScalingLawError, ScalingLawWarning
 from scalinglaws.escaping import for_terminal
 from scalinglaws.fitting import storage
 from scalinglaws.fitting.arguments import METHODS
 from scalinglaws.fitting.fit import fit
 from scalinglaws.fitting.inference.prediction import Prediction
-from scalinglaws.fitting.result import load
+from scalinglaws.fitting.result import Fit, load
 from scalinglaws.fitting.tables import columns as col
-from scalinglaws.numerals import parse_number
+from scalinglaws.numerals import format_variable, parse_number
 from scalinglaws.options import OBJECTIVES, SCALES
 from scalinglaws.readers import read_runs
 
@@ -38,35 +40,48 @@ OK, WRONG, DOUBTFUL = 0, 1, 3
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb and return the exit status."""
-    parser = _parser()
-    options = parser.parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    parser, verbs = _parser()
+    if given and not given[0].startswith("-") and given[0] not in verbs:
+        near = nearest_verb(given[0], verbs)
+        hint = f" Did you mean `scalinglaws {near}`?" if near else ""
+        parser.error(f"there is no verb {given[0]!r}.{hint} `scalinglaws --help` lists them.")
+    options = parser.parse_args(given)
     if not hasattr(options, "verb"):
         parser.print_help()
         return OK
     verb: Callable[[argparse.Namespace], int] = options.verb
+    options.name_of_verb, options.known = given[0], option_strings(verbs[given[0]])
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("always", ScalingLawWarning)
-            warnings.showwarning = _show_warning  # type: ignore[assignment]
+            warnings.showwarning = partial(_show_warning, options.known)
             return verb(options)
     except BrokenPipeError:  # the reader of a pipe has seen enough
         sys.stderr.close()
         return OK
     except (ScalingLawError, ValueError, OSError, ImportError) as error:
-        print(f"error: {for_terminal(str(error))}", file=sys.stderr)
+        message = in_terminal(for_terminal(str(error)), options.known)
+        print(f"error: {message}", file=sys.stderr)
         return WRONG
 
 
 def _show_warning(
-    message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: Any
+    known: Sequence[str],
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    *_: Any,
 ) -> None:
     if issubclass(category, ScalingLawWarning):
-        print(f"warning: {message}", file=sys.stderr)
+        print(f"warning: {in_terminal(str(message), known)}", file=sys.stderr)
     else:
         print(warnings.formatwarning(message, category, filename, lineno), file=sys.stderr, end="")
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentParser]]:
+    """The parser, and those of the verbs."""
     parser = argparse.ArgumentParser(
         prog="scalinglaws", description=(scalinglaws.__doc__ or "").splitlines()[0]
     )
@@ -80,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     add_plans(verbs)
     add_designs(verbs)
     add_read(verbs)
-    return parser
+    return parser, verbs.choices
 
 
 def _add_demo(verbs: Any) -> None:
@@ -168,7 +183,7 @@ def _add_fit(verbs: Any) -> None:
         "--plot", type=Path, metavar="FILE", help="output file of the figure (.png, .pdf or .svg)"
     )
     fitting.add_argument("--save", type=Path, metavar="FILE", help="output file of the fit, JSON")
-    fitting.add_argument("--json", action="store_true", help="JSON output instead of text")
+    format_options(fitting)
     fitting.set_defaults(verb=_fit)
 
 
@@ -185,7 +200,7 @@ def _add_predict(verbs: Any) -> None:
     predict.add_argument(
         "--confidence-level", type=float, help="level of the intervals (that of the fit)"
     )
-    predict.add_argument("--json", action="store_true", help="JSON output instead of text")
+    format_options(predict)
     predict.set_defaults(verb=_predict)
 
 
@@ -201,6 +216,7 @@ def _add_laws(verbs: Any) -> None:
     )
     laws.add_argument("--variable", metavar="D", help="variable that a law has (any)")
     laws.add_argument("--topic", help="topic of the laws (any)")
+    format_options(laws)
     laws.set_defaults(verb=_laws)
 
 
@@ -252,7 +268,7 @@ def _fit(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(storage.to_dict(fitted), allow_nan=False))
     else:
-        print(fitted.summary())
+        show(fitted, options, frame=fitted.table, index=True, following=_after_fit(options, fitted))
     if options.save:
         save(fitted, options.save)
     if options.plot:
@@ -270,23 +286,35 @@ def _predict(options: argparse.Namespace) -> int:
     values = dict(_pair(item, "a value", str) for item in options.values)
     found = fitted.predict(values, confidence_level=options.confidence_level)
     assert isinstance(found, Prediction)
-    if options.json:
-        print(found.to_frame().to_json(orient="records"))
-    else:
-        print(f"{fitted.law.label}: {fitted.runs.target} at {' '.join(options.values)}\n{found}")
+    show(found, options, frame=found.to_frame())
     return OK
 
 
 def _laws(options: argparse.Namespace) -> int:
     laws = scalinglaws.laws
     if options.name is not None:
-        print(laws.about(options.name))
+        about = laws.about(options.name)
+        table = pd.DataFrame(list(about.describe()), columns=["about", "text"])
+        example = f"scalinglaws fit runs.csv --law {options.name}"
+        show(about, options, frame=table, following=example)
         return OK
     found = laws.search(options.search, variable=options.variable, topic=options.topic)
     if not found:
         raise ValueError("No law matches; the topics are " + ", ".join(laws.topics) + ".")
-    print(found)
+    first = next(iter(found))
+    show(found, options, frame=found.table, index=True, following=f"scalinglaws laws {first}")
     return OK
+
+
+def _after_fit(options: argparse.Namespace, fitted: Fit) -> str:
+    """The command after a fit: a prediction from its file, or the file first."""
+    if not options.save:
+        return f"scalinglaws fit {options.runs} --law {fitted.law.name or 'LAW'} --save fit.json"
+    largest = fitted.runs.values
+    at = " ".join(
+        f"{v}={format_variable(v, float(f'{10 * x.max():.1g}'))}" for v, x in largest.items()
+    )
+    return f"scalinglaws predict {options.save} {at}"
 
 
 def _pair(

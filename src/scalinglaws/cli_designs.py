@@ -15,10 +15,8 @@ from scalinglaws.cli_tables import (
     draw,
     law_from,
     level_option,
-    markdown,
     numbers_option,
     plot_option,
-    say,
     show,
     verb,
 )
@@ -103,7 +101,6 @@ def _isoflop(options: argparse.Namespace) -> int:
         read_runs(options.runs), y=options.y, truth=options.truth,
         confidence_level=options.confidence_level or 0.95, **_profile(options),
     )  # fmt: skip
-    say(f"{found}\n", options)
     _show_trend(found, found.optima, options)
     if options.plot:
         from scalinglaws.plotting import plot_isoflop
@@ -127,7 +124,6 @@ def _envelope(options: argparse.Namespace) -> int:
         read_runs(options.runs), y=options.y, truth=options.truth,
         confidence_level=options.confidence_level or 0.95,
     )  # fmt: skip
-    say(f"{found}\n", options)
     _show_trend(found, found.exponents.reset_index(), options)
     return 0
 
@@ -135,7 +131,16 @@ def _envelope(options: argparse.Namespace) -> int:
 def _show_trend(
     found: IsoFLOP | Envelope, table: pd.DataFrame, options: argparse.Namespace
 ) -> None:
-    show(table if options.budget is None else found.predict(options.budget), options)
+    """The analysis, and its trend at other budgets."""
+    shown = table if options.budget is None else found.predict(options.budget)
+    if options.json or options.csv:
+        show(shown, options)
+        return
+    following = f"scalinglaws {options.name_of_verb} {options.runs} --budget 1e24"
+    show(found, options, following="" if options.budget else following)
+    if options.budget is not None:
+        print()
+        show(shown, options)
 
 
 def _add_approaches(verbs: Any) -> None:
@@ -202,10 +207,7 @@ def _gain(options: argparse.Namespace) -> int:
         )
     else:
         raise ValueError("Give two saved fits, or one table of runs with --by.")
-    show(found.table, options)
-    say(f"\n{found}".partition("\n\n")[0], options)
-    if found.tests is not None:
-        say(f"\n{markdown(found.tests, index='recipe' not in found.tests)}", options)
+    show(found, options, frame=found.table)
     if options.plot:
         from scalinglaws.plotting import plot_gain
 
@@ -259,13 +261,10 @@ def _count(options: argparse.Namespace) -> int:
         print(json.dumps({"N": shape.N, "N_active": shape.N_active, "N_no_emb": shape.N_no_emb}))
         return 0
     flops = shape.flops()
-    if options.csv:
-        show(flops, options, index=True)
-        return 0
-    parts = shape.parameters()
-    print(markdown(parts.map("{:,}".format), index=True))
-    print(f"\nwithout embeddings and head: {shape.N_no_emb:,}\n")
-    print(markdown(flops.round(4), index=True))
+    if not options.csv:
+        show(shape, options)
+        print()
+    show(flops, options, index=True)
     return 0
 
 

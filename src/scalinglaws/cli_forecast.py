@@ -7,11 +7,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from scalinglaws.cli_tables import draw, level_option, plot_option, save, verb
+from scalinglaws.cli_tables import draw, level_option, plot_option, save, show, verb
 from scalinglaws.errors import FileFormatError
 from scalinglaws.fitting.result import Fit
+from scalinglaws.fitting.tables.points import to_values
 from scalinglaws.forecasting import saved
 from scalinglaws.forecasting.backtest import backtest
 from scalinglaws.forecasting.comparison import compare
@@ -20,6 +19,7 @@ from scalinglaws.forecasting.forecast import Forecast
 from scalinglaws.forecasting.make import forecast
 from scalinglaws.forecasting.outlook import Outlook, given_points
 from scalinglaws.loading import load
+from scalinglaws.numerals import format_compute
 from scalinglaws.readers import read_runs
 
 _OK, _DOUBTFUL = 0, 3
@@ -108,15 +108,13 @@ def _forecast(options: argparse.Namespace) -> int:
     if not at:
         _print_forecast(model, options)
         return _OK
-    level = options.confidence_level
-    found = model.predict(at, confidence_level=level)
+    points: dict[str, Any] = dict(at)
+    if set(at) == {"C"}:  # at the largest runs' tokens per parameter
+        points["N"], points["D"] = model.rows.path(to_values("C", at["C"]))
+    found = model.predict(points, confidence_level=options.confidence_level)
     assert isinstance(found, Outlook)
-    if options.json or options.csv:
-        frame = found.to_frame()
-        print(frame.to_json(orient="records") if options.json else frame.to_csv(index=False))
-    else:
-        print(found)
-    usable = model.usable(given_points(model.rows, at, {}))
+    show(found, options, frame=found.to_frame())
+    usable = model.usable(given_points(model.rows, points, {}))
     return _OK if usable.all() else _DOUBTFUL
 
 
@@ -131,13 +129,12 @@ def _curve(options: argparse.Namespace) -> int:
         draw(model.plot, options.plot)
     at = _pairs(options.at, "--at")
     found = model.predict(at) if at else None
-    if options.json or options.csv:
-        if not isinstance(found, Outlook):
-            raise ValueError("--json and --csv need --at NAME=VALUE for a curve.")
-        frame = found.to_frame()
-        print(frame.to_json(orient="records") if options.json else frame.to_csv(index=False))
+    if (options.json or options.csv) and not isinstance(found, Outlook):
+        raise ValueError("--json and --csv need --at NAME=VALUE for a curve.")
+    if isinstance(found, Outlook):
+        show(found, options, frame=found.to_frame())
     else:
-        print(model if found is None else found)
+        show(model, options)
     return _OK
 
 
@@ -147,7 +144,8 @@ def _print_forecast(model: Forecast, options: argparse.Namespace) -> None:
     elif options.csv:
         print(model.params.to_csv(), end="")
     else:
-        print(model)
+        at = f"C={format_compute(10 * model.rows.largest, 1)}"
+        show(model, options, following=f"scalinglaws forecast {options.runs} --at {at}")
 
 
 def _backtest(options: argparse.Namespace) -> int:
@@ -157,7 +155,7 @@ def _backtest(options: argparse.Namespace) -> int:
     )
     if options.plot:
         draw(found.plot, options.plot)
-    _print_frame(found.frame, str(found), options)
+    show(found, options, frame=found.frame)
     return _OK
 
 
@@ -173,18 +171,8 @@ def _compare(options: argparse.Namespace) -> int:
     found = compare(read_runs(options.runs), options.laws, **asked)
     if options.plot:
         draw(found.plot, options.plot)
-    _print_frame(found.frame.reset_index(), str(found), options)
+    show(found, options, frame=found.frame, index=True)
     return _OK
-
-
-def _print_frame(frame: Any, text: str, options: argparse.Namespace) -> None:
-    if options.json:
-        shown = frame.replace([np.inf, -np.inf], np.nan)
-        print(shown.to_json(orient="records", double_precision=15))
-    elif options.csv:
-        print(frame.to_csv(index=False), end="")
-    else:
-        print(text)
 
 
 def _model(path: Path, options: argparse.Namespace) -> Fit | Forecast:

@@ -15,7 +15,6 @@ from scalinglaws.cli_tables import (
     place_option,
     placed,
     plot_option,
-    say,
     show,
     verb,
 )
@@ -88,7 +87,12 @@ def _plan(options: argparse.Namespace) -> int:
             fitted, C=options.budget, N=options.params, D=options.tokens, loss=options.loss,
             limits=limits(options), **common(options), **at,
         )  # fmt: skip
-    show(frame, options)
+    following = ""
+    if options.budget is not None and options.within is None:
+        following = (
+            f"scalinglaws plan {options.fit} --budget {options.budget[-1]:.3g} --within 0.01"
+        )
+    show(frame, options, following=following.replace("e+", "e"))
     if options.plot:
         from scalinglaws.plotting import plot_contours, plot_frontier, plot_near_optimal
 
@@ -282,8 +286,7 @@ def _next(options: argparse.Namespace) -> int:
         most_runs=options.runs, largest=options.largest, shortest=options.shortest,
         noise=options.noise, model_error=options.model_error, **common(options), **placed(options),
     )  # fmt: skip
-    show(found.runs, options)
-    say("\n" + "\n".join(filter(None, [repr(found).splitlines()[0], found.note])), options)
+    show(found, options, frame=found.runs)
     if options.plot:
         from scalinglaws.plotting import plot_next_runs
 

@@ -10,26 +10,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from scalinglaws.cli_words import card_in_terminal
+from scalinglaws.display import Card, as_text, card_of
+from scalinglaws.display.quantities import plan_table
 from scalinglaws.errors import ScalingLawWarning
 from scalinglaws.escaping import one_line
 from scalinglaws.fitting.published import Published, published
 from scalinglaws.fitting.result import Fit, load
-from scalinglaws.numerals import (
-    format_compute,
-    format_count,
-    format_plain,
-    parse_number,
-)
+from scalinglaws.numerals import parse_number, plural
 
 LAW_HELP = "file written by fit --save, or published law such as chinchilla/epoch2024"
-_COMPUTE = {"C", "C_recipe", "training", "serving", "total", "flops", "flops_per_token"}
-_COUNTS = {
-    "N", "D", "served", "unique", "smallest", "largest", "true N", "parameters", "active",
-}  # fmt: skip
-_PERCENT = {"overhead", "saving", "regret", "wasted", "N_bias", "D_bias"}
-_WHOLE = {"hours", "money", "kwh"}
 
 
 def law_from(name: Path | str) -> Fit | Published:
@@ -48,70 +41,44 @@ def law_from(name: Path | str) -> Fit | Published:
 # --- tables ----------------------------------------------------------------------------------
 
 
-def markdown(frame: pd.DataFrame, *, index: bool = False) -> str:
-    """A frame as a Markdown table; estimates and their intervals share a cell.
+def show(
+    result: Any,
+    options: argparse.Namespace,
+    *,
+    frame: pd.DataFrame | None = None,
+    index: bool = False,
+    following: str = "",
+) -> None:
+    """Print a result as its card, or with all digits as CSV or JSON.
 
-    Columns that are empty throughout are left out.
+    Parameters
+    ----------
+    result : what a verb of the package returns
+    options : of the command line
+    frame : the table of CSV and JSON; by default the result itself
+    index : whether its index is a column
+    following : the command that comes next
     """
-    shown = frame.reset_index() if index else frame
-    cells: dict[str, list[str]] = {}
-    for name in shown.columns:
-        column = str(name)
-        if column.endswith(("_low", "_high")) and column.rsplit("_", 1)[0] in shown.columns:
-            continue
-        texts = [_cell(shown.iloc[row], column) for row in range(len(shown))]
-        if any(texts):
-            cells[column] = texts
-    widths = {name: max(len(name), *map(len, texts)) for name, texts in cells.items()}
-    head = "| " + " | ".join(name.ljust(widths[name]) for name in cells) + " |"
-    rule = "|" + "|".join("-" * (widths[name] + 2) for name in cells) + "|"
-    body = [
-        "| " + " | ".join(texts[row].ljust(widths[name]) for name, texts in cells.items()) + " |"
-        for row in range(len(shown))
-    ]
-    return "\n".join([head, rule, *body])
+    table = result if frame is None else frame
+    if options.json or options.csv:
+        print_frame(table.reset_index() if index else table, options)
+        return
+    card = card_of(result)
+    if card is None:
+        count = plural(len(table), "row")
+        card = Card(f"{count}.", tables=(plan_table(table, 0.95, upright=False),))
+    print(as_text(card_in_terminal(card, options, following)))
 
 
-def _cell(row: pd.Series, name: str) -> str:
-    text = _written(name, row[name])
-    low, high = row.get(f"{name}_low"), row.get(f"{name}_high")
-    if text and low is not None and pd.notna(low):
-        text += f" ({_written(name, low)} to {_written(name, high)})"
-    return text
-
-
-def _written(name: str, value: Any) -> str:
-    if isinstance(value, str):
-        return one_line(value).replace("|", r"\|")
-    if pd.isna(value):
-        return ""
-    number = float(value)
-    if name in _WHOLE:
-        return f"{number:,.0f}" if number >= 100 else format_plain(number)
-    if name in _PERCENT:
-        sign = "-" if number < 0 else "+"
-        return f"{sign}{format_plain(100 * abs(number), 3)} %"
-    if name in _COMPUTE:
-        return format_compute(number)
-    return format_count(number) if name in _COUNTS else format_plain(number)
-
-
-def show(frame: pd.DataFrame, options: argparse.Namespace, *, index: bool = False) -> None:
-    """Print a table as Markdown, or with all digits as CSV or JSON."""
-    shown = frame.reset_index() if index else frame
+def print_frame(frame: pd.DataFrame, options: argparse.Namespace) -> None:
+    """Print a table as JSON, or as CSV."""
     if options.json:
-        text = shown.to_json(orient="records", double_precision=15)
+        text = frame.replace([np.inf, -np.inf], np.nan).to_json(
+            orient="records", double_precision=15
+        )
         print(json.dumps(json.loads(text), allow_nan=False))
-    elif options.csv:
-        print(shown.to_csv(index=False), end="")
     else:
-        print(markdown(frame, index=index))
-
-
-def say(text: str, options: argparse.Namespace) -> None:
-    """Print a sentence beside a table that is for people."""
-    if not (options.json or options.csv):
-        print(text)
+        print(frame.to_csv(index=False), end="")
 
 
 def save(result: Any, file: Path) -> None:
@@ -146,11 +113,16 @@ def verb(
         name, help=text, description=f"{text[0].upper()}{text[1:]}.",
         epilog=f"example: scalinglaws {name} {example}" if example else None,
     )  # fmt: skip
+    format_options(parser)
+    parser.set_defaults(verb=run)
+    return parser
+
+
+def format_options(parser: Any) -> None:
+    """The formats of a table."""
     formats = parser.add_mutually_exclusive_group()
     formats.add_argument("--csv", action="store_true", help="CSV output with all digits")
     formats.add_argument("--json", action="store_true", help="JSON output with all digits")
-    parser.set_defaults(verb=run)
-    return parser
 
 
 def fit_option(parser: Any) -> None:

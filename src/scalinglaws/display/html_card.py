@@ -51,7 +51,7 @@ def as_html(card: Card) -> str:
 
 
 def _escaped(text: str) -> str:
-    return for_html(one_line(text))
+    return for_html(one_line(text)).replace(" %", "&nbsp;%")
 
 
 # --- pictures ---------------------------------------------------------------------------------
@@ -102,7 +102,7 @@ def _bar(each: Interval, start: float, row: int, scale: Scale) -> str:
 def _shares(shares: Shares) -> str:
     """A strip in two tints of one hue and the text's own colour, and what they are below it."""
     tints = ((FORECAST, "1"), (FORECAST, ".5"), ("currentColor", ".5"))
-    parts, words, x, room = [], [], 0.0, 0.0
+    parts, names, x = [], [], 0.0
     for (name, share), (fill, opacity) in zip(shares.parts, tints, strict=False):
         wide = _WIDE * share
         parts.append(
@@ -110,12 +110,12 @@ def _shares(shares: Shares) -> str:
             f'fill="{fill}" opacity="{opacity}"/>'
         )
         if share:
-            text = f"{name} {100 * share:.0f} %"
-            words.append((max(x, room), text))
-            room = max(x, room) + len(text) * _LETTER + 12
+            names.append((x, f"{name} {100 * share:.0f} %"))
         x += wide
-    over = max(room - 12 - _WIDE, 0.0)  # the last words may not leave the picture
-    labels = "".join(_words(max(at - over, 0.0), 43, text) for at, text in words)
+    labels, end = "", float(_WIDE)
+    for start, text in reversed(names):  # no name may leave the picture, or reach the next
+        at = max(min(start, end - len(text) * _LETTER), 0.0)
+        labels, end = _words(at, 43, text) + labels, at - 12
     title = _words(0, 12, shares.whole, ' opacity=".72"')
     return _svg(48, shares.whole, title + "".join(parts) + labels)
 
@@ -152,4 +152,5 @@ def _cell(column: Column, cell: str | Typeset, tag: str) -> str:
     side = "left" if column.left else "right"
     text = _escaped(cell) if isinstance(cell, str) else cell.html
     quiet = f";{_QUIET}" if tag == "th" else ""
+    quiet += "" if column.left else ";white-space:nowrap"
     return f'<{tag} style="{_CELL};text-align:{side}{quiet}">{text}</{tag}>'

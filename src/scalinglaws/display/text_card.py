@@ -24,9 +24,8 @@ _TO_ASCII = str.maketrans(_MARKS)
 
 def as_text(card: Card) -> str:
     """Answer, pictures, tables, caveats and the next call, in this order."""
-    blocks = [_wrapped(card.answer)]
-    if card.formula is not None:
-        blocks.append(_wrapped(card.formula.text, _GAP))
+    formula = [] if card.formula is None else _wrapped(card.formula.text, _GAP)
+    blocks = [_wrapped(card.answer) + formula]
     for picture in card.pictures:
         blocks.append(_bars(picture) if isinstance(picture, Bars) else _shares(picture))
     for table in card.tables:
@@ -97,8 +96,8 @@ def _table(table: Table) -> list[str]:
     if table.columns and table.columns[0].cells:
         columns = [column for column in table.columns if not column.roomy]
         written = [_lines_of(column) for column in columns]
-        for block in _blocks(columns, written):
-            lines += ["", *_rows(block)] if lines else _rows(block)
+        parts = [_rows(block) for block in _blocks(columns, written)]
+        lines += parts[0] + [line for part in parts[1:] for line in ("", *part)]
     note = _wrapped(table.note, _GAP)
     return [*lines, "", *note] if note and lines else lines + note
 

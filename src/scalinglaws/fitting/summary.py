@@ -29,14 +29,10 @@ if TYPE_CHECKING:
 def fit_card(fit: Fit) -> Card:
     """What a fit says of itself."""
     level = format_level(fit.confidence_level)
-    note = f"{level} interval: {fit.interval_method}."
-    if fit.dof <= 0:
-        note = f"No intervals: {plural(fit.n, 'run')} leave no degrees of freedom."
     tables = [_coefficients(fit.table, level)]
     if len(fit.identified):
         tables.append(_coefficients(fit.identified, level, "identified combinations:"))
-    tables[-1] = Table(tables[-1].columns, tables[-1].caption, note)
-    details = pairs(_lines(fit), "law, columns, method, data and search", folded=True)
+    details = pairs(_lines(fit), "columns, method, data and search", folded=True)
     return Card(
         f"{fit.law.label} fitted to {plural(fit.n, 'run')}. {fit.status.value}",
         formula=fit.law.shown,
@@ -91,22 +87,29 @@ def _lines(fit: Fit) -> list[tuple[str, str]]:
     lines = [
         ("columns", ", ".join([*used, f"performance = {runs.target!r}"])),
         ("method", describe_method(fit)),
+        ("intervals", _interval_line(fit)),
         ("residuals", _residual_line(fit)),
         ("data", _range_line(fit)),
         ("optimum", _evidence_line(fit)),
     ]
     if fit.runs.cluster_column:
         n_clusters = len(np.unique(fit.runs.clusters))
-        lines.insert(3, ("clusters", f"{n_clusters} of {fit.runs.cluster_column!r}"))
+        lines.insert(4, ("clusters", f"{n_clusters} of {fit.runs.cluster_column!r}"))
     if fit.trend is not None and fit.trend.is_clear:
         lines.append(("trend", _trend_line(fit.trend, fit.scale)))
     if fit.fixed:
         values = [f"{name} = {format_plain(v, 6)}" for name, v in fit.fixed.items()]
-        lines.insert(2, ("fixed", ", ".join(values)))
+        lines.insert(3, ("fixed", ", ".join(values)))
     if runs.dropped:
         rows = [f"{label} ({reason})" for label, reason in runs.dropped]
         lines.append(("dropped", listed(rows, most=4)))
     return lines
+
+
+def _interval_line(fit: Fit) -> str:
+    if fit.dof <= 0:
+        return f"none: {plural(fit.n, 'run')} leave no degrees of freedom"
+    return f"{format_level(fit.confidence_level)}: {fit.interval_method}"
 
 
 def describe_method(fit: Fit) -> str:

@@ -117,7 +117,8 @@ def optimal_card(frame: pd.DataFrame, *, about: About, given: str) -> Card:
     row = _last_known(frame, "N" if given != "N" else "D")
     C, N, D, value = (written(row, name) for name in ("C", "N", "D", about.target))
     if not np.isfinite(row["C"] * row["N"] * row["D"]):
-        answer = f"No compute-optimal run here: {row['note'] or 'the law has no optimum'}."
+        reason = str(row["note"]).partition(";")[0]
+        answer = f"No compute-optimal run here: {reason or 'the law has no optimum'}."
     elif given == "C":
         span = _quoted(row, ("N", about.target), about.level)
         answer = f"At {C} FLOP: {N} parameters on {D} tokens, {about.target} {value}{span}."
