@@ -10,7 +10,7 @@ from scalinglaws.arrays import FloatArray
 from scalinglaws.display.card import Bars, Interval
 from scalinglaws.numerals import format_plain, format_variable
 
-_ROOM = 10.0  # ends beyond so many times the span of the estimates are cut off
+_ROOM = 10.0  # ends beyond so many times the span of the estimates, or a usual width, are cut
 _STEPS = (1.0, 2.0, 5.0)
 _MOST_TICKS = 4
 _READABLE = 1e5  # numbers from here on are written as 100K
@@ -100,9 +100,11 @@ def bar_scale(bars: Bars) -> Scale:
     if not len(finite):
         return Scale(0.0, 0.0, False)
     logarithmic = bool((finite > 0).all())
-    scaled, middle = (np.log(v) if logarithmic else v for v in (finite, known[:, 1]))
-    least = 0.02 * (1.0 if logarithmic else abs(float(middle[0])))
-    room = _ROOM * max(float(np.ptp(middle)), least)
+    with np.errstate(invalid="ignore"):
+        scaled, ends = (np.log(v) if logarithmic else v for v in (finite, known))
+    middle, widths = ends[:, 1], (ends[:, 2] - ends[:, 0])
+    usual = float(np.median(widths[np.isfinite(widths)])) if np.isfinite(widths).any() else 0.0
+    room = _ROOM * max(float(np.ptp(middle)), usual)
     low = max(float(scaled.min()), float(middle.min()) - room)
     high = min(float(scaled.max()), float(middle.max()) + room)
     return Scale(low, high, logarithmic)
