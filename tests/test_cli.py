@@ -36,7 +36,8 @@ def test_fit_saves_draws_and_prints(
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert main(["predict", str(saved), "N=7B", "D=2T"]) == 0
     out = capsys.readouterr().out
-    assert out.startswith("chinchilla: loss at N=7B D=2T\nestimate")
+    assert out.startswith("loss 2.0")
+    assert "at N 7B, D 2T, by the law chinchilla (95 %, a new run: " in " ".join(out.split())
     expected = sl.load(saved).predict(N=7e9, D=2e12)
     assert f"{expected.estimate:.4g}" in out
 

@@ -119,7 +119,7 @@ def test_one_group(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = json.loads(capsys.readouterr().out)[0]
     assert found["N"] == pytest.approx(sl.optimal(fit, C=1e22, data="web")["N"].iloc[0])
     assert main(["plan", str(saved), "--budget", "1e22"]) == 1
-    assert "Say which group is meant: data='c4'" in capsys.readouterr().err
+    assert "Say which group is meant: --at data=c4" in capsys.readouterr().err
     assert main(["plan", str(saved), "--budget", "1e22", "--at", "web"]) == 1
     assert "--at is written NAME=VALUE" in capsys.readouterr().err
 

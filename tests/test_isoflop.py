@@ -385,7 +385,7 @@ def test_the_answer_in_words() -> None:
     text = " ".join(repr(found).split())
 
     assert "if the law 'E + A/N**alpha + B/D**beta' as given holds" in text
-    assert text.startswith("N grows as C^0.4516 ")
+    assert text.startswith("N grows as C^0.4516")
     assert "from 5 IsoFLOP budgets of 75 runs (parabola)" in text
     assert "exponent of N +0.0000, N at 1e21 +1.6 %" in text
     assert repr(sl.envelope(_grid(law), n_resamples=9)).startswith("N grows as C^0.4")

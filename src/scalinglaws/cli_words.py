@@ -20,12 +20,13 @@ VERBS = {
 # Arguments whose option has another name, each with the first one that a verb has.
 _OPTIONS = {
     "C": ("--budget",), "N": ("--params",), "D": ("--tokens",), "budget": ("--allowance",),
-    "most_runs": ("--runs",), "limits": ("--most-params", "--at"), "data": ("--at",),
+    "most_runs": ("--runs",), "limits": ("--most-params", "--at"),
     "unique": ("--unique",), "laws": ("--laws",),
 }  # fmt: skip
 _PHRASES = (
     (r"pass N=\.\.\., D=\.\.\. \. For compute alone, .*$", "give --at N=7B D=2T, or --at C=1e24."),
     (r"pass C=\.\.\., or N=\.\.\. and D=\.\.\. ?\.", "give --at C=1e24, or --at N=7B D=2T."),
+    (r"group is meant: (\w+)=['\"](.+?)['\"]", r"group is meant: --at \1=\2"),
     (r" See fit\.\w+\.", ""),
     (r"fit\.plot_residuals\(\)", "the residuals"),
     (r"fit\.identified", "the identified combinations"),

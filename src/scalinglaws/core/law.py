@@ -14,11 +14,11 @@ import numpy.typing as npt
 from scalinglaws.core.algebra import substitute
 from scalinglaws.core.expression import Expression, Name, evaluate, names_in
 from scalinglaws.core.formula import Formula, parse
-from scalinglaws.core.html_formula import name_to_html, to_html
 from scalinglaws.core.indexed import IndexedNames
 from scalinglaws.core.inversion import Inversion, find_inversion
 from scalinglaws.core.jets import Jet, differentiate
 from scalinglaws.core.latex import name_to_latex, to_latex
+from scalinglaws.core.law_card import law_card, typeset
 from scalinglaws.core.parameter import Parameter
 from scalinglaws.core.roles import roles
 from scalinglaws.core.structure import (
@@ -27,9 +27,9 @@ from scalinglaws.core.structure import (
     log_affine_terms,
     separate,
 )
-from scalinglaws.display import Card, Displayed, Typeset, pairs
+from scalinglaws.display import Card, Displayed, Typeset
 from scalinglaws.errors import FormulaError
-from scalinglaws.numerals import abridged, cut, format_plain, plural
+from scalinglaws.numerals import abridged, cut
 from scalinglaws.options import is_number
 
 if TYPE_CHECKING:
@@ -231,10 +231,10 @@ class Law(Displayed, IndexedNames):
             for name, part in self.parsed.definitions.items()
         ]
         where = r" \quad \mathrm{where} \quad " + r", \; ".join(defined) if defined else ""
-        return left + to_latex(self._indexed) + where
+        return left + to_latex(self.indexed) + where
 
     @property
-    def _indexed(self) -> Expression:
+    def indexed(self) -> Expression:
         """The formula as it was written, with the columns that are an index."""
         indexed = {symbol: Name(f"{symbol}[{column}]") for symbol, column in self.groups.items()}
         return substitute(self.parsed.written, indexed)
@@ -242,31 +242,10 @@ class Law(Displayed, IndexedNames):
     @property
     def shown(self) -> Typeset:
         """The law as it is typed, and as HTML that needs no script."""
-        left = f"{name_to_html(self.target)} = " if self.target else ""
-        defined = [
-            f"{name_to_html(name)} = {to_html(part)}"
-            for name, part in self.parsed.definitions.items()
-        ]
-        where = f", where {', '.join(defined)}" if defined else ""
-        return Typeset(self.formula, left + to_html(self._indexed) + where)
+        return typeset(self)
 
     def _card(self) -> Card:
-        what = self.description or f"A law of {', '.join(self.variables) or 'no variable'}."
-        lines = [
-            ("variables", ", ".join(self.variables)),
-            ("parameters", ", ".join(self.parameter_names)),
-            ("indexed", ", ".join(f"{name} by {c!r}" for name, c in self.groups.items())),
-            ("limits", "" if self.limits is None else " to ".join(map(format_plain, self.limits))),
-            ("source", self.reference),
-        ]
-        name = f"{self.name}: " if self.name else ""
-        count = plural(len(self.parameter_names), "parameter")
-        law = self.name or self.formula
-        return Card(
-            f"{name}{what.rstrip('.')}, with {count}.", formula=self.shown,
-            tables=(pairs([line for line in lines if line[1]]),),
-            next=f"sl.fit(runs, {law!r})".replace("'", '"'),
-        )  # fmt: skip
+        return law_card(self)
 
     def _repr_latex_(self) -> str:
         return f"${self.latex}$"
