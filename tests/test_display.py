@@ -130,6 +130,10 @@ def _others(name: str, runs: pd.DataFrame) -> Iterator[tuple[str, Any]]:
     yield "published", sl.published["chinchilla/epoch2024"]
     yield "published prediction", sl.published["chinchilla/epoch2024"].predict(N="7B", D="1T")
     yield "published sets", sl.published
+    web = runs.assign(data="web")
+    grouped = pd.concat([web, web.assign(data=name)])
+    line = "E[data] + A/N**alpha + B/D**beta"
+    yield "group", sl.planning.one_group(sl.fit(grouped, line, y=name), data="web")
     yield "law", sl.Law("loss ~ E[data] + A/N**alpha")
     yield "laws", sl.laws
     yield "entry", sl.laws.about("gadre")

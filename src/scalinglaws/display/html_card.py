@@ -14,16 +14,17 @@ from scalinglaws.escaping import for_html, one_line
 
 FORECAST, LAW = "#3b82c4", "#d0692c"
 _HUES: dict[Role, str] = {"forecast": FORECAST, "law": LAW, "": "currentColor"}
-_CARD = "max-width:56em;line-height:1.45"
-_ANSWER = "font-size:1.15em;font-weight:600;margin-bottom:6px"
+_CARD = "line-height:1.45"
+_TEXT = "max-width:56em"  # of sentences; tables take the width that there is
+_ANSWER = f"{_TEXT};font-size:1.15em;font-weight:600;margin-bottom:6px"
 _FORMULA = "font-family:serif;font-size:1.25em;margin:6px 0 10px"
 _QUIET = "opacity:.72"
-_CAVEATS = f"border-left:4px solid {LAW};padding-left:10px;margin:8px 0"
+_CAVEATS = f"{_TEXT};border-left:4px solid {LAW};padding-left:10px;margin:8px 0"
 _TABLE = (
     "font-variant-numeric:tabular-nums;border-collapse:collapse;border:none;margin:4px 0;"
     "font-size:inherit"
 )
-_CELL = "padding:1px 18px 1px 0;border:none;background:none;vertical-align:top;font-weight:normal"
+_CELL = "padding:1px 16px 1px 0;border:none;background:none;vertical-align:top;font-weight:normal"
 _LONG = 24  # rows, from which on a table is folded
 
 # Of the pictures, in pixels.
@@ -134,7 +135,7 @@ def _table(table: Table) -> str:
         f'<div style="overflow-x:auto"><table style="{_TABLE}">{head}<tbody>{body}</tbody></table>'
         "</div>"
     )
-    note = f'<div style="{_QUIET}">{_escaped(table.note)}</div>' if table.note else ""
+    note = f'<div style="{_TEXT};{_QUIET}">{_escaped(table.note)}</div>' if table.note else ""
     n_rows = len(table.columns[0].cells)
     if table.folded or n_rows > _LONG:
         caption = _escaped(table.caption or f"{n_rows:,} rows")

@@ -13,7 +13,7 @@ from scalinglaws.numerals import format_plain, format_variable
 _ROOM = 10.0  # ends beyond so many times the span of the estimates, or a usual width, are cut
 _STEPS = (1.0, 2.0, 5.0)
 _MOST_TICKS = 4
-_READABLE = 1e5  # numbers from here on are written as 100K
+_READABLE = 1e4  # numbers from here on are written as 10K
 
 
 @dataclass(frozen=True)

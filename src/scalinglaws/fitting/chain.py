@@ -20,7 +20,7 @@ from scalinglaws.fitting.inference.prediction_card import call_at
 from scalinglaws.fitting.inference.prediction_noise import run_draws
 from scalinglaws.fitting.result import Fit
 from scalinglaws.fitting.tables.points import frame_of_points
-from scalinglaws.numerals import listed, plural
+from scalinglaws.numerals import abridged, listed, plural
 from scalinglaws.options import check_level, generator_of
 
 DEFAULT_RESAMPLES = 10_000
@@ -207,7 +207,7 @@ def chain(first: Fit | Chain, second: Fit, *, through: str | None = None) -> Cha
     """
     for name, given, kinds in (("first", first, (Fit, Chain)), ("second", second, (Fit,))):
         if not isinstance(given, kinds):
-            raise TypeError(f"`{name}` must be a fit, as sl.fit returns it; got {given!r}.")
+            raise TypeError(f"`{name}` must be a fit, as sl.fit returns it; got {abridged(given)}.")
     before = first.fits if isinstance(first, Chain) else (first,)
     target = before[-1].runs.target
     variables, columns = second.law.variables, second.runs.columns

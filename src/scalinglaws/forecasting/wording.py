@@ -302,7 +302,7 @@ def chained_card(forecast: ChainedForecast) -> Card:
     low, high = (format_plain(end) for end in forecast.limits)
     return Card(
         f"Forecast of {forecast.target} through {loss.rows.table.target} from "
-        f"{plural(len(forecast.step.u), 'run')}: {card.answer}. The loss: {loss.status}",
+        f"{plural(len(forecast.step.u), 'run')}: {card.answer}. The loss: {loss.status[0].lower()}{loss.status[1:]}",
         pictures=card.pictures,
         tables=(*card.tables, pairs([("limits", f"{forecast.target} from {low} to {high}")])),
         caveats=loss.facts,

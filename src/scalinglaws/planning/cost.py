@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from scalinglaws.arrays import FloatArray
+from scalinglaws.numerals import abridged
 from scalinglaws.options import is_number
 from scalinglaws.planning.root_finding import root
 from scalinglaws.planning.sampled_law import LawWithValues
@@ -96,7 +97,7 @@ def cost_of(cost: Cost, name: str = "cost") -> RunCost:
     else:
         raise ValueError(
             f"`{name}` must be a number k, for k*N*D, a function of N and D, or a fitted law of "
-            f"the cost; got {cost!r}."
+            f"the cost; got {abridged(cost)}."
         )
     try:
         by_n, by_d = found.elasticities(np.array([1e9]), np.array([2e10]))

@@ -314,7 +314,9 @@ def approaches_card(frame: pd.DataFrame, *, level: float, budget: float) -> Card
         frame.reset_index(), level, without=("note",), titles=titles, upright=False,
         bare=("exponent_bias", "N_bias"),
     )  # fmt: skip
-    failed = tuple(f"{name}: {row['note']}." for name, row in frame.iterrows() if row["note"])
+    failed = tuple(
+        f"{name}: {_sentence(row['note'])}" for name, row in frame.iterrows() if row["note"]
+    )
     answer = (
         f"Best size at {format_compute(budget)} FLOP: {listed(each)}."
         if each

@@ -21,7 +21,7 @@ from scalinglaws.errors import (
     warn,
 )
 from scalinglaws.fitting.tables.points import to_values
-from scalinglaws.numerals import format_plain
+from scalinglaws.numerals import abridged, format_plain
 from scalinglaws.options import check_count, check_level
 from scalinglaws.planning.delta_method import Delta, Inferable
 
@@ -238,7 +238,7 @@ def check_fit(fit: object) -> None:
     hint = f": sl.published[{fit!r}] is one" if isinstance(fit, str) and "/" in fit else ""
     raise TypeError(
         "A plan needs a fit, as sl.fit returns it, or a published law such as "
-        f'sl.published["chinchilla/epoch2024"]; got {fit!r}{hint}.'
+        f'sl.published["chinchilla/epoch2024"]; got {abridged(fit)}{hint}.'
     )
 
 

@@ -13,19 +13,20 @@ import pandas as pd
 from scalinglaws.arrays import FloatArray
 from scalinglaws.core.groups import level_of, member
 from scalinglaws.core.law import Law
+from scalinglaws.display import Card, Displayed
 from scalinglaws.errors import DataError
 from scalinglaws.fitting.diagnostics.status import Status
 from scalinglaws.fitting.inference.prediction import Prediction
 from scalinglaws.fitting.result import Fit
 from scalinglaws.fitting.tables.runs import RunTable
-from scalinglaws.numerals import listed
+from scalinglaws.numerals import listed, plural
 from scalinglaws.planning.sampled_law import LawWithValues, Rng, check_fit
 
 Function = Callable[[Mapping[str, Any]], Any]
 
 
-@dataclass(frozen=True, eq=False)
-class OneGroup:
+@dataclass(frozen=True, eq=False, repr=False)
+class OneGroup(Displayed):
     """What plans ask of a fit, for one group of its runs; see :func:`one_group`.
 
     Attributes
@@ -41,6 +42,13 @@ class OneGroup:
     fit: Fit
     labels: Mapping[str, str]
     law: Law
+
+    def _card(self) -> Card:
+        group = ", ".join(f"{column} = {label!r}" for column, label in self.labels.items())
+        return Card(
+            f"The law of {group}, {plural(self.runs.n, 'run')} of {self.fit.n} in one fit.",
+            formula=self.law.shown, next='sl.optimal(group, C="1e24")',
+        )  # fmt: skip
 
     @property
     def values(self) -> dict[str, float]:
