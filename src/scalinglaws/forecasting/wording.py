@@ -300,9 +300,10 @@ def chained_card(forecast: ChainedForecast) -> Card:
     found = forecast.outlook(point, forecast.confidence_level)
     card = outlook_card(found)
     low, high = (format_plain(end) for end in forecast.limits)
+    reach = f"{loss.status[:1].lower()}{loss.status[1:]}"
     return Card(
         f"Forecast of {forecast.target} through {loss.rows.table.target} from "
-        f"{plural(len(forecast.step.u), 'run')}: {card.answer}. The loss: {loss.status[0].lower()}{loss.status[1:]}",
+        f"{plural(len(forecast.step.u), 'run')}: {card.answer}. The loss: {reach}",
         pictures=card.pictures,
         tables=(*card.tables, pairs([("limits", f"{forecast.target} from {low} to {high}")])),
         caveats=loss.facts,
