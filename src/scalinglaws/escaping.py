@@ -14,8 +14,6 @@ _IN_MATH = {
     "#": r"\#{}", "\\": r"\backslash{}", "^": r"\wedge{}", "~": r"\sim{}", "'": r"\prime{}",
     '"': r"\prime{}\prime{}", "`": r"\backprime{}",
 }  # fmt: skip
-# Classes of an element in which a notebook sets no maths.
-NO_MATHS = "tex2jax_ignore mathjax_ignore"
 _MATH_DELIMITERS = "$\\"
 
 
@@ -44,11 +42,6 @@ def for_html(text: str, tag: str = "span") -> str:
     """
     escaped = html.escape(for_terminal(text))
     return "".join(f"<{tag}>{c}</{tag}>" if c in _MATH_DELIMITERS else c for c in escaped)
-
-
-def maths_for_html(latex: str) -> str:
-    """LaTeX for HTML, between dollar signs."""
-    return f"${html.escape(latex)}$"
 
 
 def for_latex(text: str) -> str:
