@@ -212,7 +212,7 @@ def serving_card(frame: pd.DataFrame, *, about: About, budget: float | None) -> 
         )
     table = _table(
         frame, about, shares, without=() if budget is None else ("total",),
-        bare=("ratio", "training", "serving", "total"),
+        bare=("D", "ratio", "training", "serving", "total"),
     )  # fmt: skip
     return Card(
         answer,
@@ -260,7 +260,7 @@ def limited_data_card(frame: pd.DataFrame, *, about: About) -> Card:
         )
     return Card(
         answer,
-        tables=(_table(frame, about, note, bare=("worth",)),),
+        tables=(_table(frame, about, note, bare=("worth", "epochs")),),
         caveats=_caveats(frame, row),
         next=f'sl.optimal(fit, C="{C}")',
     )
