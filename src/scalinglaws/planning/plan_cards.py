@@ -210,9 +210,10 @@ def serving_card(frame: pd.DataFrame, *, about: About, budget: float | None) -> 
             f" It costs {written(row, 'saving')} less than the best model for training alone, at "
             f"equal {about.target}{_quoted(row, ('saving',), about.level)}."
         )
+    narrow = ("D",) if len(frame) > 1 else ()
     table = _table(
         frame, about, shares, without=() if budget is None else ("total",),
-        bare=("D", "ratio", "training", "serving", "total"),
+        bare=("ratio", "training", "serving", "total", *narrow),
     )  # fmt: skip
     return Card(
         answer,
