@@ -171,7 +171,8 @@ def backtest(
 
 
 def _scores(group: pd.DataFrame) -> dict[str, float]:
-    miss = np.log(group["estimate"].to_numpy() / group["reached"].to_numpy())
+    with np.errstate(divide="ignore"):  # an estimate too small for a number
+        miss = np.log(group["estimate"].to_numpy()) - np.log(group["reached"].to_numpy())
     return {
         "hidden": len(group),
         "farthest": float(group["times_beyond"].max()),
