@@ -15,7 +15,9 @@ from scalinglaws.arrays import FloatArray
 from scalinglaws.core.catalogue import Coefficients, Entry, entries
 from scalinglaws.core.law import Law
 from scalinglaws.escaping import NO_MATHS
+from scalinglaws.fitting.inference.inverse import open_variable, reach_along
 from scalinglaws.fitting.inference.predict import possible
+from scalinglaws.fitting.inference.reach import Reach
 from scalinglaws.fitting.tables.points import frame_of_points, read_points
 from scalinglaws.numerals import format_plain
 
@@ -106,6 +108,37 @@ class Published:
         if isinstance(data, pd.DataFrame):
             return pd.DataFrame({"estimate": estimate}, index=data.index)
         return PublishedPrediction(estimate if estimate.ndim else float(estimate), self.name)
+
+    def reach(self, value: npt.ArrayLike | str, /, **variables: float | str) -> Reach:
+        """The value of one variable at which the law reaches a performance; see `Fit.reach`.
+
+        Parameters
+        ----------
+        value : number or array
+            Performance to reach.
+        **variables
+            All variables of the law but one.
+
+        Returns
+        -------
+        Reach
+            Without an interval and an extrapolation factor (NaN).
+
+        Examples
+        --------
+        >>> print(published["chinchilla/epoch2024"].reach(2.0, N="70B"))
+        loss 2 is reached at D 620B
+        """
+        own_names = {name: name for name in self.law.variables}
+        target = self.law.target or "loss"
+        unknown = open_variable(self.law, own_names, variables, {}, None, target)
+
+        def curve(x: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+            estimate = self._evaluate(unknown.columns(x))
+            missing = np.full(estimate.shape, np.nan)
+            return estimate, missing, missing
+
+        return reach_along(unknown, curve, value, target, np.nan, None)
 
     def _evaluate(self, columns: Mapping[str, FloatArray]) -> FloatArray:
         with np.errstate(all="ignore"):

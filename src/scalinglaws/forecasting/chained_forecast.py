@@ -13,11 +13,13 @@ import pandas as pd
 from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import DataError
 from scalinglaws.fitting.inference.covariance import t_quantile
+from scalinglaws.fitting.inference.reach import Reach
 from scalinglaws.fitting.tables import columns as col
 from scalinglaws.forecasting.forecast import Forecast
 from scalinglaws.forecasting.metric_step import MetricStep, infer_step
 from scalinglaws.forecasting.outlook import FIELDS, Outlook, points_of
 from scalinglaws.forecasting.posterior import Moments
+from scalinglaws.forecasting.reach import reach_of_runs, runs_along
 from scalinglaws.options import check_level
 
 _FEWEST = 6
@@ -85,6 +87,25 @@ class ChainedForecast:
         return Outlook(
             **dict(zip(FIELDS, shaped, strict=True)), confidence_level=level, target=self.target,
             points=dict(points), parts=_PARTS,
+        )  # fmt: skip
+
+    def reach(
+        self,
+        value: npt.ArrayLike | str,
+        /,
+        *,
+        ratio: float | None = None,
+        confidence_level: float | None = None,
+        **variables: float | str,
+    ) -> Reach:
+        """The compute at which the metric reaches a value; as `Forecast.reach`."""
+        level = self.confidence_level if confidence_level is None else confidence_level
+        check_level(level)
+        rows = self.loss.rows
+        return reach_of_runs(
+            runs_along(rows, ratio, variables), lambda points: self.outlook(points, level), value,
+            largest=rows.largest, falls=self.step.best < self.step.worst, target=self.target,
+            confidence_level=level,
         )  # fmt: skip
 
     def _through(

@@ -15,6 +15,7 @@ from scalinglaws.arrays import BoolArray, FloatArray, IntArray
 from scalinglaws.core.law import Law
 from scalinglaws.errors import DataError, ExtrapolationWarning, warn
 from scalinglaws.fitting.inference.covariance import t_quantile
+from scalinglaws.fitting.inference.reach import Reach, find_reach
 from scalinglaws.fitting.tables import columns as col
 from scalinglaws.fitting.tables.points import to_values
 from scalinglaws.fitting.tables.runs import RunTable, read_table
@@ -22,7 +23,6 @@ from scalinglaws.forecasting import wording
 from scalinglaws.forecasting.curve_posterior import DOF, CurvePosterior, infer_curves
 from scalinglaws.forecasting.metric_scale import MetricScale
 from scalinglaws.forecasting.outlook import FIELDS, Outlook
-from scalinglaws.forecasting.reach import Reach, find_reach
 from scalinglaws.forecasting.run_rows import check_limits, find_scale
 from scalinglaws.forecasting.several_forecasts import SeveralForecasts
 from scalinglaws.numerals import format_variable, listed, plural
@@ -36,6 +36,7 @@ FEWEST_POINTS, _LEAST_SPAN = 5, 2.0
 _MOST_POINTS = 100  # of a longer curve, means over equal steps of ln x
 VERDICT_LEVEL, _USABLE = 0.9, 0.1
 _ALONG = np.geomspace(1.0, 1000.0, 121)
+_REACH_POINTS = 400
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -135,16 +136,26 @@ class CurveForecast:
             points={self.variable: x},
         )  # fmt: skip
 
-    def reach(self, value: float, *, confidence_level: float | None = None) -> Reach:
-        """Where the curve reaches a value; infinite where not within 1,000 times its last point.
+    def reach(
+        self, value: npt.ArrayLike | str, /, *, confidence_level: float | None = None
+    ) -> Reach:
+        """Where the curve reaches a value, or several; see also `Fit.reach`.
 
+        Zero where it does before its first point, infinite where not within 1,000 times its last.
         The interval is that of the curve.
         """
         level = self.confidence_level if confidence_level is None else confidence_level
         check_level(level)
-        x = np.geomspace(float(self.x[0]), _ALONG[-1] * float(self.x[-1]), 400)
-        found = self.outlook(x, level)
-        return find_reach(found, x, float(value), self.variable, self.scale.falls)
+        along = np.geomspace(float(self.x[0]), _ALONG[-1] * float(self.x[-1]), _REACH_POINTS)
+
+        def curve(x: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+            found = self.outlook(x, level)
+            return found.estimate, found.curve_low, found.curve_high
+
+        return find_reach(
+            curve, along, value, falls=self.scale.falls, times_beyond=lambda x: x / self.x[-1],
+            variable=self.variable, target=self.target, confidence_level=level,
+        )  # fmt: skip
 
     @cached_property
     def usable_to(self) -> float:
@@ -245,6 +256,9 @@ def forecast_curves(
     groups = table.source[col.require(table.source, series, "`series`")].reset_index(drop=True)
     places = {label: np.asarray(some.index) for label, some in groups.groupby(groups, sort=False)}
     found, failed = _each(table, places, limits, x, confidence_level)
+    if not found:
+        first = next(iter(failed.values()), "the table has no series.")
+        raise DataError(f"No series of {series!r} can be forecast: {first}")
     return CurveForecasts(found, failed, "series")
 
 

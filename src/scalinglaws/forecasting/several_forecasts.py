@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import pandas as pd
 
-Each = TypeVar("Each")
+from scalinglaws.fitting.inference.reach import Reach, stacked_reaches
+
+
+class Reaching(Protocol):
+    """What has an inverse."""
+
+    def reach(self, *args: Any, **options: Any) -> Reach:
+        """Where it comes to a value."""
+
+
+Each = TypeVar("Each", bound=Reaching)
 
 
 class SeveralForecasts(Mapping[Any, Each]):
@@ -27,6 +37,11 @@ class SeveralForecasts(Mapping[Any, Each]):
 
     def __len__(self) -> int:
         return len(self._found)
+
+    def reach(self, value: Any, /, **options: Any) -> pd.DataFrame:
+        """Where each reaches a value: a row for each and value; options as for one of them."""
+        found = {name: each.reach(value, **options) for name, each in self.items()}
+        return stacked_reaches(found, self.column)
 
     @property
     def failed(self) -> pd.Series:

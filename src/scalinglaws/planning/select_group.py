@@ -16,6 +16,7 @@ from scalinglaws.core.law import Law
 from scalinglaws.errors import DataError
 from scalinglaws.fitting.diagnostics.status import Status
 from scalinglaws.fitting.inference.prediction import Prediction
+from scalinglaws.fitting.inference.reach import Reach
 from scalinglaws.fitting.result import Fit
 from scalinglaws.fitting.tables.runs import RunTable
 from scalinglaws.numerals import listed
@@ -104,6 +105,10 @@ class OneGroup:
     def predict(self, **given: Any) -> Prediction | pd.DataFrame:
         """The law of the group at some points; see :meth:`Fit.predict`."""
         return self.fit.predict(**{**given, **self.labels})
+
+    def reach(self, value: Any, /, **given: Any) -> Reach:
+        """Where the law of the group reaches a performance; see :meth:`Fit.reach`."""
+        return self.fit.reach(value, **{**given, **self.labels})
 
     def draws(self, n_resamples: int = 1000, rng: Rng = None) -> pd.DataFrame:
         """Joint draws; those of two groups of one fit, with one seed, belong together."""
