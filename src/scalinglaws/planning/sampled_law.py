@@ -262,6 +262,22 @@ def sample_of(
         If the law does not get better with size.
     """
     check_fit(fit)
+    refuse_groups(fit)
+    sample = sample_at(
+        fit, _extra(fit.law, variables or {}), confidence_level=confidence_level,
+        n_resamples=n_resamples, rng=rng, delta=delta,
+    )  # fmt: skip
+    return replace(sample, sign=_direction(fit, sample.estimate))
+
+
+def refuse_groups(fit: LawWithValues) -> None:
+    """Refuse the law of several groups.
+
+    Raises
+    ------
+    ValueError
+        If it is one.
+    """
     if fit.law.groups:
         columns = " and ".join(repr(column) for column in fit.law.group_columns)
         raise ValueError(
@@ -269,7 +285,27 @@ def sample_of(
             "is for one of them: in place of the fit, give sl.planning.one_group(fit, "
             f"{', '.join(f'{column}=...' for column in fit.law.group_columns)})."
         )
-    law, extra = fit.law, _extra(fit.law, variables or {})
+
+
+def sample_at(
+    fit: LawWithValues,
+    extra: Mapping[str, float],
+    *,
+    confidence_level: float | None,
+    n_resamples: int,
+    rng: Rng,
+    delta: bool,
+) -> SampledLaw:
+    """The law at its estimate and joint draws, with values of further variables.
+
+    `sign` is not known yet.
+
+    Raises
+    ------
+    ValueError
+        If an option is wrong.
+    """
+    law = fit.law
     level = level_of(fit, confidence_level)
     check_level(level)
     check_count("n_resamples", n_resamples, 0)
@@ -282,11 +318,9 @@ def sample_of(
         if drawn is not None:
             rows += [drawn[name].to_numpy(dtype=np.float64), moved.get(name, np.zeros(0))]
         params[name] = np.concatenate(rows)[:, None]
-    target = target_of(fit)
-    sample = SampledLaw(
-        fit, law, params, extra, target, float(level), reason, 1.0, _doubt(fit), own
+    return SampledLaw(
+        fit, law, params, extra, target_of(fit), float(level), reason, 1.0, _doubt(fit), own
     )
-    return replace(sample, sign=_direction(fit, sample.estimate))
 
 
 def level_of(fit: LawWithValues, given: float | None) -> float:
@@ -300,7 +334,8 @@ def _extra(law: Law, variables: Mapping[str, Any]) -> dict[str, float]:
     if missing:
         raise FormulaError(
             f"A plan divides compute between N and D, and the law {law.label!r} has no "
-            f"{' and no '.join(missing)}; its variables are {', '.join(law.variables)}."
+            f"{' and no '.join(missing)}; its variables are {', '.join(law.variables)}. Laws in "
+            "one variable have `predict` and its inverse, `reach`, and are compared by sl.gain."
         )
     needed = [v for v in law.variables if v not in ("N", "D", "C")]
     unknown = [v for v in variables if v not in needed]
