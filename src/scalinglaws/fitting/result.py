@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from scalinglaws import json_files
 from scalinglaws.fitting import storage, summary
 from scalinglaws.fitting.diagnostics.checks import run_checks
 from scalinglaws.fitting.diagnostics.status import Status, Verdict, most_serious
@@ -631,4 +632,4 @@ def load(path: str | Path) -> Fit:
     >>> bool((sl.load(path).params == fit.params).all())
     True
     """
-    return Fit(**storage.read(path))
+    return Fit(**storage.built(json_files.parsed(path), path))

@@ -15,11 +15,13 @@ from scalinglaws.errors import DataError
 from scalinglaws.fitting.inference.covariance import t_quantile
 from scalinglaws.fitting.inference.reach import Reach
 from scalinglaws.fitting.tables import columns as col
+from scalinglaws.forecasting import saved
 from scalinglaws.forecasting.forecast import Forecast
 from scalinglaws.forecasting.metric_step import MetricStep, infer_step
 from scalinglaws.forecasting.outlook import FIELDS, Outlook, points_of
 from scalinglaws.forecasting.posterior import Moments
 from scalinglaws.forecasting.reach import reach_of_runs, runs_along
+from scalinglaws.forecasting.saved import Saved
 from scalinglaws.options import check_level
 
 _FEWEST = 6
@@ -31,7 +33,7 @@ _PARTS = ("the loss", "step to the metric", "noise")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ChainedForecast:
+class ChainedForecast(Saved):
     """A forecast of a bounded metric; see `scalinglaws.forecast` with ``through``.
 
     Attributes
@@ -41,6 +43,7 @@ class ChainedForecast:
     target : column of the metric
     limits : ends of the metric
     confidence_level : level of the intervals
+    metric : of each run of `loss`; NaN where it is not known
     """
 
     loss: Forecast
@@ -48,6 +51,7 @@ class ChainedForecast:
     target: str
     limits: tuple[float, float]
     confidence_level: float
+    metric: FloatArray
 
     def predict(
         self,
@@ -131,6 +135,17 @@ class ChainedForecast:
     def __repr__(self) -> str:
         return str(self)
 
+    _format = saved.CHAINED
+
+    def _saved_values(self) -> dict[str, Any]:
+        return {
+            "target": self.target,
+            "limits": list(self.limits),
+            "confidence_level": self.confidence_level,
+            "metric": saved.of_numbers(self.metric),
+            "loss": saved.of_rows(self.loss.rows),
+        }
+
 
 def chain_metric(
     loss: Forecast, metric: str | None, limits: tuple[float | None, float | None]
@@ -154,7 +169,20 @@ def chain_metric(
     source = rows.table.source
     assert source is not None
     column = col.one_column(source, col.require(source, metric, "`y`")).iloc[rows.places]
-    values = col.to_floats(column, metric)
+    return chain_values(loss, col.to_floats(column, metric), metric, (low, high))
+
+
+def chain_values(
+    loss: Forecast, values: FloatArray, metric: str, limits: tuple[float, float]
+) -> ChainedForecast:
+    """The same from the metric of each run of the forecast, NaN where it is not known.
+
+    Raises
+    ------
+    DataError
+        If fewer than 6 runs have the metric, or it lies outside its limits.
+    """
+    (low, high), rows = limits, loss.rows
     known = np.isfinite(values)
     if known.sum() < _FEWEST:
         raise DataError(f"{metric!r} is known of {int(known.sum())} runs; {_FEWEST} are needed.")
@@ -169,4 +197,4 @@ def chain_metric(
     rises = np.sum((losses - losses.mean()) * values[known]) < 0  # as the loss falls
     best, worst = (high, low) if rises else (low, high)
     step = infer_step(losses, values[known], best, worst)
-    return ChainedForecast(loss, step, metric, (low, high), loss.confidence_level)
+    return ChainedForecast(loss, step, metric, (low, high), loss.confidence_level, values)

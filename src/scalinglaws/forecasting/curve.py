@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -19,11 +19,12 @@ from scalinglaws.fitting.inference.reach import Reach, find_reach
 from scalinglaws.fitting.tables import columns as col
 from scalinglaws.fitting.tables.points import to_values
 from scalinglaws.fitting.tables.runs import RunTable, read_table
-from scalinglaws.forecasting import wording
+from scalinglaws.forecasting import saved, wording
 from scalinglaws.forecasting.curve_posterior import DOF, CurvePosterior, infer_curves
 from scalinglaws.forecasting.metric_scale import MetricScale
 from scalinglaws.forecasting.outlook import FIELDS, Outlook
 from scalinglaws.forecasting.run_rows import check_limits, find_scale
+from scalinglaws.forecasting.saved import Saved
 from scalinglaws.forecasting.several_forecasts import SeveralForecasts
 from scalinglaws.numerals import format_variable, listed, plural
 from scalinglaws.options import check_level
@@ -39,8 +40,20 @@ _ALONG = np.geomspace(1.0, 1000.0, 121)
 _REACH_POINTS = 400
 
 
+@dataclass(frozen=True, eq=False)
+class CurvePoints:
+    """What a curve is forecast from; see `CurveForecast`."""
+
+    x: FloatArray
+    y: FloatArray
+    variable: str
+    target: str
+    scale: MetricScale
+    n_read: int
+
+
 @dataclass(frozen=True, eq=False, repr=False)
-class CurveForecast:
+class CurveForecast(Saved):
     """The forecast of one curve; see `scalinglaws.forecast` with ``x``.
 
     Attributes
@@ -200,6 +213,18 @@ class CurveForecast:
     def __repr__(self) -> str:
         return str(self)
 
+    _format = saved.CURVE
+
+    def _saved_values(self) -> dict[str, Any]:
+        return {"confidence_level": self.confidence_level, **self.saved_points()}
+
+    def saved_points(self) -> dict[str, Any]:
+        """The points, as JSON has them."""
+        return {
+            "variable": self.variable, "target": self.target, "scale": asdict(self.scale),
+            "n_read": self.n_read, "x": self.x.tolist(), "y": self.y.tolist(),
+        }  # fmt: skip
+
 
 class CurveForecasts(SeveralForecasts[CurveForecast]):
     """Forecasts of many series, by the name of the series."""
@@ -216,6 +241,15 @@ class CurveForecasts(SeveralForecasts[CurveForecast]):
             frames[name] = forecast.outlook(x, level).to_frame(index)
         together: pd.DataFrame = pd.concat(frames, names=["series"])
         return together
+
+    _format = saved.CURVES
+
+    def _saved_values(self) -> dict[str, Any]:
+        return {
+            "confidence_level": next(iter(self.values())).confidence_level,
+            "column": self.column, "failed": self._saved_failed,
+            "curves": [[saved.label_of(name), f.saved_points()] for name, f in self.items()],
+        }  # fmt: skip
 
     def __repr__(self) -> str:
         lost = [f"no forecast of {name!r}: {why}" for name, why in self._failed.items()]
@@ -267,25 +301,34 @@ def _each(
     variable: str, level: float,
 ) -> tuple[dict[Any, CurveForecast], dict[Any, str]]:  # fmt: skip
     """Forecasts of the series that have one, and why the others have none."""
-    ready: dict[Any, tuple[FloatArray, FloatArray, MetricScale, int]] = {}
+    ready: dict[Any, CurvePoints] = {}
     failed: dict[Any, str] = {}
     for label, some in places.items():
         try:
             scale = find_scale(table, some, limits)
-            ready[label] = (*_points(table, some, scale), scale, len(some))
+            x, score = _points(table, some, scale)
         except DataError as error:
             failed[label] = str(error)
-    curves = [(np.log(x / x[-1]), score) for x, score, _, _ in ready.values()]
-    posteriors = infer_curves(curves) if curves else []
-    found = {
+            continue
+        y = scale.back(score)
+        ready[label] = CurvePoints(x, y, variable, table.target, scale, len(some))
+    return forecast_points(ready, level), failed
+
+
+def forecast_points(curves: Mapping[Any, CurvePoints], level: float) -> dict[Any, CurveForecast]:
+    """The forecast of each curve; all are fitted together."""
+    if not curves:
+        return {}
+    posteriors = infer_curves([
+        (np.log(curve.x / curve.x[-1]), curve.scale.forward(curve.y)) for curve in curves.values()
+    ])  # fmt: skip
+    return {
         label: CurveForecast(
-            x, scale.back(score), variable, table.target, scale, posterior, level, n_read
+            curve.x, curve.y, curve.variable, curve.target, curve.scale, posterior, level,
+            curve.n_read,
         )
-        for (label, (x, score, scale, n_read)), posterior in zip(
-            ready.items(), posteriors, strict=True
-        )
-    }
-    return found, failed
+        for (label, curve), posterior in zip(curves.items(), posteriors, strict=True)
+    }  # fmt: skip
 
 
 def _points(table: RunTable, places: IntArray, scale: MetricScale) -> tuple[FloatArray, FloatArray]:

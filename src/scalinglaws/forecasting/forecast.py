@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -23,6 +22,7 @@ from scalinglaws.forecasting.outlook import FIELDS, Outlook, given_points, point
 from scalinglaws.forecasting.posterior import Moments, Posterior, infer
 from scalinglaws.forecasting.reach import FARTHEST, reach_of_runs, runs_along
 from scalinglaws.forecasting.run_rows import RunRows, facts_of
+from scalinglaws.forecasting.saved import Saved
 from scalinglaws.options import check_level
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ _OUTLIER_WEIGHT = 0.05  # of a run whose residual is some ten standard deviation
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Forecast:
+class Forecast(Saved):
     """A forecast of a metric over N and D.
 
     Returned by :func:`scalinglaws.forecast`; never changes after it is made.
@@ -371,13 +371,14 @@ class Forecast:
     def _repr_html_(self) -> str:
         return wording.as_html(self)
 
-    def save(self, path: str | Path, *, follow_links: bool = False) -> None:
-        """Write the runs and the settings as JSON; `scalinglaws.load` makes the forecast again.
+    _format = saved.FORECAST
 
-        A file that exists is replaced once the new one is complete; a symbolic link is followed
-        only with `follow_links`.
-        """
-        saved.write(self, path, follow_links=follow_links)
+    def _saved_values(self) -> dict[str, Any]:
+        return {
+            "confidence_level": self.confidence_level,
+            "params": {name: float(value) for name, value in self.params.items()},
+            **saved.of_rows(self.rows),
+        }
 
 
 def from_rows(rows: RunRows, confidence_level: float) -> Forecast:

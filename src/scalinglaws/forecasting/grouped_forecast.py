@@ -8,6 +8,7 @@ serve all.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,6 +21,7 @@ from scalinglaws.escaping import for_terminal
 from scalinglaws.fitting.tables import columns as col
 from scalinglaws.fitting.tables.runs import RunTable
 from scalinglaws.forecasting import flexible_law as law
+from scalinglaws.forecasting import saved
 from scalinglaws.forecasting.forecast import Forecast
 from scalinglaws.forecasting.outlook import Outlook
 from scalinglaws.forecasting.posterior import Model, Posterior, correlation, solve
@@ -77,6 +79,15 @@ class GroupedForecast(SeveralForecasts[Forecast]):
     def _unknown(self) -> str:
         return f"the groups are {listed(list(map(str, self)))}"
 
+    _format = saved.GROUPED
+
+    def _saved_values(self) -> dict[str, Any]:
+        level = next(iter(self.values())).confidence_level
+        return {
+            "confidence_level": level, "column": self.column, "failed": self._saved_failed,
+            "groups": [[saved.label_of(name), saved.of_rows(f.rows)] for name, f in self.items()],
+        }  # fmt: skip
+
     def __repr__(self) -> str:
         lines = [f"Forecasts of {plural(len(self), 'group')} by {self.column!r}, made together"]
         for name, found in self.items():
@@ -97,7 +108,7 @@ def forecast_groups(
     """
     ready: dict[Any, RunRows] = {}
     failed: dict[Any, str] = {}
-    for label in pd.unique(labels):
+    for label in pd.unique(labels).tolist():
         mine = (labels == label).to_numpy()
         try:
             ready[label] = rows_of(replace(table, weights=np.where(mine, table.weights, 0.0)))
@@ -106,8 +117,15 @@ def forecast_groups(
     if len(ready) < 2:
         reasons = " ".join(f"{label}: {why}" for label, why in failed.items())
         raise DataError(f"Fewer than two groups of {column!r} can be forecast. {reasons}".strip())
-    most = _MOST_RUNS // len(ready)
-    rows = {label: found.thinned(most) for label, found in ready.items()}
+    return forecast_rows(ready, failed, column, confidence_level)
+
+
+def forecast_rows(
+    groups: Mapping[Any, RunRows], failed: Mapping[Any, str], column: str, confidence_level: float
+) -> GroupedForecast:
+    """The forecasts of groups, made together from their rows."""
+    most = _MOST_RUNS // len(groups)
+    rows = {label: found.thinned(most) for label, found in groups.items()}
     posteriors = _infer(list(rows.values()))
     found = {
         label: Forecast(each, posterior, confidence_level)

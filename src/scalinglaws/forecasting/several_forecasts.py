@@ -8,6 +8,8 @@ from typing import Any, Protocol, TypeVar
 import pandas as pd
 
 from scalinglaws.fitting.inference.reach import Reach, stacked_reaches
+from scalinglaws.forecasting import saved
+from scalinglaws.forecasting.saved import Saved
 
 
 class Reaching(Protocol):
@@ -20,7 +22,7 @@ class Reaching(Protocol):
 Each = TypeVar("Each", bound=Reaching)
 
 
-class SeveralForecasts(Mapping[Any, Each]):
+class SeveralForecasts(Saved, Mapping[Any, Each]):
     """A mapping from the values of a column, such as groups or series, to their forecasts."""
 
     def __init__(self, found: Mapping[Any, Each], failed: Mapping[Any, str], column: str) -> None:
@@ -47,6 +49,10 @@ class SeveralForecasts(Mapping[Any, Each]):
     def failed(self) -> pd.Series:
         """Those that have no forecast, with the reason."""
         return pd.Series(self._failed, name="reason", dtype=object).rename_axis(self.column)
+
+    @property
+    def _saved_failed(self) -> list[list[Any]]:
+        return [[saved.label_of(name), reason] for name, reason in self._failed.items()]
 
     def _unknown(self) -> str:
         return f"there is no such {self.column}"
