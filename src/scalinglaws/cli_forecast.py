@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from scalinglaws.cli_tables import draw, level_option, plot_option, save, verb
+from scalinglaws.cli_tables import draw, level_option, pairs, plot_option, save, verb
 from scalinglaws.errors import FileFormatError
 from scalinglaws.fitting.result import Fit
 from scalinglaws.forecasting import saved
@@ -19,7 +19,7 @@ from scalinglaws.forecasting.curve import CurveForecast
 from scalinglaws.forecasting.forecast import Forecast
 from scalinglaws.forecasting.make import forecast
 from scalinglaws.forecasting.outlook import Outlook, given_points
-from scalinglaws.loading import load
+from scalinglaws.loading import Loaded, load
 from scalinglaws.readers import read_runs
 
 _OK, _DOUBTFUL = 0, 3
@@ -96,15 +96,19 @@ def _table_options(parser: Any) -> None:
 
 def _forecast(options: argparse.Namespace) -> int:
     if options.x is not None:
-        return _curve(options)
+        return _curve(_read_curve(options), options)
     model = _model(options.runs, options)
+    if isinstance(model, CurveForecast):
+        return _curve(model, options)
     if isinstance(model, Fit):
         raise FileFormatError(f"{options.runs} is a saved fit: use `scalinglaws predict`.")
+    if not isinstance(model, Forecast):
+        return _other(model, options)
     if options.save:
         save(model, options.save)
     if options.plot:
         draw(model.plot, options.plot)
-    at = _pairs(options.at, "--at")
+    at = pairs(options.at, "--at")
     if not at:
         _print_forecast(model, options)
         return _OK
@@ -120,17 +124,34 @@ def _forecast(options: argparse.Namespace) -> int:
     return _OK if usable.all() else _DOUBTFUL
 
 
-def _curve(options: argparse.Namespace) -> int:
-    """A curve in one variable."""
+def _other(model: Any, options: argparse.Namespace) -> int:
+    """A saved forecast of several series or groups, of a metric, or of one run's end."""
+    if options.at or options.json or options.csv or options.plot or options.save:
+        raise ValueError(
+            f"{options.runs} is a saved {type(model).__name__}: without further options it is "
+            "printed; for anything else use sl.load in Python."
+        )
+    print(model)
+    return _OK
+
+
+def _read_curve(options: argparse.Namespace) -> CurveForecast:
     level = 0.95 if options.confidence_level is None else options.confidence_level
     reading = {key: value for key, value in _reading(options).items() if key != "weights"}
-    model: CurveForecast = forecast(
+    found: CurveForecast = forecast(
         read_runs(options.runs), x=options.x, **reading, confidence_level=level
     )
+    return found
+
+
+def _curve(model: CurveForecast, options: argparse.Namespace) -> int:
+    """A curve in one variable."""
+    if options.save:
+        save(model, options.save)
     if options.plot:
         draw(model.plot, options.plot)
-    at = _pairs(options.at, "--at")
-    found = model.predict(at) if at else None
+    at = pairs(options.at, "--at")
+    found = model.predict(at, confidence_level=options.confidence_level) if at else None
     if options.json or options.csv:
         if not isinstance(found, Outlook):
             raise ValueError("--json and --csv need --at NAME=VALUE for a curve.")
@@ -152,6 +173,11 @@ def _print_forecast(model: Forecast, options: argparse.Namespace) -> None:
 
 def _backtest(options: argparse.Namespace) -> int:
     model = _model(options.model, options)
+    if not isinstance(model, Fit | Forecast):
+        raise FileFormatError(
+            f"{options.model} is a saved {type(model).__name__}; a back-test needs a fit, or a "
+            "forecast over N and D."
+        )
     found = backtest(
         model, by=options.by, cuts=options.cuts, confidence_level=options.confidence_level
     )
@@ -162,7 +188,7 @@ def _backtest(options: argparse.Namespace) -> int:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    at = _pairs(options.at, "--at")
+    at = pairs(options.at, "--at")
     unknown = set(at) - {"N", "D", "C"}
     if unknown:
         raise ValueError(f"--at names {', '.join(sorted(unknown))}; a target has N, D and C.")
@@ -187,7 +213,7 @@ def _print_frame(frame: Any, text: str, options: argparse.Namespace) -> None:
         print(text)
 
 
-def _model(path: Path, options: argparse.Namespace) -> Fit | Forecast:
+def _model(path: Path, options: argparse.Namespace) -> Loaded:
     """A saved fit or forecast, or the forecast of a table."""
     if path.suffix == ".json" and saved.is_saved(path):
         return load(path)
@@ -198,16 +224,6 @@ def _model(path: Path, options: argparse.Namespace) -> Fit | Forecast:
 
 def _reading(options: argparse.Namespace) -> dict[str, Any]:
     return {
-        "y": options.y, "columns": _pairs(options.columns, "--columns"),
+        "y": options.y, "columns": pairs(options.columns, "--columns"),
         "weights": options.weights, "missing": options.missing,
     }  # fmt: skip
-
-
-def _pairs(items: list[str], option: str) -> dict[str, str]:
-    found = {}
-    for item in items:
-        name, equals, value = item.partition("=")
-        if not (name and equals and value):
-            raise ValueError(f"{option} is written NAME=VALUE; got {item!r}.")
-        found[name.strip()] = value.strip()
-    return found

@@ -35,6 +35,10 @@ class PublishedPrediction:
     estimate: Any
     source: str
 
+    def to_frame(self, index: pd.Index | None = None) -> pd.DataFrame:
+        """One row for each point."""
+        return pd.DataFrame({"estimate": np.ravel(self.estimate)}, index=index)
+
     def __str__(self) -> str:
         if np.ndim(self.estimate):
             return f"{self.estimate}\nno interval: {self.source} was published without covariance"
@@ -106,7 +110,7 @@ class Published:
         own_names = {name: name for name in self.law.variables}
         estimate = self._evaluate(read_points(self.law, own_names, data, variables))
         if isinstance(data, pd.DataFrame):
-            return pd.DataFrame({"estimate": estimate}, index=data.index)
+            return PublishedPrediction(estimate, self.name).to_frame(data.index)
         return PublishedPrediction(estimate if estimate.ndim else float(estimate), self.name)
 
     def reach(self, value: npt.ArrayLike | str, /, **variables: float | str) -> Reach:
