@@ -24,6 +24,7 @@ from scalinglaws.options import check_level, generator_of
 
 DEFAULT_RESAMPLES = 10_000
 _REACH_RESAMPLES = 2_000  # at each of some hundred points
+_NO_FORECAST = "a chain has none; sl.forecast(runs, y=..., through=..., limits=...) makes one."
 _MOST_UNDEFINED = 1e-3  # of the draws
 
 
@@ -98,6 +99,8 @@ class Chain:
         """
         level = self.fits[-1].confidence_level if confidence_level is None else confidence_level
         check_level(level)
+        if "forecast" in variables:
+            raise ValueError(f"`forecast` is for single fits: {_NO_FORECAST}")
         data = frame_of_points(data)
         columns = points(self.fits[0], data, variables)
         shape = np.broadcast_shapes(*map(np.shape, columns.values()))
@@ -116,8 +119,9 @@ class Chain:
 
         low, high, run_low, run_high = (shaped(end) for end in ends)
         prediction = Prediction(
-            shaped(estimate), low, high, run_low, run_high, shaped(beyond), level
-        )
+            shaped(estimate), low, high, run_low, run_high, shaped(beyond), level,
+            without_forecast=_NO_FORECAST,
+        )  # fmt: skip
         return prediction.to_frame(data.index) if isinstance(data, pd.DataFrame) else prediction
 
     def reach(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,9 +17,13 @@ from scalinglaws.core.law import Law
 from scalinglaws.escaping import NO_MATHS
 from scalinglaws.fitting.inference.inverse import open_variable, reach_along
 from scalinglaws.fitting.inference.predict import possible
+from scalinglaws.fitting.inference.prediction import NO_FORECAST
 from scalinglaws.fitting.inference.reach import Reach
 from scalinglaws.fitting.tables.points import frame_of_points, read_points
 from scalinglaws.numerals import format_plain
+
+if TYPE_CHECKING:
+    from scalinglaws.forecasting.outlook import Outlook
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,18 @@ class PublishedPrediction:
 
     estimate: Any
     source: str
+
+    @property
+    def forecast(self) -> Outlook:
+        """No forecast, and why: NaN, as beside a fit whose runs allow none."""
+        from scalinglaws.forecasting.beside_law import nothing
+
+        return nothing(NO_FORECAST, np.shape(self.estimate))
+
+    @property
+    def disputed(self) -> Any:
+        """None, and NaN in an array: without a forecast nothing disputes the law."""
+        return np.full(np.shape(self.estimate), np.nan) if np.ndim(self.estimate) else None
 
     def to_frame(self, index: pd.Index | None = None) -> pd.DataFrame:
         """One row for each point."""
@@ -97,7 +113,8 @@ class Published:
         Raises
         ------
         ValueError
-            If a variable is missing, unknown or not positive where it must be.
+            If a variable is missing, unknown or not positive where it must be; if the options
+            ``forecast`` or ``confidence_level`` of `Fit.predict` are given.
         DataError
             If a table has no column for a variable.
 
@@ -106,6 +123,11 @@ class Published:
         DataWarning
             If the law is undefined or outside its limits at some points; the estimate is then NaN.
         """
+        if {"forecast", "confidence_level"} & set(variables):
+            raise ValueError(
+                f"{self.name} was published without runs and covariance: it has no forecast and "
+                "no intervals."
+            )
         data = frame_of_points(data)
         own_names = {name: name for name in self.law.variables}
         estimate = self._evaluate(read_points(self.law, own_names, data, variables))

@@ -64,8 +64,33 @@ class GroupPosterior(Posterior):
 class GroupedForecast(SeveralForecasts[Forecast]):
     """A forecast for each group, made together; see `scalinglaws.forecast` with ``groups``."""
 
-    def predict(self, data: Any, /, *, confidence_level: float | None = None) -> pd.DataFrame:
-        """Forecast the rows of a table that has the column of the groups."""
+    def predict(
+        self, data: Any = None, /, *, confidence_level: float | None = None, **variables: Any
+    ) -> Outlook | pd.DataFrame:
+        """Forecast runs of the groups; see `Forecast.predict`.
+
+        Parameters
+        ----------
+        data : DataFrame or mapping, optional
+            With the column of the groups; keywords do the same: ``data="c4", N="7B", D="2T"``.
+        confidence_level : float, optional
+
+        Returns
+        -------
+        DataFrame or Outlook
+            A DataFrame with the input's index for a table, an `Outlook` of one group else.
+
+        Raises
+        ------
+        ValueError
+            If the group is missing.
+        """
+        given = {**(dict(data) if isinstance(data, Mapping) else {}), **variables}
+        label = given.pop(self.column, None)
+        if label is not None and not np.ndim(label):
+            return self[label].predict(given, confidence_level=confidence_level)
+        if data is None or variables:
+            raise ValueError(f"Say of which group: {self.column}=...; {self._unknown()}.")
         frame = col.as_frame(data, "data")
         labels = col.one_column(frame, col.require(frame, self.column, "the groups"))
         parts = []

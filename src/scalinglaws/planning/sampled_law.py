@@ -20,8 +20,10 @@ from scalinglaws.errors import (
     IdentifiabilityWarning,
     warn,
 )
+from scalinglaws.fitting.chain import Chain
+from scalinglaws.fitting.many import Fits
 from scalinglaws.fitting.tables.points import to_values
-from scalinglaws.numerals import format_plain
+from scalinglaws.numerals import abridged, format_plain
 from scalinglaws.options import check_count, check_level
 from scalinglaws.planning.delta_method import Delta, Inferable
 
@@ -235,11 +237,22 @@ def check_fit(fit: object) -> None:
     """
     if isinstance(getattr(fit, "law", None), Law) and hasattr(fit, "values"):
         return
-    hint = f": sl.published[{fit!r}] is one" if isinstance(fit, str) and "/" in fit else ""
+    got = abridged(fit) if isinstance(fit, str | int | float) else type(fit).__name__
     raise TypeError(
         "A plan needs a fit, as sl.fit returns it, or a published law such as "
-        f'sl.published["chinchilla/epoch2024"]; got {fit!r}{hint}.'
+        f'sl.published["chinchilla/epoch2024"]; got {got}{_nearest(fit)}.'
     )
+
+
+def _nearest(given: object) -> str:
+    """Which law may have been meant."""
+    if isinstance(given, str) and "/" in given:
+        return f": sl.published[{given!r}] is one"
+    if isinstance(given, Chain):
+        return ": each of its `fits` is one"
+    if isinstance(given, Fits):
+        return f": each of them is one, such as fits[{next(iter(given))!r}]"
+    return ""
 
 
 def sample_of(

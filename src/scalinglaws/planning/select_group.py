@@ -142,6 +142,8 @@ def one_group(fit: Fit, **labels: Any) -> OneGroup:
 
     Raises
     ------
+    TypeError
+        If it is no fit.
     DataError
         If the fit has no groups, a column is missing, or a label is none of the fit's.
 
@@ -159,6 +161,7 @@ def one_group(fit: Fit, **labels: Any) -> OneGroup:
     >>> bool(sl.optimal(fit, C=1e13, data="code")["loss"].iloc[0] < 1.2)
     True
     """
+    check_fit(fit)
     columns = fit.law.group_columns
     if not columns:
         raise DataError(f"The law {fit.law.formula!r} has no parameters for single groups.")

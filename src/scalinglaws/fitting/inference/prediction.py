@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from scalinglaws.forecasting.outlook import Outlook
 
 _LABEL = 34  # width of the names in the text of a prediction
+NO_FORECAST = "only a law that was fitted to runs has one."
 
 
 @dataclass(frozen=True)
@@ -48,13 +49,14 @@ class Prediction:
     source: tuple[Any, Mapping[str, npt.NDArray[Any]]] | None = field(
         default=None, repr=False, compare=False
     )
+    without_forecast: str = field(default=NO_FORECAST, repr=False, compare=False)
 
     @cached_property
     def _beside(self) -> Any:
         from scalinglaws.forecasting.beside_law import Beside, beside, nothing
 
         if self.source is None:
-            return Beside(nothing("only a law that was fitted to runs has one."), np.nan)
+            return Beside(nothing(self.without_forecast), np.nan)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ScalingLawWarning)  # the prediction has said it
             return beside(*self.source, self.confidence_level)
