@@ -20,7 +20,7 @@ from scalinglaws.forecasting.forecast import Forecast
 from scalinglaws.forecasting.metric_step import MetricStep, infer_step
 from scalinglaws.forecasting.outlook import FIELDS, Outlook, points_of
 from scalinglaws.forecasting.posterior import Moments
-from scalinglaws.forecasting.reach import reach_of_runs, runs_along
+from scalinglaws.forecasting.runs_along import reach_of_runs, runs_along
 from scalinglaws.forecasting.saved import Saved
 from scalinglaws.options import check_level
 

@@ -20,8 +20,8 @@ from scalinglaws.forecasting import saved, wording
 from scalinglaws.forecasting.deciding_run import DecidingRun, find_deciding_run
 from scalinglaws.forecasting.outlook import FIELDS, Outlook, given_points, points_of
 from scalinglaws.forecasting.posterior import Moments, Posterior, infer
-from scalinglaws.forecasting.reach import FARTHEST, reach_of_runs, runs_along
 from scalinglaws.forecasting.run_rows import RunRows, facts_of
+from scalinglaws.forecasting.runs_along import FARTHEST, reach_of_runs, runs_along
 from scalinglaws.forecasting.saved import Saved
 from scalinglaws.options import check_level
 

@@ -212,22 +212,22 @@ def _with_floors_at_zero(
 
     The interval of the curve holds such a floor at zero; the floor's own interval does not.
     """
-    floors = [
-        parameter.name
-        for parameter, zero in zip(fit.law.parameters, fit.at_zero, strict=True)
-        if parameter.is_floor and zero
+    places = [
+        j for j, parameter in enumerate(fit.law.parameters) if parameter.is_floor and fit.at_zero[j]
     ]
-    if not floors or not fit.converged or fit.dof <= 0 or fit.sandwich is None:
+    if not places or not fit.converged or fit.dof <= 0 or fit.sandwich is None:
         return found
+    names = [fit.law.parameter_names[j] for j in places]
     options = {
         "method": "sandwich", "confidence_level": level, "n_resamples": 0, "rng": 0, "workers": 1,
     }  # fmt: skip
-    room = float(intervals(fit, floors, options)["high"].sum())
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore", ScalingLawWarning)
-        ends = at(fit, unknown.columns(unknown.x[[0, -1]]), level).estimate
-    if ends[-1] > ends[0]:
+        columns = unknown.columns(unknown.x[[0, -1]])
+        start, end = fit.law.value(fit.values, columns)
+        shares = fit.law.gradient(fit.values, columns)[-1, places]  # 0 for other groups' floors
+        room = float(shares @ intervals(fit, names, options)["high"])
+    if end > start:
         return found
-    below = np.asarray(found.value) <= ends[-1] + room
-    high = np.where(below, np.inf, found.high)
+    high = np.where(np.asarray(found.value) <= end + room, np.inf, found.high)
     return replace(found, high=high if high.shape else float(high))
