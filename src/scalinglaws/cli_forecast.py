@@ -9,7 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from scalinglaws.cli_tables import draw, level_option, pairs, plot_option, save, verb
+from scalinglaws.cli_tables import (
+    draw,
+    level_option,
+    numbers_option,
+    pairs,
+    plot_option,
+    save,
+    show,
+    verb,
+)
 from scalinglaws.errors import FileFormatError
 from scalinglaws.fitting.result import Fit
 from scalinglaws.forecasting import saved
@@ -20,6 +29,7 @@ from scalinglaws.forecasting.forecast import Forecast
 from scalinglaws.forecasting.make import forecast
 from scalinglaws.forecasting.outlook import Outlook, given_points
 from scalinglaws.loading import Loaded, load
+from scalinglaws.planning import optimal
 from scalinglaws.readers import read_runs
 
 _OK, _DOUBTFUL = 0, 3
@@ -37,6 +47,11 @@ def _add_forecast(verbs: Any) -> None:
     parser = verb(verbs, "forecast", "forecast of larger runs, without choosing a law", _forecast)
     parser.add_argument("runs", type=Path, help=f"{_RUNS}, or file written by --save")
     _at_option(parser, "size, tokens or compute of the run to forecast, such as N=70B D=1.4T")
+    numbers_option(
+        parser,
+        "--budget",
+        "compute to divide between parameters and tokens, in FLOPs, as the runs'",
+    )
     parser.add_argument(
         "--x",
         metavar="COLUMN",
@@ -109,6 +124,12 @@ def _forecast(options: argparse.Namespace) -> int:
     if options.plot:
         draw(model.plot, options.plot)
     at = pairs(options.at, "--at")
+    if options.budget and at:
+        raise ValueError("--at asks for the forecast of a run, --budget for a plan: give one.")
+    if options.budget:
+        level = options.confidence_level
+        show(optimal(model, C=options.budget, confidence_level=level), options)
+        return _OK
     if not at:
         _print_forecast(model, options)
         return _OK
@@ -126,7 +147,7 @@ def _forecast(options: argparse.Namespace) -> int:
 
 def _other(model: Any, options: argparse.Namespace) -> int:
     """A saved forecast of several series or groups, of a metric, or of one run's end."""
-    if options.at or options.json or options.csv or options.plot or options.save:
+    if options.at or options.budget or options.json or options.csv or options.plot or options.save:
         raise ValueError(
             f"{options.runs} is a saved {type(model).__name__}: without further options it is "
             "printed; for anything else use sl.load in Python."
@@ -146,6 +167,8 @@ def _read_curve(options: argparse.Namespace) -> CurveForecast:
 
 def _curve(model: CurveForecast, options: argparse.Namespace) -> int:
     """A curve in one variable."""
+    if options.budget:
+        raise ValueError("--budget divides compute between N and D: a curve has one variable.")
     if options.save:
         save(model, options.save)
     if options.plot:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from scalinglaws.errors import FileFormatError, ScalingLawWarning
@@ -27,7 +28,8 @@ from scalinglaws.numerals import (
 LAW_HELP = "file written by fit --save, or published law such as chinchilla/epoch2024"
 _COMPUTE = {"C", "C_recipe", "training", "serving", "total", "flops", "flops_per_token"}
 _COUNTS = {
-    "N", "D", "served", "unique", "smallest", "largest", "true N", "parameters", "active",
+    "N", "D", "N_forecast", "served", "unique", "smallest", "largest", "true N", "parameters",
+    "active",
 }  # fmt: skip
 _PERCENT = {"overhead", "saving", "regret", "wasted", "N_bias", "D_bias"}
 _WHOLE = {"hours", "money", "kwh"}
@@ -100,6 +102,8 @@ def _written(name: str, value: Any) -> str:
         return one_line(value).replace("|", r"\|")
     if pd.isna(value):
         return ""
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "no"
     number = float(value)
     if name in _WHOLE:
         return f"{number:,.0f}" if number >= 100 else format_plain(number)

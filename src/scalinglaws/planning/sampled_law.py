@@ -23,6 +23,10 @@ from scalinglaws.errors import (
 from scalinglaws.fitting.chain import Chain
 from scalinglaws.fitting.many import Fits
 from scalinglaws.fitting.tables.points import to_values
+from scalinglaws.forecasting.chained_forecast import ChainedForecast
+from scalinglaws.forecasting.curve import CurveForecast
+from scalinglaws.forecasting.forecast import Forecast
+from scalinglaws.forecasting.several_forecasts import SeveralForecasts
 from scalinglaws.numerals import abridged, format_plain
 from scalinglaws.options import check_count, check_level
 from scalinglaws.planning.delta_method import Delta, Inferable
@@ -237,6 +241,12 @@ def check_fit(fit: object) -> None:
     """
     if isinstance(getattr(fit, "law", None), Law) and hasattr(fit, "values"):
         return
+    if isinstance(fit, Forecast | ChainedForecast | CurveForecast | SeveralForecasts):
+        raise TypeError(
+            "This plan needs a law: fit one with sl.fit. A forecast over N and D (of groups, one "
+            'such as forecast["c4"]) divides budgets by sl.optimal(forecast, C=...), and has '
+            "forecast.predict and forecast.reach."
+        )
     got = abridged(fit) if isinstance(fit, str | int | float) else type(fit).__name__
     raise TypeError(
         "A plan needs a fit, as sl.fit returns it, or a published law such as "
