@@ -244,9 +244,9 @@ def test_runs_of_one_ratio_may_have_no_optimum() -> None:
         ({"C": 1e22, "rng": "x"}, "`rng` must be a seed"),
     ],
 )
-def test_refusals(grid: pd.DataFrame, options: Any, message: str) -> None:
+def test_refusals(sweep: pd.DataFrame, options: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        sl.optimal(sl.forecast(grid), **options)
+        sl.optimal(sl.forecast(sweep), **options)
 
 
 @pytest.mark.parametrize("name", [name for name in LAWS if name != "optimal"])
@@ -305,6 +305,8 @@ def test_no_forecast_beside_a_law(sweep: pd.DataFrame) -> None:
     assert plan["N_forecast"].isna().all()
     with pytest.raises(ValueError, match="`forecast` goes with budgets `C`; here loss is given"):
         sl.optimal(few, loss=2.5, forecast=True)
+    with pytest.raises(TypeError, match="`forecast` is True or False; got"):
+        sl.optimal(few, C=1e20, forecast=sl.forecast(sweep))  # type: ignore[arg-type]
 
 
 def test_in_a_terminal(
@@ -322,4 +324,4 @@ def test_in_a_terminal(
     assert main(["forecast", str(table), "--budget", "1e22", "--at", "N=1B"]) == 1
     assert "give one" in capsys.readouterr().err
     assert main(["forecast", str(table), "--budget", "1e22", "--x", "D"]) == 1
-    assert "leave out --x" in capsys.readouterr().err
+    assert "a curve has one variable" in capsys.readouterr().err

@@ -71,6 +71,8 @@ def run(options: Options) -> Section:
         else:
             chosen = [s for s in sweeps(options.data) if not options.quick or s.source == "Marin"]
             rows = pd.DataFrame([row for sweep in chosen for row in _predicted(sweep)])
+            every = sum(len(cut.hidden) for sweep in chosen for cut in cuts(sweep))
+            section.notes.append(f"{every} targets; a cut of one budget alone has no forecast.")
             _real(section, rows, whole=not options.quick)
         _known(section, options.count(60, 2))
     return section
@@ -115,8 +117,11 @@ def _mean(rows: pd.DataFrame) -> pd.Series:
 def _real(section: Section, rows: pd.DataFrame, *, whole: bool) -> None:
     targets = rows[rows["method"] == PLAN]
     by_method = {name: rows[rows["method"] == name] for name in METHODS}
+    answers = rows.groupby(["source", "series", "cut", "budget"])["method"].transform("nunique")
+    common = rows[answers == len(METHODS)]
     section.table(_CAPTION, [
-        {"method": name, **_mean(each).round(3), "targets": len(each)}
+        {"method": name, **_mean(each).round(3), "targets": len(each),
+         "error, common": round(_mean(common[common["method"] == name])["error"], 3)}
         for name, each in by_method.items()
     ])  # fmt: skip
     section.table("Error of ln N and coverage, by distance.", [
@@ -149,7 +154,8 @@ _CAPTION = (
     "Each cut of a sweep hides all larger budgets; error and half-width are of ln N, intervals at "
     "90 %. Every source counts once, and every series of a source. Regret: what the error of N "
     "costs in loss by the profile that was hidden. Loss: what the plan says, against the lowest "
-    "loss of that profile. Methods without an answer are scored on the rest."
+    "loss of that profile. Methods without an answer are scored on the rest; *common*: on those "
+    "that all answer."
 )
 
 

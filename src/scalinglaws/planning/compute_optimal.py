@@ -11,8 +11,8 @@ import pandas as pd
 from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import FitError
 from scalinglaws.forecasting.forecast import Forecast
-from scalinglaws.numerals import format_plain
-from scalinglaws.options import check_count, check_level
+from scalinglaws.numerals import abridged, format_plain
+from scalinglaws.options import check_count, check_level, generator_of
 from scalinglaws.planning.cost import SIX, Cost, cost_of
 from scalinglaws.planning.forecast_plan import beside_plan, plan_of_forecast
 from scalinglaws.planning.plan import Optimum, Plan, limit_note, limits_of, plan_of
@@ -129,22 +129,32 @@ def optimal(
     >>> plan = sl.optimal(fit, C=["1e13", "1e14"])
     >>> bool((plan["N_low"] < plan["N"]).all() and (plan["N"] < plan["N_high"]).all())
     True
+
+    Without a law, and beside it:
+
+    >>> sl.optimal(sl.forecast(runs[runs["D"] > 1.5e6]), C="1e13")["note"].item()
+    'N from the surface of the forecast'
+    >>> sl.optimal(fit, C=["1e13", "1e14"], forecast=True)["disputed"].tolist()
+    [True, False]
     """
-    queries = {"C": C, "N": N, "D": D, "loss": loss}
+    if not isinstance(forecast, bool):
+        raise TypeError(f"`forecast` is True or False; got {abridged(forecast)}.")
+    queries, allowed = {"C": C, "N": N, "D": D, "loss": loss}, limits_of(limits)
     if isinstance(fit, Forecast):
         budgets = _budgets_of_forecast(queries, variables, forecast)
         level = fit.confidence_level if confidence_level is None else confidence_level
         check_level(level)
         check_count("n_resamples", n_resamples, 0)
+        generator_of(rng)  # refuses what is no seed, also where no draws are needed
         own_cost = None if cost is None else cost_of(cost)
-        return plan_of_forecast(fit, budgets, own_cost, limits_of(limits), level, n_resamples, rng)
+        return plan_of_forecast(fit, budgets, own_cost, allowed, level, n_resamples, rng)
     query, given = _query(queries)
     if forecast and query != "C":
         raise ValueError(f"`forecast` goes with budgets `C`; here {query} is given.")
-    if limits and query in ("N", "D"):
+    if allowed and query in ("N", "D"):
         raise ValueError(f"`limits` are for budgets and losses; here {query} is given.")
     plan = plan_of(
-        fit, SIX if cost is None else cost, variables, limits=limits,
+        fit, SIX if cost is None else cost, variables, limits=allowed,
         confidence_level=confidence_level, n_resamples=n_resamples, rng=rng,
     )  # fmt: skip
     found = {

@@ -66,15 +66,15 @@ class BestSizes:
 
 def best_sizes(costed: CostedForecast, n_resamples: int, rng: Rng) -> BestSizes:
     """From the profiles that were measured, or from the surface."""
-    count, law = measured_power_law(costed)
+    law = measured_power_law(costed)
     if law is not None:
-        return BestSizes(law.interval, f"N from the measured profiles of {count} budgets")
+        return BestSizes(law.interval, f"N from the measured profiles of {len(law.t)} budgets")
     surface = SurfaceMinimum(costed, n_resamples, rng)
     return BestSizes(surface.interval, "N from the surface of the forecast")
 
 
-def measured_power_law(costed: CostedForecast) -> tuple[int, DriftingPowerLaw | None]:
-    """How many budgets have a profile with a minimum, and the power law through three or more."""
+def measured_power_law(costed: CostedForecast) -> DriftingPowerLaw | None:
+    """Through the minima of measured profiles; None of fewer than three."""
     rows = costed.forecast.rows
     table = RunColumns(
         rows.N, rows.D, costed.C, np.exp(rows.y), rows.table.target, rows.index, "cost"
@@ -82,16 +82,16 @@ def measured_power_law(costed: CostedForecast) -> tuple[int, DriftingPowerLaw | 
     try:
         budgets = find_budgets(table, None, TOLERANCE)
     except DataError:
-        return 0, None
+        return None
     groups, adjusted = bracketed_profiles(table, budgets, "parabola", WINDOW, RISE)
     accepted = [group for group in groups if not group.refusal]
     if len(accepted) < _FEWEST_PROFILES:
-        return len(accepted), None
+        return None
     noise, _ = profile_noise(table, accepted, adjusted, "parabola")
     log_n = minima_of(table, accepted, adjusted[None], "parabola").log_n[0]
     errors = standard_errors(table, accepted, adjusted, noise)
     log_c = np.log([group.C for group in accepted])
-    return len(accepted), power_law_with_prior(log_c, log_n, errors, EXPONENT_PRIOR)
+    return power_law_with_prior(log_c, log_n, errors, EXPONENT_PRIOR)
 
 
 @dataclass(frozen=True)
