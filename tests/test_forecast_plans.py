@@ -286,7 +286,7 @@ def test_the_rule_of_a_dispute(sweep: pd.DataFrame) -> None:
         at = sl.optimal(moved, C=FAR, forecast=True, confidence_level=0.9)
         widths = [0.5 * np.log(at[f"{n}_high"] / at[f"{n}_low"]) for n in ("N", "N_forecast")]
         gap = np.abs(np.log(at["N"] / at["N_forecast"]))
-        expected = gap > np.maximum(widths[0], 0.5 * widths[1])
+        expected = gap > 0.7 * np.maximum(*widths)
         assert plan["disputed"].tolist() == expected.tolist()
         if factor != 1.5:
             assert expected.all() == (factor == 4.0)
@@ -310,18 +310,27 @@ def test_no_forecast_beside_a_law(sweep: pd.DataFrame) -> None:
 
 
 def test_in_a_terminal(
-    grid: pd.DataFrame, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    grid: pd.DataFrame, sweep: pd.DataFrame, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """From a table, and beside a saved fit."""
-    table, saved = tmp_path / "runs.csv", tmp_path / "fit.json"
+    """From a table or a saved forecast, beside a saved fit, and with a prior of the exponent."""
+    table, saved, kept = (tmp_path / name for name in ("runs.csv", "fit.json", "forecast.json"))
     grid.to_csv(table, index=False)
     sl.fit(grid, "chinchilla").save(saved)
     assert main(["forecast", str(table), "--budget", "1e22", "--json"]) == 0
     (row,) = json.loads(capsys.readouterr().out)
     assert row["N"] == pytest.approx(sl.optimal(sl.forecast(grid), C=1e22)["N"].item())
+    sl.forecast(grid).save(kept)
+    assert main(["forecast", str(kept), "--budget", "1e22", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["N_high"] == pytest.approx(row["N_high"])
     assert main(["plan", str(saved), "--budget", "1e22", "--forecast"]) == 0
     assert "| no " in capsys.readouterr().out
     assert main(["forecast", str(table), "--budget", "1e22", "--at", "N=1B"]) == 1
     assert "give one" in capsys.readouterr().err
     assert main(["forecast", str(table), "--budget", "1e22", "--x", "D"]) == 1
     assert "a curve has one variable" in capsys.readouterr().err
+    sweep.to_csv(table, index=False)
+    prior = ["--exponent-prior", "0.5", "0.15"]
+    assert main(["isoflop", str(table), *prior, "--budget", "1e22", "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    expected = sl.isoflop(sweep, exponent_prior=(0.5, 0.15), n_resamples=0).predict(1e22)
+    assert row["N_low"] == pytest.approx(expected["N_low"].item())

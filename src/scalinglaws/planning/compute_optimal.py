@@ -118,8 +118,8 @@ def optimal(
     surface along the budget, with quantiles over joint draws of that surface. The performance is
     the forecast's at that N and D, with the interval of the curve. ``note`` says which of the two.
 
-    A law's N is *disputed* where ln N is farther from the forecast's than the half-width of the
-    law's 90 % interval and than half of the forecast's. The plan stays the law's.
+    A law's N is *disputed*, as predictions are, where ln N is farther from the forecast's than 0.7
+    of the wider half-width of the two 90 % intervals. The plan stays the law's.
 
     Examples
     --------
@@ -135,7 +135,7 @@ def optimal(
     >>> sl.optimal(sl.forecast(runs[runs["D"] > 1.5e6]), C="1e13")["note"].item()
     'N from the surface of the forecast'
     >>> sl.optimal(fit, C=["1e13", "1e14"], forecast=True)["disputed"].tolist()
-    [True, False]
+    [False, False]
     """
     if not isinstance(forecast, bool):
         raise TypeError(f"`forecast` is True or False; got {abridged(forecast)}.")

@@ -11,7 +11,7 @@ import pandas as pd
 from scalinglaws.arrays import BoolArray, FloatArray
 from scalinglaws.errors import DataError, DataWarning, ExtrapolationWarning, FitError, warn
 from scalinglaws.fitting.result import Fit
-from scalinglaws.forecasting.dispute import DISPUTE_LEVEL
+from scalinglaws.forecasting.dispute import DISPUTE_LEVEL, disputes
 from scalinglaws.forecasting.forecast import Forecast
 from scalinglaws.numerals import format_plain
 from scalinglaws.planning.cost import RunCost
@@ -137,8 +137,7 @@ def beside_plan(
     """Columns of the forecast beside a law's plan at budgets; missing where there is none.
 
     The optimum of the forecast on the budget, the forecast's performance at the law's N and D, and
-    whether the law's N is disputed: ln N is farther from the forecast's than the half-width of the
-    law's 90 % interval and than half of the forecast's.
+    whether the law's N is disputed, by the rule of predictions (`forecasting.dispute`) for ln N.
 
     Warns
     -----
@@ -161,13 +160,13 @@ def beside_plan(
         law = replace(sample, level=DISPUTE_LEVEL).interval(found.N)
         N, D = frame["N"].to_numpy(), frame["D"].to_numpy()  # missing without an optimum
         apart = np.abs(np.log(N) - theirs[0])
-        widths = 0.5 * np.log(law[1] / law[0]), 0.25 * (theirs[2] - theirs[1])
-        excess = apart - np.maximum(*widths)
+        widths = 0.5 * np.log(law[1] / law[0]), 0.5 * (theirs[2] - theirs[1])
+        disputed = disputes(apart, *widths)
+    unknown = np.isnan(apart + widths[0] + widths[1])
     loss, _ = _performance(forecast, N, D, budgets, sample.level)
-    disputed = np.where(np.isnan(excess), np.nan, excess > 0)
     return {
         **_columns("N_forecast", np.exp(ours)), **_columns(name, loss),
-        "disputed": disputed if np.isnan(excess).any() else disputed.astype(bool),
+        "disputed": np.where(unknown, np.nan, disputed) if unknown.any() else disputed,
     }  # fmt: skip
 
 
