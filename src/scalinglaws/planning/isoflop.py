@@ -13,7 +13,7 @@ import pandas as pd
 from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import DataError, DataWarning, warn
 from scalinglaws.fitting.tables import columns as col
-from scalinglaws.numerals import format_compute, listed, plural
+from scalinglaws.numerals import abridged, format_compute, listed, plural
 from scalinglaws.options import (
     check_count,
     check_level,
@@ -293,7 +293,7 @@ def _checked_prior(prior: Any, method: str, weighted: bool) -> tuple[float, floa
     if not (np.isfinite(mean) and 0 < sd < np.inf):
         raise ValueError(
             "`exponent_prior` is (mean, sd) with a positive standard deviation, such as "
-            f"(0.5, 0.15); got {prior!r}."
+            f"(0.5, 0.15); got {abridged(prior)}."
         )
     if method != "parabola" or weighted:
         other = "weighted" if weighted else f"method={method!r}"
