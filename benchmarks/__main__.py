@@ -21,7 +21,7 @@ from benchmarks.harness import RESULTS, Options, header
 SUBJECTS = (
     "cold_fit", "bootstrap", "large", "typed_law", "nist", "global_minimum", "hard_laws",
     "invariance",
-    "held_out", "optima", "campaign", "forecast", "trends",
+    "held_out", "optima", "inverse", "campaign", "forecast", "trends",
     "whole_calls",
 )  # fmt: skip
 

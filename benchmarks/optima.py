@@ -72,8 +72,18 @@ def sweeps(data: Path) -> Iterator[Sweep]:
     yield Sweep("Chinchilla", "runs", runs)
 
 
-def reference(runs: pd.DataFrame) -> tuple[float, float] | None:
-    """Ln N at the vertex of one budget, and its standard error; None without a clear minimum."""
+@dataclass(frozen=True)
+class Reference:
+    """The optimum of one budget: ln N and its standard error, ln loss there, and curvature."""
+
+    ln_n: float
+    error: float
+    ln_loss: float
+    curvature: float
+
+
+def reference(runs: pd.DataFrame) -> Reference | None:
+    """The vertex of one budget; None without a clear minimum."""
     runs = runs.sort_values("N")
     x, y = np.log(runs["N"].to_numpy(float)), np.log(runs["loss"].to_numpy(float))
     best = int(y.argmin())
@@ -90,37 +100,51 @@ def reference(runs: pd.DataFrame) -> tuple[float, float] | None:
     variance = max(float(residual @ residual) / max(len(x) - 3, 1), 1e-6)
     gradient = np.array([0.0, -1 / (2 * level[2]), level[1] / (2 * level[2] ** 2)])
     error = np.sqrt(variance * gradient @ np.linalg.inv(design.T @ design) @ gradient)
-    return (float(x.mean() + vertex), float(error)) if error < 0.25 else None
+    if error >= 0.25:
+        return None
+    lowest = level[0] + 0.5 * level[1] * vertex
+    return Reference(float(x.mean() + vertex), float(error), float(lowest), float(level[2]))
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Runs of the smaller budgets, and the optima of the larger ones that have one."""
+
+    known: pd.DataFrame
+    hidden: dict[float, Reference]
+
+
+def cuts(sweep: Sweep) -> Iterator[Cut]:
+    """Up to five cuts of a sweep, with three smaller budgets at least."""
+    budgets = np.sort(sweep.runs["B"].unique())
+    known = {b: reference(runs) for b, runs in sweep.runs.groupby("B")}
+    places = [i for i in range(3, len(budgets)) if any(known[b] for b in budgets[i:])]
+    chosen = np.linspace(0, len(places) - 1, min(_MOST_CUTS, len(places)))
+    for place in np.unique(np.round(chosen).astype(int)):
+        cut = budgets[places[place]]
+        hidden = {float(b): r for b in budgets[places[place] :] if (r := known[b]) is not None}
+        yield Cut(sweep.runs[sweep.runs["B"] < cut], hidden)
 
 
 def predicted(sweep: Sweep, n_resamples: int) -> Iterator[dict[str, Any]]:
     """One row for each method, cut and larger budget with a reference optimum."""
-    budgets = np.sort(sweep.runs["B"].unique())
-    known = {b: reference(runs) for b, runs in sweep.runs.groupby("B")}
-    cuts = [i for i in range(3, len(budgets)) if any(known[b] for b in budgets[i:])]
-    if len(cuts) > _MOST_CUTS:
-        chosen = np.unique(np.round(np.linspace(0, len(cuts) - 1, _MOST_CUTS)).astype(int))
-        cuts = [cuts[k] for k in chosen]
-    for cut in cuts:
-        smaller = sweep.runs[sweep.runs["B"] < budgets[cut]]
+    for place, cut in enumerate(cuts(sweep)):
         for method, options in METHODS.items():
             try:
                 found = sl.isoflop(
-                    smaller, budgets="B", tolerance=0.13, truth=None, confidence_level=LEVEL,
+                    cut.known, budgets="B", tolerance=0.13, truth=None, confidence_level=LEVEL,
                     n_resamples=n_resamples, **options,
                 )  # fmt: skip
             except sl.DataError:
                 continue
-            for budget in budgets[cut:]:
-                if (true := known[budget]) is None:
-                    continue
+            for budget, true in cut.hidden.items():
                 ahead = found.predict(budget).iloc[0]
                 half = 0.5 * np.log(ahead["N_high"] / ahead["N_low"])
-                error = np.log(ahead["N"]) - true[0]
+                error = np.log(ahead["N"]) - true.ln_n
                 yield {
-                    "source": sweep.source, "series": sweep.series, "cut": cut, "budget": budget,
+                    "source": sweep.source, "series": sweep.series, "cut": place, "budget": budget,
                     "method": method, "error": abs(error), "half-width": half,
-                    "covered": abs(error) <= np.hypot(half, _T90 * true[1]),
+                    "covered": abs(error) <= np.hypot(half, _T90 * true.error),
                 }  # fmt: skip
 
 

@@ -107,6 +107,7 @@ WRONG: list[tuple[Call, str]] = [
     (lambda fit, runs, _: sl.optimal(fit, C=-1e20), "`C` must be positive and finite; got -1e20"),
     (lambda fit, runs, _: sl.optimal(fit, C=True), "`C` must be a number or numbers; got True"),
     (lambda fit, runs, _: sl.optimal(fit, C=1e20, limits=5), "`limits` are such as .*; got 5"),
+    (lambda fit, runs, _: sl.optimal(fit, D=1e11, limits=np.ones(2)), "`limits` are such as"),
     (
         lambda fit, runs, _: sl.optimal(fit, C=1e20, cost=lambda N: N),
         "`cost` must be a function of N and D, as arrays: .* 1 positional argument",

@@ -150,3 +150,12 @@ def test_the_fuzzing_knows_its_kinds(capsys: pytest.CaptureFixture[str]) -> None
         assert case_of(kind, 3, 5).text == case_of(kind, 3, 5).text
         assert fuzz.main(["--kind", kind, "--seed", "3", "--minutes", "0.002"]) == 0
         assert f"| {kind} |" in capsys.readouterr().out
+
+
+def test_the_study_of_inverses_runs_in_small(capsys: pytest.CaptureFixture[str]) -> None:
+    """Both tables, and a bar for each."""
+    main(["--quick", "--only", "inverse"])
+    page = capsys.readouterr().out
+    assert "below the floor" in page
+    assert "a floor of its own each" in page
+    assert "gain: mean coverage" in page

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,12 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from benchmarks.forecast import real_runs, scores
+import scalinglaws as sl
+from benchmarks.forecast import optima, real_runs, scores
 from benchmarks.forecast.__main__ import main
 from benchmarks.forecast.cuts import cuts
 from benchmarks.harness import Options
+from benchmarks.optima import sweeps
 
 
 def test_the_ladder_alone() -> None:
@@ -47,6 +50,24 @@ def test_a_few_real_cuts(data: Path) -> None:
     assert overall["error"] < 0.04
     assert overall["covered"] > 0.85
     assert overall["density"] < -2.0
+
+
+def test_optima_of_larger_budgets(data: Path) -> None:
+    """One sweep, by the forecast's plan and a fitted law."""
+    sweep = next(s for s in sweeps(data) if s.source == "Marin")
+    with warnings.catch_warnings(action="ignore", category=sl.ScalingLawWarning):
+        rows = pd.DataFrame(optima._predicted(sweep))
+    mean = rows.groupby("method")[["error", "covered", "loss %"]].mean()
+    assert mean.loc[optima.PLAN, "error"] < 0.1
+    assert mean.loc[optima.PLAN, "covered"] > 0.9
+    assert mean.loc[optima.PLAN, "loss %"] < mean.loc[optima.LAW, "loss %"]
+
+
+def test_optima_where_the_law_is_known() -> None:
+    """A true law is not disputed."""
+    section = optima.run(Options(quick=True))
+    assert "public tables are absent" in section.notes[0]
+    assert [bar.met for bar in section.bars] == [True]
 
 
 def test_scores() -> None:

@@ -7,6 +7,7 @@ python -m benchmarks.forecast --simulated tables whose law is known, into foreca
 python -m benchmarks.forecast --unfinished runs that are still training
 python -m benchmarks.forecast --groups    groups of few runs, alone and together
 python -m benchmarks.forecast --tasks     accuracies through the loss
+python -m benchmarks.forecast --optima    optima of larger budgets, into forecast_optima.md
 python -m benchmarks.forecast --curves    public learning curves, into forecast_curves.md
 """
 
@@ -20,6 +21,7 @@ from benchmarks.data import data_folder
 from benchmarks.forecast import (
     groups,
     learning_curves,
+    optima,
     real_runs,
     simulated,
     task_metrics,
@@ -30,6 +32,7 @@ from benchmarks.harness import RESULTS, Options, Section, header
 _STUDIES: dict[str, Callable[[Options], Section]] = {
     "": real_runs.run, "simulated": simulated.run, "curves": learning_curves.run,
     "unfinished": unfinished.run, "tasks": task_metrics.run, "groups": groups.run,
+    "optima": optima.run,
 }  # fmt: skip
 
 
@@ -45,6 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--curves", action="store_true", help="learning curves")
     parser.add_argument("--tasks", action="store_true", help="accuracies through the loss")
     parser.add_argument("--groups", action="store_true", help="groups forecast together")
+    parser.add_argument("--optima", action="store_true", help="optima of larger budgets")
     parser.add_argument("--unfinished", action="store_true", help="runs that are still training")
     parser.add_argument("--data", type=Path, help="public tables (or $SCALINGLAWS_DATA)")
     asked = parser.parse_args(arguments)

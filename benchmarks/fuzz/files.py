@@ -29,13 +29,19 @@ def _saved() -> tuple[str, ...]:
     runs = good(np.random.default_rng(3), 30)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", sl.ScalingLawWarning)
-        results: list[sl.Fit | sl.Forecast] = [
+        results: list[Any] = [
             sl.fit(runs, "chinchilla"),
             sl.fit(runs, "E[s] + A/N**alpha", fixed={"alpha": 0.3}),
             sl.fit(runs.head(3), "power"),
             sl.fit(runs, "power-floor", weights="w", objective="squared"),
             sl.forecast(runs),
-        ]
+            sl.forecast(runs, x="D"),
+            sl.forecast(runs, x="D", series="s"),
+            sl.forecast(runs, groups="s"),
+            sl.forecast(runs.assign(top=1 / (1 + runs["loss"])), y="top", through="loss",
+                        limits=(0, 1)),
+            sl.UnfinishedRun("r1", 0.5, 2.1, 2.0, 1.9, 2.2, 2.0, 2.05, 5, 0.9, "loss"),
+        ]  # fmt: skip
     texts = []
     for number, result in enumerate(results):
         path = scratch_folder() / f"good-{number}.json"
@@ -62,14 +68,29 @@ def case(rng: np.random.Generator) -> Case:
         path.write_bytes(content)
         loaded = sl.load(path)
         if isinstance(loaded, sl.Fit):
-            _use(loaded)
+            _use_fit(loaded)
         else:
-            repr(loaded), loaded._repr_html_(), loaded.predict(N=1e10, D=1e12)
+            _use_forecast(loaded)
 
     return Case(what, act)
 
 
-def _use(fit: sl.Fit) -> None:
+def _use_forecast(loaded: Any) -> None:
+    """Words, a prediction, and the file again."""
+    str(loaded)
+    match loaded:
+        case sl.Forecast() | sl.ChainedForecast():
+            loaded.predict(N=1e10, D=1e12)
+        case sl.CurveForecast() | sl.CurveForecasts():
+            loaded.predict(1e12)
+        case sl.GroupedForecast():
+            next(iter(loaded.values())).predict(N=1e10, D=1e12)
+    if isinstance(loaded, sl.Forecast):
+        loaded._repr_html_()
+    loaded.save(scratch_folder() / "again.json")
+
+
+def _use_fit(fit: sl.Fit) -> None:
     fit.summary(), fit._repr_html_(), fit.table, fit.residuals, fit.dropped, fit.identified
     fit.predict(fit.runs.frame())
     fit.save(scratch_folder() / "again.json")

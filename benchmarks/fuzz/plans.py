@@ -21,28 +21,32 @@ _USUAL: Mapping[str, tuple[Any, ...]] = {
     "method": ("parabola",), "y": (None, "loss"), "columns": (None, {"N": "N"}), "limits": (None,),
     "by": ("s",), "law": ("chinchilla",), "shared": ("nothing", "exponents"), "truth": (None,),
     "baseline": (None, "c4"), "noise": (0.01,), "seeds": (1,), "budget": (1e20,),
+    "forecast": (True, False), "exponent_prior": (None, (0.5, 0.15)),
 }  # fmt: skip
 _VERBS: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    "optimal": ("fit", ("C", "N", "D", "loss", "cost", "confidence_level", "limits")),
+    "optimal": ("fit", ("C", "N", "D", "loss", "cost", "confidence_level", "limits", "forecast")),
     "near_optimal": ("fit", ("C", "tolerance", "cost")),
     "overtraining": ("fit", ("C", "loss", "cost", "confidence_level", "rng")),
     "serving": ("fit", ("loss", "served", "cost", "N", "confidence_level")),
     "limited_data": ("fit", ("C", "unique", "cost")),
-    "isoflop": ("runs", ("budgets", "tolerance", "method", "y", "columns", "confidence_level")),
+    "isoflop": ("runs", ("budgets", "tolerance", "method", "y", "columns", "confidence_level",
+                         "exponent_prior")),
     "envelope": ("runs", ("y", "columns", "confidence_level", "rng")),
     "compare_recipes": ("runs", ("by", "law", "C", "baseline", "shared", "confidence_level")),
     "gain": ("two fits", ("C", "confidence_level", "rng", "n_resamples")),
     "fit_each": ("runs", ("law", "by", "y")),
     "forecast": ("runs", ("y", "columns", "confidence_level", "limits")),
     "backtest": ("fit", ("by", "confidence_level")),
-}
+}  # fmt: skip
 
 
 @cache
 def _given() -> Mapping[str, tuple[Any, ...]]:
     runs = good(np.random.default_rng(3), 40)
     fit = sl.fit(runs, "chinchilla")
-    return {"fit": (fit,), "two fits": (fit, fit), "runs": (runs,)}
+    return {
+        "fit": (fit,), "two fits": (fit, fit), "runs": (runs,), "forecast": (fit.forecast,),
+    }  # fmt: skip
 
 
 def case(rng: np.random.Generator) -> Case:
@@ -56,6 +60,8 @@ def case(rng: np.random.Generator) -> Case:
     for argument in rng.choice(np.array(arguments), int(rng.integers(0, 3))):
         given[str(argument)] = choice(rng, VALUES)
     first = _given()[kind]
+    if kind == "fit" and rng.random() < 0.2:
+        first = _given()["forecast"]
     if rng.random() < 0.1:
         first = tuple(choice(rng, VALUES) for _ in first)
     return Case(f"{name} {given!r}", lambda: repr(verb(*first, **given)))

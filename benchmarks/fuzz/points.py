@@ -52,7 +52,11 @@ def case(rng: np.random.Generator) -> Case:
             f"level {level!r}",
             lambda: str(_fits()[0].predict(N=1e9, D=1e10, confidence_level=level)),
         )
-    if kind < 0.9:
+    if kind < 0.85:
+        value = choice(rng, (*_POINTS, 2.3, 2.2))
+        left = {name: v for name, v in values.items() if name != "D"}
+        return Case(f"reach {which} {value!r} {left!r}", lambda: str(fit.reach(value, **left)))
+    if kind < 0.92:
         C = choice(rng, _POINTS)
         return Case(f"optimal {which} C={C!r}", lambda: str(sl.optimal(fit, C=C)))
     quantity = choice(rng, (*VALUES, "alpha/(alpha+beta)", "E", "E[c4]", "1/0", "N", ["E", "x"]))

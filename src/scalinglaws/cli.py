@@ -20,6 +20,7 @@ import scalinglaws
 from scalinglaws.cli_designs import add_designs
 from scalinglaws.cli_forecast import add_forecasts
 from scalinglaws.cli_plans import add_plans
+from scalinglaws.cli_predict import add_predictions
 from scalinglaws.cli_read import add_read
 from scalinglaws.cli_tables import format_options, save, show
 from scalinglaws.cli_words import in_terminal, nearest_verb, option_strings
@@ -28,8 +29,7 @@ from scalinglaws.escaping import for_terminal
 from scalinglaws.fitting import storage
 from scalinglaws.fitting.arguments import METHODS
 from scalinglaws.fitting.fit import fit
-from scalinglaws.fitting.inference.prediction import Prediction
-from scalinglaws.fitting.result import Fit, load
+from scalinglaws.fitting.result import Fit
 from scalinglaws.fitting.tables import columns as col
 from scalinglaws.numerals import format_variable, parse_number
 from scalinglaws.options import OBJECTIVES, SCALES
@@ -90,7 +90,7 @@ def _parser() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentPa
     _add_demo(verbs)
     add_forecasts(verbs)
     _add_fit(verbs)
-    _add_predict(verbs)
+    add_predictions(verbs)
     _add_laws(verbs)
     add_plans(verbs)
     add_designs(verbs)
@@ -187,23 +187,6 @@ def _add_fit(verbs: Any) -> None:
     fitting.set_defaults(verb=_fit)
 
 
-def _add_predict(verbs: Any) -> None:
-    predict = verbs.add_parser(
-        "predict", help="prediction of a saved fit, with intervals",
-        description="Predict from a saved fit, with confidence and prediction intervals.",
-        epilog="example: scalinglaws predict fit.json N=7B D=2T",
-    )  # fmt: skip
-    predict.add_argument("fit", type=Path, help="file written by fit --save")
-    predict.add_argument(
-        "values", nargs="+", metavar="N=7B", help="value of each variable and index of the law"
-    )
-    predict.add_argument(
-        "--confidence-level", type=float, help="level of the intervals (that of the fit)"
-    )
-    format_options(predict)
-    predict.set_defaults(verb=_predict)
-
-
 def _add_laws(verbs: Any) -> None:
     laws = verbs.add_parser(
         "laws", help="list of the named laws, or details of one",
@@ -279,15 +262,6 @@ def _fit(options: argparse.Namespace) -> int:
         mpl.use("Agg")
         figure_of(fitted.plot()).savefig(options.plot, dpi=150)
     return OK if fitted.status.good else DOUBTFUL
-
-
-def _predict(options: argparse.Namespace) -> int:
-    fitted = load(options.fit)
-    values = dict(_pair(item, "a value", str) for item in options.values)
-    found = fitted.predict(values, confidence_level=options.confidence_level)
-    assert isinstance(found, Prediction)
-    show(found, options, frame=found.to_frame())
-    return OK
 
 
 def _laws(options: argparse.Namespace) -> int:

@@ -92,6 +92,10 @@ def _add_isoflop(verbs: Any) -> None:
     _runs_option(parser)
     _profile_options(parser)
     _truth_option(parser)
+    parser.add_argument(
+        "--exponent-prior", nargs=2, type=float, metavar=("MEAN", "SD"),
+        help="normal prior of the exponent of N, such as 0.5 0.15 (none)",
+    )  # fmt: skip
     numbers_option(parser, "--budget", "budgets for extrapolation, in FLOPs (none)")
     plot_option(parser)
 
@@ -99,6 +103,7 @@ def _add_isoflop(verbs: Any) -> None:
 def _isoflop(options: argparse.Namespace) -> int:
     found = isoflop(
         read_runs(options.runs), y=options.y, truth=options.truth,
+        exponent_prior=options.exponent_prior,
         confidence_level=options.confidence_level or 0.95, **_profile(options),
     )  # fmt: skip
     _show_trend(found, found.optima, options)

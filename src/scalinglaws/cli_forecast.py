@@ -7,7 +7,16 @@ import json
 from pathlib import Path
 from typing import Any
 
-from scalinglaws.cli_tables import draw, level_option, plot_option, save, show, verb
+from scalinglaws.cli_tables import (
+    draw,
+    level_option,
+    numbers_option,
+    pairs,
+    plot_option,
+    save,
+    show,
+    verb,
+)
 from scalinglaws.errors import FileFormatError
 from scalinglaws.fitting.result import Fit
 from scalinglaws.fitting.tables.points import to_values
@@ -18,8 +27,9 @@ from scalinglaws.forecasting.curve import CurveForecast
 from scalinglaws.forecasting.forecast import Forecast
 from scalinglaws.forecasting.make import forecast
 from scalinglaws.forecasting.outlook import Outlook, given_points
-from scalinglaws.loading import load
+from scalinglaws.loading import Loaded, load
 from scalinglaws.numerals import format_compute
+from scalinglaws.planning import optimal
 from scalinglaws.readers import read_runs
 
 _OK, _DOUBTFUL = 0, 3
@@ -37,6 +47,11 @@ def _add_forecast(verbs: Any) -> None:
     parser = verb(verbs, "forecast", "forecast of larger runs, without choosing a law", _forecast)
     parser.add_argument("runs", type=Path, help=f"{_RUNS}, or file written by --save")
     _at_option(parser, "size, tokens or compute of the run to forecast, such as N=70B D=1.4T")
+    numbers_option(
+        parser,
+        "--budget",
+        "compute to divide between parameters and tokens, in FLOPs, as the runs'",
+    )
     parser.add_argument(
         "--x",
         metavar="COLUMN",
@@ -96,15 +111,25 @@ def _table_options(parser: Any) -> None:
 
 def _forecast(options: argparse.Namespace) -> int:
     if options.x is not None:
-        return _curve(options)
+        return _curve(_read_curve(options), options)
     model = _model(options.runs, options)
+    if isinstance(model, CurveForecast):
+        return _curve(model, options)
     if isinstance(model, Fit):
         raise FileFormatError(f"{options.runs} is a saved fit: use `scalinglaws predict`.")
+    if not isinstance(model, Forecast):
+        return _other(model, options)
     if options.save:
         save(model, options.save)
     if options.plot:
         draw(model.plot, options.plot)
-    at = _pairs(options.at, "--at")
+    at = pairs(options.at, "--at")
+    if options.budget and at:
+        raise ValueError("--at asks for the forecast of a run, --budget for a plan: give one.")
+    if options.budget:
+        level = options.confidence_level
+        show(optimal(model, C=options.budget, confidence_level=level), options)
+        return _OK
     if not at:
         _print_forecast(model, options)
         return _OK
@@ -118,17 +143,36 @@ def _forecast(options: argparse.Namespace) -> int:
     return _OK if usable.all() else _DOUBTFUL
 
 
-def _curve(options: argparse.Namespace) -> int:
-    """A curve in one variable."""
+def _other(model: Any, options: argparse.Namespace) -> int:
+    """A saved forecast of several series or groups, of a metric, or of one run's end."""
+    if options.at or options.budget or options.json or options.csv or options.plot or options.save:
+        raise ValueError(
+            f"{options.runs} is a saved {type(model).__name__}: without further options it is "
+            "printed; for anything else use sl.load in Python."
+        )
+    print(model)
+    return _OK
+
+
+def _read_curve(options: argparse.Namespace) -> CurveForecast:
     level = 0.95 if options.confidence_level is None else options.confidence_level
     reading = {key: value for key, value in _reading(options).items() if key != "weights"}
-    model: CurveForecast = forecast(
+    found: CurveForecast = forecast(
         read_runs(options.runs), x=options.x, **reading, confidence_level=level
     )
+    return found
+
+
+def _curve(model: CurveForecast, options: argparse.Namespace) -> int:
+    """A curve in one variable."""
+    if options.budget:
+        raise ValueError("--budget divides compute between N and D: a curve has one variable.")
+    if options.save:
+        save(model, options.save)
     if options.plot:
         draw(model.plot, options.plot)
-    at = _pairs(options.at, "--at")
-    found = model.predict(at) if at else None
+    at = pairs(options.at, "--at")
+    found = model.predict(at, confidence_level=options.confidence_level) if at else None
     if (options.json or options.csv) and not isinstance(found, Outlook):
         raise ValueError("--json and --csv need --at NAME=VALUE for a curve.")
     if isinstance(found, Outlook):
@@ -150,6 +194,11 @@ def _print_forecast(model: Forecast, options: argparse.Namespace) -> None:
 
 def _backtest(options: argparse.Namespace) -> int:
     model = _model(options.model, options)
+    if not isinstance(model, Fit | Forecast):
+        raise FileFormatError(
+            f"{options.model} is a saved {type(model).__name__}; a back-test needs a fit, or a "
+            "forecast over N and D."
+        )
     found = backtest(
         model, by=options.by, cuts=options.cuts, confidence_level=options.confidence_level
     )
@@ -160,7 +209,7 @@ def _backtest(options: argparse.Namespace) -> int:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    at = _pairs(options.at, "--at")
+    at = pairs(options.at, "--at")
     unknown = set(at) - {"N", "D", "C"}
     if unknown:
         raise ValueError(f"--at names {', '.join(sorted(unknown))}; a target has N, D and C.")
@@ -175,7 +224,7 @@ def _compare(options: argparse.Namespace) -> int:
     return _OK
 
 
-def _model(path: Path, options: argparse.Namespace) -> Fit | Forecast:
+def _model(path: Path, options: argparse.Namespace) -> Loaded:
     """A saved fit or forecast, or the forecast of a table."""
     if path.suffix == ".json" and saved.is_saved(path):
         return load(path)
@@ -186,16 +235,6 @@ def _model(path: Path, options: argparse.Namespace) -> Fit | Forecast:
 
 def _reading(options: argparse.Namespace) -> dict[str, Any]:
     return {
-        "y": options.y, "columns": _pairs(options.columns, "--columns"),
+        "y": options.y, "columns": pairs(options.columns, "--columns"),
         "weights": options.weights, "missing": options.missing,
     }  # fmt: skip
-
-
-def _pairs(items: list[str], option: str) -> dict[str, str]:
-    found = {}
-    for item in items:
-        name, equals, value = item.partition("=")
-        if not (name and equals and value):
-            raise ValueError(f"{option} is written NAME=VALUE; got {item!r}.")
-        found[name.strip()] = value.strip()
-    return found

@@ -66,6 +66,10 @@ def _add_plan(verbs: Any) -> None:
         "--within", type=float, metavar="SHARE",
         help="with --budget: relative loss increase that defines near-optimal sizes, such as 0.01",
     )  # fmt: skip
+    parser.add_argument(
+        "--forecast", action="store_true",
+        help="with --budget: the forecast from the fitted runs beside the law's plan",
+    )  # fmt: skip
     plot_option(parser)
     parser.add_argument(
         "--contours",
@@ -85,7 +89,7 @@ def _plan(options: argparse.Namespace) -> int:
     else:
         frame = optimal(
             fitted, C=options.budget, N=options.params, D=options.tokens, loss=options.loss,
-            limits=limits(options), **common(options), **at,
+            limits=limits(options), forecast=options.forecast, **common(options), **at,
         )  # fmt: skip
     following = ""
     if options.budget is not None and options.within is None:

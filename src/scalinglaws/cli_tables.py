@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +16,32 @@ import pandas as pd
 from scalinglaws.cli_words import card_in_terminal
 from scalinglaws.display import Card, as_text, card_of
 from scalinglaws.display.quantities import plan_table
-from scalinglaws.errors import ScalingLawWarning
+from scalinglaws.errors import FileFormatError, ScalingLawWarning
 from scalinglaws.escaping import one_line
 from scalinglaws.fitting.published import Published, published
-from scalinglaws.fitting.result import Fit, load
+from scalinglaws.fitting.result import Fit
+from scalinglaws.loading import Loaded, load
 from scalinglaws.numerals import parse_number, plural
 
 LAW_HELP = "file written by fit --save, or published law such as chinchilla/epoch2024"
 
 
 def law_from(name: Path | str) -> Fit | Published:
-    """A saved fit, or a published law where no file has that name."""
+    """A saved fit, or a published law where no file has that name.
+
+    Raises
+    ------
+    FileFormatError
+        If it is a saved forecast.
+    """
+    found = model_from(name)
+    if not isinstance(found, Fit | Published):
+        raise FileFormatError(f"{name} is a saved {type(found).__name__}, and a plan needs a fit.")
+    return found
+
+
+def model_from(name: Path | str) -> Loaded | Published:
+    """What was saved in a file, or a published law where no file has that name."""
     key = Path(name).as_posix()
     if Path(name).exists():
         return load(name)
@@ -154,12 +169,23 @@ def placed(options: argparse.Namespace) -> dict[str, Any]:
     ValueError
         If an item is not NAME=VALUE.
     """
-    found: dict[str, Any] = {}
-    for item in options.at:
+    return pairs(options.at, "--at", "data=c4")
+
+
+def pairs(items: Sequence[str], option: str, example: str = "N=7B") -> dict[str, str]:
+    """Items NAME=VALUE by their names.
+
+    Raises
+    ------
+    ValueError
+        If an item is not NAME=VALUE.
+    """
+    found = {}
+    for item in items:
         name, equals, value = item.partition("=")
         if not (name and equals and value):
-            raise ValueError(f"--at is written NAME=VALUE, such as data=c4; got {item!r}.")
-        found[name] = value
+            raise ValueError(f"{option} is written NAME=VALUE, such as {example}; got {item!r}.")
+        found[name.strip()] = value.strip()
     return found
 
 

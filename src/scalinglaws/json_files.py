@@ -81,26 +81,29 @@ def digest(values: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def read(
-    path: str | Path, form: str, newest: int, hashed_from: int, build: Callable[[Any], Any]
+def built(
+    values: Any,
+    path: str | Path,
+    form: str,
+    newest: int,
+    hashed_from: int,
+    build: Callable[[Any], Any],
 ) -> Any:
     """What `build` makes of the object in a file.
 
     Parameters
     ----------
-    path : str or Path
+    values : what the file was parsed to
+    path : str or Path, for messages
     form, newest : the format, and the newest schema that this version reads
     hashed_from : the first schema whose files have a hash
     build : makes the result; raises ValueError, TypeError or KeyError where it cannot
 
     Raises
     ------
-    FileNotFoundError
-        If there is no such file.
     FileFormatError
         If it is not such a file, is newer, or was damaged or changed.
     """
-    values = parsed(path)
     if not isinstance(values, dict) or values.get("format") != form:
         raise FileFormatError(
             f"{path} is not a saved {form.rsplit(maxsplit=1)[-1]}: it has no 'format': {form!r}."

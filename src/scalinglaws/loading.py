@@ -4,23 +4,43 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from scalinglaws.fitting import result
+from scalinglaws import json_files
+from scalinglaws.fitting import storage
 from scalinglaws.fitting.result import Fit
-from scalinglaws.forecasting import saved
-from scalinglaws.forecasting.forecast import Forecast, from_rows
+from scalinglaws.forecasting import restored, saved
+from scalinglaws.forecasting.chained_forecast import ChainedForecast
+from scalinglaws.forecasting.curve import CurveForecast, CurveForecasts
+from scalinglaws.forecasting.forecast import Forecast
+from scalinglaws.forecasting.grouped_forecast import GroupedForecast
+from scalinglaws.forecasting.unfinished_run import UnfinishedRun
+
+Loaded = (
+    Fit
+    | Forecast
+    | CurveForecast
+    | CurveForecasts
+    | GroupedForecast
+    | ChainedForecast
+    | UnfinishedRun
+)
 
 
-def load(path: str | Path) -> Fit | Forecast:
-    """Read a fit or a forecast that its ``save`` wrote.
+def load(path: str | Path) -> Loaded:
+    """Read a fit or a forecast of any kind that its ``save`` wrote.
 
     Parameters
     ----------
     path : str or Path
 
+    Returns
+    -------
+    Fit, Forecast, CurveForecast, CurveForecasts, GroupedForecast, ChainedForecast or UnfinishedRun
+        Of the kind that was saved. Forecasts are made again from their runs, to the same numbers.
+
     Raises
     ------
     FileFormatError
-        If the file is neither, or is from a newer version.
+        If the file is none of them, was edited or damaged, or is from a newer version.
 
     Examples
     --------
@@ -32,6 +52,9 @@ def load(path: str | Path) -> Fit | Forecast:
     >>> sl.load(path).n
     62
     """
-    if saved.is_forecast(path):
-        return from_rows(*saved.read(path))
-    return result.load(path)
+    values = json_files.parsed(path)
+    form = values.get("format") if isinstance(values, dict) else None
+    if isinstance(form, str) and form in restored.FORMATS:
+        found: Loaded = json_files.built(values, path, form, saved.SCHEMA, 1, restored.from_dict)
+        return found
+    return Fit(**storage.built(values, path))

@@ -102,13 +102,18 @@ def _signed(value: float, _: float) -> str:
     return f"{round(value, 4) + 0.0:+.4f}"
 
 
+def _flag(value: float, _: float) -> str:
+    return "yes" if value else "no"
+
+
 def _beyond(value: float, _: float) -> str:
     return "no" if value <= 1 else format_times(value, 2)
 
 
 _KINDS: dict[str, tuple[Callable[[float, float], str], str, Mapping[str, str]]] = {
     "counts": (_count, "", {
-        "N": "N", "D": "D", "served": "served", "unique": "unique", "smallest": "smallest",
+        "N": "N", "D": "D", "N_forecast": "N, forecast", "N_recipe": "N, recipe",
+        "D_recipe": "D, recipe", "served": "served", "unique": "unique", "smallest": "smallest",
         "largest": "largest", "parameters": "parameters", "active": "active",
     }),
     "compute": (_compute, "", {
@@ -126,6 +131,7 @@ _KINDS: dict[str, tuple[Callable[[float, float], str], str, Mapping[str, str]]] 
     "whole": (_whole, "", {"hours": "hours", "money": "money", "kwh": "kWh", "runs": "runs"}),
     "plain": (_three, "", {"ratio": "D/N", "epochs": "epochs"}),
     "biases": (_signed, "", {"exponent_bias": "its bias"}),
+    "flags": (_flag, "", {"disputed": "disputed"}),
     BEYOND: (_beyond, "", {BEYOND: "beyond"}),
 }  # fmt: skip
 _QUANTITIES = {
@@ -204,7 +210,7 @@ def plan_table(
 
 
 def _column(frame: pd.DataFrame, name: str, title: str) -> Column:
-    if not pd.api.types.is_numeric_dtype(frame[name]):
+    if name not in _QUANTITIES and not pd.api.types.is_numeric_dtype(frame[name]):
         return Column(title, tuple(map(str, frame[name])), left=True)
     return Column(title, tuple(written(row, name) for row in frame.to_dict("records")))
 

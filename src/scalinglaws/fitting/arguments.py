@@ -81,13 +81,19 @@ def resolve_law(
     return _check_columns(resolved, columns)
 
 
+def _no_law(given: object) -> TypeError:
+    own = getattr(given, "law", None)  # as of a fit or a published law
+    hint = ": pass its `law`" if isinstance(own, Law) else ""
+    return TypeError(
+        f"`law` must be a name, one line of maths or a Law; got {type(given).__name__}{hint}."
+    )
+
+
 def _resolve(law: str | Law, frame: pd.DataFrame, columns: Mapping[str, str], y: str | None) -> Law:
     if isinstance(law, Law):
         return law
     if not isinstance(law, str):
-        raise TypeError(
-            f"`law` must be a name, one line of maths or a Law; got {type(law).__name__}."
-        )
+        raise _no_law(law)
     if catalogue.looks_like_a_name(law):
         if law not in catalogue.FLEXIBLE:
             return catalogue.named(law)

@@ -14,16 +14,20 @@ from scalinglaws.arrays import FloatArray
 from scalinglaws.display import Card, Displayed, pairs
 from scalinglaws.errors import FitError, IdentifiabilityWarning, warn
 from scalinglaws.fitting.inference.extrapolation_factor import times_beyond, warn_if_far
+from scalinglaws.fitting.inference.inverse import open_variable_of, reach_along
 from scalinglaws.fitting.inference.predict import points, within_limits
 from scalinglaws.fitting.inference.prediction import Prediction
 from scalinglaws.fitting.inference.prediction_card import call_at
 from scalinglaws.fitting.inference.prediction_noise import run_draws
+from scalinglaws.fitting.inference.reach import Reach
 from scalinglaws.fitting.result import Fit
 from scalinglaws.fitting.tables.points import frame_of_points
 from scalinglaws.numerals import abridged, listed, plural
 from scalinglaws.options import check_level, generator_of
 
 DEFAULT_RESAMPLES = 10_000
+_REACH_RESAMPLES = 2_000  # at each of some hundred points
+_NO_FORECAST = "a chain has none; sl.forecast(runs, y=..., through=..., limits=...) makes one."
 _MOST_UNDEFINED = 1e-3  # of the draws
 
 
@@ -98,6 +102,8 @@ class Chain(Displayed):
         """
         level = self.fits[-1].confidence_level if confidence_level is None else confidence_level
         check_level(level)
+        if "forecast" in variables:
+            raise ValueError(f"`forecast` is for single fits: {_NO_FORECAST}")
         data = frame_of_points(data)
         columns = points(self.fits[0], data, variables)
         shape = np.broadcast_shapes(*map(np.shape, columns.values()))
@@ -118,8 +124,46 @@ class Chain(Displayed):
         prediction = Prediction(
             shaped(estimate), low, high, run_low, run_high, shaped(beyond), level,
             target=self.target, points=columns,
+            without_forecast=_NO_FORECAST,
         )  # fmt: skip
         return prediction.to_frame(data.index) if isinstance(data, pd.DataFrame) else prediction
+
+    def reach(
+        self,
+        value: npt.ArrayLike | str,
+        /,
+        *,
+        confidence_level: float | None = None,
+        n_resamples: int = _REACH_RESAMPLES,
+        rng: int = 0,
+        **variables: float | str,
+    ) -> Reach:
+        """The value of one variable at which the composed laws reach a performance.
+
+        Parameters
+        ----------
+        value, **variables
+            As in `Fit.reach`, of the final performance and the first law.
+        confidence_level, n_resamples
+            As in `predict`; with fewer draws, since these are needed all along the curve.
+        rng : int
+            Seed of the draws, which are the same at every point.
+        """
+        level = self.fits[-1].confidence_level if confidence_level is None else confidence_level
+        check_level(level)
+        unknown = open_variable_of(self.fits[0], variables)
+
+        def curve(x: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+            found = self.predict(
+                unknown.columns(x), confidence_level=level, n_resamples=n_resamples, rng=rng
+            )
+            assert isinstance(found, Prediction)
+            return found.estimate, found.curve_low, found.curve_high
+
+        return reach_along(
+            unknown, curve, value, self.target, level,
+            lambda x: self._estimate(unknown.columns(x))[1],
+        )  # fmt: skip
 
     def _estimate(self, columns: Mapping[str, npt.NDArray[Any]]) -> tuple[FloatArray, FloatArray]:
         """The performance, and how far beyond the runs."""
@@ -140,11 +184,13 @@ class Chain(Displayed):
     ) -> tuple[FloatArray, FloatArray]:
         """The curve, and a new run, at every draw: arrays of shape (draws, points)."""
         first, *others = self.fits
-        curve = _at_draws(first, first.draws(n_resamples, generator), columns)
+        # coefficients before noise, so that the curve does not depend on the number of points
+        drawn, *drawn_after = [fit.draws(n_resamples, generator) for fit in self.fits]
+        curve = _at_draws(first, drawn, columns)
         curve = np.broadcast_to(curve, (n_resamples, len(next(iter(columns.values())))))
         run = _with_noise(first, curve, generator)
-        for fit in others:
-            params, (variable,) = fit.draws(n_resamples, generator), fit.law.variables
+        for fit, params in zip(others, drawn_after, strict=True):
+            (variable,) = fit.law.variables
             curve = _at_draws(fit, params, {variable: curve})
             exact = _at_draws(fit, params, {variable: run})
             run = _with_noise(fit, exact, generator)

@@ -15,6 +15,8 @@ from scalinglaws.core.law import Law
 from scalinglaws.display import Card, Column, Displayed, Table
 from scalinglaws.errors import DataError, ScalingLawError, ScalingLawWarning, warn
 from scalinglaws.fitting.fit import fit
+from scalinglaws.fitting.inference.prediction import Prediction
+from scalinglaws.fitting.inference.reach import stacked_reaches
 from scalinglaws.fitting.result import Fit
 from scalinglaws.fitting.tables import columns as col
 from scalinglaws.numerals import abridged, format_error, format_to, listed, plural
@@ -67,6 +69,34 @@ class Fits(Displayed, Mapping[Hashable, Fit]):
         """The verdict on each fit."""
         values = {name: fit.status.name for name, fit in self.items()}
         return pd.Series(values, name="status", dtype=object).rename_axis("series")
+
+    def predict(
+        self,
+        data: Any = None,
+        /,
+        *,
+        confidence_level: float | None = None,
+        **variables: Any,
+    ) -> pd.DataFrame:
+        """Predict the same points by every fit: a row for each series and point.
+
+        Parameters are those of :meth:`Fit.predict`; the outer index has the series.
+        """
+        frames = {}
+        for name, own in self.items():
+            found = own.predict(data, confidence_level=confidence_level, **variables)
+            frames[name] = found.to_frame() if isinstance(found, Prediction) else found
+        together: pd.DataFrame = pd.concat(frames, names=["series"])
+        return together
+
+    def reach(self, value: Any, /, **options: Any) -> pd.DataFrame:
+        """Where every fit reaches a performance: a row for each series and value.
+
+        Options are those of :meth:`Fit.reach`.
+        """
+        return stacked_reaches(
+            {name: own.reach(value, **options) for name, own in self.items()}, "series"
+        )
 
     def _card(self) -> Card:
         good = [name for name, fit in self.items() if fit.status.good]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,10 +16,16 @@ from scalinglaws.core.catalogue import Coefficients, Entry, entries
 from scalinglaws.core.law import Law
 from scalinglaws.display import Card, Column, Displayed, Table, pairs
 from scalinglaws.display.quantities import points_table
+from scalinglaws.fitting.inference.inverse import open_variable, reach_along
 from scalinglaws.fitting.inference.predict import possible
+from scalinglaws.fitting.inference.prediction import NO_FORECAST
 from scalinglaws.fitting.inference.prediction_card import describe_points
+from scalinglaws.fitting.inference.reach import Reach
 from scalinglaws.fitting.tables.points import frame_of_points, read_points
 from scalinglaws.numerals import format_plain, plural
+
+if TYPE_CHECKING:
+    from scalinglaws.forecasting.outlook import Outlook
 
 
 @dataclass(frozen=True, repr=False)
@@ -38,6 +44,22 @@ class PublishedPrediction(Displayed):
     source: str
     target: str = "estimate"
     points: Mapping[str, FloatArray] = field(default_factory=dict)
+
+    @property
+    def forecast(self) -> Outlook:
+        """No forecast, and why: NaN, as beside a fit whose runs allow none."""
+        from scalinglaws.forecasting.beside_law import nothing
+
+        return nothing(NO_FORECAST, np.shape(self.estimate))
+
+    @property
+    def disputed(self) -> Any:
+        """None, and NaN in an array: without a forecast nothing disputes the law."""
+        return np.full(np.shape(self.estimate), np.nan) if np.ndim(self.estimate) else None
+
+    def to_frame(self, index: pd.Index | None = None) -> pd.DataFrame:
+        """One row for each point."""
+        return pd.DataFrame({"estimate": np.ravel(self.estimate)}, index=index)
 
     def _card(self) -> Card:
         caveat = "No interval: the source has no covariance of its numbers."
@@ -105,7 +127,8 @@ class Published(Displayed):
         Raises
         ------
         ValueError
-            If a variable is missing, unknown or not positive where it must be.
+            If a variable is missing, unknown or not positive where it must be; if the options
+            ``forecast`` or ``confidence_level`` of `Fit.predict` are given.
         DataError
             If a table has no column for a variable.
 
@@ -114,6 +137,11 @@ class Published(Displayed):
         DataWarning
             If the law is undefined or outside its limits at some points; the estimate is then NaN.
         """
+        if {"forecast", "confidence_level"} & set(variables):
+            raise ValueError(
+                f"{self.name} was published without runs and covariance: it has no forecast and "
+                "no intervals."
+            )
         data = frame_of_points(data)
         own_names = {name: name for name in self.law.variables}
         points = read_points(self.law, own_names, data, variables)
@@ -123,6 +151,37 @@ class Published(Displayed):
         target = self.law.target or "estimate"
         value = estimate if estimate.ndim else float(estimate)
         return PublishedPrediction(value, self.name, target, points)
+
+    def reach(self, value: npt.ArrayLike | str, /, **variables: float | str) -> Reach:
+        """The value of one variable at which the law reaches a performance; see `Fit.reach`.
+
+        Parameters
+        ----------
+        value : number or array
+            Performance to reach.
+        **variables
+            All variables of the law but one.
+
+        Returns
+        -------
+        Reach
+            Without an interval and an extrapolation factor (NaN).
+
+        Examples
+        --------
+        >>> print(published["chinchilla/epoch2024"].reach(2.0, N="70B"))
+        loss 2 is reached at D 620B
+        """
+        own_names = {name: name for name in self.law.variables}
+        target = self.law.target or "loss"
+        unknown = open_variable(self.law, own_names, variables, {}, None, target)
+
+        def curve(x: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+            estimate = self._evaluate(unknown.columns(x))
+            missing = np.full(estimate.shape, np.nan)
+            return estimate, missing, missing
+
+        return reach_along(unknown, curve, value, target, np.nan, None)
 
     def _evaluate(self, columns: Mapping[str, FloatArray]) -> FloatArray:
         with np.errstate(all="ignore"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, Self
@@ -141,8 +141,9 @@ class FitRecord:
     def fitted(self) -> pd.Series:
         """The law at each run, on the input's index."""
         values = np.empty(self.n)
-        for rows, fitted, _ in self.residual_blocks():
-            values[rows] = fitted
+        for rows in row_blocks(self.n):
+            columns = {name: column[rows] for name, column in self.runs.inputs.items()}
+            values[rows] = self.law.value(self.values, columns)
         return pd.Series(values, index=self.runs.index, name="fitted", copy=False)
 
     @cached_property
@@ -151,18 +152,8 @@ class FitRecord:
 
         A residual of 0.01 in logarithms is one per cent above the curve.
         """
-        values = np.empty(self.n)
-        for rows, _, residuals in self.residual_blocks():
-            values[rows] = residuals
+        values = -self.model.residuals(self.theta[None, :])[0]
         return pd.Series(values, index=self.runs.index, name="residual", copy=False)
-
-    def residual_blocks(self) -> Iterator[tuple[slice, FloatArray, FloatArray]]:
-        """Rows, fitted values and residuals, block by block."""
-        for rows in row_blocks(self.n):
-            columns = {name: column[rows] for name, column in self.runs.inputs.items()}
-            y = self.runs.y[rows]
-            fitted = np.broadcast_to(self.law.value(self.values, columns), y.shape)
-            yield rows, fitted, np.log(y / fitted) if self.scale == "log" else y - fitted
 
     @cached_property
     def noise(self) -> float:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from scalinglaws import json_files
 from scalinglaws.display import Card, Displayed, as_text
 from scalinglaws.fitting import storage
 from scalinglaws.fitting.diagnostics.checks import run_checks
@@ -21,9 +22,11 @@ from scalinglaws.fitting.inference import bootstrap, draws, intervals
 from scalinglaws.fitting.inference.bootstrap import Kind
 from scalinglaws.fitting.inference.derived import Asked, quantities_of
 from scalinglaws.fitting.inference.intervals import IntervalMethod
+from scalinglaws.fitting.inference.inverse import reach_of_fit
 from scalinglaws.fitting.inference.predict import predict
 from scalinglaws.fitting.inference.prediction import Prediction
 from scalinglaws.fitting.inference.profile import profile_table
+from scalinglaws.fitting.inference.reach import Reach
 from scalinglaws.fitting.record import FitRecord
 from scalinglaws.fitting.summary import fit_card
 from scalinglaws.options import check_count, check_level
@@ -169,6 +172,71 @@ class Fit(Displayed, FitRecord):
         True
         """
         return predict(self, data, confidence_level, variables, forecast=forecast)
+
+    def reach(
+        self,
+        value: npt.ArrayLike | str,
+        /,
+        *,
+        confidence_level: float | None = None,
+        **variables: float | str,
+    ) -> Reach:
+        """The value of one variable at which the law reaches a performance; inverse of `predict`.
+
+        Parameters
+        ----------
+        value : number or array
+            Performance to reach.
+        confidence_level : float, optional
+            Level of the interval; by default that of the fit.
+        **variables
+            All variables of the law but one, and the group of indexed parameters.
+
+        Returns
+        -------
+        Reach
+            ``estimate``, ``low``, ``high`` and ``times_beyond`` of the variable left open. An end
+            is infinite where the law, or its interval, does not come to the value: at the floor and
+            below.
+
+        Raises
+        ------
+        ValueError
+            If none or several variables are left open, or `value` is not finite.
+        FitError
+            If the law turns among the runs, so that it has two such values.
+
+        Warns
+        -----
+        ExtrapolationWarning
+            If the extrapolation factor exceeds 100.
+
+        See Also
+        --------
+        scalinglaws.optimal : the least compute that reaches a loss, for laws in N and D.
+
+        Notes
+        -----
+        The interval turns the confidence interval (curve) of `predict` over (Fieller 1954, J. R.
+        Stat. Soc. B 16): from the last value of the variable at which its near end has not come to
+        the performance, to the first at which its far end has. It assumes that the law still holds
+        there. A floor that stopped at zero leaves the upper end open where the floor's own interval
+        contains the performance.
+
+        Examples
+        --------
+        >>> import scalinglaws as sl
+        >>> errors = {
+        ...     "n": [100, 200, 400, 800, 1600, 3200],
+        ...     "error": [0.31, 0.25, 0.21, 0.178, 0.157, 0.142],
+        ... }
+        >>> fit = sl.fit(errors, "power-floor", y="error", columns={"D": "n"})
+        >>> print(fit.reach(0.12))
+        error 0.12 is reached at D 20K (95 %: 16K to 30K)
+        >>> print(fit.reach(0.1))
+        error 0.1 is not reached at any D
+        """
+        return reach_of_fit(self, value, confidence_level, variables)
 
     @cached_property
     def forecast(self) -> Forecast:
@@ -563,4 +631,4 @@ def load(path: str | Path) -> Fit:
     >>> bool((sl.load(path).params == fit.params).all())
     True
     """
-    return Fit(**storage.read(path))
+    return Fit(**storage.built(json_files.parsed(path), path))

@@ -42,9 +42,9 @@ def write(fit: Fit, path: str | Path, *, follow_links: bool = False) -> None:
     json_files.write(to_dict(fit), path, follow_links=follow_links)
 
 
-def read(path: str | Path) -> dict[str, Any]:
-    """Fields of a saved fit; see `scalinglaws.load`."""
-    fields: dict[str, Any] = json_files.read(path, FORMAT, SCHEMA, _HASHED_FROM, from_dict)
+def built(values: Any, path: str | Path) -> dict[str, Any]:
+    """Fields of the saved fit in a file that was parsed; see `scalinglaws.load`."""
+    fields: dict[str, Any] = json_files.built(values, path, FORMAT, SCHEMA, _HASHED_FROM, from_dict)
     return fields
 
 

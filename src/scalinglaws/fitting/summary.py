@@ -137,13 +137,10 @@ def _trend_line(trend: Trend, scale: str) -> str:
 
 
 def _residual_line(fit: Fit) -> str:
-    squares, position, value = 0.0, 0, 0.0
-    for rows, _, residuals in fit.residual_blocks():
-        squares += float(np.sum(np.square(residuals)))
-        worst = int(np.abs(residuals).argmax())
-        if abs(residuals[worst]) > abs(value) or rows.start == 0:
-            position, value = rows.start + worst, float(residuals[worst])
-    rms, label = np.sqrt(squares / fit.n), fit.runs.index[position]
+    residuals = fit.residuals.to_numpy()
+    worst = int(np.abs(residuals).argmax())
+    value, label = float(residuals[worst]), fit.runs.index[worst]
+    rms = np.linalg.norm(residuals) / np.sqrt(fit.n)
     if fit.scale == "log":
         return (
             f"rms {100 * rms:.2g} %, largest {format_signed(100 * np.expm1(value))} % (row {label})"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,11 +14,14 @@ import pandas as pd
 from scalinglaws.arrays import BoolArray, FloatArray
 from scalinglaws.display import Card, Displayed
 from scalinglaws.errors import DataError, ScalingLawError
+from scalinglaws.fitting.chain import Chain
 from scalinglaws.fitting.fit import fit
+from scalinglaws.fitting.published import Published
 from scalinglaws.fitting.result import Fit
 from scalinglaws.fitting.solver.loglinear import why_not
 from scalinglaws.fitting.tables.points import to_values
 from scalinglaws.fitting.tables.runs import RunTable
+from scalinglaws.forecasting.chained_forecast import ChainedForecast
 from scalinglaws.forecasting.forecast import Forecast, from_rows
 from scalinglaws.forecasting.hidden_run_cards import backtest_card
 from scalinglaws.forecasting.run_rows import check_design, compute_of
@@ -134,7 +137,9 @@ def backtest(
     ['known', 'hidden', 'farthest', 'error', 'bias', 'inside']
     """
     if not isinstance(model, Fit | Forecast):
-        raise TypeError(f"`model` must be a Fit or a Forecast; got {type(model).__name__}.")
+        raise TypeError(
+            f"`model` must be a Fit or a Forecast; got {type(model).__name__}{_instead(model)}."
+        )
     check_option("by", by, ("C", "N", "D"))
     level = model.confidence_level if confidence_level is None else confidence_level
     check_level(level)
@@ -168,8 +173,22 @@ def backtest(
     return Backtest(frame, label, table.target, by, known, level, tuple(skipped))
 
 
+def _instead(model: object) -> str:
+    """What to back-test in place of something that has no runs to hide, or several parts."""
+    if isinstance(model, Published):
+        return ", which comes without runs"
+    if isinstance(model, Chain):
+        return ": back-test each of its `fits`"
+    if isinstance(model, ChainedForecast):
+        return ": back-test its `loss`"
+    if isinstance(model, Mapping):
+        return ": back-test each of them"
+    return ""
+
+
 def _scores(group: pd.DataFrame) -> dict[str, float]:
-    miss = np.log(group["estimate"].to_numpy() / group["reached"].to_numpy())
+    with np.errstate(divide="ignore"):  # an estimate too small for a number
+        miss = np.log(group["estimate"].to_numpy()) - np.log(group["reached"].to_numpy())
     return {
         "hidden": len(group),
         "farthest": float(group["times_beyond"].max()),

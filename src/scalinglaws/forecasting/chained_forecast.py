@@ -14,12 +14,15 @@ from scalinglaws.arrays import FloatArray
 from scalinglaws.display import Card, Displayed
 from scalinglaws.errors import DataError
 from scalinglaws.fitting.inference.covariance import t_quantile
+from scalinglaws.fitting.inference.reach import Reach
 from scalinglaws.fitting.tables import columns as col
-from scalinglaws.forecasting import wording
+from scalinglaws.forecasting import saved, wording
 from scalinglaws.forecasting.forecast import Forecast
 from scalinglaws.forecasting.metric_step import MetricStep, infer_step
 from scalinglaws.forecasting.outlook import FIELDS, Outlook, points_of
 from scalinglaws.forecasting.posterior import Moments
+from scalinglaws.forecasting.runs_along import reach_of_runs, runs_along
+from scalinglaws.forecasting.saved import Saved
 from scalinglaws.options import check_level
 
 _FEWEST = 6
@@ -31,7 +34,7 @@ _PARTS = ("the loss", "step to the metric", "noise")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ChainedForecast(Displayed):
+class ChainedForecast(Displayed, Saved):
     """A forecast of a bounded metric; see `scalinglaws.forecast` with ``through``.
 
     Attributes
@@ -41,6 +44,7 @@ class ChainedForecast(Displayed):
     target : column of the metric
     limits : ends of the metric
     confidence_level : level of the intervals
+    metric : of each run of `loss`; NaN where it is not known
     """
 
     loss: Forecast
@@ -48,6 +52,7 @@ class ChainedForecast(Displayed):
     target: str
     limits: tuple[float, float]
     confidence_level: float
+    metric: FloatArray
 
     def predict(
         self,
@@ -89,6 +94,25 @@ class ChainedForecast(Displayed):
             points=dict(points), parts=_PARTS,
         )  # fmt: skip
 
+    def reach(
+        self,
+        value: npt.ArrayLike | str,
+        /,
+        *,
+        ratio: float | None = None,
+        confidence_level: float | None = None,
+        **variables: float | str,
+    ) -> Reach:
+        """The compute at which the metric reaches a value; as `Forecast.reach`."""
+        level = self.confidence_level if confidence_level is None else confidence_level
+        check_level(level)
+        rows = self.loss.rows
+        return reach_of_runs(
+            runs_along(rows, ratio, variables), lambda points: self.outlook(points, level), value,
+            largest=rows.largest, falls=self.step.best < self.step.worst, target=self.target,
+            confidence_level=level,
+        )  # fmt: skip
+
     def _through(
         self, moments: Moments, variance: FloatArray
     ) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -101,6 +125,17 @@ class ChainedForecast(Displayed):
 
     def _card(self) -> Card:
         return wording.chained_card(self)
+
+    _format = saved.CHAINED
+
+    def _saved_values(self) -> dict[str, Any]:
+        return {
+            "target": self.target,
+            "limits": list(self.limits),
+            "confidence_level": self.confidence_level,
+            "metric": saved.of_numbers(self.metric),
+            "loss": saved.of_rows(self.loss.rows),
+        }
 
 
 def chain_metric(
@@ -125,7 +160,20 @@ def chain_metric(
     source = rows.table.source
     assert source is not None
     column = col.one_column(source, col.require(source, metric, "`y`")).iloc[rows.places]
-    values = col.to_floats(column, metric)
+    return chain_values(loss, col.to_floats(column, metric), metric, (low, high))
+
+
+def chain_values(
+    loss: Forecast, values: FloatArray, metric: str, limits: tuple[float, float]
+) -> ChainedForecast:
+    """The same from the metric of each run of the forecast, NaN where it is not known.
+
+    Raises
+    ------
+    DataError
+        If fewer than 6 runs have the metric, or it lies outside its limits.
+    """
+    (low, high), rows = limits, loss.rows
     known = np.isfinite(values)
     if known.sum() < _FEWEST:
         raise DataError(f"{metric!r} is known of {int(known.sum())} runs; {_FEWEST} are needed.")
@@ -140,4 +188,4 @@ def chain_metric(
     rises = np.sum((losses - losses.mean()) * values[known]) < 0  # as the loss falls
     best, worst = (high, low) if rises else (low, high)
     step = infer_step(losses, values[known], best, worst)
-    return ChainedForecast(loss, step, metric, (low, high), loss.confidence_level)
+    return ChainedForecast(loss, step, metric, (low, high), loss.confidence_level, values)

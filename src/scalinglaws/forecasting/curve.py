@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -16,15 +16,16 @@ from scalinglaws.core.law import Law
 from scalinglaws.display import Card, Displayed
 from scalinglaws.errors import DataError, ExtrapolationWarning, warn
 from scalinglaws.fitting.inference.covariance import t_quantile
+from scalinglaws.fitting.inference.reach import Reach, find_reach
 from scalinglaws.fitting.tables import columns as col
 from scalinglaws.fitting.tables.points import to_values
 from scalinglaws.fitting.tables.runs import RunTable, read_table
-from scalinglaws.forecasting import wording
+from scalinglaws.forecasting import saved, wording
 from scalinglaws.forecasting.curve_posterior import DOF, CurvePosterior, infer_curves
 from scalinglaws.forecasting.metric_scale import MetricScale
 from scalinglaws.forecasting.outlook import FIELDS, Outlook
-from scalinglaws.forecasting.reach import Reach, find_reach
 from scalinglaws.forecasting.run_rows import check_limits, find_scale
+from scalinglaws.forecasting.saved import Saved
 from scalinglaws.forecasting.several_forecasts import SeveralForecasts
 from scalinglaws.numerals import format_factor, format_variable, listed, plural
 from scalinglaws.options import check_level
@@ -37,10 +38,23 @@ FEWEST_POINTS, _LEAST_SPAN = 5, 2.0
 _MOST_POINTS = 100  # of a longer curve, means over equal steps of ln x
 VERDICT_LEVEL, _USABLE = 0.9, 0.1
 _ALONG = np.geomspace(1.0, 1000.0, 121)
+_REACH_POINTS = 400
+
+
+@dataclass(frozen=True, eq=False)
+class CurvePoints:
+    """What a curve is forecast from; see `CurveForecast`."""
+
+    x: FloatArray
+    y: FloatArray
+    variable: str
+    target: str
+    scale: MetricScale
+    n_read: int
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class CurveForecast(Displayed):
+class CurveForecast(Displayed, Saved):
     """The forecast of one curve; see `scalinglaws.forecast` with ``x``.
 
     Attributes
@@ -136,16 +150,26 @@ class CurveForecast(Displayed):
             points={self.variable: x},
         )  # fmt: skip
 
-    def reach(self, value: float, *, confidence_level: float | None = None) -> Reach:
-        """Where the curve reaches a value; infinite where not within 1,000 times its last point.
+    def reach(
+        self, value: npt.ArrayLike | str, /, *, confidence_level: float | None = None
+    ) -> Reach:
+        """Where the curve reaches a value, or several; see also `Fit.reach`.
 
+        Zero where it does before its first point, infinite where not within 1,000 times its last.
         The interval is that of the curve.
         """
         level = self.confidence_level if confidence_level is None else confidence_level
         check_level(level)
-        x = np.geomspace(float(self.x[0]), _ALONG[-1] * float(self.x[-1]), 400)
-        found = self.outlook(x, level)
-        return find_reach(found, x, float(value), self.variable, self.scale.falls)
+        along = np.geomspace(float(self.x[0]), _ALONG[-1] * float(self.x[-1]), _REACH_POINTS)
+
+        def curve(x: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+            found = self.outlook(x, level)
+            return found.estimate, found.curve_low, found.curve_high
+
+        return find_reach(
+            curve, along, value, falls=self.scale.falls, times_beyond=lambda x: x / self.x[-1],
+            variable=self.variable, target=self.target, confidence_level=level,
+        )  # fmt: skip
 
     @cached_property
     def usable_to(self) -> float:
@@ -187,6 +211,18 @@ class CurveForecast(Displayed):
     def _card(self) -> Card:
         return wording.curve_card(self)
 
+    _format = saved.CURVE
+
+    def _saved_values(self) -> dict[str, Any]:
+        return {"confidence_level": self.confidence_level, **self.saved_points()}
+
+    def saved_points(self) -> dict[str, Any]:
+        """The points, as JSON has them."""
+        return {
+            "variable": self.variable, "target": self.target, "scale": asdict(self.scale),
+            "n_read": self.n_read, "x": self.x.tolist(), "y": self.y.tolist(),
+        }  # fmt: skip
+
 
 class CurveForecasts(Displayed, SeveralForecasts[CurveForecast]):
     """Forecasts of many series, by the name of the series."""
@@ -203,6 +239,15 @@ class CurveForecasts(Displayed, SeveralForecasts[CurveForecast]):
             frames[name] = forecast.outlook(x, level).to_frame(index)
         together: pd.DataFrame = pd.concat(frames, names=["series"])
         return together
+
+    _format = saved.CURVES
+
+    def _saved_values(self) -> dict[str, Any]:
+        return {
+            "confidence_level": next(iter(self.values())).confidence_level,
+            "column": self.column, "failed": self._saved_failed,
+            "curves": [[saved.label_of(name), f.saved_points()] for name, f in self.items()],
+        }  # fmt: skip
 
     def _card(self) -> Card:
         return wording.curves_card(self)
@@ -242,6 +287,9 @@ def forecast_curves(
     groups = table.source[col.require(table.source, series, "`series`")].reset_index(drop=True)
     places = {label: np.asarray(some.index) for label, some in groups.groupby(groups, sort=False)}
     found, failed = _each(table, places, limits, x, confidence_level)
+    if not found:
+        first = next(iter(failed.values()), "the table has no series.")
+        raise DataError(f"No series of {series!r} can be forecast: {first}")
     return CurveForecasts(found, failed, "series")
 
 
@@ -250,25 +298,34 @@ def _each(
     variable: str, level: float,
 ) -> tuple[dict[Any, CurveForecast], dict[Any, str]]:  # fmt: skip
     """Forecasts of the series that have one, and why the others have none."""
-    ready: dict[Any, tuple[FloatArray, FloatArray, MetricScale, int]] = {}
+    ready: dict[Any, CurvePoints] = {}
     failed: dict[Any, str] = {}
     for label, some in places.items():
         try:
             scale = find_scale(table, some, limits)
-            ready[label] = (*_points(table, some, scale), scale, len(some))
+            x, score = _points(table, some, scale)
         except DataError as error:
             failed[label] = str(error)
-    curves = [(np.log(x / x[-1]), score) for x, score, _, _ in ready.values()]
-    posteriors = infer_curves(curves) if curves else []
-    found = {
+            continue
+        y = scale.back(score)
+        ready[label] = CurvePoints(x, y, variable, table.target, scale, len(some))
+    return forecast_points(ready, level), failed
+
+
+def forecast_points(curves: Mapping[Any, CurvePoints], level: float) -> dict[Any, CurveForecast]:
+    """The forecast of each curve; all are fitted together."""
+    if not curves:
+        return {}
+    posteriors = infer_curves([
+        (np.log(curve.x / curve.x[-1]), curve.scale.forward(curve.y)) for curve in curves.values()
+    ])  # fmt: skip
+    return {
         label: CurveForecast(
-            x, scale.back(score), variable, table.target, scale, posterior, level, n_read
+            curve.x, curve.y, curve.variable, curve.target, curve.scale, posterior, level,
+            curve.n_read,
         )
-        for (label, (x, score, scale, n_read)), posterior in zip(
-            ready.items(), posteriors, strict=True
-        )
-    }
-    return found, failed
+        for (label, curve), posterior in zip(curves.items(), posteriors, strict=True)
+    }  # fmt: skip
 
 
 def _points(table: RunTable, places: IntArray, scale: MetricScale) -> tuple[FloatArray, FloatArray]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -16,13 +15,15 @@ from scalinglaws.arrays import FloatArray
 from scalinglaws.display import Card, Displayed, as_text
 from scalinglaws.errors import ExtrapolationWarning, warn
 from scalinglaws.fitting.inference.covariance import t_quantile
+from scalinglaws.fitting.inference.reach import Reach
 from scalinglaws.fitting.tables.columns import listed_rows
 from scalinglaws.forecasting import saved, wording
 from scalinglaws.forecasting.deciding_run import DecidingRun, find_deciding_run
 from scalinglaws.forecasting.outlook import FIELDS, Outlook, given_points, points_of
 from scalinglaws.forecasting.posterior import Moments, Posterior, infer
-from scalinglaws.forecasting.reach import Reach, find_reach
 from scalinglaws.forecasting.run_rows import RunRows, facts_of
+from scalinglaws.forecasting.runs_along import FARTHEST, reach_of_runs, runs_along
+from scalinglaws.forecasting.saved import Saved
 from scalinglaws.options import check_level
 
 if TYPE_CHECKING:
@@ -34,14 +35,14 @@ if TYPE_CHECKING:
 # A forecast is usable while the half-width of its 90 % interval of a new run is below a tenth, and
 # not beyond the distance to which it was held against real runs.
 VERDICT_LEVEL = 0.9
-_USABLE, _FARTHEST = 0.1, 200.0
-_ALONG = np.geomspace(1.0, _FARTHEST, 60)
+_USABLE = 0.1
+_ALONG = np.geomspace(1.0, FARTHEST, 60)
 
 _OUTLIER_WEIGHT = 0.05  # of a run whose residual is some ten standard deviations
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Forecast(Displayed):
+class Forecast(Displayed, Saved):
     """A forecast of a metric over N and D.
 
     Returned by :func:`scalinglaws.forecast`; never changes after it is made.
@@ -125,8 +126,8 @@ class Forecast(Displayed):
         found = self.outlook(points, VERDICT_LEVEL, moments)
         widest = 100 * float(np.max(found.half_width))
         furthest = float(np.max(found.times_beyond))
-        if furthest > _FARTHEST:
-            why = f"up to {furthest:.3g} times the largest run, and tested to {_FARTHEST:g} times"
+        if furthest > FARTHEST:
+            why = f"up to {furthest:.3g} times the largest run, and tested to {FARTHEST:g} times"
         else:
             why = (
                 f"the {100 * VERDICT_LEVEL:g} % prediction interval is up to ±{widest:.2g} % wide, "
@@ -175,25 +176,34 @@ class Forecast(Displayed):
     ) -> npt.NDArray[np.bool_]:
         """Where the forecast is narrow and near enough; see `predict`."""
         found = self.outlook(points, VERDICT_LEVEL, moments)
-        return np.asarray((found.half_width <= _USABLE) & (found.times_beyond <= _FARTHEST))
+        return np.asarray((found.half_width <= _USABLE) & (found.times_beyond <= FARTHEST))
 
     def reach(
-        self, value: float, *, ratio: float | None = None, confidence_level: float | None = None
+        self,
+        value: npt.ArrayLike | str,
+        /,
+        *,
+        ratio: float | None = None,
+        confidence_level: float | None = None,
+        **variables: float | str,
     ) -> Reach:
-        """The compute at which the forecast reaches a value of the metric.
+        """The compute at which the forecast reaches a value of the metric; see also `Fit.reach`.
 
         Parameters
         ----------
-        value : float
+        value : number or array
         ratio : float, optional
             Tokens per parameter; by default those of the largest runs.
         confidence_level : float, optional
             Level of the interval, which is that of the curve.
+        **variables
+            N or D, to find the other one instead: ``N="7B"``.
 
         Returns
         -------
         Reach
-            Compute, infinite where it is not reached within 200 times the largest run.
+            Compute, or the other of N and D: zero where the value is reached before the compute of
+            the smallest run, infinite where not within 200 times that of the largest.
 
         Examples
         --------
@@ -204,10 +214,11 @@ class Forecast(Displayed):
         """
         level = self.confidence_level if confidence_level is None else confidence_level
         check_level(level)
-        compute = np.geomspace(float(self.rows.C[0]), _FARTHEST * self.rows.largest, 400)
-        sizes, tokens = self.rows.path(compute, ratio)
-        found = self.outlook({"N": sizes, "D": tokens, "C": compute}, level)
-        return find_reach(found, compute, float(value), "C", self.rows.scale.falls)
+        return reach_of_runs(
+            runs_along(self.rows, ratio, variables), lambda points: self.outlook(points, level),
+            value, largest=self.rows.largest, falls=self.rows.scale.falls,
+            target=self.rows.table.target, confidence_level=level,
+        )  # fmt: skip
 
     # --- how far it reaches -----------------------------------------------------------------
 
@@ -362,13 +373,14 @@ class Forecast(Displayed):
     def _described(self) -> Card:
         return wording.forecast_card(self)  # which makes the back-test
 
-    def save(self, path: str | Path, *, follow_links: bool = False) -> None:
-        """Write the runs and the settings as JSON; `scalinglaws.load` makes the forecast again.
+    _format = saved.FORECAST
 
-        A file that exists is replaced once the new one is complete; a symbolic link is followed
-        only with `follow_links`.
-        """
-        saved.write(self, path, follow_links=follow_links)
+    def _saved_values(self) -> dict[str, Any]:
+        return {
+            "confidence_level": self.confidence_level,
+            "params": {name: float(value) for name, value in self.params.items()},
+            **saved.of_rows(self.rows),
+        }
 
 
 def from_rows(rows: RunRows, confidence_level: float) -> Forecast:

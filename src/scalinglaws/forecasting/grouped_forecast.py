@@ -8,6 +8,7 @@ serve all.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,7 +21,7 @@ from scalinglaws.errors import DataError
 from scalinglaws.fitting.tables import columns as col
 from scalinglaws.fitting.tables.runs import RunTable
 from scalinglaws.forecasting import flexible_law as law
-from scalinglaws.forecasting import wording
+from scalinglaws.forecasting import saved, wording
 from scalinglaws.forecasting.forecast import Forecast
 from scalinglaws.forecasting.outlook import Outlook
 from scalinglaws.forecasting.posterior import Model, Posterior, correlation, solve
@@ -63,8 +64,33 @@ class GroupPosterior(Posterior):
 class GroupedForecast(Displayed, SeveralForecasts[Forecast]):
     """A forecast for each group, made together; see `scalinglaws.forecast` with ``groups``."""
 
-    def predict(self, data: Any, /, *, confidence_level: float | None = None) -> pd.DataFrame:
-        """Forecast the rows of a table that has the column of the groups."""
+    def predict(
+        self, data: Any = None, /, *, confidence_level: float | None = None, **variables: Any
+    ) -> Outlook | pd.DataFrame:
+        """Forecast runs of the groups; see `Forecast.predict`.
+
+        Parameters
+        ----------
+        data : DataFrame or mapping, optional
+            With the column of the groups; keywords do the same: ``data="c4", N="7B", D="2T"``.
+        confidence_level : float, optional
+
+        Returns
+        -------
+        DataFrame or Outlook
+            A DataFrame with the input's index for a table, an `Outlook` of one group else.
+
+        Raises
+        ------
+        ValueError
+            If the group is missing.
+        """
+        given = {**(dict(data) if isinstance(data, Mapping) else {}), **variables}
+        label = given.pop(self.column, None)
+        if label is not None and not np.ndim(label):
+            return self[label].predict(given, confidence_level=confidence_level)
+        if data is None or variables:
+            raise ValueError(f"Say of which group: {self.column}=...; {self._unknown()}.")
         frame = col.as_frame(data, "data")
         labels = col.one_column(frame, col.require(frame, self.column, "the groups"))
         parts = []
@@ -77,6 +103,15 @@ class GroupedForecast(Displayed, SeveralForecasts[Forecast]):
 
     def _unknown(self) -> str:
         return f"the groups are {listed(list(map(str, self)))}"
+
+    _format = saved.GROUPED
+
+    def _saved_values(self) -> dict[str, Any]:
+        level = next(iter(self.values())).confidence_level
+        return {
+            "confidence_level": level, "column": self.column, "failed": self._saved_failed,
+            "groups": [[saved.label_of(name), saved.of_rows(f.rows)] for name, f in self.items()],
+        }  # fmt: skip
 
     def _card(self) -> Card:
         return wording.several_card(self)
@@ -94,7 +129,7 @@ def forecast_groups(
     """
     ready: dict[Any, RunRows] = {}
     failed: dict[Any, str] = {}
-    for label in pd.unique(labels):
+    for label in pd.unique(labels).tolist():
         mine = (labels == label).to_numpy()
         try:
             ready[label] = rows_of(replace(table, weights=np.where(mine, table.weights, 0.0)))
@@ -103,8 +138,15 @@ def forecast_groups(
     if len(ready) < 2:
         reasons = " ".join(f"{label}: {why}" for label, why in failed.items())
         raise DataError(f"Fewer than two groups of {column!r} can be forecast. {reasons}".strip())
-    most = _MOST_RUNS // len(ready)
-    rows = {label: found.thinned(most) for label, found in ready.items()}
+    return forecast_rows(ready, failed, column, confidence_level)
+
+
+def forecast_rows(
+    groups: Mapping[Any, RunRows], failed: Mapping[Any, str], column: str, confidence_level: float
+) -> GroupedForecast:
+    """The forecasts of groups, made together from their rows."""
+    most = _MOST_RUNS // len(groups)
+    rows = {label: found.thinned(most) for label, found in groups.items()}
     posteriors = _infer(list(rows.values()))
     found = {
         label: Forecast(each, posterior, confidence_level)

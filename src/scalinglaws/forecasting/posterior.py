@@ -100,19 +100,25 @@ class Posterior:
         blocks = [self._moments(n[rows], d[rows]) for rows in _blocks(len(n))]
         return Moments(*(np.concatenate(part) for part in zip(*blocks, strict=True)))
 
+    def joint(self, n: FloatArray, d: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Mean of the curve at points (n, d), and its covariance between them."""
+        mean, near, solved, beyond = self._conditioned(n, d)
+        points = np.column_stack([n, d])
+        error = self.ratio * correlation(points, points) - solved @ near.T
+        return mean, beyond @ self.covariance @ beyond.T + self.noise * error
+
     def _moments(self, n: FloatArray, d: FloatArray) -> tuple[FloatArray, ...]:
-        mean, jacobian = self._law(n, d)
-        near = self._near(n, d)
-        solved = cho_solve((self.factor, True), near.T, check_finite=False).T  # A = k R^-1
-        beyond = jacobian - near @ self.jacobian
+        mean, near, solved, beyond = self._conditioned(n, d)
         coefficients = np.einsum("ij,jk,ik->i", beyond, self.covariance, beyond)
         error = self.noise * np.maximum(self.ratio - np.einsum("ij,ij->i", solved, near), 0.0)
-        return (
-            mean + near @ self.residuals,
-            np.maximum(coefficients, 0.0),
-            error,
-            np.full(len(n), self.noise),
-        )
+        return mean, np.maximum(coefficients, 0.0), error, np.full(len(n), self.noise)
+
+    def _conditioned(self, n: FloatArray, d: FloatArray) -> tuple[FloatArray, ...]:
+        """Mean, covariance k with the runs, A = k R^-1, and derivatives in the coefficients."""
+        mean, jacobian = self._law(n, d)
+        near = self._near(n, d)
+        solved = cho_solve((self.factor, True), near.T, check_finite=False).T
+        return mean + near @ self.residuals, near, solved, jacobian - near @ self.jacobian
 
     def _law(self, n: FloatArray, d: FloatArray) -> tuple[FloatArray, FloatArray]:
         """The law at points, and its derivatives."""

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import pandas as pd
 
-Each = TypeVar("Each")
+from scalinglaws.fitting.inference.reach import Reach, stacked_reaches
+from scalinglaws.forecasting import saved
+from scalinglaws.forecasting.saved import Saved
 
 
-class SeveralForecasts(Mapping[Any, Each]):
+class Reaching(Protocol):
+    """What has an inverse."""
+
+    def reach(self, *args: Any, **options: Any) -> Reach:
+        """Where it comes to a value."""
+
+
+Each = TypeVar("Each", bound=Reaching)
+
+
+class SeveralForecasts(Saved, Mapping[Any, Each]):
     """A mapping from the values of a column, such as groups or series, to their forecasts."""
 
     def __init__(self, found: Mapping[Any, Each], failed: Mapping[Any, str], column: str) -> None:
@@ -28,10 +40,19 @@ class SeveralForecasts(Mapping[Any, Each]):
     def __len__(self) -> int:
         return len(self._found)
 
+    def reach(self, value: Any, /, **options: Any) -> pd.DataFrame:
+        """Where each reaches a value: a row for each and value; options as for one of them."""
+        found = {name: each.reach(value, **options) for name, each in self.items()}
+        return stacked_reaches(found, self.column)
+
     @property
     def failed(self) -> pd.Series:
         """Those that have no forecast, with the reason."""
         return pd.Series(self._failed, name="reason", dtype=object).rename_axis(self.column)
+
+    @property
+    def _saved_failed(self) -> list[list[Any]]:
+        return [[saved.label_of(name), reason] for name, reason in self._failed.items()]
 
     def _unknown(self) -> str:
         return f"there is no such {self.column}"

@@ -9,7 +9,7 @@ finished runs, are pooled by their precisions.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -23,10 +23,11 @@ from scalinglaws.fitting.inference.covariance import t_quantile
 from scalinglaws.fitting.tables import columns as col
 from scalinglaws.fitting.tables.points import to_values
 from scalinglaws.fitting.tables.runs import RunTable
-from scalinglaws.forecasting import wording
+from scalinglaws.forecasting import saved, wording
 from scalinglaws.forecasting.forecast import Forecast, from_rows
 from scalinglaws.forecasting.posterior import correlation
 from scalinglaws.forecasting.run_rows import rows_of
+from scalinglaws.forecasting.saved import Saved
 from scalinglaws.forecasting.table_input import read_checkpoints
 from scalinglaws.numerals import format_variable
 from scalinglaws.options import check_level
@@ -41,7 +42,7 @@ _DOF = 6.0
 
 
 @dataclass(frozen=True, repr=False)
-class UnfinishedRun(Displayed):
+class UnfinishedRun(Displayed, Saved):
     """Where a run will end.
 
     Attributes
@@ -67,6 +68,13 @@ class UnfinishedRun(Displayed):
     n_finished: int
     confidence_level: float
     target: str
+
+    _format = saved.UNFINISHED
+
+    def _saved_values(self) -> dict[str, Any]:
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        (by_checkpoint,) = saved.of_numbers(np.array([self.by_checkpoint]))
+        return {**values, "run": saved.label_of(self.run), "by_checkpoint": by_checkpoint}
 
     def _card(self) -> Card:
         return wording.unfinished_card(self, _FEWEST)

@@ -18,6 +18,7 @@ from scalinglaws.numerals import (
     format_plain,
     format_times,
     format_to,
+    format_variable,
     plural,
 )
 
@@ -101,17 +102,19 @@ def bias_card(bias: Bias) -> Card:
 
 def gain_card(found: Gain) -> Card:
     """Of `Gain`: the multiplier at each budget, and the tests where runs were compared."""
-    table = found.table
-    bars = [_multiplier(format_compute(row["C"]), row) for _, row in table.iterrows()]
-    titles = {"C": "baseline C", "C_recipe": "recipe C"}
+    table, variable = found.table, found.variable
+    recipe, level = f"{variable}_recipe", format_level(found.confidence_level)
+    bars = [
+        _multiplier(format_variable(variable, row[variable]), row) for _, row in table.iterrows()
+    ]
+    titles = {variable: f"baseline {variable}", recipe: f"recipe {variable}"}
     numbers = plan_table(
         table, found.confidence_level, without=("note",), titles=titles, upright=False,
-        bare=("C_recipe", str(table.columns[1])),
+        bare=(recipe, str(table.columns[1])),
     )  # fmt: skip
     tests = () if found.tests is None else (_tests(found.tests),)
     return Card(
-        f"Compute saved by the second recipe ({format_level(found.confidence_level)}): "
-        f"{found.sentence}",
+        f"{found.what.capitalize()} saved by the second recipe ({level}): {found.sentence}",
         pictures=(Bars(tuple(bars)),) if len(bars) > 1 else (),
         tables=(numbers, *tests),
         caveats=tuple(dict.fromkeys(f"{note}." for note in table["note"] if note)),
@@ -122,8 +125,10 @@ def gain_card(found: Gain) -> Card:
 def gains_card(found: Gains) -> Card:
     """Of `Gains`: each recipe at the largest budget."""
     last = {name: gain.table.iloc[-1] for name, gain in found.items()}
-    level = next(iter(found.values())).confidence_level
-    compute = format_compute(next(iter(last.values()))["C"])
+    first = next(iter(found.values()))
+    level, variable = first.confidence_level, first.variable
+    amount = format_variable(variable, next(iter(last.values()))[variable])
+    at = f"{amount} FLOP" if variable == "C" else f"{variable} {amount}"
     parts = [
         f"{name} {format_times(row['gain'])} ({written_interval(row, 'gain')})"
         for name, row in last.items()
@@ -135,10 +140,11 @@ def gains_card(found: Gains) -> Card:
     names, gains, spans, directions = zip(*rows, strict=True)
     table = Table((
         Column("recipe", names, left=True), Column("gain", gains),
-        Column(format_level(level), spans, joined=True), Column("with C", directions, left=True),
+        Column(format_level(level), spans, joined=True),
+        Column(f"with {variable}", directions, left=True),
     ))  # fmt: skip
     return Card(
-        f"Compute saved relative to {found.baseline} at {compute} FLOP "
+        f"{first.what.capitalize()} saved relative to {found.baseline} at {at} "
         f"({format_level(level)}): {', '.join(parts)}.",
         pictures=(Bars(tuple(_multiplier(name, row) for name, row in last.items())),),
         tables=(table,),

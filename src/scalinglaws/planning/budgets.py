@@ -17,6 +17,7 @@ from scalinglaws.options import is_number
 from scalinglaws.planning.cost import SIX, RunCost, cost_of
 from scalinglaws.planning.sampled_law import numbers
 
+TOLERANCE = 0.05  # share by which compute may be off its budget
 _CONSTANT = 1e-6  # relative spread of C/ND that is rounding
 _FEWEST_SIZES = 4  # that make a budget where none is named
 

@@ -1,4 +1,7 @@
-"""Compute multipliers: how much less compute one recipe needs than another for the same loss."""
+"""Compute multipliers: how much less one recipe needs than another for the same loss.
+
+Of compute for laws in N and D or in C; of data or parameters for laws in D or N alone.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from scalinglaws.arrays import FloatArray
 from scalinglaws.display import Card, Displayed
 from scalinglaws.errors import FitError
 from scalinglaws.fitting.result import Fit
-from scalinglaws.numerals import format_compute, format_plain
+from scalinglaws.numerals import format_plain, format_variable
 from scalinglaws.options import generator_of
 from scalinglaws.planning.analysis_cards import gain_card, gains_card
 from scalinglaws.planning.cost import SIX, Cost, cost_of
@@ -27,9 +30,19 @@ from scalinglaws.planning.sampled_law import (
     sample_of,
 )
 from scalinglaws.planning.select_group import OneGroup
+from scalinglaws.planning.single_variable import (
+    SingleVariable,
+    single_variable,
+    single_variable_plan,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+
+Frontier = Plan | SingleVariable
+# What is saved, in words.
+_WHAT = {"C": "compute", "D": "data", "N": "parameters"}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -41,7 +54,8 @@ class Gain(Displayed):
     table : DataFrame
         One row for each compute ``C`` of the first recipe: its best performance, the compute
         ``C_recipe`` with which the second reaches the same, and ``gain``, C over that; each with
-        ``_low`` and ``_high``; ``times_beyond`` the runs of either, and ``note``.
+        ``_low`` and ``_high``; ``times_beyond`` the runs of either, and ``note``. For laws in one
+        other variable the columns have its name, such as ``D`` and ``D_recipe``.
     growth : Series
         ``exponent`` of the gain in compute between the first and last row, ``low``, ``high``.
     tests : DataFrame or None
@@ -49,6 +63,8 @@ class Gain(Displayed):
     fits : mapping of str to Fit
         What was fitted, where the runs were compared: "baseline" and "recipe", or "pooled".
     confidence_level : float
+    variable : str
+        "C", or the one variable of the laws.
     """
 
     table: pd.DataFrame
@@ -56,22 +72,23 @@ class Gain(Displayed):
     tests: pd.DataFrame | None
     confidence_level: float
     fits: Mapping[str, Fit] = field(default_factory=dict, repr=False)
+    variable: str = "C"
 
     @property
     def sentence(self) -> str:
         """The answer in words."""
         first, last = self.table.iloc[0], self.table.iloc[-1]
+        what = _WHAT.get(self.variable, self.variable)
+        less = f"{'fewer' if self.variable == 'N' else 'less'} {what}"
 
         def at(row: pd.Series) -> str:
-            less = not row["gain"] < 1 - 5e-4  # what is written as 1x
+            saved = not row["gain"] < 1 - 5e-4  # what is written as 1x
             ends = (row["gain_low"], row["gain_high"])
-            low, high = ends if less else np.reciprocal(ends[::-1])
-            factor = format_plain(row["gain"] if less else 1 / row["gain"], 3)
+            low, high = ends if saved else np.reciprocal(ends[::-1])
+            factor = format_plain(row["gain"] if saved else 1 / row["gain"], 3)
             span = f"{format_plain(low, 3)} to {format_plain(high, 3)}"
-            return (
-                f"{factor}x {'less' if less else 'more'} compute at {format_compute(row['C'])} "
-                f"({span})"
-            )
+            amount = format_variable(self.variable, row[self.variable])
+            return f"{factor}x {less if saved else f'more {what}'} at {amount} ({span})"
 
         if len(self.table) == 1:
             return f"{at(first)}."
@@ -80,10 +97,11 @@ class Gain(Displayed):
     @property
     def direction(self) -> str:
         """Whether the gain grows with compute, as far as the interval decides."""
+        what = _WHAT.get(self.variable, self.variable)
         if self.growth["low"] > 0:
-            return "growing with compute"
+            return f"growing with {what}"
         if self.growth["high"] < 0:
-            return "vanishing with compute" if (self.table["gain"] > 1).all() else "falling"
+            return f"vanishing with {what}" if (self.table["gain"] > 1).all() else "falling"
         return "not shown to grow or to vanish"
 
     def plot(self, *, ax: Axes | None = None, legend: bool = True) -> Axes:
@@ -91,6 +109,11 @@ class Gain(Displayed):
         from scalinglaws.plotting import plot_gain
 
         return plot_gain(self, ax=ax, legend=legend)
+
+    @property
+    def what(self) -> str:
+        """What is saved, in words."""
+        return _WHAT.get(self.variable, self.variable)
 
     def _card(self) -> Card:
         return gain_card(self)
@@ -159,7 +182,7 @@ def gain(
     baseline: LawWithValues,
     recipe: LawWithValues,
     *,
-    C: Any,
+    C: Any = None,
     cost: Cost = SIX,
     recipe_cost: Cost | None = None,
     confidence_level: float | None = None,
@@ -175,9 +198,11 @@ def gain(
         Of the same performance: fitted to separate runs, or two groups of one fit
         (:func:`scalinglaws.planning.one_group`).
     C : number or array
-        Compute of the baseline, in increasing order.
+        Compute of the baseline, for laws in N and D or in C. Of laws in another variable alone,
+        its amounts are given instead: ``D=[1e9, 1e10]``.
     cost, recipe_cost : number, callable or Fit
-        What a run costs, as in :func:`scalinglaws.optimal`; the same for both by default.
+        What a run costs, as in :func:`scalinglaws.optimal`; the same for both by default. For laws
+        in N and D.
     confidence_level, n_resamples, rng
         Level of the intervals, the number of joint draws, and their seed. Two fits are drawn
         independently of each other, two groups of one fit together.
@@ -191,13 +216,20 @@ def gain(
     Raises
     ------
     FitError
-        If either law has no compute-optimal division.
+        If either law has no compute-optimal division, or one in a single variable turns.
+    ValueError
+        If the amounts are missing, or the laws are not in the same variable.
 
     Notes
     -----
-    Both recipes are trained compute-optimally: the gain is ``C1*(L)/C2*(L)`` at the loss that the
-    baseline reaches (an equivalent-compute multiplier). It depends on scale unless both frontiers
-    fall with the same exponent towards the same floor.
+    Laws in N and D: both recipes are trained compute-optimally. The gain is ``C1*(L)/C2*(L)`` at
+    the loss that the baseline reaches (an equivalent-compute multiplier). It depends on scale
+    unless both frontiers fall with the same exponent towards the same floor.
+
+    Laws in one variable, such as ``E + a*C**-b``: the same with the law itself in place of its
+    frontier. For a floor and exponent that both share, the gain is ``(a1/a2)**(1/b)`` everywhere.
+    Share a floor by fitting both recipes as groups of one fit, or give both fits the same by
+    `fixed`. Two floors of their own make the gain depend on scale, and its interval wide.
 
     Examples
     --------
@@ -206,25 +238,77 @@ def gain(
     >>> fit = sl.fit(runs[runs["D"] > 1.5e6], "kaplan")
     >>> print(sl.gain(fit, fit, C=[1e12, 1e13]).table["gain"].round(6).tolist())
     [1.0, 1.0]
+
+    Two groups of one fit, with one floor and one exponent:
+
+    >>> import numpy as np, pandas as pd
+    >>> C = np.geomspace(1e18, 1e21, 8)
+    >>> both = pd.DataFrame({"C": np.tile(C, 2), "recipe": np.repeat(["old", "new"], 8)})
+    >>> effective = both["C"] * both["recipe"].map({"old": 1, "new": 3})
+    >>> both["loss"] = 1.5 + 900 * effective**-0.15
+    >>> fit = sl.fit(both, "loss ~ E + a[recipe]/C**b")
+    >>> old, new = (sl.planning.one_group(fit, recipe=name) for name in ("old", "new"))
+    >>> print(round(sl.gain(old, new, C=1e22).table["gain"].item(), 3))
+    3.0
     """
     check_fit(baseline)
     check_fit(recipe)
     known = {*baseline.law.variables, *recipe.law.variables}
     if unknown := [name for name in variables if name not in known]:
         raise ValueError(f"Neither law has the variable {unknown[0]!r}.")
+    amounts, others = _amounts(baseline, recipe, C, variables)
     generators = _generators(baseline, recipe, rng)
-    budgets = np.sort(numbers("C", C))
-    frontiers = []
     costs = (cost, cost if recipe_cost is None else recipe_cost)
-    for law, own, generator in zip((baseline, recipe), costs, generators, strict=True):
-        sample = sample_of(
-            law, confidence_level=confidence_level, n_resamples=n_resamples, rng=generator,
-            variables={k: v for k, v in variables.items() if k in law.law.variables},
-            delta=False,
-        )  # fmt: skip
-        frontiers.append(Plan(sample, cost_of(own), {}))
-    first, second = frontiers
-    return gain_of(first, second, budgets)
+    first, second = (
+        frontier_of(
+            law, cost=own, confidence_level=confidence_level, n_resamples=n_resamples,
+            rng=generator,
+            variables={k: v for k, v in others.items() if k in law.law.variables},
+        )
+        for law, own, generator in zip((baseline, recipe), costs, generators, strict=True)
+    )  # fmt: skip
+    return gain_of(first, second, amounts)
+
+
+def frontier_of(
+    law: LawWithValues,
+    *,
+    cost: Cost,
+    confidence_level: float | None,
+    n_resamples: int,
+    rng: Rng,
+    variables: Mapping[str, Any],
+) -> Frontier:
+    """The compute-optimal frontier of a law in N and D, or a law in one variable as it is."""
+    sampling: dict[str, Any] = {
+        "confidence_level": confidence_level, "n_resamples": n_resamples, "rng": rng,
+        "variables": variables,
+    }  # fmt: skip
+    if single_variable(law.law) is None:
+        return Plan(sample_of(law, **sampling, delta=False), cost_of(cost), {})
+    if cost is not SIX:
+        raise ValueError(
+            f"`cost` is for laws in N and D; {law.law.label!r} is in {single_variable(law.law)}."
+        )
+    return single_variable_plan(law, **sampling)
+
+
+def _amounts(
+    baseline: LawWithValues, recipe: LawWithValues, C: Any, variables: Mapping[str, Any]
+) -> tuple[FloatArray, dict[str, Any]]:
+    """Amounts of the variable that both laws share, and values of all other variables."""
+    names = [single_variable(law.law) or "C" for law in (baseline, recipe)]
+    if names[0] != names[1]:
+        raise ValueError(
+            f"The baseline's law is in {names[0]} and the recipe's in {names[1]}: a gain needs the "
+            "same variable."
+        )
+    (name, _), others = names, dict(variables)
+    given = {"C": C, **others}.get(name)
+    if given is None or (C is not None and name != "C"):
+        raise ValueError(f"Say at which {name} of the baseline to compare: {name}=... .")
+    others.pop(name, None)
+    return np.sort(numbers(name, given)), others
 
 
 def _generators(
@@ -242,12 +326,9 @@ def _generators(
     return generator, generator
 
 
-def gain_of(
-    first: Plan,
-    second: Plan,
-    budgets: FloatArray,
-) -> Gain:
-    """The multiplier of two plans, whose draws belong together row by row."""
+def gain_of(first: Frontier, second: Frontier, budgets: FloatArray) -> Gain:
+    """The multiplier of two frontiers, whose draws belong together row by row."""
+    variable = first.variable if isinstance(first, SingleVariable) else "C"
     rows = max(first.sample.n_rows, second.sample.n_rows)  # of draws: no sample has moved rows
     best = first.at_budget(budgets[None, :])
     if not (best.end[0] == 0).all():
@@ -261,9 +342,9 @@ def gain_of(
     with np.errstate(all="ignore"):
         ratio = budgets / other.C
     drawn = first.sample if first.sample.n_rows == rows else second.sample
-    frame = pd.DataFrame({"C": budgets})
+    frame = pd.DataFrame({variable: budgets})
     for name, values in {
-        first.sample.target: performance, "C_recipe": other.C, "gain": ratio,
+        first.sample.target: performance, f"{variable}_recipe": other.C, "gain": ratio,
     }.items():  # fmt: skip
         frame = frame.assign(**drawn.columns(name, values))
     beyond = [
@@ -272,17 +353,18 @@ def gain_of(
     ]
     frame["times_beyond"] = np.fmax(*beyond)
     frame["note"] = _notes(first, second, ratio[0])
-    return Gain(frame, _growth(ratio, budgets, drawn.level), None, drawn.level)
+    growth = _growth(ratio, budgets, drawn.level)
+    return Gain(frame, growth, None, drawn.level, variable=variable)
 
 
-def _repeated(plan: Plan, rows: int) -> Plan:
+def _repeated(plan: Frontier, rows: int) -> Frontier:
     """The same law for every draw of the other one."""
     sample = plan.sample
     params = {name: np.repeat(values[:1], rows, axis=0) for name, values in sample.params.items()}
     return replace(plan, sample=replace(sample, params=params))
 
 
-def _notes(first: Plan, second: Plan, ratio: FloatArray) -> list[str]:
+def _notes(first: Frontier, second: Frontier, ratio: FloatArray) -> list[str]:
     missing = [
         f"no interval of the {which}"
         for which, plan in (("baseline", first), ("recipe", second))

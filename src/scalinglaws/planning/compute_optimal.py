@@ -10,10 +10,13 @@ import pandas as pd
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import FitError
-from scalinglaws.numerals import format_count, format_plain
-from scalinglaws.planning.cost import SIX, Cost
-from scalinglaws.planning.plan import Optimum, Plan, plan_of
-from scalinglaws.planning.plan_cards import optimal_card, shown
+from scalinglaws.forecasting.forecast import Forecast
+from scalinglaws.numerals import abridged, format_plain
+from scalinglaws.options import check_count, check_level, generator_of
+from scalinglaws.planning.cost import SIX, Cost, cost_of
+from scalinglaws.planning.forecast_plan import beside_plan, plan_of_forecast
+from scalinglaws.planning.plan import Optimum, Plan, limit_note, limits_of, plan_of
+from scalinglaws.planning.plan_cards import About, about_of, optimal_card, shown
 from scalinglaws.planning.sampled_law import (
     DEFAULT_RESAMPLES,
     LawWithValues,
@@ -23,13 +26,14 @@ from scalinglaws.planning.sampled_law import (
 
 
 def optimal(
-    fit: LawWithValues,
+    fit: LawWithValues | Forecast,
     *,
     C: Any = None,
     N: Any = None,
     D: Any = None,
     loss: Any = None,
-    cost: Cost = SIX,
+    cost: Cost | None = None,
+    forecast: bool = False,
     limits: Mapping[str, tuple[Any, Any]] | None = None,
     confidence_level: float | None = None,
     n_resamples: int = DEFAULT_RESAMPLES,
@@ -42,24 +46,28 @@ def optimal(
 
     Parameters
     ----------
-    fit : Fit or published law
-        Any law with the variables N and D.
+    fit : Fit, published law or Forecast
+        Any law with the variables N and D, or a forecast over N and D, which divides budgets C.
     C : number or array, optional
         Budgets; the best division of each is found. Numbers may be text, such as "1e24".
     N, D : number or array, optional
         Sizes, or numbers of tokens; the budget for which each is compute-optimal is found.
     loss : number or array, optional
         Losses, or values of any other performance; the least compute for each is found.
-    cost : number, callable or Fit
-        Cost of a run. A number k means k*N*D; 6 counts forward and backward passes. A function
-        takes arrays N and D. A fit is one of the cost, such as
-        ``sl.fit(runs, "C ~ k * N**p * D**r", y="C")``; its uncertainty is not included.
+    cost : number, callable or Fit, optional
+        Cost of a run. A number k means k*N*D; 6, the default, counts forward and backward passes. A
+        function takes arrays N and D. A fit is one of the cost, such as
+        ``sl.fit(runs, "C ~ k * N**p * D**r", y="C")``; its uncertainty is not included. For a
+        forecast the default is the compute of its table, and k that of the largest runs.
+    forecast : bool, default False
+        Whether to add the forecast from the fitted runs beside a law's plan of `C`.
     limits : mapping of "N" or "D" to (low, high), optional
         Allowed ranges, such as ``{"N": (0, "70B")}``; for `C` and `loss`.
     confidence_level : float, optional
         Level of the intervals; that of the fit by default.
     n_resamples : int
-        Joint draws of the coefficients. None are made, and there is no interval, with 0.
+        Joint draws of the coefficients, or of a forecast's surface. None are made, and there is no
+        interval of N, with 0.
     rng : Generator, int or None
         Seed of the draws.
     **variables
@@ -72,7 +80,9 @@ def optimal(
         One row for each number given: ``C``, ``N``, ``D``, ``ratio`` (D/N) and the performance,
         each with ``_low`` and ``_high`` unless it was given; ``times_beyond``, the budget relative
         to the largest fitted run; ``note``, caveats: an active limit, a missing optimum, the
-        reason for a missing interval.
+        reason for a missing interval. With `forecast` also ``N_forecast``, the best size of the
+        budget by the forecast of the fitted runs; ``loss_forecast``, the forecast at the plan's N
+        and D; both with intervals; and ``disputed`` (see Notes).
 
     Raises
     ------
@@ -85,7 +95,9 @@ def optimal(
     Warns
     -----
     ExtrapolationWarning
-        If a budget is more than 100 times that of the largest run.
+        If a budget is more than 100 times that of the largest run, or 60 times for a forecast.
+    DataWarning
+        If `forecast` is asked for and the runs allow none; its columns are then missing.
 
     Notes
     -----
@@ -101,6 +113,15 @@ def optimal(
     count how often the law has no optimum at all, which `note` reports. Model error is not
     included: the intervals assume that the law still holds there.
 
+    From a forecast, N is that of a power law through the measured optima where the runs hold three
+    IsoFLOP profiles or more: generalised least squares with the exponent 0.5 +- 0.15 beforehand, as
+    ``isoflop(runs, exponent_prior=(0.5, 0.15))``. Otherwise it is the minimum of the forecast's
+    surface along the budget, with quantiles over joint draws of that surface. The performance is
+    the forecast's at that N and D, with the interval of the curve. ``note`` says which of the two.
+
+    A law's N is *disputed*, as predictions are, where ln N is farther from the forecast's than 0.7
+    of the wider half-width of the two 90 % intervals. The plan stays the law's.
+
     Examples
     --------
     >>> import scalinglaws as sl
@@ -109,13 +130,35 @@ def optimal(
     >>> plan = sl.optimal(fit, C=["1e13", "1e14"])
     >>> bool((plan["N_low"] < plan["N"]).all() and (plan["N"] < plan["N_high"]).all())
     True
+
+    Without a law, and beside it:
+
+    >>> sl.optimal(sl.forecast(runs[runs["D"] > 1.5e6]), C="1e13")["note"].item()
+    'N from the surface of the forecast'
+    >>> sl.optimal(fit, C=["1e13", "1e14"], forecast=True)["disputed"].tolist()
+    [False, False]
     """
-    query, given = _query({"C": C, "N": N, "D": D, "loss": loss})
-    if limits and query in ("N", "D"):
+    if not isinstance(forecast, bool):
+        raise TypeError(f"`forecast` is True or False; got {abridged(forecast)}.")
+    queries, allowed = {"C": C, "N": N, "D": D, "loss": loss}, limits_of(limits)
+    if isinstance(fit, Forecast):
+        budgets = _budgets_of_forecast(queries, variables, forecast)
+        level = fit.confidence_level if confidence_level is None else confidence_level
+        check_level(level)
+        check_count("n_resamples", n_resamples, 0)
+        generator_of(rng)  # refuses what is no seed, also where no draws are needed
+        own_cost = None if cost is None else cost_of(cost)
+        frame = plan_of_forecast(fit, budgets, own_cost, allowed, level, n_resamples, rng)
+        about = About(fit.rows.table.target, level)
+        return shown(frame, optimal_card, about, given="C", of="forecast")
+    query, given = _query(queries)
+    if forecast and query != "C":
+        raise ValueError(f"`forecast` goes with budgets `C`; here {query} is given.")
+    if allowed and query in ("N", "D"):
         raise ValueError(f"`limits` are for budgets and losses; here {query} is given.")
     plan = plan_of(
-        fit, cost, variables, limits=limits, confidence_level=confidence_level,
-        n_resamples=n_resamples, rng=rng,
+        fit, SIX if cost is None else cost, variables, limits=allowed,
+        confidence_level=confidence_level, n_resamples=n_resamples, rng=rng,
     )  # fmt: skip
     found = {
         "C": plan.at_budget,
@@ -125,10 +168,28 @@ def optimal(
     }[query](given[None, :])
     _refuse_without_optimum(found, plan, query)
     frame = _as_frame(found, plan, query)
+    if forecast:
+        frame = frame.assign(**beside_plan(plan, found, frame, n_resamples, rng))
     beyond = plan.times_beyond(found.C[0])
     frame["times_beyond"] = beyond
     frame["note"] = _notes(found, plan, beyond)
-    return shown(frame, optimal_card, plan.sample, given=query)
+    return shown(frame, optimal_card, about_of(plan.sample), given=query)
+
+
+def _budgets_of_forecast(
+    queries: Mapping[str, Any], variables: Mapping[str, Any], forecast: bool
+) -> FloatArray:
+    """The budgets; refuses what a forecast does not answer."""
+    others = [name for name, value in queries.items() if value is not None and name != "C"]
+    if others or queries["C"] is None:
+        raise ValueError(
+            f"A plan from a forecast is for budgets: give `C`{' alone' if others else ''}. For the "
+            "compute that reaches a loss there is forecast.reach; for other questions fit a law."
+        )
+    if variables or forecast:
+        name = next(iter(variables), "forecast")
+        raise ValueError(f"A plan from a forecast takes no `{name}`.")
+    return numbers("C", queries["C"])
 
 
 def _query(given: Mapping[str, Any]) -> tuple[str, FloatArray]:
@@ -203,15 +264,11 @@ def _note(found: Optimum, plan: Plan, j: int, beyond: float) -> list[str]:
     elif np.isnan(end):
         notes.append("no such run within the limits" if plan.limits else "no optimum here")
     elif end != 0:
-        notes.append(_limit_note(found, plan, j) if plan.limits else "no optimum here")
+        notes.append(
+            limit_note(plan.limits, found.N[0, j], found.D[0, j])
+            if plan.limits
+            else "no optimum here"
+        )
     if 1 < beyond < np.inf:
         notes.append(f"{format_plain(float(beyond), 3)} times the compute of the largest run")
     return notes
-
-
-def _limit_note(found: Optimum, plan: Plan, j: int) -> str:
-    for name, value in (("N", found.N[0, j]), ("D", found.D[0, j])):
-        for bound in plan.limits.get(name, ()):
-            if abs(np.log(value / bound)) < 1e-6:
-                return f"at the limit of {name}, {format_count(bound)}"
-    return "at a limit"

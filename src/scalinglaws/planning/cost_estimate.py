@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from scalinglaws.display import with_card
+from scalinglaws.fitting.tables.points import to_values
 from scalinglaws.numerals import listed
 from scalinglaws.options import is_number
 from scalinglaws.planning.plan_cards import bill_card
@@ -74,7 +75,7 @@ def bill(
             raise ValueError(f"`{name}` must be a positive number; got {value!r}.")
     if utilisation > 1:
         raise ValueError(f"`utilisation` is a share of the peak, at most 1; got {utilisation!r}.")
-    amount = np.atleast_1d(np.asarray(flops, dtype=np.float64))
+    amount = np.atleast_1d(to_values("`flops`", flops))
     if not (np.isfinite(amount) & (amount >= 0)).all():
         raise ValueError(f"`flops` must be finite and not negative; got {flops!r}.")
     frame = pd.DataFrame({"flops": amount, "hours": amount / (peak * utilisation * 3600)})

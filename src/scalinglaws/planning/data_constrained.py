@@ -13,7 +13,7 @@ from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import FitError
 from scalinglaws.planning.cost import SIX, Cost
 from scalinglaws.planning.plan import Plan, plan_of
-from scalinglaws.planning.plan_cards import limited_data_card, shown
+from scalinglaws.planning.plan_cards import about_of, limited_data_card, shown
 from scalinglaws.planning.root_finding import Function, minimum
 from scalinglaws.planning.sampled_law import LawWithValues, Rng, number, numbers
 from scalinglaws.planning.select_group import chosen_group
@@ -187,7 +187,7 @@ def limited_data(
         "; ".join([*([_EXACT] if exact and often else []), *caveats])
         for often, caveats in zip(epochs[0] > 1, sample.caveats_at(N), strict=True)
     ]
-    return shown(frame, limited_data_card, sample)
+    return shown(frame, limited_data_card, about_of(sample))
 
 
 def _best_of_own(plan: Plan, budgets: FloatArray, tokens: FloatArray) -> FloatArray:

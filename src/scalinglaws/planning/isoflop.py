@@ -14,7 +14,7 @@ from scalinglaws.arrays import FloatArray
 from scalinglaws.display import Card, Displayed
 from scalinglaws.errors import DataError, DataWarning, warn
 from scalinglaws.fitting.tables import columns as col
-from scalinglaws.numerals import format_compute, listed, plural
+from scalinglaws.numerals import abridged, format_compute, listed, plural
 from scalinglaws.options import (
     check_count,
     check_level,
@@ -25,25 +25,28 @@ from scalinglaws.options import (
 from scalinglaws.planning.analysis_cards import isoflop_card
 from scalinglaws.planning.bias import Bias, Truth, bias_of, stated
 from scalinglaws.planning.budgets import (
+    TOLERANCE,
     Budget,
     RunColumns,
     count_sizes,
     find_budgets,
     read_columns,
 )
+from scalinglaws.planning.exponent_prior import power_law_with_prior
 from scalinglaws.planning.isoflop_profiles import (
     METHODS,
+    RISE,
+    WINDOW,
     Minima,
+    bracketed_profiles,
     minima_of,
-    moved_to_budgets,
     noisy_copies,
     profile_noise,
+    standard_errors,
     tokens_along,
-    with_near_runs,
-    with_refusal,
 )
 from scalinglaws.planning.optima_trend import (
-    Trend,
+    PowerLaw,
     carried_on,
     exponent_table,
     fit_trend,
@@ -73,7 +76,8 @@ class IsoFLOP(Displayed):
         ``status``: "ok", why the interval is cut, or why the budget was refused.
     exponents : DataFrame
         Rows N and D: ``exponent`` of compute with ``low`` and ``high``, ``coefficient`` at
-        C = 1 with ``_low`` and ``_high``.
+        C = 1 with ``_low`` and ``_high``; ``scatter``, see the notes of :func:`isoflop`, missing
+        with `exponent_prior`.
     bias : Bias or None
         What this very design and method would get wrong if a law fitted to the runs were true.
     method : str
@@ -94,7 +98,7 @@ class IsoFLOP(Displayed):
     runs: RunColumns = field(repr=False)
     budgets: tuple[Budget, ...] = field(repr=False)
     adjusted: FloatArray = field(repr=False)
-    trends: Mapping[str, Trend] = field(repr=False)
+    trends: Mapping[str, PowerLaw] = field(repr=False)
 
     def predict(self, C: npt.ArrayLike | str) -> pd.DataFrame:
         """The trend at other budgets: ``C``, ``N`` and ``D`` with intervals, ``times_beyond``."""
@@ -127,11 +131,12 @@ def isoflop(
     y: str | None = None,
     columns: Mapping[str, str] | None = None,
     budgets: npt.ArrayLike | str | None = None,
-    tolerance: float = 0.05,
+    tolerance: float = TOLERANCE,
     method: Literal["parabola", "akima"] = "parabola",
-    window: float = 1.7,
-    rise: float = 0.08,
+    window: float = WINDOW,
+    rise: float = RISE,
     weighted: bool = False,
+    exponent_prior: tuple[float, float] | None = None,
     noise: float | None = None,
     truth: LawWithValues | str | None = "chinchilla",
     confidence_level: float = 0.95,
@@ -160,12 +165,16 @@ def isoflop(
         Akima's interpolation is local and takes whole profiles always.
     weighted : bool
         Weight budgets by the precision of their minima in the power law through them.
+    exponent_prior : (mean, sd), optional
+        Normal prior of the exponent of N in the power law, such as ``(0.5, 0.15)``; that of D is
+        1 less the exponent. The power law is then by generalised least squares, and its optima may
+        drift from the line (see Notes). For parabolas only, and not with `weighted`.
     noise : float, optional
         Relative noise of a run; by default from the scatter around the profiles, which includes
         what these miss.
     truth : str, Fit or published law, optional
         The law that the stated bias refers to: a name or a line of maths to be fitted to these
-        runs, or a law with coefficients. None states none.
+        runs, or a law with coefficients. None states none, and neither does `exponent_prior`.
     confidence_level, n_resamples, rng
         Level of the intervals, the number of noisy copies behind them, and their seed.
 
@@ -195,6 +204,13 @@ def isoflop(
     an interval that ends at one of them is cut there, and ``status`` says so. Where the minima
     scatter around the power law by more than their noise, its intervals are widened by that ratio.
 
+    With `exponent_prior` the minima have their standard errors by the delta method, at least .03,
+    and lie within .05 of the power law, plus a random walk of variance .001 for each e-fold of
+    compute. Beyond the last budget the line may bend by .05 for each e-fold (standard deviations of
+    ln N). Level, exponent and predictions are those of generalised least squares; intervals are
+    Student's t with 6 degrees of freedom. Measured on held-out optima of public sweeps:
+    `docs/planning.md`.
+
     References
     ----------
     Hoffmann et al. 2022, arXiv:2203.15556, section 3.2; Porian et al. 2024, arXiv:2406.19146; on
@@ -217,16 +233,14 @@ def isoflop(
     for name, value in (("window", window), ("rise", rise)):
         if not is_number(value) or not value > 0:
             raise ValueError(f"`{name}` must be a positive number; got {value!r}.")
+    prior = None if exponent_prior is None else _checked_prior(exponent_prior, method, weighted)
     known_noise = None if noise is None else check_share("noise", noise)
     table = read_columns(runs, y, columns)
     if isinstance(budgets, str) and budgets in col.as_frame(runs):
         budgets = np.unique(col.to_floats(col.as_frame(runs)[budgets], budgets))
-    groups = [
-        with_near_runs(table, group, method, window, rise)
-        for group in find_budgets(table, budgets, tolerance)
-    ]
-    adjusted = moved_to_budgets(table, groups)
-    groups = [with_refusal(table, group, adjusted, method) for group in groups]
+    groups, adjusted = bracketed_profiles(
+        table, find_budgets(table, budgets, tolerance), method, window, rise
+    )
     accepted = _at_least_two(groups)
     found_noise, dof = (
         profile_noise(table, accepted, adjusted, method)
@@ -238,12 +252,19 @@ def isoflop(
     log_c = np.log([group.C for group in accepted])
     known = np.where(minima.end == 0, minima.log_n, np.nan)  # a minimum at an end may lie beyond
     precision = precision_of(known[1:]) if weighted else None
-    trends = {
-        "N": fit_trend(log_c, minima.log_n, precision),
-        "D": fit_trend(log_c, minima.log_d, precision),
-    }
+    if prior is None:
+        trends: dict[str, PowerLaw] = {
+            "N": fit_trend(log_c, minima.log_n, precision),
+            "D": fit_trend(log_c, minima.log_d, precision),
+        }
+    else:
+        errors = standard_errors(table, accepted, adjusted, found_noise)
+        trends = {
+            "N": power_law_with_prior(log_c, minima.log_n[0], errors, prior),
+            "D": power_law_with_prior(log_c, minima.log_d[0], errors, (1 - prior[0], prior[1])),
+        }
     bias, no_bias = stated(
-        truth,
+        None if prior else truth,
         table,
         lambda law: _bias(law, table, accepted, method, precision, confidence_level),
     )
@@ -254,6 +275,22 @@ def isoflop(
     )  # fmt: skip
     _warn_refused(found)
     return found
+
+
+def _checked_prior(prior: Any, method: str, weighted: bool) -> tuple[float, float]:
+    try:
+        mean, sd = map(float, prior)
+    except (TypeError, ValueError):
+        mean, sd = np.nan, np.nan
+    if not (np.isfinite(mean) and 0 < sd < np.inf):
+        raise ValueError(
+            "`exponent_prior` is (mean, sd) with a positive standard deviation, such as "
+            f"(0.5, 0.15); got {abridged(prior)}."
+        )
+    if method != "parabola" or weighted:
+        other = "weighted" if weighted else f"method={method!r}"
+        raise ValueError(f"`exponent_prior` weights the minima of parabolas; leave out `{other}`.")
+    return mean, sd
 
 
 def _at_least_two(groups: Sequence[Budget]) -> list[Budget]:

@@ -14,6 +14,8 @@ from scalinglaws.planning.budgets import Budget, RunColumns, count_sizes
 from scalinglaws.planning.sampled_law import Rng
 
 METHODS = ("parabola", "akima")
+# Runs near the best one of a budget: ln N within the window, and log performance within the rise.
+WINDOW, RISE = 1.7, 0.08
 _FEWEST = {"parabola": 4, "akima": 5}  # distinct sizes
 _POLYNOMIAL = {"parabola": 2, "akima": 4}  # around which a profile's own noise is measured
 _SAME = 1e-3  # spread of compute inside a budget that needs no correction
@@ -137,6 +139,15 @@ class Minima:
     end: FloatArray
 
 
+def bracketed_profiles(
+    table: RunColumns, budgets: Sequence[Budget], method: str, window: float, rise: float
+) -> tuple[list[Budget], FloatArray]:
+    """Budgets with their runs near the minimum or refused, and performances on the budgets."""
+    groups = [with_near_runs(table, group, method, window, rise) for group in budgets]
+    adjusted = moved_to_budgets(table, groups)
+    return [with_refusal(table, group, adjusted, method) for group in groups], adjusted
+
+
 def with_near_runs(
     table: RunColumns, group: Budget, method: str, window: float, rise: float
 ) -> Budget:
@@ -226,6 +237,21 @@ def minima_of(
         np.stack([own.x for own in found], axis=1), np.stack(log_d, axis=1),
         np.stack([own.y for own in found], axis=1), np.stack([own.end for own in found], axis=1),
     )  # fmt: skip
+
+
+def standard_errors(
+    table: RunColumns, groups: Sequence[Budget], adjusted: FloatArray, noise: float
+) -> FloatArray:
+    """Of ln N at the vertex of each budget's parabola (delta method), for runs of this noise."""
+    found = []
+    for group in groups:
+        x, profiles = profile_of(table, adjusted[None], group)
+        coefficients, centre = parabola_coefficients(x, profiles)
+        _, slope, bend = coefficients[0]
+        gradient = np.array([0.0, -1.0 / (2.0 * bend), slope / (2.0 * bend**2)])
+        of_runs = gradient @ np.linalg.pinv(np.vander(x - centre, 3, increasing=True))
+        found.append(noise * float(np.linalg.norm(of_runs * profiles[0])))
+    return np.array(found)
 
 
 def tokens_along(table: RunColumns, group: Budget) -> np.poly1d:

@@ -13,7 +13,7 @@ from scalinglaws.numerals import format_plain
 from scalinglaws.options import is_number
 from scalinglaws.planning.cost import SIX, Cost
 from scalinglaws.planning.plan import Plan, plan_of
-from scalinglaws.planning.plan_cards import near_optimal_card, overtraining_card, shown
+from scalinglaws.planning.plan_cards import about_of, near_optimal_card, overtraining_card, shown
 from scalinglaws.planning.root_finding import root
 from scalinglaws.planning.sampled_law import (
     DEFAULT_RESAMPLES,
@@ -113,7 +113,7 @@ def near_optimal(
         frame = frame.assign(**own)
     frame["times_beyond"] = plan.times_beyond(budgets[0])
     frame["note"] = ["; ".join(own) for own in sample.caveats_at(best.N)]
-    return shown(frame, near_optimal_card, sample, within=within)
+    return shown(frame, near_optimal_card, about_of(sample), within=within)
 
 
 def overtraining(
@@ -190,7 +190,7 @@ def overtraining(
     beyond = f"no data is enough: the limit is {format_plain(float(limit[0, 0]), 3)} times smaller"
     (caveats,) = sample.caveats_at(best.N)
     frame["note"] = ["; ".join([*([beyond] if np.isinf(d) else []), *caveats]) for d in D[0]]
-    return shown(frame, overtraining_card, sample, budget=float(budget[0, 0]))
+    return shown(frame, overtraining_card, about_of(sample), budget=float(budget[0, 0]))
 
 
 def _limit(plan: Plan, N: FloatArray, performance: FloatArray) -> FloatArray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,22 @@ from scalinglaws.planning.plan_cards import trend_card
 from scalinglaws.planning.sampled_law import central_interval
 
 _FEWEST_COPIES = 8
+
+Interval = tuple[FloatArray, FloatArray, FloatArray]  # estimate, low, high
+
+
+class PowerLaw(Protocol):
+    """A power law through optima: Log y at compute, and its exponent, with intervals."""
+
+    @property
+    def scatter(self) -> float:
+        """Scatter of the optima around the line over what their noise explains."""
+
+    def interval(self, log_c: FloatArray, level: float) -> Interval:
+        """Log y at some compute."""
+
+    def exponent_interval(self, level: float) -> Interval:
+        """The exponent; arrays of one."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +51,15 @@ class Trend:
     def at(self, log_c: FloatArray) -> FloatArray:
         """Log y at some compute, shape (copies, points)."""
         return np.asarray(self.intercept[:, None] + self.exponent[:, None] * (log_c - self.pivot))
+
+    def interval(self, log_c: FloatArray, level: float) -> Interval:
+        """Log y at some compute, with the interval over the copies."""
+        values = self.at(log_c)
+        return values[0], *central_interval(values[1:], level)
+
+    def exponent_interval(self, level: float) -> Interval:
+        """The exponent, with the interval over the copies; arrays of one."""
+        return self.exponent[:1], *central_interval(self.exponent[1:, None], level)
 
 
 def precision_of(copies: FloatArray) -> FloatArray | None:
@@ -101,18 +127,17 @@ def _birge_ratio(residual: FloatArray, weight: FloatArray) -> float:
     return max(1.0, float(np.sqrt(residual[0, own] ** 2 @ weight[own] / squares.mean())))
 
 
-def exponent_table(trends: Mapping[str, Trend], level: float) -> pd.DataFrame:
+def exponent_table(trends: Mapping[str, PowerLaw], level: float) -> pd.DataFrame:
     """One row for each variable: its exponent of compute, the interval, the value at C = 1."""
     rows = {}
     for name, trend in trends.items():
-        low, high = central_interval(trend.exponent[1:, None], level)
+        exponent, low, high = trend.exponent_interval(level)
         with np.errstate(over="ignore"):  # budgets close together leave C = 1 far away
-            coefficient = np.exp(trend.intercept - trend.exponent * trend.pivot)
-        ends = central_interval(coefficient[1:, None], level)
+            coefficient = np.exp(trend.interval(np.zeros(1), level))[:, 0]
         rows[name] = {
-            "exponent": trend.exponent[0], "low": low[0], "high": high[0],
-            "coefficient": coefficient[0], "coefficient_low": ends[0][0],
-            "coefficient_high": ends[1][0], "scatter": trend.scatter,
+            "exponent": exponent[0], "low": low[0], "high": high[0],
+            "coefficient": coefficient[0], "coefficient_low": coefficient[1],
+            "coefficient_high": coefficient[2], "scatter": trend.scatter,
         }  # fmt: skip
     frame = pd.DataFrame.from_dict(rows, orient="index")
     frame.index.name = "variable"
@@ -120,14 +145,13 @@ def exponent_table(trends: Mapping[str, Trend], level: float) -> pd.DataFrame:
 
 
 def carried_on(
-    trends: Mapping[str, Trend], budgets: FloatArray, largest: float, level: float
+    trends: Mapping[str, PowerLaw], budgets: FloatArray, largest: float, level: float
 ) -> pd.DataFrame:
     """The trends at other budgets, with intervals and how far beyond the largest one."""
     frame = pd.DataFrame({"C": budgets})
     for name, trend in trends.items():
         with np.errstate(over="ignore"):
-            values = np.exp(trend.at(np.log(budgets)))
-        low, high = central_interval(values[1:], level)
-        frame = frame.assign(**{name: values[0], f"{name}_low": low, f"{name}_high": high})
+            values, low, high = np.exp(trend.interval(np.log(budgets), level))
+        frame = frame.assign(**{name: values, f"{name}_low": low, f"{name}_high": high})
     frame = frame.assign(times_beyond=budgets / largest)
     return with_card(frame, partial(trend_card, level=level))

@@ -11,7 +11,7 @@ import numpy as np
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import ExtrapolationWarning, warn
-from scalinglaws.numerals import format_plain
+from scalinglaws.numerals import format_count, format_plain
 from scalinglaws.planning.closed_form import ClosedForm, closed_form_of
 from scalinglaws.planning.cost import Cost, RunCost, cost_of
 from scalinglaws.planning.root_finding import Function, minimum, root
@@ -131,7 +131,7 @@ class Plan:
         return low, np.broadcast_to(high, low.shape)
 
     def _searched(self, C: FloatArray) -> tuple[FloatArray, FloatArray]:
-        low, high = self._log_range(C)
+        low, high = allowed_sizes(self.cost, self.limits, C)
 
         def value(x: FloatArray) -> FloatArray:
             N = np.exp(x)
@@ -163,25 +163,6 @@ class Plan:
                 if not (cut | np.isnan(end)).any():
                     return best, end
         return minimum(value, slope, low, high)
-
-    def _log_range(self, C: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Logarithms of the sizes to look at: those that limits and a budget allow."""
-        n_low, n_high = self.limits.get("N", (np.exp(_SIZES[0]), np.exp(_SIZES[1])))
-        d_low, d_high = self.limits.get("D", (np.exp(_TOKENS[0]), np.exp(_TOKENS[1])))
-        low, high = np.full(C.shape, np.log(n_low)), np.full(C.shape, np.log(n_high))
-
-        def paid(D: float) -> FloatArray:
-            """The size at which the budget buys just so many tokens."""
-            return root(lambda x: np.log(self.cost(np.exp(x), np.array(D))) - np.log(C), low, high)
-
-        # more tokens than allowed at small sizes, fewer at large ones
-        at_most, at_least = paid(d_high), paid(d_low)
-        beyond = self.cost(np.exp(high), np.array(d_high)) < C
-        within = self.cost(np.exp(low), np.array(d_low)) > C
-        start = np.where(np.isnan(at_most), low, at_most)
-        stop = np.where(np.isnan(at_least), high, at_least)
-        nothing = beyond | within
-        return np.where(nothing, 1.0, start), np.where(nothing, 0.0, stop)
 
     # --- beside a given size, or a given amount of data -------------------------------------------
 
@@ -279,6 +260,38 @@ class Plan:
 
             found = np.exp(root(excess, low, high))
             return np.asarray(np.where(np.isnan(found) & (excess(high) > 0), np.inf, found))
+
+
+def allowed_sizes(cost: RunCost, limits: Limits, C: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Logarithms of the least and the largest size that limits and a budget allow.
+
+    The least is above the largest where nothing is allowed.
+    """
+    n_low, n_high = limits.get("N", (np.exp(_SIZES[0]), np.exp(_SIZES[1])))
+    d_low, d_high = limits.get("D", (np.exp(_TOKENS[0]), np.exp(_TOKENS[1])))
+    low, high = np.full(C.shape, np.log(n_low)), np.full(C.shape, np.log(n_high))
+
+    def paid(D: float) -> FloatArray:
+        """The size at which the budget buys just so many tokens."""
+        return root(lambda x: np.log(cost(np.exp(x), np.array(D))) - np.log(C), low, high)
+
+    # more tokens than allowed at small sizes, fewer at large ones
+    at_most, at_least = paid(d_high), paid(d_low)
+    beyond = cost(np.exp(high), np.array(d_high)) < C
+    within = cost(np.exp(low), np.array(d_low)) > C
+    start = np.where(np.isnan(at_most), low, at_most)
+    stop = np.where(np.isnan(at_least), high, at_least)
+    nothing = beyond | within
+    return np.where(nothing, 1.0, start), np.where(nothing, 0.0, stop)
+
+
+def limit_note(limits: Limits, N: float, D: float) -> str:
+    """Which limit a plan is at."""
+    for name, value in (("N", N), ("D", D)):
+        for bound in limits.get(name, ()):
+            if abs(np.log(value / bound)) < 1e-6:
+                return f"at the limit of {name}, {format_count(bound)}"
+    return "at a limit"
 
 
 def _beside(C: FloatArray, x: FloatArray) -> FloatArray:

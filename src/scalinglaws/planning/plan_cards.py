@@ -48,11 +48,16 @@ class About:
     level: float
 
 
+def about_of(sample: SampledLaw) -> About:
+    """What the plan of a law says of itself."""
+    return About(sample.target, sample.level)
+
+
 def shown(
-    frame: pd.DataFrame, card: Callable[..., Card], sample: SampledLaw, **more: Any
+    frame: pd.DataFrame, card: Callable[..., Card], about: About, **more: Any
 ) -> pd.DataFrame:
     """A plan that displays as a card while it is whole."""
-    return with_card(frame, partial(card, about=About(sample.target, sample.level), **more))
+    return with_card(frame, partial(card, about=about, **more))
 
 
 # --- what all plans have in common ------------------------------------------------------------
@@ -75,7 +80,7 @@ def _notes(frame: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
     return common, [[part for part in parts if part not in common] for parts in each]
 
 
-def _caveats(frame: pd.DataFrame, row: pd.Series) -> tuple[str, ...]:
+def _caveats(frame: pd.DataFrame, row: pd.Series, of: str = "law") -> tuple[str, ...]:
     """Notes as sentences, those of single rows with their rows, and how far the answer is out."""
     common, single = _notes(frame)
     found = [_sentence(note) for note in common]
@@ -87,9 +92,8 @@ def _caveats(frame: pd.DataFrame, row: pd.Series) -> tuple[str, ...]:
     found += [f"{key} {listed(names)}: {_sentence(part)}" for part, names in rows.items()]
     beyond = float(row.get(BEYOND, np.nan))
     if 1 < beyond < np.inf:
-        found.append(
-            f"{format_factor(beyond)} {_LARGEST_RUN}: the intervals take the law to hold there."
-        )
+        assumed = ": the intervals take the law to hold there" if of == "law" else ""
+        found.append(f"{format_factor(beyond)} {_LARGEST_RUN}{assumed}.")
     return tuple(found)
 
 
@@ -112,7 +116,7 @@ def _last_known(frame: pd.DataFrame, name: str) -> pd.Series:
 # --- a card for each verb ---------------------------------------------------------------------
 
 
-def optimal_card(frame: pd.DataFrame, *, about: About, given: str) -> Card:
+def optimal_card(frame: pd.DataFrame, *, about: About, given: str, of: str = "law") -> Card:
     """Of `scalinglaws.optimal`."""
     row = _last_known(frame, "N" if given != "N" else "D")
     C, N, D, value = (written(row, name) for name in ("C", "N", "D", about.target))
@@ -133,12 +137,21 @@ def optimal_card(frame: pd.DataFrame, *, about: About, given: str) -> Card:
         answer = f"{goal} needs {C} FLOP: {N} parameters on {D} tokens{span}."
     first = about.target if given == "loss" else given
     frame = frame[[first, *frame.columns.drop(first)]]
-    budget = format_compute(float(f"{row['C']:.2g}")) if np.isfinite(row["C"]) else ""
+    call = ""
+    if np.isfinite(row["C"]) and of == "law":
+        call = f'sl.near_optimal(fit, C="{format_compute(float(row["C"]), 2)}")'
+    elif of == "forecast":
+        call = f'forecast.predict(N="{N}", D="{D}")'
+    disputed: tuple[str, ...] = ()
+    if row.get("disputed") == 1:
+        size = f"{written(row, 'N_forecast')}{_quoted(row, ('N_forecast',), about.level)}"
+        disputed = (f"Disputed: by the forecast of the same runs the best size is {size}.",)
+    titles = {f"{about.target}_forecast": f"{about.target}, forecast"}
     return Card(
         answer,
-        tables=(_table(frame, about, bare=("ratio",)),),
-        caveats=_caveats(frame, row),
-        next=f'sl.near_optimal(fit, C="{budget}")' if budget else "",
+        tables=(_table(frame, about, bare=("ratio",), titles=titles),),
+        caveats=(*disputed, *_caveats(frame, row, of)),
+        next=call,
     )
 
 

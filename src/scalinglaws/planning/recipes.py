@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 from scipy.special import fdtrc
 
-from scalinglaws.arrays import FloatArray
 from scalinglaws.core.groups import distinct_labels, warn_of_look_alikes
 from scalinglaws.core.law import Law
 from scalinglaws.errors import DataError, IdentifiabilityWarning, ScalingLawWarning
@@ -22,16 +21,18 @@ from scalinglaws.fitting.fit import fit as fit_law
 from scalinglaws.fitting.result import Fit
 from scalinglaws.fitting.tables import columns as col
 from scalinglaws.numerals import abridged, listed
-from scalinglaws.options import check_option
-from scalinglaws.planning.compute_multiplier import Gain, Gains, gain, gain_of
-from scalinglaws.planning.cost import SIX, Cost, cost_of
-from scalinglaws.planning.plan import Plan
-from scalinglaws.planning.sampled_law import (
-    DEFAULT_RESAMPLES,
-    Rng,
-    numbers,
-    sample_of,
+from scalinglaws.options import check_option, generator_of
+from scalinglaws.planning.compute_multiplier import (
+    Frontier,
+    Gain,
+    Gains,
+    frontier_of,
+    gain,
+    gain_of,
 )
+from scalinglaws.planning.cost import SIX, Cost, cost_of
+from scalinglaws.planning.sampled_law import DEFAULT_RESAMPLES, Rng, numbers
+from scalinglaws.planning.single_variable import single_variable
 
 SHARED = ("nothing", "exponents")
 # A column that is 1 for the first recipe and 2 for the second.
@@ -68,7 +69,8 @@ def compare_recipes(
         Compare separate laws, or one law with shared exponents and separate coefficients. The
         latter is biased where exponents differ, and far more precise where they do not.
     C : number or array, optional
-        Compute of the baseline; by default nine budgets over that of the runs.
+        Compute of the baseline; by default nine budgets over that of the runs, or nine values of
+        the variable of a law in one other variable alone.
     y, columns
         As in :func:`scalinglaws.fit`.
     cost, confidence_level, n_resamples, rng
@@ -148,32 +150,41 @@ def _two_recipes(
     cost = asked["cost"]
     if alone is None:
         pooled = fit_with_levels(both, is_second, law, options)
-        budgets = _budgets(pooled, cost) if C is None else np.sort(numbers("C", C))
+        amounts = _amounts(pooled, cost, C)
+        budgets = np.sort(numbers(*next(iter(amounts.items()))))
         found = gain_of(*_pair(pooled, **asked), budgets)
         return replace(found, tests=tests, fits={"pooled": pooled})
     fits = {"baseline": alone, "recipe": fit_law(both[is_second], law, **options)}
-    found = gain(*fits.values(), C=_budgets(alone, cost) if C is None else C, **asked)
+    found = gain(alone, fits["recipe"], **{**asked, **_amounts(alone, cost, C)})
     return replace(found, tests=tests, fits=fits)
 
 
 def _pair(
     pooled: Fit, *, cost: Cost, confidence_level: float, n_resamples: int, rng: Rng
-) -> tuple[Plan, Plan]:
+) -> tuple[Frontier, Frontier]:
     """Both recipes of a pooled law, with the same draws."""
-    sample = sample_of(
-        pooled, confidence_level=confidence_level, n_resamples=n_resamples, rng=rng,
-        variables={DUMMY: 1.0}, delta=False,
+    seed = int(generator_of(rng).integers(2**63))
+    first, second = (
+        frontier_of(
+            pooled, cost=cost, confidence_level=confidence_level, n_resamples=n_resamples,
+            rng=seed, variables={DUMMY: which},
+        )
+        for which in (1.0, 2.0)
     )  # fmt: skip
     if pooled.status is Status.WEAKLY_IDENTIFIED:  # as where recipes differ in little
-        sample = replace(sample, doubt="")
-    first = Plan(sample, cost_of(cost), {})
-    return first, Plan(replace(sample, extra={DUMMY: 2.0}), first.cost, {})
+        first, second = (
+            replace(each, sample=replace(each.sample, doubt="")) for each in (first, second)
+        )
+    return first, second
 
 
-def _budgets(fitted: Fit, cost: Cost) -> FloatArray:
-    values = fitted.runs.values
-    spent = cost_of(cost)(values["N"], values["D"])
-    return np.geomspace(spent.min(), spent.max(), 9)
+def _amounts(fitted: Fit, cost: Cost, C: Any) -> dict[str, Any]:
+    """What the recipes are compared at, under the name of its variable."""
+    if C is not None:
+        return {"C": C}
+    values, name = fitted.runs.values, single_variable(fitted.law)
+    used = cost_of(cost)(values["N"], values["D"]) if name is None else values[name]
+    return {name or "C": np.geomspace(used.min(), used.max(), 9)}
 
 
 def fit_with_levels(

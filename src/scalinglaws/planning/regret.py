@@ -9,7 +9,7 @@ import pandas as pd
 
 from scalinglaws.planning.cost import SIX, Cost
 from scalinglaws.planning.plan import plan_of
-from scalinglaws.planning.plan_cards import regret_card, shown
+from scalinglaws.planning.plan_cards import about_of, regret_card, shown
 from scalinglaws.planning.sampled_law import (
     DEFAULT_RESAMPLES,
     LawWithValues,
@@ -81,4 +81,4 @@ def regret(
         frame = frame.assign(**sample.columns(name, values, smooth=False))
     frame["times_beyond"] = plan.times_beyond(spent)
     frame["note"] = ["; ".join(own) for own in sample.caveats_at(best.N)]
-    return shown(frame, regret_card, sample)
+    return shown(frame, regret_card, about_of(sample))

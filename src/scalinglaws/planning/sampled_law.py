@@ -20,7 +20,13 @@ from scalinglaws.errors import (
     IdentifiabilityWarning,
     warn,
 )
+from scalinglaws.fitting.chain import Chain
+from scalinglaws.fitting.many import Fits
 from scalinglaws.fitting.tables.points import to_values
+from scalinglaws.forecasting.chained_forecast import ChainedForecast
+from scalinglaws.forecasting.curve import CurveForecast
+from scalinglaws.forecasting.forecast import Forecast
+from scalinglaws.forecasting.several_forecasts import SeveralForecasts
 from scalinglaws.numerals import abridged, format_plain
 from scalinglaws.options import check_count, check_level
 from scalinglaws.planning.delta_method import Delta, Inferable
@@ -235,11 +241,28 @@ def check_fit(fit: object) -> None:
     """
     if isinstance(getattr(fit, "law", None), Law) and hasattr(fit, "values"):
         return
-    hint = f": sl.published[{fit!r}] is one" if isinstance(fit, str) and "/" in fit else ""
+    if isinstance(fit, Forecast | ChainedForecast | CurveForecast | SeveralForecasts):
+        raise TypeError(
+            "This plan needs a law: fit one with sl.fit. A forecast over N and D (of groups, one "
+            'such as forecast["c4"]) divides budgets by sl.optimal(forecast, C=...), and has '
+            "forecast.predict and forecast.reach."
+        )
+    got = abridged(fit) if isinstance(fit, str | int | float) else type(fit).__name__
     raise TypeError(
         "A plan needs a fit, as sl.fit returns it, or a published law such as "
-        f'sl.published["chinchilla/epoch2024"]; got {abridged(fit)}{hint}.'
+        f'sl.published["chinchilla/epoch2024"]; got {got}{_nearest(fit)}.'
     )
+
+
+def _nearest(given: object) -> str:
+    """Which law may have been meant."""
+    if isinstance(given, str) and "/" in given:
+        return f": sl.published[{given!r}] is one"
+    if isinstance(given, Chain):
+        return ": each of its `fits` is one"
+    if isinstance(given, Fits):
+        return f": each of them is one, such as fits[{next(iter(given))!r}]"
+    return ""
 
 
 def sample_of(
@@ -262,6 +285,22 @@ def sample_of(
         If the law does not get better with size.
     """
     check_fit(fit)
+    refuse_groups(fit)
+    sample = sample_at(
+        fit, _extra(fit.law, variables or {}), confidence_level=confidence_level,
+        n_resamples=n_resamples, rng=rng, delta=delta,
+    )  # fmt: skip
+    return replace(sample, sign=_direction(fit, sample.estimate))
+
+
+def refuse_groups(fit: LawWithValues) -> None:
+    """Refuse the law of several groups.
+
+    Raises
+    ------
+    ValueError
+        If it is one.
+    """
     if fit.law.groups:
         columns = " and ".join(repr(column) for column in fit.law.group_columns)
         raise ValueError(
@@ -269,7 +308,27 @@ def sample_of(
             "is for one of them: in place of the fit, give sl.planning.one_group(fit, "
             f"{', '.join(f'{column}=...' for column in fit.law.group_columns)})."
         )
-    law, extra = fit.law, _extra(fit.law, variables or {})
+
+
+def sample_at(
+    fit: LawWithValues,
+    extra: Mapping[str, float],
+    *,
+    confidence_level: float | None,
+    n_resamples: int,
+    rng: Rng,
+    delta: bool,
+) -> SampledLaw:
+    """The law at its estimate and joint draws, with values of further variables.
+
+    `sign` is not known yet.
+
+    Raises
+    ------
+    ValueError
+        If an option is wrong.
+    """
+    law = fit.law
     level = level_of(fit, confidence_level)
     check_level(level)
     check_count("n_resamples", n_resamples, 0)
@@ -282,11 +341,9 @@ def sample_of(
         if drawn is not None:
             rows += [drawn[name].to_numpy(dtype=np.float64), moved.get(name, np.zeros(0))]
         params[name] = np.concatenate(rows)[:, None]
-    target = target_of(fit)
-    sample = SampledLaw(
-        fit, law, params, extra, target, float(level), reason, 1.0, _doubt(fit), own
+    return SampledLaw(
+        fit, law, params, extra, target_of(fit), float(level), reason, 1.0, _doubt(fit), own
     )
-    return replace(sample, sign=_direction(fit, sample.estimate))
 
 
 def level_of(fit: LawWithValues, given: float | None) -> float:
@@ -300,7 +357,8 @@ def _extra(law: Law, variables: Mapping[str, Any]) -> dict[str, float]:
     if missing:
         raise FormulaError(
             f"A plan divides compute between N and D, and the law {law.label!r} has no "
-            f"{' and no '.join(missing)}; its variables are {', '.join(law.variables)}."
+            f"{' and no '.join(missing)}; its variables are {', '.join(law.variables)}. Laws in "
+            "one variable have `predict` and its inverse, `reach`, and are compared by sl.gain."
         )
     needed = [v for v in law.variables if v not in ("N", "D", "C")]
     unknown = [v for v in variables if v not in needed]

@@ -17,6 +17,7 @@ from scalinglaws.display import Card, Displayed
 from scalinglaws.errors import DataError
 from scalinglaws.fitting.diagnostics.status import Status
 from scalinglaws.fitting.inference.prediction import Prediction
+from scalinglaws.fitting.inference.reach import Reach
 from scalinglaws.fitting.result import Fit
 from scalinglaws.fitting.tables.runs import RunTable
 from scalinglaws.numerals import listed, plural
@@ -113,6 +114,10 @@ class OneGroup(Displayed):
         """The law of the group at some points; see :meth:`Fit.predict`."""
         return self.fit.predict(**{**given, **self.labels})
 
+    def reach(self, value: Any, /, **given: Any) -> Reach:
+        """Where the law of the group reaches a performance; see :meth:`Fit.reach`."""
+        return self.fit.reach(value, **{**given, **self.labels})
+
     def draws(self, n_resamples: int = 1000, rng: Rng = None) -> pd.DataFrame:
         """Joint draws; those of two groups of one fit, with one seed, belong together."""
         every = self.fit.draws(n_resamples, rng=rng)
@@ -145,6 +150,8 @@ def one_group(fit: Fit, **labels: Any) -> OneGroup:
 
     Raises
     ------
+    TypeError
+        If it is no fit.
     DataError
         If the fit has no groups, a column is missing, or a label is none of the fit's.
 
@@ -162,6 +169,7 @@ def one_group(fit: Fit, **labels: Any) -> OneGroup:
     >>> bool(sl.optimal(fit, C=1e13, data="code")["loss"].iloc[0] < 1.2)
     True
     """
+    check_fit(fit)
     columns = fit.law.group_columns
     if not columns:
         raise DataError(f"The law {fit.law.formula!r} has no parameters for single groups.")

@@ -14,7 +14,7 @@ from scalinglaws.numerals import format_count
 from scalinglaws.options import is_number
 from scalinglaws.planning.cost import SIX, Cost, RunCost, cost_of
 from scalinglaws.planning.plan import Limits, Plan, limits_of, plan_of
-from scalinglaws.planning.plan_cards import served_for_card, serving_card, shown
+from scalinglaws.planning.plan_cards import about_of, served_for_card, serving_card, shown
 from scalinglaws.planning.root_finding import minimum
 from scalinglaws.planning.sampled_law import (
     DEFAULT_RESAMPLES,
@@ -120,7 +120,7 @@ def serving(
     frame["times_beyond"] = plan.times_beyond(frame["training"].to_numpy())
     frame["note"] = _notes(life, N, D[0], end[0])
     allowance = None if budget is None else number("budget", budget)
-    return shown(frame, serving_card, sample, budget=allowance)
+    return shown(frame, serving_card, about_of(sample), budget=allowance)
 
 
 def served_for(
@@ -176,7 +176,7 @@ def served_for(
     frame = pd.DataFrame({"N": size[0], "D": data[0]})
     # no serving explains a model that is larger than compute-optimal
     frame = frame.assign(**sample.columns("served", tokens, smooth=False))
-    return shown(frame.assign(note="; ".join(sample.caveats)), served_for_card, sample)
+    return shown(frame.assign(note="; ".join(sample.caveats)), served_for_card, about_of(sample))
 
 
 class _Life:

@@ -15,7 +15,7 @@ from scalinglaws.fitting.arguments import resolve_law
 from scalinglaws.fitting.tables import columns as col
 from scalinglaws.options import generator_of
 from scalinglaws.planning.cost import SIX
-from scalinglaws.planning.sampled_law import LawWithValues, Rng
+from scalinglaws.planning.sampled_law import LawWithValues, Rng, check_fit
 
 Noise = float | Callable[[pd.DataFrame], Any]
 
@@ -69,6 +69,7 @@ def simulate(
         if coefficients is None:
             raise ValueError(f"`values` must give {', '.join(resolved.parameter_names)}.")
     else:
+        check_fit(law)
         resolved, coefficients = law.law, {**law.values, **(values or {})}
     if "C" not in table and {"N", "D"} <= set(table):
         table["C"] = SIX * table["N"].to_numpy(dtype=float) * table["D"].to_numpy(dtype=float)

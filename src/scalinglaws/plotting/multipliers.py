@@ -59,12 +59,14 @@ def plot_gain(found: Gain | Gains, *, ax: Axes | None = None, legend: bool = Tru
         )
     ax.axhline(1.0, color=GREY, linewidth=0.9, zorder=1)
     budgets, shown = np.concatenate(across), np.concatenate(heights)
-    log_axis(ax.xaxis, "C", *(padded(budgets.min(), budgets.max())))
+    variable = next(iter(several.values())).variable
+    log_axis(ax.xaxis, variable, *(padded(budgets.min(), budgets.max())))
     log_axis(ax.yaxis, None, *padded(shown.min(), shown.max(), 0.08))
     one = len(several) == 1
     first = "the first recipe" if isinstance(found, Gain) else for_picture(str(found.baseline))
-    ax.set_xlabel(f"compute of {first} [FLOP]")
-    ax.set_ylabel("compute multiplier")
+    is_compute = variable == "C"
+    ax.set_xlabel(f"{'compute' if is_compute else variable} of {first}{' [FLOP]' * is_compute}")
+    ax.set_ylabel(f"{'compute' if is_compute else variable} multiplier")
     quiet_frame(ax)
     if legend:
         tone = INK if one else GREY
@@ -80,7 +82,7 @@ def plot_gain(found: Gain | Gains, *, ax: Axes | None = None, legend: bool = Tru
 def _draw_gain(ax: Axes, found: Gain, colour: Any) -> tuple[FloatArray, FloatArray, bool, bool]:
     """One recipe; returns where it was drawn, and whether beyond the runs and with a band."""
     table = found.table
-    C, gain = table["C"].to_numpy(), table["gain"].to_numpy()
+    C, gain = table[found.variable].to_numpy(), table["gain"].to_numpy()
     style: dict[str, Any] = {
         "color": colour, "linewidth": 1.8, "zorder": 3, "markersize": 4,
         "marker": "o" if len(C) <= _FEW else "none",

@@ -145,11 +145,10 @@ def working_gradient(
     """Gradient of the residual (log f or f) in the working parameters."""
     params = fit.values
     gradient = fit.law.gradient(params, columns)
-    for j, parameter in enumerate(fit.law.parameters):
-        if parameter.positive:
-            gradient[:, j] *= params[parameter.name]
-    if fit.scale == "log":
-        with np.errstate(divide="ignore", invalid="ignore"):  # a performance of zero
+    scale = [params[p.name] if p.positive else 1.0 for p in fit.law.parameters]
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):  # no value, or zero
+        gradient = gradient * scale
+        if fit.scale == "log":
             gradient = gradient / estimate[:, None]
     return np.where(np.isfinite(gradient), gradient, 0.0)
 

@@ -19,7 +19,8 @@ from scalinglaws.fitting.inference.prediction_card import prediction_card
 if TYPE_CHECKING:
     from scalinglaws.forecasting.outlook import Outlook
 
-_NO_COLUMNS = ("confidence_level", "source", "target", "points")
+_NO_COLUMNS = ("confidence_level", "source", "target", "points", "without_forecast")
+NO_FORECAST = "only a law that was fitted to runs has one."
 
 
 @dataclass(frozen=True, repr=False)
@@ -50,13 +51,14 @@ class Prediction(Displayed):
     source: tuple[Any, Mapping[str, npt.NDArray[Any]]] | None = field(default=None, compare=False)
     target: str = field(default="", compare=False)
     points: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict, compare=False)
+    without_forecast: str = field(default=NO_FORECAST, compare=False)
 
     @cached_property
     def _beside(self) -> Any:
         from scalinglaws.forecasting.beside_law import Beside, beside, nothing
 
         if self.source is None:
-            return Beside(nothing("only a law that was fitted to runs has one."), np.nan)
+            return Beside(nothing(self.without_forecast), np.nan)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ScalingLawWarning)  # the prediction has said it
             return beside(*self.source, self.confidence_level)
