@@ -212,7 +212,7 @@ def pass_at_k(n_samples: npt.ArrayLike, n_correct: npt.ArrayLike, k: npt.ArrayLi
     r"""Unbiased estimate of pass@k for each problem, from a larger number of samples.
 
     .. math::
-        1 - \binom{n - c}{k} \Big/ \binom{n}{k}
+        1 - \frac{\binom{n - c}{k}}{\binom{n}{k}}
 
     Parameters
     ----------

@@ -54,8 +54,9 @@ class Fit(FitRecord):
     delta : float or None
         Huber threshold.
     objective_value : float
-        Sum over the runs of weight times loss: r^2 for "squared"; r^2/2 inside delta and
-        delta*(|r| - delta/2) outside for "huber"; |r| for "absolute".
+        Sum over the runs of weight times loss of the residual r: ``r**2`` for "squared"; for
+        "huber" ``r**2/2`` up to delta and ``delta*(abs(r) - delta/2)`` beyond; ``abs(r)`` for
+        "absolute".
     fixed : mapping of str to float
         Parameters that were fixed by the user.
     confidence_level : float
