@@ -35,6 +35,8 @@ extensions = [
     "sphinx_gallery.gen_gallery",
 ]
 root_doc = "docs/index"
+default_role = "autolink"
+smartquotes = False  # texts name columns={"D": ...}
 include_patterns = [
     "CHANGELOG.md",
     "CONTRIBUTING.md",
