@@ -73,6 +73,7 @@ class Published:
     name : str
         Law and set, such as "chinchilla/epoch2024".
     law : Law
+        The law.
     values : mapping of str to float
         A number for each parameter.
     coefficients : Coefficients
@@ -102,8 +103,9 @@ class Published:
         Parameters
         ----------
         data : DataFrame or mapping, optional
-            Columns for the law's variables, named as in the law or by common names. Variables can
-            also be keywords, as scalars, arrays or text: ``N="7B"``.
+            Columns for the law's variables, named as in the law or by common names.
+        **variables : float, str or array
+            Variables as keywords, as scalars, arrays or text: ``N="7B"``.
 
         Returns
         -------

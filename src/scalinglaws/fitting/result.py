@@ -69,6 +69,15 @@ class Fit(FitRecord):
         Mask of the estimated parameters.
     alternatives : (fits, parameters)
         Other, equally good fits, in natural values.
+    versions : mapping of str to str
+        Versions of the software that made the fit.
+    fitted, residuals : Series
+        The law at each run, and observed minus fitted (of logarithms for ``scale="log"``), on the
+        index of the table.
+    n, dof : int
+        Number of runs fitted, and that number less the estimated parameters.
+    noise : float
+        Standard deviation of a run around the curve, on the scale of the residuals.
     """
 
     # --- coefficients ------------------------------------------------------------------------
@@ -129,14 +138,15 @@ class Fit(FitRecord):
         ----------
         data : DataFrame or mapping, optional
             Columns for the law's variables, named as in the law or as in the fitted table.
-            Variables can also be keywords, as scalars, arrays or text: ``N="7B"``. For indexed
-            parameters, pass the group: ``data="c4"``.
         confidence_level : float, optional
             Level of both intervals; by default that of the fit.
         forecast : bool, default False
             Whether a returned DataFrame includes the forecast from the same runs, as columns
             ``forecast``, ``forecast_low``, ``forecast_high`` and ``disputed``. A `Prediction`
             always has ``forecast`` and ``disputed``, computed on first access.
+        **variables : float, str or array
+            Variables as keywords, as scalars, arrays or text: ``N="7B"``. For indexed parameters,
+            also the group: ``data="c4"``.
 
         Returns
         -------
@@ -555,7 +565,21 @@ class Fit(FitRecord):
         ax: Axes | None = None,
         point: Mapping[str, Any] | None = None,
     ) -> Axes:
-        """Plot the residuals against a variable of the law, or against "fitted"."""
+        """Plot the residuals against a variable of the law, or against the fitted value.
+
+        Parameters
+        ----------
+        x : str, optional
+            A variable of the law, by default the first; "fitted" for the fitted value.
+        ax : Axes, optional
+            Axes to draw in; by default those of a new figure.
+        point : mapping, optional
+            Matplotlib style of the points.
+
+        Returns
+        -------
+        Axes
+        """
         from scalinglaws.plotting.residuals import plot_residuals
 
         return plot_residuals(self, x, ax=ax, point=point)
@@ -569,7 +593,25 @@ class Fit(FitRecord):
         confidence_level: float | None = None,
         legend: bool = True,
     ) -> Axes:
-        """Plot the profile of a quantity, its threshold and its interval; see `profile`."""
+        """Plot the profile of a quantity, its threshold and its interval; see `profile`.
+
+        Parameters
+        ----------
+        quantity : str
+            A parameter, or an expression of several.
+        ax : Axes, optional
+            Axes to draw in; by default those of a new figure.
+        n_points : int, default 41
+            Number of values at which the law is refitted, including the estimate.
+        confidence_level : float, optional
+            Level of the interval; by default that of the fit.
+        legend : bool, default True
+            Whether to draw a legend.
+
+        Returns
+        -------
+        Axes
+        """
         from scalinglaws.plotting.profiles import plot_profile
 
         table = self.profile(quantity, n_points=n_points, confidence_level=confidence_level)
@@ -578,7 +620,12 @@ class Fit(FitRecord):
     # --- words -----------------------------------------------------------------------------
 
     def summary(self) -> str:
-        """Text of at most one screen: verdict, parameters, goodness of fit and caveats."""
+        """Text of at most one screen: verdict, parameters, goodness of fit and caveats.
+
+        Returns
+        -------
+        str
+        """
         return summary.as_text(self)
 
     def __repr__(self) -> str:

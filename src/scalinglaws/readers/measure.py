@@ -43,7 +43,7 @@ def measure(
     context : int, optional
         Tokens in a window; the longest that the model allows, at most 2,048, by default.
     batch_size : int
-        Windows that are evaluated at once.
+        Number of windows evaluated at once.
     device : str, optional
         ``"cpu"`` or ``"cuda"``; a GPU where there is one by default. A loaded model stays where
         it is.

@@ -62,6 +62,16 @@ class Laws(Mapping[str, Law]):
     def about(self, name: str) -> Entry:
         """Formula, meaning of the names, source, caveats and published coefficients of a law.
 
+        Parameters
+        ----------
+        name : str
+            Name of a law, or another name for it.
+
+        Returns
+        -------
+        Entry
+            The entry of the catalogue; printed, it is a page of text.
+
         Raises
         ------
         FormulaError
@@ -76,7 +86,7 @@ class Laws(Mapping[str, Law]):
     def search(
         self, text: str = "", *, variable: str | None = None, topic: str | None = None
     ) -> Laws:
-        """The laws that match all that is given.
+        """Find the laws that match all the given criteria.
 
         Parameters
         ----------
@@ -86,6 +96,11 @@ class Laws(Mapping[str, Law]):
             A variable of the law, such as "D".
         topic : str, optional
             One of `topics`.
+
+        Returns
+        -------
+        Laws
+            The laws found, in the order of the catalogue.
 
         Raises
         ------
@@ -106,7 +121,7 @@ class Laws(Mapping[str, Law]):
 
     @property
     def topics(self) -> tuple[str, ...]:
-        """Every topic, in alphabetical order."""
+        """All topics, in alphabetical order."""
         return tuple(sorted({topic for row in self._rows.values() for topic in row.topics}))
 
     @property
