@@ -78,13 +78,15 @@ class IsoFLOP:
         C = 1 with ``_low`` and ``_high``; ``scatter``, see the notes of :func:`isoflop`, missing
         with `exponent_prior`.
     bias : Bias or None
-        What this very design and method would get wrong if a law fitted to the runs were true.
+        Bias of this design and method if a law fitted to the runs were true.
     method : str
+        "parabola" or "akima".
     noise : float
         Relative noise of a run's performance behind the intervals.
     confidence_level : float
+        Level of the intervals.
     no_bias : str
-        Why no bias is stated, where one was asked for.
+        Reason for a missing bias, if one was requested.
     """
 
     optima: pd.DataFrame
@@ -100,12 +102,35 @@ class IsoFLOP:
     trends: Mapping[str, PowerLaw] = field(repr=False)
 
     def predict(self, C: npt.ArrayLike | str) -> pd.DataFrame:
-        """The trend at other budgets: ``C``, ``N`` and ``D`` with intervals, ``times_beyond``."""
+        """Optimal N and D at other budgets, by the power law in compute.
+
+        Parameters
+        ----------
+        C : float, str or array
+            Compute budgets.
+
+        Returns
+        -------
+        DataFrame
+            ``C``, ``N`` and ``D`` with ``_low`` and ``_high``, and ``times_beyond``.
+        """
         largest = float(self.optima.loc[self.optima["N"].notna(), "C"].max())
         return carried_on(self.trends, numbers("C", C), largest, self.confidence_level)
 
     def plot(self, *, ax: Axes | None = None, legend: bool = True) -> Axes:
-        """Draw the profiles and their minima; see `scalinglaws.plotting.plot_isoflop`."""
+        """Draw the profiles and their minima; see `scalinglaws.plotting.plot_isoflop`.
+
+        Parameters
+        ----------
+        ax : Axes, optional
+            Axes to draw in; by default those of a new figure.
+        legend : bool, default True
+            Whether to draw a legend.
+
+        Returns
+        -------
+        Axes
+        """
         from scalinglaws.plotting import plot_isoflop
 
         return plot_isoflop(self, ax=ax, legend=legend)
@@ -117,7 +142,7 @@ class IsoFLOP:
 
     @property
     def left_out(self) -> int:
-        """How many runs share no budget with others."""
+        """Number of runs that share no budget with others."""
         return len(self.runs.N) - int(self.optima["runs"].sum())
 
     def __repr__(self) -> str:
@@ -189,6 +214,7 @@ def isoflop(
     Returns
     -------
     IsoFLOP
+        Optima of the budgets, exponents of their growth, and the bias of the method.
 
     Raises
     ------

@@ -27,7 +27,7 @@ Function = Callable[[Mapping[str, Any]], Any]
 
 @dataclass(frozen=True, eq=False)
 class OneGroup:
-    """What plans ask of a fit, for one group of its runs; see :func:`one_group`.
+    """The law of one group of a fit, for any plan; returned by :func:`one_group`.
 
     Attributes
     ----------
@@ -45,7 +45,7 @@ class OneGroup:
 
     @property
     def values(self) -> dict[str, float]:
-        """A number for each parameter."""
+        """Value of each parameter."""
         return {name: self.fit.values[full] for name, full in self._full_names.items()}
 
     @property
@@ -72,7 +72,7 @@ class OneGroup:
 
     @property
     def confidence_level(self) -> float:
-        """That of the fit."""
+        """Level of the intervals."""
         return self.fit.confidence_level
 
     @property
@@ -82,7 +82,7 @@ class OneGroup:
 
     @property
     def scale(self) -> str:
-        """Whether noise is of the logarithm or of the level."""
+        """Scale of the residuals, "log" or "level"."""
         return self.fit.scale
 
     @property
@@ -103,7 +103,17 @@ class OneGroup:
         return self.fit.intervals(asked, **options)
 
     def predict(self, **given: Any) -> Prediction | pd.DataFrame:
-        """The law of the group at some points; see :meth:`Fit.predict`."""
+        """Evaluate the law of the group; see `Fit.predict`.
+
+        Parameters
+        ----------
+        **given : float, str or array
+            Variables of the law as keywords.
+
+        Returns
+        -------
+        Prediction or DataFrame
+        """
         return self.fit.predict(**{**given, **self.labels})
 
     def reach(self, value: Any, /, **given: Any) -> Reach:
@@ -111,7 +121,22 @@ class OneGroup:
         return self.fit.reach(value, **{**given, **self.labels})
 
     def draws(self, n_resamples: int = 1000, rng: Rng = None) -> pd.DataFrame:
-        """Joint draws; those of two groups of one fit, with one seed, belong together."""
+        """Joint draws of the parameters of the group; see `Fit.draws`.
+
+        Draws of two groups of one fit with the same seed are joint.
+
+        Parameters
+        ----------
+        n_resamples : int, default 1000
+            Number of draws.
+        rng : Generator, int or None
+            Random number generator, or a seed.
+
+        Returns
+        -------
+        DataFrame
+            One row per draw and one column per parameter.
+        """
         every = self.fit.draws(n_resamples, rng=rng)
         return pd.DataFrame({name: every[full] for name, full in self._full_names.items()})
 

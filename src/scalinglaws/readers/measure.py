@@ -71,6 +71,11 @@ def measure(
     Windows overlap by one token, so that every token but the first is predicted once, within its
     window: ``loss = -sum(log p) / tokens`` and ``bits_per_byte = -sum(log2 p) / bytes``. Tokens at
     the beginning of a window have little context, so a longer `context` gives a lower loss.
+
+    Examples
+    --------
+    >>> import scalinglaws as sl
+    >>> row = sl.measure("gpt2", text="held_out.txt")  # doctest: +SKIP
     """
     content = Path(text).read_text(encoding="utf-8")
     revisions = [revision] if revision is None or isinstance(revision, str) else list(revision)
