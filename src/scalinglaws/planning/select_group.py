@@ -93,7 +93,20 @@ class OneGroup:
         return np.asarray(self.fit.covariance[np.ix_(own, own)])
 
     def intervals(self, quantities: Mapping[str, Function], **options: Any) -> pd.DataFrame:
-        """Intervals of functions of the group's parameters; see :meth:`Fit.intervals`."""
+        """Confidence intervals of functions of the group's parameters; see `Fit.intervals`.
+
+        Parameters
+        ----------
+        quantities : mapping of str to callable
+            Functions of a mapping from parameters to arrays.
+        **options
+            Options of `Fit.intervals`.
+
+        Returns
+        -------
+        DataFrame
+            One row per quantity.
+        """
         names = self._full_names
 
         def of_group(function: Function) -> Function:
