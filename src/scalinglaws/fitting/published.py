@@ -182,7 +182,7 @@ class Published:
 
 
 class PublishedSets(Mapping[str, Published]):
-    """Every published set of the catalogue under "law/set"; iterating gives the names.
+    """Published coefficients of the laws: a mapping from "law/set" to `Published`.
 
     Examples
     --------

@@ -297,9 +297,9 @@ class Fit(FitRecord):
         -------
         DataFrame
             One row per converged refit and one column per parameter, in natural values. The index
-            numbers the resamples. ``draws.attrs`` has the method, the number of resamples, the
-            number that did not converge (and were dropped), and the largest predicted relative
-            decrease of one more step.
+            numbers the resamples. ``draws.attrs`` has the method, the number of resamples and the
+            number that did not converge and were dropped. It also has the largest predicted
+            relative decrease of one more step.
 
         Raises
         ------
@@ -459,9 +459,9 @@ class Fit(FitRecord):
         DataFrame
             One row per value: the quantity; `deviance`, the increase of the objective in units of
             the noise; `signed_root`, its square root, negative below the estimate; and the other
-            parameters, which trace the ridge. ``profile.attrs`` has the interval, `low` and `high`
-            (infinite if an end does not exist, the bound if the parameter stops there), the
-            `threshold` of the deviance, the `confidence_level` and the `method`.
+            parameters, which trace the ridge. ``profile.attrs`` has the interval, `low` and `high`:
+            infinite if an end does not exist, the bound if the parameter stops there. It also has
+            the `threshold` of the deviance, the `confidence_level` and the `method`.
 
         Raises
         ------

@@ -74,8 +74,8 @@ class Backtest:
     def summary(self) -> pd.DataFrame:
         """One row per cut: known and hidden runs, mean error, bias and share inside.
 
-        ``error`` is the mean absolute error of the logarithm of the metric, ``bias`` the mean
-        error, ``inside`` the share of hidden runs inside their intervals, and ``farthest`` the
+        ``error`` and ``bias`` are the mean absolute and the mean error of the logarithm of the
+        metric. ``inside`` is the share of hidden runs inside their intervals, and ``farthest`` the
         largest extrapolation factor.
         """
         rows = {cut: _scores(group) for cut, group in self.frame.groupby("cut", sort=False)}

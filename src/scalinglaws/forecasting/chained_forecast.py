@@ -83,8 +83,8 @@ class ChainedForecast(Saved):
         Returns
         -------
         Outlook or DataFrame
-            As `Forecast.predict`. The shares of the variance are those of the forecast of the
-            loss, of the step from loss to metric, and of the noise of a run.
+            As `Forecast.predict`. The shares of the variance are those of the loss, of the step
+            from loss to metric, and of the noise of a run.
         """
         level = self.confidence_level if confidence_level is None else confidence_level
         check_level(level)

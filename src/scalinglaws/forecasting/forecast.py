@@ -228,8 +228,8 @@ class Forecast(Saved):
     def usable_to(self) -> float:
         """Compute to which the forecast is usable, along the largest runs' tokens per parameter.
 
-        Up to there the half-width of the 90 % prediction interval is at most 10 %, and the
-        extrapolation factor at most 200, which is as far as forecasts were tested on real runs.
+        Up to there the half-width of the 90 % prediction interval is at most 10 %. The
+        extrapolation factor is at most 200: forecasts were tested on real runs up to there.
         NaN if the interval is wider at the largest runs already.
         """
         compute = self.rows.largest * _ALONG

@@ -229,7 +229,7 @@ def gain(
         Level of the intervals, the number of joint draws, and their seed. Two fits are drawn
         independently of each other, two groups of one fit together.
     **variables
-        Values of the laws' other variables; a law that has no such variable does without.
+        Values of the laws' other variables; a law without such a variable ignores it.
 
     Returns
     -------

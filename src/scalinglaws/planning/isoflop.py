@@ -187,15 +187,14 @@ def isoflop(
     budgets : array or str, optional
         The budgets, or a column that has them; by default they are found in C.
     tolerance : float
-        How far, as a share, C may be from a budget.
+        Largest relative distance of C from its budget.
     method : {"parabola", "akima"}
         A parabola in ln N (Hoffmann et al. 2022), or Akima's interpolation of the logarithm in
         ln N (Porian et al. 2024).
     window, rise : float
-        The parabola of a budget is fitted to the runs whose ln N is within `window`, and whose log
-        performance is within `rise`, of its best run, and at least to the four sizes nearest to
-        that. ``float("inf")`` takes whole profiles.
-        Akima's interpolation is local and takes whole profiles always.
+        The parabola of a budget is fitted to runs near its best run: ln N within `window`, and log
+        performance within `rise`. At least the four nearest sizes are used. ``float("inf")`` uses
+        whole profiles, as Akima's interpolation always does.
     weighted : bool
         Weight budgets by the precision of their minima in the power law through them.
     exponent_prior : (mean, sd), optional
@@ -229,9 +228,9 @@ def isoflop(
     Notes
     -----
     Where C varies inside a budget, performances are first moved to its mean along one slope that
-    all budgets share. A budget is refused if it has fewer than four sizes (five for "akima"), if
-    its smallest or largest model is the best, or if its curvature is not two standard errors above
-    zero. Refused budgets enter neither the noise nor the power law.
+    all budgets share. A budget is refused if it has fewer than four sizes (five for "akima"), or if
+    its smallest or largest model is the best. It is also refused if its curvature is not two
+    standard errors above zero. Refused budgets enter neither the noise nor the power law.
 
     Intervals are quantiles over noisy copies of the runs, each with minima and a power law of its
     own. The minimum of a copy is looked for between the smallest and largest model that are used:

@@ -206,10 +206,11 @@ def next_runs(
 
     Notes
     -----
-    The law is linearised at its estimate. Coefficients (with the covariance of the draws), a smooth
-    model error (a Gaussian process over ln N and ln D) and the noise of runs are then jointly
-    normal. Runs are added greedily, by variance reduction and by variance reduction for each FLOP;
-    the better set is improved by exchanges (c-optimal design: Atkinson, Donev and Tobias 2007).
+    The law is linearised at its estimate. Coefficients, model error and noise are then jointly
+    normal. The coefficients have the covariance of the draws, and the model error is a Gaussian
+    process over ln N and ln D. Runs are added greedily, by variance reduction and by variance
+    reduction per FLOP. The better set is improved by exchanges (c-optimal design: Atkinson, Donev
+    and Tobias 2007).
 
     The criterion is the mean log variance of the answer over the estimate and sixteen draws, each
     linearised at its own values. The reported variance is that of the estimate. With model error,

@@ -175,8 +175,8 @@ def one_group(fit: Fit, **labels: Any) -> OneGroup:
     Returns
     -------
     OneGroup
-        To be given to any planning function in place of a fit. Its draws are those of the whole
-        fit, so that what groups share is shared in every comparison of two of them.
+        Accepted by every planning function in place of a fit. Its draws are those of the whole
+        fit, so that comparisons of two groups account for shared parameters.
 
     Raises
     ------

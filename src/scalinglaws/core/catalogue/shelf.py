@@ -17,7 +17,7 @@ _SYNONYMS = {"moe": "experts", "quantization": "quantisation"}
 
 
 class Laws(Mapping[str, Law]):
-    """The named laws, or some of them.
+    """The catalogue of named laws, or a selection of it.
 
     Iterating gives the names; ``laws["gadre"]`` is the law, to fit or to evaluate, and
     ``laws.about("gadre")`` describes it. In a notebook and in a terminal the laws show
