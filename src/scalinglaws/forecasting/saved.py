@@ -89,6 +89,7 @@ def of_rows(rows: RunRows) -> dict[str, Any]:
             "C": rows.C.tolist(),
             "y": table.y[rows.places].tolist(),
             "weights": table.weights[rows.places].tolist(),
+            "factors": {n: codes[rows.places].tolist() for n, codes in table.factors.items()},
         },
     }
 
