@@ -97,7 +97,7 @@ def section(entry: Entry) -> str:
         "",
         f'<img src="images/laws/{entry.name}.png" width="240" align="right" alt="its shape">',
         "",
-        f"{entry.summary} {_linked(entry.reference)}.",
+        f"{_text(entry.summary)} {_linked(entry.reference)}.",
         "",
         "```math",
         entry.law.latex,
@@ -106,13 +106,13 @@ def section(entry: Entry) -> str:
         f"`{entry.formula}`",
         "",
     ]
-    lines += [f"* `{name}`: {meaning}" for name, meaning in entry.variables.items()]
-    lines += [f"* `{name}`: {meaning}" for name, meaning in entry.parameters.items()]
+    lines += [f"* `{name}`: {_text(meaning)}" for name, meaning in entry.variables.items()]
+    lines += [f"* `{name}`: {_text(meaning)}" for name, meaning in entry.parameters.items()]
     if entry.ranges:
         lines.append(f"* Ranges: {entry.ranges}.")
     lines += _smallest(entry)
     if entry.traps:
-        lines.append(f"* Caveats: {entry.traps}")
+        lines.append(f"* Caveats: {_text(entry.traps)}")
     if entry.aliases:
         lines.append("* Also called " + ", ".join(f"`{a}`" for a in entry.aliases) + ".")
     if entry.published:
@@ -136,6 +136,11 @@ def _smallest(entry: Entry) -> list[str]:
     return [f"* Determined, without noise, from {levels}{held}."]
 
 
+def _text(plain: str) -> str:
+    """Markdown of plain text, whose formulas have asterisks."""
+    return plain.replace("*", r"\*")
+
+
 def _listed(names: tuple[str, ...]) -> str:
     return ", ".join(f"`{name}`" for name in names)
 
@@ -143,7 +148,7 @@ def _listed(names: tuple[str, ...]) -> str:
 def _published_row(entry: Entry, c: Coefficients) -> str:
     values = ", ".join(f"{k} = {format_plain(v, 7)}" for k, v in c.values.items())
     source = "" if c.reference is None else f"{_linked(c.reference)}: "
-    note = f". {c.note}" if c.note else ""
+    note = f". {_text(c.note)}" if c.note else ""
     return (
         f"| `{entry.name}/{c.name}` | {values} | {source}{c.data} | {c.method} | {c.counting} "
         f"| {c.verified}{note} |"

@@ -1,13 +1,16 @@
-"""Every snippet of the documents runs, and the notebook from top to bottom."""
+"""Every snippet of the documents runs, and so do the notebooks and the gallery."""
 
 from __future__ import annotations
 
 import doctest
 import importlib.util
 import re
+import runpy
+import textwrap
 import tomllib
 import warnings
 from pathlib import Path
+from types import FunctionType, ModuleType
 
 import matplotlib.pyplot as plt
 import pytest
@@ -17,13 +20,50 @@ import scalinglaws as sl
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [
     "README.md", "docs/tutorial.md", "docs/how-to.md", "docs/laws.md", "docs/planning.md",
-    "docs/logs.md", "docs/forecast.md",
+    "docs/logs.md", "docs/forecast.md", "docs/index.md",
 ]  # fmt: skip
 PAGES = sorted(
     str(page.relative_to(ROOT))
     for folder in (".", "docs", "benchmarks", "benchmarks/results", "examples/ladder")
     for page in (ROOT / folder).glob("*.md")
 )
+# What the text of each notebook says of its numbers, in the names of the notebook.
+CLAIMS = {
+    "first_fit": """
+        assert first.status.warning is sl.LackOfFitWarning
+        assert fit.status.good
+        """,
+    "plan_a_run": """
+        assert fit.status.good and runs["D"].min() > 1.5e6 and flat["span"] > 1.5
+        point = forecast.predict(N=plan["N"], D=plan["D"])
+        width = plan["loss_high"] - plan["loss_low"]
+        assert 3 < (point.run_high - point.run_low) / width < 7
+        law, other = (held_out[name] - held_out["reached"] for name in ("estimate", "forecast"))
+        assert (held_out["forecast_low"] < held_out["reached"]).all()
+        assert (held_out["reached"] < held_out["forecast_high"]).all()
+        assert (law.abs() < other.abs()).all() and (law.abs() < 0.025 * held_out["reached"]).all()
+        """,
+    "judge_a_law": """
+        assert 100 * error.std().min() > 0.4
+        assert table["published"].between(table["low"], table["high"]).all()
+        assert borrowed.residuals.std() < 1.1 * fit.residuals.std()
+        assert 1.9 < too_much.residuals.std() / fit.residuals.std() < 2.2
+        assert too_much.trend.p_value < 1e-3 and too_much.trend.share > 0.5
+        free, few = fit.predict(**target), borrowed.predict(**target)
+        assert few.curve_high - few.curve_low < (free.curve_high - free.curve_low) / 2
+        true = sl.published["chinchilla/muennighoff2023-single-epoch"].predict(**target).estimate
+        assert round(true, 3) == 2.219 and few.curve_low < true < few.curve_high
+        assert free.curve_low < true < free.curve_high
+        assert abs(law.predict(**target).estimate / true - 1) > 0.004
+        """,
+    "forecast_a_curve": """
+        true = loss(3e9, 60e9, 1.0)
+        assert round(end.fraction, 9) == 0.6 and end.low < true < end.high
+        assert alone.run_low > true
+        steady_end = steady.predict(D="60B")
+        assert steady_end.run_low < true < steady_end.run_high
+        """,
+}
 _BLOCK = re.compile(r"^```(python|pycon)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -84,19 +124,59 @@ def test_the_reference_of_the_laws_is_current() -> None:
     assert pictures == set(sl.laws)
 
 
-def test_the_notebook_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """examples/first_fit.ipynb, every cell."""
+@pytest.mark.parametrize("name", CLAIMS)
+def test_the_notebook_runs(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every cell, and what its text says of the numbers holds."""
     monkeypatch.delenv("MPLBACKEND", raising=False)  # the notebook draws inline
     with warnings.catch_warnings(action="ignore"):
         nbformat = pytest.importorskip("nbformat", exc_type=ImportError)
         nbclient = pytest.importorskip("nbclient", exc_type=ImportError)
-        notebook = nbformat.read(ROOT / "examples" / "first_fit.ipynb", as_version=4)
+        notebook = nbformat.read(ROOT / "examples" / f"{name}.ipynb", as_version=4)
+        notebook.cells.append(nbformat.v4.new_code_cell(textwrap.dedent(CLAIMS[name])))
         nbclient.NotebookClient(notebook, timeout=300, kernel_name="python3").execute()
 
     outputs = [out for cell in notebook.cells for out in cell.get("outputs", [])]
     assert not [out for out in outputs if out["output_type"] == "error"]
     assert any("image/png" in out.get("data", {}) for out in outputs)
     assert any("text/html" in out.get("data", {}) for out in outputs)
+
+
+SCRIPTS = sorted((ROOT / "examples" / "gallery").glob("*/plot_*.py"))
+
+
+def test_the_gallery_has_every_plot() -> None:
+    """One script each, named as the function."""
+    assert sorted(script.stem for script in SCRIPTS) == sorted(sl.plotting.__all__)
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+def test_the_gallery_runs(script: Path) -> None:
+    """Each script draws one figure."""
+    runpy.run_path(str(script))
+    assert len(plt.get_fignums()) == 1
+    plt.close("all")
+
+
+def _public_names() -> set[str]:
+    """Names of the package, and of its modules that are public."""
+    names = {name for name in sl.__all__ if not isinstance(getattr(sl, name), ModuleType)}
+    for module in (sl.datasets, sl.metrics, sl.planning, sl.plotting):
+        public = getattr(module, "__all__", None) or [
+            name for name, thing in vars(module).items()
+            if isinstance(thing, FunctionType) and not name.startswith("_")
+            and thing.__module__ == module.__name__
+        ]  # fmt: skip
+        short = module.__name__.removeprefix("scalinglaws.")
+        names |= {f"{short}.{name}" for name in public if name not in names}
+    return names
+
+
+def test_the_reference_has_every_public_name() -> None:
+    """docs/reference.md lists them, each once."""
+    page = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^ {3}([A-Za-z][\w.]+)$|^\.\. autoexception:: (\w+)$", page, re.MULTILINE)
+    names = [name or error for name, error in listed]
+    assert sorted(names) == sorted(_public_names())
 
 
 def test_the_ladder_table_is_the_shipped_one() -> None:

@@ -68,6 +68,14 @@ def test_checkpoints_of_pooled_runs() -> None:
     assert effect.n_levels == 2
 
 
+def test_a_forecast_says_so_too(tmp_path: Path) -> None:
+    forecast = sl.forecast(pooled({"c4": 1.7, "web": 2.0}))
+    assert any("Column 'series' (2 values) explains 9" in fact for fact in forecast.facts)
+    forecast.save(tmp_path / "forecast.json")
+    assert sl.load(tmp_path / "forecast.json").facts == forecast.facts
+    assert not sl.forecast(pooled({"c4": 1.7})).facts
+
+
 @pytest.mark.filterwarnings("ignore::scalinglaws.ScalingLawWarning")
 @pytest.mark.parametrize("name", ["gadre_overtraining/gadre_runs", "isoflop_marin/marin_isoflop"])
 def test_public_tables_of_several_data_sets(data: Path, name: str) -> None:

@@ -31,16 +31,20 @@ def load(path: str | Path) -> Loaded:
     Parameters
     ----------
     path : str or Path
+        A JSON file from ``save`` of a fit or a forecast.
 
     Returns
     -------
     Fit, Forecast, CurveForecast, CurveForecasts, GroupedForecast, ChainedForecast or UnfinishedRun
-        Of the kind that was saved. Forecasts are made again from their runs, to the same numbers.
+        Of the kind that was saved. Forecasts are recomputed from the runs, to the same numbers.
 
     Raises
     ------
     FileFormatError
-        If the file is none of them, was edited or damaged, or is from a newer version.
+        If the file is not a saved fit or forecast, was edited or truncated, or is from a newer
+        version.
+    FileNotFoundError
+        If the file does not exist.
 
     Examples
     --------

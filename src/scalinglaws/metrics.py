@@ -21,6 +21,20 @@ _LN2 = float(np.log(2.0))
 def perplexity(loss: npt.ArrayLike) -> Any:
     """Perplexity of a loss in nats per token, ``exp(loss)``.
 
+    Parameters
+    ----------
+    loss : float or array
+        Nats per token.
+
+    Returns
+    -------
+    float or array
+
+    Raises
+    ------
+    ValueError
+        If a loss is not finite.
+
     Examples
     --------
     >>> float(perplexity(0.0))
@@ -31,6 +45,16 @@ def perplexity(loss: npt.ArrayLike) -> Any:
 
 def loss_from_perplexity(perplexity: npt.ArrayLike) -> Any:
     """Loss in nats per token of a perplexity, its logarithm.
+
+    Parameters
+    ----------
+    perplexity : float or array
+        Perplexity per token, at least 1.
+
+    Returns
+    -------
+    float or array
+        Nats per token.
 
     Raises
     ------
@@ -48,14 +72,21 @@ def loss_from_perplexity(perplexity: npt.ArrayLike) -> Any:
 
 
 def bits_per_byte(loss: npt.ArrayLike, bytes_per_token: npt.ArrayLike) -> Any:
-    """Loss in bits per byte of text, which tokenizers have in common.
+    """Loss in bits per byte of text, which is comparable across tokenizers.
+
+    The formula is ``loss / (ln(2) * bytes_per_token)``.
 
     Parameters
     ----------
     loss : float or array
         Nats per token.
     bytes_per_token : float or array
-        Bytes of text over tokens, of the very text on which the loss was measured.
+        Bytes per token of the text on which the loss was measured.
+
+    Returns
+    -------
+    float or array
+        Bits per byte.
 
     Raises
     ------
@@ -72,6 +103,18 @@ def bits_per_byte(loss: npt.ArrayLike, bytes_per_token: npt.ArrayLike) -> Any:
 
 def loss_from_bits_per_byte(bits: npt.ArrayLike, bytes_per_token: npt.ArrayLike) -> Any:
     """Loss in nats per token from bits per byte; the inverse of `bits_per_byte`.
+
+    Parameters
+    ----------
+    bits : float or array
+        Bits per byte.
+    bytes_per_token : float or array
+        Bytes per token of the text on which the loss was measured.
+
+    Returns
+    -------
+    float or array
+        Nats per token.
 
     Raises
     ------
@@ -92,13 +135,20 @@ def loss_from_bits_per_byte(bits: npt.ArrayLike, bytes_per_token: npt.ArrayLike)
 def above_chance(accuracy: npt.ArrayLike, chance: npt.ArrayLike, ceiling: float = 1.0) -> Any:
     """Accuracy on a scale from 0, at chance level, to 1, at the ceiling.
 
+    The formula is ``(accuracy - chance) / (ceiling - chance)``.
+
     Parameters
     ----------
     accuracy : float or array
+        Share of correct answers, 0 to 1.
     chance : float or array
         Accuracy of guessing, such as 0.25 with four answers.
     ceiling : float, default 1
-        The best accuracy that is possible, less than one where answers of the test are wrong.
+        Highest possible accuracy; below 1 if the test has wrong labels.
+
+    Returns
+    -------
+    float or array
 
     Raises
     ------
@@ -123,16 +173,21 @@ def binomial_std_error(accuracy: npt.ArrayLike, n_questions: npt.ArrayLike) -> A
         \sqrt{\frac{\tilde p (1 - \tilde p)}{n + 2}}, \qquad
         \tilde p = \frac{n p + 1/2}{n + 1},
 
-    the standard deviation of the posterior under the prior of Jeffreys. With many questions it is
-    the usual :math:`\sqrt{p(1 - p)/n}`; unlike that, it is not zero where all answers were right
-    or all were wrong.
+    the standard deviation of the posterior under Jeffreys' prior. With many questions it equals the
+    usual :math:`\sqrt{p(1 - p)/n}`. Unlike that, it is not zero if all answers are right or all
+    are wrong.
 
     Parameters
     ----------
     accuracy : float or array
-        Share of questions answered rightly, 0 to 1.
+        Share of correct answers, 0 to 1.
     n_questions : float or array
         Number of questions.
+
+    Returns
+    -------
+    float or array
+        Standard error, in units of the accuracy.
 
     Raises
     ------
@@ -141,8 +196,8 @@ def binomial_std_error(accuracy: npt.ArrayLike, n_questions: npt.ArrayLike) -> A
 
     Notes
     -----
-    The noise of drawing so many questions. Models that answer the same questions share much of
-    it; runs that differ only in the seed scatter by something else again.
+    This is the sampling error of the questions. Models that answer the same questions share much
+    of it. It does not include the scatter between seeds.
 
     Examples
     --------
@@ -164,14 +219,14 @@ def binomial_weights(
     scale: ScaleName = "level",
     run_std_error: float = 0.0,
 ) -> Any:
-    """Weights for `scalinglaws.fit` of accuracies that rest on so many questions.
+    """Weights for `scalinglaws.fit` of accuracies over a number of questions.
 
     Parameters
     ----------
     accuracy, n_questions : float or array
         As in `binomial_std_error`.
     scale : {"level", "log"}
-        The scale of the fit, whose residuals are those of accuracies or of their logarithms.
+        Scale of the fit: residuals of the accuracy, or of its logarithm.
     run_std_error : float, default 0
         Standard deviation of the accuracy over runs that differ only in the seed. It keeps runs
         near 0 and 1 from having nearly all the weight.
@@ -188,8 +243,8 @@ def binomial_weights(
 
     Notes
     -----
-    `Fit.predict` gives the interval of a new run of average weight: it is too wide near 0 and 1
-    and a little too narrow half-way.
+    `Fit.predict` gives the prediction interval of a run of average weight. It is too wide near 0
+    and 1, and slightly too narrow half-way.
 
     Examples
     --------
@@ -212,24 +267,25 @@ def pass_at_k(n_samples: npt.ArrayLike, n_correct: npt.ArrayLike, k: npt.ArrayLi
     r"""Unbiased estimate of pass@k for each problem, from a larger number of samples.
 
     .. math::
-        1 - \binom{n - c}{k} \Big/ \binom{n}{k}
+        1 - \frac{\binom{n - c}{k}}{\binom{n}{k}}
 
     Parameters
     ----------
     n_samples, n_correct : int or array
-        Samples of each problem, n, and how many of them are right, c.
+        Number n of samples of each problem, and number c of correct ones.
     k : int or array
-        Samples that are allowed; at most `n_samples`.
+        Number of allowed samples, at most `n_samples`.
 
     Returns
     -------
     float or array
-        One number for each problem; the mean over the problems is the coverage.
+        Probability that at least one of k samples is correct, for each problem. The mean over
+        problems is the coverage.
 
     Raises
     ------
     ValueError
-        If a count is not whole, more samples are right than there are, or k is more than there are.
+        If a count is not whole, or `n_correct` or k exceeds `n_samples`.
 
     References
     ----------

@@ -275,7 +275,9 @@ class Law(Displayed, IndexedNames):
         params : mapping of str to float
             A number for each parameter.
         data : DataFrame or mapping, optional
-            Columns for the variables. Variables can also be keywords, as scalars or arrays.
+            Columns for the variables.
+        **variables : float or array
+            Variables as keywords.
 
         Returns
         -------
@@ -293,7 +295,18 @@ class Law(Displayed, IndexedNames):
     def gradient(
         self, params: Mapping[str, Any], data: Columns | None = None, /, **variables: Any
     ) -> npt.NDArray[Any]:
-        """Exact first derivatives in the parameters, shape (..., n_parameters)."""
+        """Exact first derivatives in the parameters.
+
+        Parameters
+        ----------
+        params, data, **variables
+            As in `value`.
+
+        Returns
+        -------
+        ndarray, shape (..., n_parameters)
+            In the broadcast shape of the variables, and the order of ``parameter_names``.
+        """
         names = self._names(params, data, variables)
         own = _stack_gradient(self._jet(names, self.symbols), self.symbols)
         return self._scattered(own, 1, data, variables)
@@ -301,7 +314,18 @@ class Law(Displayed, IndexedNames):
     def hessian(
         self, params: Mapping[str, Any], data: Columns | None = None, /, **variables: Any
     ) -> npt.NDArray[Any]:
-        """Exact second derivatives in the parameters, (..., n_parameters, n_parameters)."""
+        """Exact second derivatives in the parameters.
+
+        Parameters
+        ----------
+        params, data, **variables
+            As in `value`.
+
+        Returns
+        -------
+        ndarray, shape (..., n_parameters, n_parameters)
+            In the broadcast shape of the variables, and the order of ``parameter_names``.
+        """
         jet = self._jet(self._names(params, data, variables), self.symbols)
         n = len(self.symbols)
         shape = np.shape(jet.value)
@@ -313,7 +337,18 @@ class Law(Displayed, IndexedNames):
     def variable_gradient(
         self, params: Mapping[str, Any], data: Columns | None = None, /, **variables: Any
     ) -> npt.NDArray[Any]:
-        """Exact first derivatives in the variables, shape (..., n_variables)."""
+        """Exact first derivatives in the variables.
+
+        Parameters
+        ----------
+        params, data, **variables
+            As in `value`.
+
+        Returns
+        -------
+        ndarray, shape (..., n_variables)
+            In the broadcast shape of the variables, and the order of ``variables``.
+        """
         names = self._names(params, data, variables)
         return _stack_gradient(self._jet(names, self.variables), self.variables)
 

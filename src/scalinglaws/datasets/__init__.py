@@ -15,22 +15,26 @@ _ROLES = {"fit": ("ladder", "repeat"), "target": ("target",), "all": ("ladder", 
 
 
 def ladder(split: Literal["fit", "target", "all"] = "fit") -> pd.DataFrame:
-    """Small GPT-2 language models trained by this project on the standard library's sources.
+    """Runs of small GPT-2 models, trained on the source code of Python's standard library.
 
     Parameters
     ----------
     split : {"fit", "target", "all"}
-        "fit": the ladder and its repeats with other seeds, to fit laws to. "target": larger runs,
-        kept out of the ladder as the truth that an extrapolation is held against. "all": both.
+        "fit": the ladder and its replicates with other seeds. "target": three larger, held-out
+        runs, to compare extrapolations with. "all": both.
 
     Returns
     -------
     DataFrame
-        One row per run, indexed by its name: ``N`` parameters with embeddings, ``N_no_emb``
-        without,
-        ``D`` bytes seen, ``C`` training FLOPs counted from the architecture (not 6ND), ``loss`` in
-        nats per byte on held-out files, ``bits_per_byte``, ``perplexity``, ``seed``,
-        ``learning_rate``, ``batch_size`` in sequences, ``wall_s`` and more.
+        One row per run, indexed by its name. ``N``: parameters with embeddings; ``N_no_emb``:
+        without. ``D``: bytes seen. ``C``: training FLOPs counted from the architecture, not 6ND.
+        ``loss``: nats per byte on held-out files. Also ``bits_per_byte``, ``perplexity``,
+        ``seed``, ``learning_rate``, ``batch_size`` in sequences, ``wall_s`` in seconds and more.
+
+    Raises
+    ------
+    ValueError
+        If `split` is misspelt.
 
     Notes
     -----

@@ -64,7 +64,7 @@ class Chain(Displayed):
 
         Parameters
         ----------
-        data, **variables
+        data : DataFrame or mapping, optional
             Columns for the variables of the first law, as in `Fit.predict`.
         confidence_level : float, optional
             Level of both intervals; by default that of the last fit.
@@ -72,6 +72,8 @@ class Chain(Displayed):
             Number of draws for the intervals.
         rng : Generator, int or None
             Random number generator, or a seed.
+        **variables : float, str or array
+            Variables of the first law as keywords, as in `Fit.predict`.
 
         Returns
         -------

@@ -86,6 +86,7 @@ class Published(Displayed):
     name : str
         Law and set, such as "chinchilla/epoch2024".
     law : Law
+        The law.
     values : mapping of str to float
         A number for each parameter.
     coefficients : Coefficients
@@ -116,8 +117,9 @@ class Published(Displayed):
         Parameters
         ----------
         data : DataFrame or mapping, optional
-            Columns for the law's variables, named as in the law or by common names. Variables can
-            also be keywords, as scalars, arrays or text: ``N="7B"``.
+            Columns for the law's variables, named as in the law or by common names.
+        **variables : float, str or array
+            Variables as keywords, as scalars, arrays or text: ``N="7B"``.
 
         Returns
         -------
@@ -200,7 +202,7 @@ class Published(Displayed):
 
 
 class PublishedSets(Displayed, Mapping[str, Published]):
-    """Every published set of the catalogue under "law/set"; iterating gives the names.
+    """Published coefficients of the laws: a mapping from "law/set" to `Published`.
 
     Examples
     --------

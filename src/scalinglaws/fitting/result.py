@@ -56,8 +56,9 @@ class Fit(Displayed, FitRecord):
     delta : float or None
         Huber threshold.
     objective_value : float
-        Sum over the runs of weight times loss: r^2 for "squared"; r^2/2 inside delta and
-        delta*(|r| - delta/2) outside for "huber"; |r| for "absolute".
+        Sum over the runs of weight times loss of the residual r: ``r**2`` for "squared"; for
+        "huber" ``r**2/2`` up to delta and ``delta*(abs(r) - delta/2)`` beyond; ``abs(r)`` for
+        "absolute".
     fixed : mapping of str to float
         Parameters that were fixed by the user.
     confidence_level : float
@@ -70,6 +71,15 @@ class Fit(Displayed, FitRecord):
         Mask of the estimated parameters.
     alternatives : (fits, parameters)
         Other, equally good fits, in natural values.
+    versions : mapping of str to str
+        Versions of the software that made the fit.
+    fitted, residuals : Series
+        The law at each run, and observed minus fitted (of logarithms for ``scale="log"``), on the
+        index of the table.
+    n, dof : int
+        Number of runs fitted, and that number less the estimated parameters.
+    noise : float
+        Standard deviation of a run around the curve, on the scale of the residuals.
     """
 
     # --- coefficients ------------------------------------------------------------------------
@@ -130,14 +140,15 @@ class Fit(Displayed, FitRecord):
         ----------
         data : DataFrame or mapping, optional
             Columns for the law's variables, named as in the law or as in the fitted table.
-            Variables can also be keywords, as scalars, arrays or text: ``N="7B"``. For indexed
-            parameters, pass the group: ``data="c4"``.
         confidence_level : float, optional
             Level of both intervals; by default that of the fit.
         forecast : bool, default False
             Whether a returned DataFrame includes the forecast from the same runs, as columns
             ``forecast``, ``forecast_low``, ``forecast_high`` and ``disputed``. A `Prediction`
             always has ``forecast`` and ``disputed``, computed on first access.
+        **variables : float, str or array
+            Variables as keywords, as scalars, arrays or text: ``N="7B"``. For indexed parameters,
+            also the group: ``data="c4"``.
 
         Returns
         -------
@@ -288,9 +299,9 @@ class Fit(Displayed, FitRecord):
         -------
         DataFrame
             One row per converged refit and one column per parameter, in natural values. The index
-            numbers the resamples. ``draws.attrs`` has the method, the number of resamples, the
-            number that did not converge (and were dropped), and the largest predicted relative
-            decrease of one more step.
+            numbers the resamples. ``draws.attrs`` has the method, the number of resamples and the
+            number that did not converge and were dropped. It also has the largest predicted
+            relative decrease of one more step.
 
         Raises
         ------
@@ -450,9 +461,9 @@ class Fit(Displayed, FitRecord):
         DataFrame
             One row per value: the quantity; `deviance`, the increase of the objective in units of
             the noise; `signed_root`, its square root, negative below the estimate; and the other
-            parameters, which trace the ridge. ``profile.attrs`` has the interval, `low` and `high`
-            (infinite if an end does not exist, the bound if the parameter stops there), the
-            `threshold` of the deviance, the `confidence_level` and the `method`.
+            parameters, which trace the ridge. ``profile.attrs`` has the interval, `low` and `high`:
+            infinite if an end does not exist, the bound if the parameter stops there. It also has
+            the `threshold` of the deviance, the `confidence_level` and the `method`.
 
         Raises
         ------
@@ -556,7 +567,21 @@ class Fit(Displayed, FitRecord):
         ax: Axes | None = None,
         point: Mapping[str, Any] | None = None,
     ) -> Axes:
-        """Plot the residuals against a variable of the law, or against "fitted"."""
+        """Plot the residuals against a variable of the law, or against the fitted value.
+
+        Parameters
+        ----------
+        x : str, optional
+            A variable of the law, by default the first; "fitted" for the fitted value.
+        ax : Axes, optional
+            Axes to draw in; by default those of a new figure.
+        point : mapping, optional
+            Matplotlib style of the points.
+
+        Returns
+        -------
+        Axes
+        """
         from scalinglaws.plotting.residuals import plot_residuals
 
         return plot_residuals(self, x, ax=ax, point=point)
@@ -570,7 +595,25 @@ class Fit(Displayed, FitRecord):
         confidence_level: float | None = None,
         legend: bool = True,
     ) -> Axes:
-        """Plot the profile of a quantity, its threshold and its interval; see `profile`."""
+        """Plot the profile of a quantity, its threshold and its interval; see `profile`.
+
+        Parameters
+        ----------
+        quantity : str
+            A parameter, or an expression of several.
+        ax : Axes, optional
+            Axes to draw in; by default those of a new figure.
+        n_points : int, default 41
+            Number of values at which the law is refitted, including the estimate.
+        confidence_level : float, optional
+            Level of the interval; by default that of the fit.
+        legend : bool, default True
+            Whether to draw a legend.
+
+        Returns
+        -------
+        Axes
+        """
         from scalinglaws.plotting.profiles import plot_profile
 
         table = self.profile(quantity, n_points=n_points, confidence_level=confidence_level)
@@ -579,7 +622,12 @@ class Fit(Displayed, FitRecord):
     # --- words -----------------------------------------------------------------------------
 
     def summary(self) -> str:
-        """Text of at most one screen: verdict, parameters, goodness of fit and caveats."""
+        """Text of at most one screen: verdict, parameters, goodness of fit and caveats.
+
+        Returns
+        -------
+        str
+        """
         return as_text(self._card())
 
     def _card(self) -> Card:

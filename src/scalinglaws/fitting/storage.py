@@ -184,10 +184,7 @@ def _runs(law: Law, values: Mapping[str, Any]) -> RunTable:
         labels=_labels(law, stored.mapping(values.get("labels", {}), "labels"), n),
         clusters=stored.codes(values.get("clusters", []), "clusters", n),
         cluster_column=stored.text(values.get("cluster_column", ""), "cluster_column"),
-        factors={
-            name: stored.codes(codes, f"factor {name}", n)
-            for name, codes in stored.mapping(values.get("factors", {}), "factors").items()
-        },
+        factors=stored.factors(values.get("factors", {}), n),
     )
     if table.digest != values["digest"]:
         raise ValueError("the runs do not have the hash that was saved with them")

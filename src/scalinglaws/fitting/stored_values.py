@@ -114,6 +114,14 @@ def codes(value: Any, name: str, n: int) -> IntArray:
     return np.array(items, dtype=np.intp)
 
 
+def factors(value: Any, n: int) -> dict[str, IntArray]:
+    """A level for each row, for each text column that a law does not use."""
+    return {
+        name: codes(array(each, f"factor {name}", length=n), f"factor {name}", n)
+        for name, each in mapping(value, "factors").items()
+    }
+
+
 def labels(value: Any, name: str, length: int | None = None) -> list[Any]:
     """Labels of rows: texts and numbers."""
     items = array(value, name, length)

@@ -40,20 +40,25 @@ _BEYOND = 1.3  # hidden runs are at least so many times the largest that is know
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Backtest(Displayed):
-    """Runs that were hidden, and what was predicted of them from the smaller ones.
+    """Hidden larger runs, and their predictions from the smaller ones.
 
     Attributes
     ----------
     frame : DataFrame
-        A row for each cut and hidden run: ``cut``, the largest value of the variable that was
-        known; ``run``, its label; ``times_beyond``, how many times the largest known run it is;
-        ``reached``; ``estimate``; ``low`` and ``high``, the interval of a new run; ``inside``.
+        One row per cut and hidden run: ``cut``, the largest known value of the variable; ``run``,
+        the label; ``times_beyond``, the extrapolation factor; ``reached``, the measured metric;
+        ``estimate``; ``low`` and ``high``, the prediction interval; ``inside``, whether the
+        interval contains the measured metric.
     label : str
-        "forecast", or the law.
+        "forecast", or the name of the law.
+    target : str
+        Column of the metric.
     by : str
         The variable by which runs were hidden.
-    n_known : dict of cut to int
+    n_known : dict of float to int
+        Number of known runs at each cut.
     confidence_level : float
+        Level of the intervals.
     skipped : tuple of str
         Cuts that could not be made, with the reason.
     """
@@ -68,9 +73,11 @@ class Backtest(Displayed):
 
     @property
     def summary(self) -> pd.DataFrame:
-        """A row for each cut: runs known and hidden, mean error, bias and share inside.
+        """One row per cut: known and hidden runs, mean error, bias and share inside.
 
-        Errors are of the logarithm of the metric.
+        ``error`` and ``bias`` are the mean absolute and the mean error of the logarithm of the
+        metric. ``inside`` is the share of hidden runs inside their intervals, and ``farthest`` the
+        largest extrapolation factor.
         """
         rows = {cut: _scores(group) for cut, group in self.frame.groupby("cut", sort=False)}
         found = pd.DataFrame.from_dict(rows, orient="index").rename_axis("cut")
@@ -79,11 +86,21 @@ class Backtest(Displayed):
 
     @property
     def overall(self) -> pd.Series:
-        """The same over all cuts; these share runs."""
+        """The scores of `summary` over all cuts together, which share runs."""
         return pd.Series(_scores(self.frame))
 
     def plot(self, *, ax: Axes | None = None) -> Axes:
-        """Draw the errors of each cut, with the interval that was given."""
+        """Draw the errors of each cut with their prediction intervals.
+
+        Parameters
+        ----------
+        ax : Axes, optional
+            Axes to draw in; by default those of a new figure.
+
+        Returns
+        -------
+        Axes
+        """
         from scalinglaws.plotting.hidden_runs import plot_backtest
 
         return plot_backtest(self, ax=ax)
@@ -104,7 +121,7 @@ def backtest(
     Parameters
     ----------
     model : Fit or Forecast
-        Made again from the runs up to each cut, with the same options.
+        Refitted to the runs up to each cut, with the same options.
     by : {"C", "N", "D"}
         The variable by which runs are hidden; C is 6ND where the table has none.
     cuts : sequence of float or str, optional
@@ -116,6 +133,7 @@ def backtest(
     Returns
     -------
     Backtest
+        Predictions and errors of the hidden runs, with a summary of each cut.
 
     Raises
     ------
@@ -124,9 +142,8 @@ def backtest(
 
     Notes
     -----
-    A back-test tells of the past: the largest runs are not among the hidden ones of what comes
-    next. It cannot see a change of recipe between them and the next run. Cuts share runs, so that
-    their misses are not independent, and two or three cuts are too few to choose a law by.
+    A back-test cannot detect a change of recipe between the largest run and the next one. Cuts
+    share runs, so their errors are not independent. Two or three cuts are too few to select a law.
 
     Examples
     --------

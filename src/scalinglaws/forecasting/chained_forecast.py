@@ -35,16 +35,24 @@ _PARTS = ("the loss", "step to the metric", "noise")
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ChainedForecast(Displayed, Saved):
-    """A forecast of a bounded metric; see `scalinglaws.forecast` with ``through``.
+    """Forecast of a bounded metric through the loss.
+
+    Returned by :func:`scalinglaws.forecast` with ``through``.
 
     Attributes
     ----------
-    loss : Forecast of the loss
-    step : from the loss to the metric
-    target : column of the metric
-    limits : ends of the metric
-    confidence_level : level of the intervals
-    metric : of each run of `loss`; NaN where it is not known
+    loss : Forecast
+        Forecast of the loss from N and D.
+    step : MetricStep
+        Sigmoid from the loss to the metric.
+    target : str
+        Column of the metric.
+    limits : (float, float)
+        Lowest and highest possible value of the metric.
+    confidence_level : float
+        Level of the intervals.
+    metric : array
+        Metric of each run of `loss`; NaN where unknown.
     """
 
     loss: Forecast
@@ -62,10 +70,22 @@ class ChainedForecast(Displayed, Saved):
         confidence_level: float | None = None,
         **variables: npt.ArrayLike | str,
     ) -> Outlook | pd.DataFrame:
-        """As `Forecast.predict`, of the metric.
+        """Forecast the metric of runs of given size and duration.
 
-        The shares of the variance are of the forecast of the loss, of the error of the step from
-        loss to metric, and of the noise of a run's metric.
+        Parameters
+        ----------
+        data : DataFrame, object with ``to_pandas()``, or mapping, optional
+            Columns N and D, or one of them and C; as in `Forecast.predict`.
+        confidence_level : float, optional
+            Level of both intervals; by default that of the forecast.
+        **variables : float, str or array
+            N, D and C as keywords.
+
+        Returns
+        -------
+        Outlook or DataFrame
+            As `Forecast.predict`. The shares of the variance are those of the loss, of the step
+            from loss to metric, and of the noise of a run.
         """
         level = self.confidence_level if confidence_level is None else confidence_level
         check_level(level)

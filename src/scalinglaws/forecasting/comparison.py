@@ -39,25 +39,32 @@ _COLUMNS = (
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Comparison(Displayed):
-    """Laws beside each other; which to take is for the reader to judge.
+    """Several laws compared with the forecast at one target; none is selected.
 
     Attributes
     ----------
     frame : DataFrame
-        A row for the forecast and one for each law, by their error on hidden runs: ``estimate``,
-        ``low`` and ``high``, of a new run at the target; ``rms`` of the residuals of ln y, and
-        ``AICc`` from them; ``coefficients`` that were fitted; ``error``, the mean absolute error of
-        ln y on hidden runs, and the share of these ``inside`` their intervals; ``hidden``, their
-        number over all cuts.
+        One row for the forecast and one per law, sorted by error on hidden runs. ``estimate``,
+        ``low``, ``high``: prediction of a new run at the target, with its interval. ``rms``: root
+        mean square residual of ln y. ``AICc``: computed from these residuals. ``coefficients``:
+        number fitted. ``error``: mean absolute error of ln y on hidden runs. ``inside``: share of
+        them inside their intervals. ``hidden``: their number over all cuts.
     by_distance : DataFrame
         ``hidden``, ``error`` and ``inside`` for each law and extrapolation factor.
     point : mapping
         N, D and C of the target.
+    target : str
+        Column of the metric.
+    confidence_level : float
+        Level of the intervals.
     forecast : Forecast
+        The forecast of the same runs.
     fits : mapping of str to Fit
+        The fits, by law.
     backtests : mapping of str to Backtest
+        The back-tests, by law.
     failed : mapping of str to str
-        Laws, or their back-tests, that could not be made, with the reason.
+        Laws or back-tests that failed, with the reason.
     """
 
     frame: pd.DataFrame
@@ -86,7 +93,17 @@ class Comparison(Displayed):
         return pd.DataFrame(rows, columns=columns).set_index(["law", "beyond"])
 
     def plot(self, *, ax: Axes | None = None) -> Axes:
-        """Draw the estimates at the target with their intervals."""
+        """Draw the estimates at the target with their prediction intervals.
+
+        Parameters
+        ----------
+        ax : Axes, optional
+            Axes to draw in; by default those of a new figure.
+
+        Returns
+        -------
+        Axes
+        """
         from scalinglaws.plotting.hidden_runs import plot_comparison
 
         return plot_comparison(self, ax=ax)
@@ -110,7 +127,7 @@ def compare(
     cuts: Sequence[float | str] | None = None,
     confidence_level: float = 0.9,
 ) -> Comparison:
-    """Fit several laws to one table, and hold them and the forecast against hidden runs.
+    """Compare several laws and the forecast: prediction of a target, error on hidden runs.
 
     Parameters
     ----------
@@ -119,27 +136,29 @@ def compare(
     laws : sequence of str or Law
         Names of the catalogue, lines of maths, or laws.
     N, D, C : float or str
-        The target: two of them, or C alone, which stands for the tokens per parameter of the
-        largest runs.
+        The target: two of the three, or C alone. With C alone, the target has the tokens per
+        parameter of the largest runs.
     cuts : sequence of float or str, optional
         As in `backtest`, by compute.
     confidence_level : float, default 0.9
+        Level of the intervals.
 
     Returns
     -------
     Comparison
+        Predictions, errors on hidden runs, fits and back-tests of all laws.
 
     Raises
     ------
     DataError
-        If the table cannot be read or leaves a forecast open.
+        If the table cannot be read, or a forecast from it is impossible.
     ValueError
-        If there is no target.
+        If no target is given.
 
     Notes
     -----
-    Nothing is picked. On 102 cuts of real tables, laws chosen by AICc or by back-tests inside the
-    table predicted no better than always taking the same one.
+    No law is selected. On 102 cuts of real tables, laws selected by AICc or by back-tests inside
+    the table predicted no better than one fixed law.
 
     Examples
     --------

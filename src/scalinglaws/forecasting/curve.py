@@ -55,17 +55,26 @@ class CurvePoints:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class CurveForecast(Displayed, Saved):
-    """The forecast of one curve; see `scalinglaws.forecast` with ``x``.
+    """Forecast of one curve.
+
+    Returned by :func:`scalinglaws.forecast` with ``x``.
 
     Attributes
     ----------
-    x, y : the points used, by x; `y` is the metric
-    variable : the name of x
-    target : the metric's column
-    scale : on which the metric is forecast
-    posterior : of the coefficients
-    confidence_level : level of the intervals
-    n_read : points of the table; more than `x` has where they were averaged
+    x, y : array
+        The points used, sorted by x; `y` is the metric.
+    variable : str
+        Name of x.
+    target : str
+        Column of the metric.
+    scale : MetricScale
+        Scale on which the metric is forecast.
+    posterior : CurvePosterior
+        Distribution of the coefficients.
+    confidence_level : float
+        Level of the intervals.
+    n_read : int
+        Points in the table; more than in `x` if they were averaged.
     """
 
     x: FloatArray
@@ -90,18 +99,26 @@ class CurveForecast(Displayed, Saved):
         Parameters
         ----------
         data : number, text, array, mapping or DataFrame, optional
-            Values of the variable, or something with them under its name; keywords do the same.
+            Values of the variable, or a table or mapping with them under its name.
         confidence_level : float, optional
+            Level of both intervals; by default that of the forecast.
+        **variables : float, str or array
+            Values of the variable as a keyword, such as ``D="60B"``.
 
         Returns
         -------
         Outlook or DataFrame
-            As `Forecast.predict`; the interval of a run is that of one more point of the curve.
+            As `Forecast.predict`. The prediction interval is that of one more point of the curve.
+
+        Raises
+        ------
+        ValueError
+            If the variable is missing, or not positive.
 
         Warns
         -----
         ExtrapolationWarning
-            Where the half-width of the 90 % interval is above 10 %.
+            If the half-width of the 90 % interval exceeds 10 %.
         """
         level = self.confidence_level if confidence_level is None else confidence_level
         check_level(level)
@@ -153,10 +170,20 @@ class CurveForecast(Displayed, Saved):
     def reach(
         self, value: npt.ArrayLike | str, /, *, confidence_level: float | None = None
     ) -> Reach:
-        """Where the curve reaches a value, or several; see also `Fit.reach`.
+        """Value of the variable at which the curve reaches values of the metric.
 
-        Zero where it does before its first point, infinite where not within 1,000 times its last.
-        The interval is that of the curve.
+        Parameters
+        ----------
+        value : float, str or array
+            Values of the metric.
+        confidence_level : float, optional
+            Level of the interval, which is the confidence interval (curve).
+
+        Returns
+        -------
+        Reach
+            ``estimate``, ``low`` and ``high``. Zero if reached before the first point, infinite if
+            not within 1,000 times the last one.
         """
         level = self.confidence_level if confidence_level is None else confidence_level
         check_level(level)
@@ -173,7 +200,7 @@ class CurveForecast(Displayed, Saved):
 
     @cached_property
     def usable_to(self) -> float:
-        """Value of x to which the half-width of the 90 % interval stays below 10 %."""
+        """Value of x up to which the half-width of the 90 % interval is at most 10 %."""
         good = self.outlook(self.x[-1] * _ALONG, VERDICT_LEVEL).half_width <= _USABLE
         last = len(good) - 1 if good.all() else int(np.argmin(good)) - 1
         return float(self.x[-1] * _ALONG[last]) if last >= 0 else float("nan")
@@ -192,7 +219,7 @@ class CurveForecast(Displayed, Saved):
 
     @property
     def facts(self) -> tuple[str, ...]:
-        """What to mind of the points used."""
+        """Caveats about the points used."""
         if self.n_read == len(self.x):
             return ()
         return (f"{plural(self.n_read, 'point')} are averaged into {len(self.x)}.",)
@@ -203,7 +230,19 @@ class CurveForecast(Displayed, Saved):
         return len(self.x)
 
     def plot(self, to: float | str | None = None, *, ax: Axes | None = None) -> Axes:
-        """Draw the curve and its forecast, by default to ten times the last point."""
+        """Draw the curve and its forecast.
+
+        Parameters
+        ----------
+        to : float or str, optional
+            Value of the variable up to which to draw; by default ten times the last point.
+        ax : Axes, optional
+            Axes to draw in; by default those of a new figure.
+
+        Returns
+        -------
+        Axes
+        """
         from scalinglaws.plotting.extrapolation import plot_curve_forecast
 
         return plot_curve_forecast(self, to, ax=ax)
@@ -225,12 +264,28 @@ class CurveForecast(Displayed, Saved):
 
 
 class CurveForecasts(Displayed, SeveralForecasts[CurveForecast]):
-    """Forecasts of many series, by the name of the series."""
+    """Forecasts of many curves: a mapping from the name of a series to its `CurveForecast`.
+
+    Returned by :func:`scalinglaws.forecast` with ``x`` and ``series``.
+    """
 
     def predict(
         self, data: npt.ArrayLike | str, /, *, confidence_level: float | None = None
     ) -> pd.DataFrame:
-        """Every series at the same values: a row for each series and value."""
+        """Forecast every series at the same values.
+
+        Parameters
+        ----------
+        data : float, str or array
+            Values of the variable.
+        confidence_level : float, optional
+            Level of both intervals; by default that of the forecasts.
+
+        Returns
+        -------
+        DataFrame
+            One row per series and value, with the columns of `Forecast.predict`.
+        """
         frames = {}
         for name, forecast in self.items():
             level = forecast.confidence_level if confidence_level is None else confidence_level

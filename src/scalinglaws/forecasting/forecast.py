@@ -76,20 +76,21 @@ class Forecast(Displayed, Saved):
         Parameters
         ----------
         data : DataFrame, object with ``to_pandas()``, or mapping, optional
-            Columns N and D, or one of them and C, under these or the usual names, or those of the
-            table of runs. Keywords do the same with scalars or arrays, also as text: ``N="7B"``.
+            Columns N and D, or one of them and C. Names are these, common ones, or those of the
+            table of runs.
         confidence_level : float, optional
-            Level of both intervals; that of the forecast by default.
+            Level of both intervals; by default that of the forecast.
+        **variables : float, str or array
+            N, D and C as keywords, also as text: ``N="7B"``.
 
         Returns
         -------
         Outlook or DataFrame
-            A DataFrame with the input's index for a DataFrame; else an `Outlook`, whose fields
-            have the shape of the input: ``estimate``; ``curve_low`` and ``curve_high``, the
-            interval of the mean of many such runs; ``run_low`` and ``run_high``, the interval of
-            one new run; ``times_beyond``, compute relative to the largest run;
-            ``share_coefficients``, ``share_law_error`` and ``share_noise``, which add up to one: of
-            what the variance of a new run is made.
+            For a DataFrame, a DataFrame with the same index; otherwise an `Outlook` whose fields
+            have the shape of the input. Fields: ``estimate``; ``curve_low`` and ``curve_high``,
+            the confidence interval (curve); ``run_low`` and ``run_high``, the prediction interval
+            (new run); ``times_beyond``, the extrapolation factor; ``share_coefficients``,
+            ``share_law_error`` and ``share_noise``, the shares of the variance of a new run.
 
         Raises
         ------
@@ -99,8 +100,8 @@ class Forecast(Displayed, Saved):
         Warns
         -----
         ExtrapolationWarning
-            Where the forecast is not usable: the half-width of the 90 % interval of a new run is
-            above 10 %, or the point is more than 200 times beyond the runs.
+            If the half-width of the 90 % prediction interval exceeds 10 %, or the extrapolation
+            factor exceeds 200.
 
         Examples
         --------
@@ -192,18 +193,20 @@ class Forecast(Displayed, Saved):
         Parameters
         ----------
         value : number or array
+            Values of the metric.
         ratio : float, optional
             Tokens per parameter; by default those of the largest runs.
         confidence_level : float, optional
-            Level of the interval, which is that of the curve.
-        **variables
+            Level of the interval, which is the confidence interval (curve).
+        **variables : float or str
             N or D, to find the other one instead: ``N="7B"``.
 
         Returns
         -------
         Reach
-            Compute, or the other of N and D: zero where the value is reached before the compute of
-            the smallest run, infinite where not within 200 times that of the largest.
+            ``estimate``, ``low`` and ``high`` of the compute in FLOP, or of the other of N and D.
+            Zero if reached before the compute of the smallest run, infinite if not within 200
+            times that of the largest.
 
         Examples
         --------
@@ -226,9 +229,9 @@ class Forecast(Displayed, Saved):
     def usable_to(self) -> float:
         """Compute to which the forecast is usable, along the largest runs' tokens per parameter.
 
-        There the half-width of the 90 % interval of a new run reaches 10 %, or the distance the 200
-        times to which forecasts were held against real runs. NaN if already the largest runs are
-        not forecast so closely.
+        Up to there the half-width of the 90 % prediction interval is at most 10 %. The
+        extrapolation factor is at most 200: forecasts were tested on real runs up to there.
+        NaN if the interval is wider at the largest runs already.
         """
         compute = self.rows.largest * _ALONG
         sizes, tokens = self.rows.path(compute)
@@ -296,15 +299,40 @@ class Forecast(Displayed, Saved):
         cuts: Sequence[float | str] | None = None,
         confidence_level: float | None = None,
     ) -> Backtest:
-        """What the smaller runs would have said of the larger ones; see `scalinglaws.backtest`."""
+        """Predict the larger runs from the smaller ones; see `scalinglaws.backtest`.
+
+        Parameters
+        ----------
+        by, cuts, confidence_level
+            As in :func:`scalinglaws.backtest`.
+
+        Returns
+        -------
+        Backtest
+        """
         from scalinglaws.forecasting.backtest import backtest
 
         return backtest(self, by=by, cuts=cuts, confidence_level=confidence_level)
 
     def deciding_run(self, **variables: float | str) -> DecidingRun:
-        """The run without which the forecast of one point, as in `predict`, would move most.
+        """Find the run whose removal changes the forecast of one point most.
 
-        The three runs of most influence are left out in turn.
+        The three most influential runs are left out in turn.
+
+        Parameters
+        ----------
+        **variables : float or str
+            N and D of the point, or one of them and C.
+
+        Returns
+        -------
+        DecidingRun
+            The run, and the forecast without it.
+
+        Raises
+        ------
+        ValueError
+            If more than one point is given.
 
         Examples
         --------
@@ -330,24 +358,25 @@ class Forecast(Displayed, Saved):
         ax: Axes | None = None,
         title: bool | str = True,
     ) -> Axes:
-        """Draw the runs and the forecast over compute, and the back-test beside it.
+        """Draw the runs and the forecast over compute, with the back-test.
 
         Parameters
         ----------
         to : float or str, optional
-            Compute up to which to draw; by default somewhat beyond where the forecast is usable, at
-            most 100 times the largest run.
+            Compute up to which to draw; by default somewhat beyond `usable_to`, and at most 100
+            times the largest run.
         ratio : float, optional
             Tokens per parameter of the curve; by default those of the largest runs. Runs with more
             than twice or less than half of it are drawn faint.
         law : Fit, optional
             A law to draw too, with a ring where its prediction begins to be disputed.
         targets : DataFrame, optional
-            Runs that were kept out, drawn hollow.
+            Held-out runs, drawn hollow.
         ax : Axes, optional
-            Where to draw the forecast alone; by default a new figure, with a strip of what the
-            variance is made of, and the back-test where runs can be hidden.
-        title : bool or str
+            Axes to draw the forecast alone in. By default a new figure, which also shows the
+            shares of the variance, and the back-test if there are enough runs.
+        title : bool or str, default True
+            Whether to write a title, or its text.
 
         Returns
         -------
@@ -363,7 +392,12 @@ class Forecast(Displayed, Saved):
     # --- words and files ---------------------------------------------------------------------
 
     def summary(self) -> str:
-        """How far the forecast reaches, what it says along the way, and what to mind."""
+        """Text of at most one screen: range of use, predictions on the way, and caveats.
+
+        Returns
+        -------
+        str
+        """
         return as_text(self._card())
 
     def _card(self) -> Card:

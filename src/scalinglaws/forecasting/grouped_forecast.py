@@ -62,23 +62,29 @@ class GroupPosterior(Posterior):
 
 
 class GroupedForecast(Displayed, SeveralForecasts[Forecast]):
-    """A forecast for each group, made together; see `scalinglaws.forecast` with ``groups``."""
+    """Joint forecasts of several groups: a mapping from the group to its `Forecast`.
+
+    Returned by :func:`scalinglaws.forecast` with ``groups``.
+    """
 
     def predict(
         self, data: Any = None, /, *, confidence_level: float | None = None, **variables: Any
     ) -> Outlook | pd.DataFrame:
-        """Forecast runs of the groups; see `Forecast.predict`.
+        """Forecast runs, each with the forecast of its group.
 
         Parameters
         ----------
         data : DataFrame or mapping, optional
-            With the column of the groups; keywords do the same: ``data="c4", N="7B", D="2T"``.
+            The column of the groups, and the columns of `Forecast.predict`.
         confidence_level : float, optional
+            Level of both intervals; by default that of the forecasts.
+        **variables : float, str or array
+            The same as keywords: ``data="c4", N="7B", D="2T"``.
 
         Returns
         -------
         DataFrame or Outlook
-            A DataFrame with the input's index for a table, an `Outlook` of one group else.
+            A DataFrame with the input's index for a table, otherwise an `Outlook` of one group.
 
         Raises
         ------

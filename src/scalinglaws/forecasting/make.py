@@ -63,49 +63,49 @@ def forecast(
 ) -> Forecast | CurveForecast | CurveForecasts | ChainedForecast | GroupedForecast:
     """Forecast larger runs from a table of smaller ones, with no law to choose.
 
-    A flexible law, whose coefficients have weak priors, plus a smooth error of that law: both are
-    learned from the table. No law is exactly right, so the interval allows for the law's own
-    error, and opens with the distance from the runs.
+    The forecast is a flexible law plus a smooth error of that law, both estimated from the table
+    with weak priors. Its intervals include this model error and widen with the distance from the
+    runs.
 
     Parameters
     ----------
     runs : DataFrame, object with ``to_pandas()``, or mapping of columns
         One row per run with parameters N, training tokens D and a metric. Numbers may be text such
-        as "7B". Of runs with several rows, told apart by a column such as "run", the last is used.
+        as "7B". If a column such as "run" shows several rows of one run, the last row is used.
     x : str, optional
-        The variable of a curve, "N", "D", "C" or any column such as "steps": the table is then a
-        curve in this one variable, such as the evaluations of one run.
+        Variable of a curve: "N", "D", "C" or any column such as "steps". The table is then one
+        curve in this variable, such as the evaluations of one run.
     series : str, optional
-        With `x`, a column that tells several curves apart.
+        With `x`, a column that names the curve of each row.
     through : str, optional
-        A column of the loss, through which the metric `y` is forecast, as of an accuracy: N and D
-        to loss, loss to the metric, with the uncertainty of both. Needs `limits`.
+        Column of the loss through which a bounded metric `y`, such as an accuracy, is forecast: N
+        and D to loss, then loss to the metric, with the uncertainty of both. Needs `limits`.
     groups : str, optional
-        A column of data sets, recipes or the like, of one kind and one metric, that are forecast
-        together: groups of few runs borrow from others that reach higher.
+        A column of data sets or recipes that are forecast jointly, in one metric. Groups with few
+        runs borrow strength from groups with larger runs.
     y : str, optional
-        The metric's column; by default one with a usual name, such as "loss". Any positive metric
-        that falls or rises with compute.
+        Column of the metric; by default one with a common name, such as "loss". Values must be
+        positive and fall or rise with compute.
     columns : mapping of str to str, optional
-        Columns of N, D and C; by default those with usual names. C orders the runs; without one it
-        is 6ND.
+        Columns of N, D and C; by default those with common names. C is in FLOP and by default
+        6ND.
     weights : str or array, optional
         A column, or one number per run: relative precisions.
     limits : (low, high), optional
-        What a bounded metric can be, such as ``(0.25, 1)`` for an accuracy from chance to one; None
-        for an end that is not known.
+        Possible range of a bounded metric, such as ``(0.25, 1)`` for an accuracy with chance level
+        0.25. None stands for an unknown end.
     missing : {"raise", "drop"}
         What to do with runs that have missing, infinite or non-positive values.
     units : {"check", "trust"}
-        Whether to refuse a column whose values look like two units mixed.
+        Whether to reject a column whose values appear to mix two units.
     confidence_level : float, default 0.95
         Level of the intervals.
 
     Returns
     -------
     Forecast
-        Over N and D; with `x` a `CurveForecast`, with `series` a `CurveForecasts`, a mapping; with
-        `through` a `ChainedForecast`; with `groups` a `GroupedForecast`, a mapping.
+        With `x` a `CurveForecast`; with `series` a `CurveForecasts`, a mapping; with `through` a
+        `ChainedForecast`; with `groups` a `GroupedForecast`, a mapping.
 
     Raises
     ------
@@ -117,7 +117,7 @@ def forecast(
 
     See Also
     --------
-    scalinglaws.fit : coefficients of a law that is named, for a law that is known to hold.
+    scalinglaws.fit : Fit one law that is known to hold.
 
     Notes
     -----

@@ -56,6 +56,7 @@ def _rows(values: Values) -> RunRows:
         stored.text(values["cluster_column"], "cluster_column"),
         (stored.count(values["n_checkpoints"], "n_checkpoints"),
          stored.count(values["n_thinned"], "n_thinned")),
+        stored.factors(given.get("factors", {}), n),
     )  # fmt: skip
 
 

@@ -12,6 +12,8 @@ import pandas as pd
 
 from scalinglaws.arrays import BoolArray, FloatArray, IntArray
 from scalinglaws.errors import DataError, DataWarning, warn
+from scalinglaws.fitting.diagnostics.group_effects import GroupEffect, effects_in
+from scalinglaws.fitting.diagnostics.trend import Residuals
 from scalinglaws.fitting.tables import columns as col
 from scalinglaws.fitting.tables.runs import RunTable
 from scalinglaws.forecasting.metric_scale import MetricScale
@@ -202,11 +204,12 @@ def restored(
     dropped: tuple[tuple[Any, str], ...],
     cluster_column: str,
     left_out: tuple[int, int],
+    factors: Mapping[str, IntArray],
 ) -> RunRows:
     """The rows of a saved forecast."""
     table = RunTable(
         {name: runs[name] for name in ("N", "D", "C")}, runs["y"], runs["weights"], index,
-        columns, target, dropped, cluster_column=cluster_column,
+        columns, target, dropped, cluster_column=cluster_column, factors=factors,
     )  # fmt: skip
     rows = _rows(table, np.arange(table.n), runs["C"], scale, left_out[0])
     return replace(rows, n_thinned=left_out[1])
@@ -335,4 +338,18 @@ def facts_of(rows: RunRows) -> list[str]:
         )
     if not rows.scale.falls:
         found.append(f"{table.target!r} rises with N and D.")
-    return found
+    return found + [
+        f"Column {effect.column!r} ({effect.n_levels} values) explains {100 * effect.share:.0f} % "
+        f"of what a smooth surface in N and D leaves: pass groups={effect.column!r}, or forecast "
+        "each group by itself."
+        for effect in _group_effects(rows)
+    ]
+
+
+def _group_effects(rows: RunRows) -> list[GroupEffect]:
+    """Of the text columns, in what a quadratic surface leaves of the metric."""
+    used = np.ones(rows.n, dtype=np.bool_)
+    variables = np.log(np.column_stack([rows.N, rows.D]))
+    residuals = Residuals(np.ones((rows.n, 1)), rows.y, variables, ("N", "D"), used, None)
+    factors = {name: codes[rows.places] for name, codes in rows.table.factors.items()}
+    return effects_in(residuals, factors)

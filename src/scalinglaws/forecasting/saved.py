@@ -35,10 +35,21 @@ class Saved:
         raise NotImplementedError
 
     def save(self, path: str | Path, *, follow_links: bool = False) -> None:
-        """Write the runs and the settings as JSON; `scalinglaws.load` makes the forecast again.
+        """Write the runs and the settings as JSON; `scalinglaws.load` reads them.
 
-        A file that exists is replaced once the new one is complete; a symbolic link is followed
-        only with `follow_links`.
+        Parameters
+        ----------
+        path : str or Path
+            An existing file is replaced after the new one is complete.
+        follow_links : bool, default False
+            Whether to follow a symbolic link and write its target.
+
+        Raises
+        ------
+        FileExistsError
+            If the path is a link and `follow_links` is false.
+        OSError
+            If the file cannot be written.
         """
         json_files.write(to_dict(self), path, follow_links=follow_links)
 
@@ -78,6 +89,7 @@ def of_rows(rows: RunRows) -> dict[str, Any]:
             "C": rows.C.tolist(),
             "y": table.y[rows.places].tolist(),
             "weights": table.weights[rows.places].tolist(),
+            "factors": {n: codes[rows.places].tolist() for n, codes in table.factors.items()},
         },
     }
 

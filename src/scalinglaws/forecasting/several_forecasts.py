@@ -47,7 +47,7 @@ class SeveralForecasts(Saved, Mapping[Any, Each]):
 
     @property
     def failed(self) -> pd.Series:
-        """Those that have no forecast, with the reason."""
+        """Names without a forecast, with the reason."""
         return pd.Series(self._failed, name="reason", dtype=object).rename_axis(self.column)
 
     @property

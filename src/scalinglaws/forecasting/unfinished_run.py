@@ -43,18 +43,29 @@ _DOF = 6.0
 
 @dataclass(frozen=True, repr=False)
 class UnfinishedRun(Displayed, Saved):
-    """Where a run will end.
+    """Forecast of the end of a run, returned by :func:`scalinglaws.finish`.
 
     Attributes
     ----------
-    run : label of the run
-    fraction : of its tokens that it has seen
-    now : the metric at its last checkpoint
-    estimate, low, high : the metric at its end, with the interval of it
-    by_finished_runs : what `forecast` says of it from the finished runs alone
-    by_checkpoint : its checkpoint less the gain of the finished runs; NaN without such runs
-    n_finished : finished runs that have a checkpoint at about this fraction
-    confidence_level : level of the interval
+    run : str or int
+        Label of the run.
+    fraction : float
+        Share of its tokens seen so far, 0 to 1.
+    now : float
+        The metric at the last checkpoint.
+    estimate, low, high : float
+        The metric at the end, with its prediction interval.
+    by_finished_runs : float
+        Forecast from the finished runs alone.
+    by_checkpoint : float
+        The last checkpoint less the gain of finished runs from that fraction to the end; NaN
+        without such runs.
+    n_finished : int
+        Finished runs with a checkpoint near this fraction.
+    confidence_level : float
+        Level of the interval.
+    target : str
+        Column of the metric.
     """
 
     run: Any
@@ -96,31 +107,50 @@ def finish(
     Parameters
     ----------
     runs : DataFrame, object with ``to_pandas()``, or mapping of columns
-        Checkpoints: a row for each, with N, D seen so far, a metric, and a column such as "run"
-        that names the run. All other runs have finished, on a schedule of the same shape.
+        One row per checkpoint: N, tokens D seen so far, the metric, and a column such as "run"
+        that names the run. All other runs must have finished, on schedules of the same shape.
     run : str or int
-        The run that is still training.
+        Label of the run that is still training.
     D : float or str
-        Tokens that it will have seen at its end.
+        Tokens at the end of this run.
     y, columns, missing, units
         As in `forecast`.
     confidence_level : float, default 0.95
+        Level of the interval.
 
     Returns
     -------
     UnfinishedRun
+        The metric at the end, with its prediction interval.
 
     Raises
     ------
     DataError
-        If the finished runs leave a forecast open, or there is no such run.
+        If a forecast from the finished runs is impossible, or the table has no such run.
     ValueError
-        If the run is past `D`.
+        If the run has seen more than `D` tokens.
 
     Notes
     -----
-    Checkpoints before a learning rate has decayed lie above the curve of finished runs: they say
-    where a run ends only together with finished runs of the same schedule.
+    Checkpoints lie above the curve of finished runs until the learning rate has decayed. The gain
+    of finished runs, from the same fraction of the schedule to the end, corrects for this. Its
+    logarithm is linear in ln N and ln D, plus a Gaussian process and noise. The last checkpoint
+    less this gain, and the forecast from the finished runs, are averaged by their precisions.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd, scalinglaws as sl
+    >>> share = np.array([0.25, 0.5, 0.75, 1.0])
+    >>> def checkpoints(run, N, D):
+    ...     loss = 1.8 + 480 / N**0.35 + 2100 / (share * D) ** 0.37
+    ...     loss = loss * (1.06 - 0.06 * share)  # higher until the learning rate has decayed
+    ...     return pd.DataFrame({"run": run, "N": N, "D": share * D, "loss": loss})
+    >>> sizes = np.geomspace(1e7, 1e9, 5)
+    >>> finished = [checkpoints(f"{N:.0e} {r}", N, r * N) for N in sizes for r in (20, 60)]
+    >>> running = checkpoints("large", 3e9, 6e10)[:2]
+    >>> end = sl.finish(pd.concat([*finished, running]), "large", D="60B")
+    >>> bool(end.low < 2.247 < end.high)  # the loss at 60B
+    True
     """
     check_level(confidence_level)
     table, labels = read_checkpoints(

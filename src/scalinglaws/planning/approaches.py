@@ -52,7 +52,7 @@ def approaches(
         A law of N and D fitted to the runs: the third approach, and the truth that the biases of
         the other two refer to.
     C : number
-        The budget asked about.
+        Compute budget, in FLOP.
     y, columns
         As in :func:`scalinglaws.fit`.
     confidence_level, n_resamples, rng
@@ -65,12 +65,12 @@ def approaches(
     DataFrame
         Rows "envelope", "IsoFLOP" and "law": ``exponent`` of N in compute, over the range of the
         runs, and ``N`` at the budget, each with ``_low`` and ``_high``; ``exponent_bias`` and
-        ``N_bias`` (relative) that this design and approach imply, with intervals too; ``note``, why
-        an approach has no answer.
+        ``N_bias`` (relative) that this design and approach imply, with intervals too; ``note``, the
+        reason for a missing result.
 
     Notes
     -----
-    C is as the table has it: the law is given the same compute for a token as the runs had.
+    C is that of the table: the law is evaluated with the same compute per token as the runs.
 
     Examples
     --------

@@ -55,6 +55,7 @@ class Bias(Displayed):
         Rows N and D: ``true`` exponent through the law's own optima, ``found``, and ``bias``, each
         with ``_low`` and ``_high``.
     confidence_level : float
+        Level of the intervals.
 
     Notes
     -----
@@ -70,7 +71,18 @@ class Bias(Displayed):
     true: dict[str, Trend] = field(repr=False)
 
     def at(self, C: npt.ArrayLike | str) -> pd.DataFrame:
-        """Relative error of N and D where both trends are carried on to other budgets."""
+        """Relative error of N and D with both trends extrapolated to other budgets.
+
+        Parameters
+        ----------
+        C : float, str or array
+            Compute budgets.
+
+        Returns
+        -------
+        DataFrame
+            One row per budget.
+        """
         budgets = numbers("C", C)
         frame = pd.DataFrame({"C": budgets})
         for name in ("N", "D"):

@@ -61,8 +61,9 @@ class Gain(Displayed):
     tests : DataFrame or None
         The pooled laws against the separate ones, where the runs were compared.
     fits : mapping of str to Fit
-        What was fitted, where the runs were compared: "baseline" and "recipe", or "pooled".
+        The fits, if runs were compared: "baseline" and "recipe", or "pooled".
     confidence_level : float
+        Level of the intervals.
     variable : str
         "C", or the one variable of the laws.
     """
@@ -76,7 +77,7 @@ class Gain(Displayed):
 
     @property
     def sentence(self) -> str:
-        """The answer in words."""
+        """The multiplier and its interval, as a sentence."""
         first, last = self.table.iloc[0], self.table.iloc[-1]
         what = _WHAT.get(self.variable, self.variable)
         less = f"{'fewer' if self.variable == 'N' else 'less'} {what}"
@@ -105,7 +106,19 @@ class Gain(Displayed):
         return "not shown to grow or to vanish"
 
     def plot(self, *, ax: Axes | None = None, legend: bool = True) -> Axes:
-        """Draw the multiplier over compute; see `scalinglaws.plotting.plot_gain`."""
+        """Draw the multiplier over compute; see `scalinglaws.plotting.plot_gain`.
+
+        Parameters
+        ----------
+        ax : Axes, optional
+            Axes to draw in; by default those of a new figure.
+        legend : bool, default True
+            Whether to draw a legend.
+
+        Returns
+        -------
+        Axes
+        """
         from scalinglaws.plotting import plot_gain
 
         return plot_gain(self, ax=ax, legend=legend)
@@ -126,14 +139,28 @@ class Gains(Displayed, Mapping[str, Gain]):
     Attributes
     ----------
     baseline : str
+        Name of the baseline recipe.
     by_recipe : mapping of str to Gain
+        Multiplier of each recipe.
     """
 
     baseline: str
     by_recipe: Mapping[str, Gain]
 
     def plot(self, *, ax: Axes | None = None, legend: bool = True) -> Axes:
-        """Draw all multipliers over compute; see `scalinglaws.plotting.plot_gain`."""
+        """Draw all multipliers over compute; see `scalinglaws.plotting.plot_gain`.
+
+        Parameters
+        ----------
+        ax : Axes, optional
+            Axes to draw in; by default those of a new figure.
+        legend : bool, default True
+            Whether to draw a legend.
+
+        Returns
+        -------
+        Axes
+        """
         from scalinglaws.plotting import plot_gain
 
         return plot_gain(self, ax=ax, legend=legend)
@@ -149,7 +176,7 @@ class Gains(Displayed, Mapping[str, Gain]):
 
     @property
     def table(self) -> pd.DataFrame:
-        """The tables of all of them below one another, with a column ``recipe``."""
+        """Concatenated tables of all recipes, with a column ``recipe``."""
         return _stacked({name: found.table for name, found in self.items()})
 
     @property
@@ -159,13 +186,13 @@ class Gains(Displayed, Mapping[str, Gain]):
 
     @property
     def tests(self) -> pd.DataFrame:
-        """The tests of all of them, with a column ``recipe``."""
+        """Concatenated tests of all recipes, with a column ``recipe``."""
         tests = {n: found.tests for n, found in self.items() if found.tests is not None}
         return _stacked({name: frame.reset_index() for name, frame in tests.items()})
 
     @property
     def sentence(self) -> str:
-        """The answers in words, a line for each."""
+        """The multipliers and their intervals, one line per recipe."""
         return "\n".join(f"{name}: {found.sentence}" for name, found in self.items())
 
     def _card(self) -> Card:
@@ -207,11 +234,12 @@ def gain(
         Level of the intervals, the number of joint draws, and their seed. Two fits are drawn
         independently of each other, two groups of one fit together.
     **variables
-        Values of the laws' other variables; a law that has no such variable does without.
+        Values of the laws' other variables; a law without such a variable ignores it.
 
     Returns
     -------
     Gain
+        The multiplier at each compute, with intervals, and its growth.
 
     Raises
     ------

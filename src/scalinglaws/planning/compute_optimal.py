@@ -49,7 +49,7 @@ def optimal(
     fit : Fit, published law or Forecast
         Any law with the variables N and D, or a forecast over N and D, which divides budgets C.
     C : number or array, optional
-        Budgets; the best division of each is found. Numbers may be text, such as "1e24".
+        Budgets in FLOP; the best division of each is found. Numbers may be text, such as "1e24".
     N, D : number or array, optional
         Sizes, or numbers of tokens; the budget for which each is compute-optimal is found.
     loss : number or array, optional
@@ -101,13 +101,14 @@ def optimal(
 
     Notes
     -----
-    For laws of the Chinchilla kind, ``E + s*(A*N**-alpha + B*D**-beta)**q``, on C = k*N*D,
-    N = G (C/k)^a with a = beta/(alpha + beta) and G = (alpha A/(beta B))^(1/(alpha + beta))
-    (Hoffmann et al. 2022, arXiv:2203.15556, eq. 4). For other laws and costs, the performance is
-    minimised along the budget: a scan over ln N, then the root of the exact slope.
+    For laws of the Chinchilla kind, ``E + s*(A*N**-alpha + B*D**-beta)**q``, and C = k*N*D, the
+    optimum is ``N = G*(C/k)**a``. Here ``a = beta/(alpha + beta)`` and
+    ``G = (alpha*A/(beta*B))**(1/(alpha + beta))`` (Hoffmann et al. 2022, arXiv:2203.15556, eq. 4).
+    For other laws and costs, the performance is minimised along the budget: a scan over ln N, then
+    the root of the exact slope.
 
     Intervals are those of the delta method: the gradient of ln C, ln N or ln D in the coefficients,
-    their covariance, and Student's t with the degrees of freedom of that very quantity. The best
+    their covariance, and Student's t with the degrees of freedom of that quantity. The best
     performance on a budget has the interval of :meth:`Fit.predict` at N and D: to first order it
     does not matter that the optimum moves with the coefficients. Joint draws of the coefficients
     count how often the law has no optimum at all, which `note` reports. Model error is not

@@ -34,20 +34,20 @@ def bill(
     flops : float or array
         FLOPs of each run.
     device : str or float
-        "A100", "H100" or "H200", or the peak FLOP/s of another one.
+        "A100", "H100" or "H200" (peak 312, 989 and 989 TFLOP/s, dense BF16), or the peak in FLOP/s.
     utilisation : float
-        Share of the peak that is reached (MFU), such as 0.4.
+        Share of the peak reached (MFU), such as 0.4.
     price : float, optional
-        Money for one accelerator hour.
+        Price of one accelerator hour, in any currency.
     power : float, optional
-        Watts drawn by one accelerator with its share of the machine.
+        Power drawn by one accelerator with its share of the machine, in watts.
     overhead : float
-        Power usage effectiveness of the building; it multiplies the energy.
+        Power usage effectiveness (PUE) of the data centre; it multiplies the energy.
 
     Returns
     -------
     DataFrame
-        Columns ``flops``, ``hours``, and ``money`` and ``kwh`` where they were asked for.
+        Columns ``flops``, ``hours``, ``money`` if `price` is given, and ``kwh`` if `power` is.
 
     Raises
     ------

@@ -29,16 +29,16 @@ _STEP = 1e-4
 
 
 def effective(amount: npt.ArrayLike, unique: npt.ArrayLike, decay: float = REPEATS) -> FloatArray:
-    """Effective number of unique tokens in repeated ones, and likewise of excess parameters.
+    """Number of unique tokens equivalent to repeated ones; also for excess parameters.
 
     Parameters
     ----------
     amount : array
         Tokens seen.
     unique : array
-        Unique tokens among them, at most.
+        Unique tokens available.
     decay : float
-        Repetitions after which one more repetition is worth 1/e of unique tokens.
+        Repetitions R* after which one more repetition is worth 1/e of unique tokens.
 
     Returns
     -------

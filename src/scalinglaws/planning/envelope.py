@@ -48,12 +48,13 @@ class Envelope(Displayed):
         Rows N and D: ``exponent`` of compute with ``low`` and ``high``, ``coefficient`` at
         C = 1 with ``_low`` and ``_high``.
     bias : Bias or None
-        What this very design and method would get wrong if the law of `truth` were true.
+        Bias of this design and method if the law of `truth` were true.
     noise : float
         Relative noise of a run's performance.
     confidence_level : float
+        Level of the intervals.
     no_bias : str
-        Why no bias is stated, where one was asked for.
+        Reason for a missing bias, if one was requested.
     """
 
     points: pd.DataFrame
@@ -66,7 +67,18 @@ class Envelope(Displayed):
     trends: Mapping[str, Trend] = field(repr=False)
 
     def predict(self, C: npt.ArrayLike | str) -> pd.DataFrame:
-        """The trend at other budgets: ``C``, ``N`` and ``D`` with intervals, ``times_beyond``."""
+        """Optimal N and D at other budgets, by the power law in compute.
+
+        Parameters
+        ----------
+        C : float, str or array
+            Compute budgets.
+
+        Returns
+        -------
+        DataFrame
+            ``C``, ``N`` and ``D`` with ``_low`` and ``_high``, and ``times_beyond``.
+        """
         largest = float(self.points["C"].max())
         return carried_on(self.trends, numbers("C", C), largest, self.confidence_level)
 
@@ -105,6 +117,7 @@ def envelope(
     Returns
     -------
     Envelope
+        Points of the envelope, exponents of their growth, and the bias of the method.
 
     Raises
     ------

@@ -79,13 +79,15 @@ class IsoFLOP(Displayed):
         C = 1 with ``_low`` and ``_high``; ``scatter``, see the notes of :func:`isoflop`, missing
         with `exponent_prior`.
     bias : Bias or None
-        What this very design and method would get wrong if a law fitted to the runs were true.
+        Bias of this design and method if a law fitted to the runs were true.
     method : str
+        "parabola" or "akima".
     noise : float
         Relative noise of a run's performance behind the intervals.
     confidence_level : float
+        Level of the intervals.
     no_bias : str
-        Why no bias is stated, where one was asked for.
+        Reason for a missing bias, if one was requested.
     """
 
     optima: pd.DataFrame
@@ -101,12 +103,35 @@ class IsoFLOP(Displayed):
     trends: Mapping[str, PowerLaw] = field(repr=False)
 
     def predict(self, C: npt.ArrayLike | str) -> pd.DataFrame:
-        """The trend at other budgets: ``C``, ``N`` and ``D`` with intervals, ``times_beyond``."""
+        """Optimal N and D at other budgets, by the power law in compute.
+
+        Parameters
+        ----------
+        C : float, str or array
+            Compute budgets.
+
+        Returns
+        -------
+        DataFrame
+            ``C``, ``N`` and ``D`` with ``_low`` and ``_high``, and ``times_beyond``.
+        """
         largest = float(self.optima.loc[self.optima["N"].notna(), "C"].max())
         return carried_on(self.trends, numbers("C", C), largest, self.confidence_level)
 
     def plot(self, *, ax: Axes | None = None, legend: bool = True) -> Axes:
-        """Draw the profiles and their minima; see `scalinglaws.plotting.plot_isoflop`."""
+        """Draw the profiles and their minima; see `scalinglaws.plotting.plot_isoflop`.
+
+        Parameters
+        ----------
+        ax : Axes, optional
+            Axes to draw in; by default those of a new figure.
+        legend : bool, default True
+            Whether to draw a legend.
+
+        Returns
+        -------
+        Axes
+        """
         from scalinglaws.plotting import plot_isoflop
 
         return plot_isoflop(self, ax=ax, legend=legend)
@@ -118,7 +143,7 @@ class IsoFLOP(Displayed):
 
     @property
     def left_out(self) -> int:
-        """How many runs share no budget with others."""
+        """Number of runs that share no budget with others."""
         return len(self.runs.N) - int(self.optima["runs"].sum())
 
     def _card(self) -> Card:
@@ -154,15 +179,14 @@ def isoflop(
     budgets : array or str, optional
         The budgets, or a column that has them; by default they are found in C.
     tolerance : float
-        How far, as a share, C may be from a budget.
+        Largest relative distance of C from its budget.
     method : {"parabola", "akima"}
         A parabola in ln N (Hoffmann et al. 2022), or Akima's interpolation of the logarithm in
         ln N (Porian et al. 2024).
     window, rise : float
-        The parabola of a budget is fitted to the runs whose ln N is within `window`, and whose log
-        performance is within `rise`, of its best run, and at least to the four sizes nearest to
-        that. ``float("inf")`` takes whole profiles.
-        Akima's interpolation is local and takes whole profiles always.
+        The parabola of a budget is fitted to runs near its best run: ln N within `window`, and log
+        performance within `rise`. At least the four nearest sizes are used. ``float("inf")`` uses
+        whole profiles, as Akima's interpolation always does.
     weighted : bool
         Weight budgets by the precision of their minima in the power law through them.
     exponent_prior : (mean, sd), optional
@@ -181,6 +205,7 @@ def isoflop(
     Returns
     -------
     IsoFLOP
+        Optima of the budgets, exponents of their growth, and the bias of the method.
 
     Raises
     ------
@@ -195,9 +220,9 @@ def isoflop(
     Notes
     -----
     Where C varies inside a budget, performances are first moved to its mean along one slope that
-    all budgets share. A budget is refused if it has fewer than four sizes (five for "akima"), if
-    its smallest or largest model is the best, or if its curvature is not two standard errors above
-    zero. Refused budgets enter neither the noise nor the power law.
+    all budgets share. A budget is refused if it has fewer than four sizes (five for "akima"), or if
+    its smallest or largest model is the best. It is also refused if its curvature is not two
+    standard errors above zero. Refused budgets enter neither the noise nor the power law.
 
     Intervals are quantiles over noisy copies of the runs, each with minima and a power law of its
     own. The minimum of a copy is looked for between the smallest and largest model that are used:

@@ -38,11 +38,12 @@ def near_optimal(
     rng: Rng = 0,
     **variables: Any,
 ) -> pd.DataFrame:
-    """The range of sizes whose performance on a budget is nearly the best.
+    """Range of model sizes whose performance on a budget is nearly the best.
 
     Parameters
     ----------
     fit : Fit or published law
+        A law of N and D with coefficients.
     C : number or array
         Budgets.
     within : float
@@ -132,10 +133,11 @@ def overtraining(
     Parameters
     ----------
     fit : Fit or published law
+        A law of N and D with coefficients.
     C : number
         Budget whose best performance is to be reached.
     smaller : number or array
-        How many times smaller than the compute-optimal model; below 1 is larger.
+        Factors by which the model is smaller than the compute-optimal one; below 1 is larger.
     cost, confidence_level, n_resamples, rng, **variables
         As in :func:`scalinglaws.optimal`.
 

@@ -54,27 +54,30 @@ _WIDE = 0.5  # relative half-width from which on it is written as a factor
 
 @dataclass(frozen=True, eq=False, repr=False)
 class NextRuns(Displayed):
-    """Runs to train, and what they buy; see :func:`scalinglaws.next_runs`.
+    """Runs to train and their effect; returned by :func:`scalinglaws.next_runs`.
 
     Attributes
     ----------
     runs : DataFrame
-        One row for each run, the most telling first: ``N``, ``D``, ``C``, and ``sd_after``, the
-        standard deviation of the answer's logarithm once it and those above are trained (for the
-        question "law" ``sigma_after``, the standard deviations by which the laws will differ).
-        Rows that agree in N and D are repeats with another seed.
+        One row per run, the most informative first: ``N``, ``D``, ``C``, and ``sd_after``, the
+        standard deviation of the answer's logarithm after this run and those above it. For the
+        question "law", ``sigma_after``: the standard deviations by which the laws will differ.
+        Rows with equal N and D are replicates with another seed.
     answer : DataFrame
         Rows "before" and "after": ``estimate``, ``low``, ``high``, ``half_width`` of the interval
         relative to its estimate, and ``sd``, the standard deviation of the answer's logarithm; for
         the question "law" ``sigma``. After the runs only the width is known: the new estimate may
-        lie anywhere in the interval before them. The width allows for `model_error`, which the
+        lie anywhere in the interval before them. The width includes `model_error`, which the
         interval of a later fit does not.
     floor : float
-        The part of ``sd`` that no run of these would take away if the law's own error is as large
-        as `model_error`.
+        Part of ``sd`` that none of these runs can remove if the law's error is as large as
+        `model_error`.
     question : str
+        "loss", "N" or "law".
     confidence_level : float
+        Level of the intervals.
     note : str
+        Caveats.
     """
 
     runs: pd.DataFrame
@@ -87,7 +90,19 @@ class NextRuns(Displayed):
     observed: pd.DataFrame = field(repr=False)
 
     def plot(self, *, ax: Axes | None = None, legend: bool = True) -> Axes:
-        """Draw the chosen runs among the candidates; see `scalinglaws.plotting.plot_next_runs`."""
+        """Draw the chosen runs among the candidates; see `scalinglaws.plotting.plot_next_runs`.
+
+        Parameters
+        ----------
+        ax : Axes, optional
+            Axes to draw in; by default those of a new figure.
+        legend : bool, default True
+            Whether to draw a legend.
+
+        Returns
+        -------
+        Axes
+        """
         from scalinglaws.plotting import plot_next_runs
 
         return plot_next_runs(self, ax=ax, legend=legend)
@@ -97,7 +112,7 @@ class NextRuns(Displayed):
 
     @property
     def sentence(self) -> str:
-        """What the runs buy, in words."""
+        """The effect of the runs, as a sentence."""
         if "sigma" in self.answer:
             apart = float(self.answer["sigma"].iloc[-1])
             return f"{self.question}: {apart:.1f} standard deviations apart"
@@ -140,15 +155,15 @@ def next_runs(
     Parameters
     ----------
     fit : Fit or published law
-        Current knowledge. A law without draws serves for a first ladder: coefficients are then
+        The law fitted so far. A published law serves for a first ladder: its coefficients are then
         assumed to be uncertain by a factor of e, offsets and exponents by a fifth.
     budget : number
-        Compute of all new runs together.
+        Compute of all new runs together, in FLOP.
     C : number, optional
-        The target: the compute of the prediction; not for "law".
+        Compute of the target, in FLOP; not for "law".
     question : {"loss", "N", "law"}
-        What to narrow: the best performance at the target, the N that reaches it, or whether this
-        law or `rival` holds.
+        Quantity to narrow: the best performance at the target, the N that reaches it, or the
+        choice between this law and `rival`.
     rival : Fit or published law, optional
         Another law of the same performance, for the question "law".
     most_runs : int
@@ -174,6 +189,7 @@ def next_runs(
     Returns
     -------
     NextRuns
+        The runs, and the uncertainty of the answer before and after them.
 
     Raises
     ------
@@ -184,10 +200,11 @@ def next_runs(
 
     Notes
     -----
-    The law is linearised at its estimate. Coefficients (with the covariance of the draws), a smooth
-    model error (a Gaussian process over ln N and ln D) and the noise of runs are then jointly
-    normal. Runs are added greedily, by variance reduction and by variance reduction for each FLOP;
-    the better set is improved by exchanges (c-optimal design: Atkinson, Donev and Tobias 2007).
+    The law is linearised at its estimate. Coefficients, model error and noise are then jointly
+    normal. The coefficients have the covariance of the draws, and the model error is a Gaussian
+    process over ln N and ln D. Runs are added greedily, by variance reduction and by variance
+    reduction per FLOP. The better set is improved by exchanges (c-optimal design: Atkinson, Donev
+    and Tobias 2007).
 
     The criterion is the mean log variance of the answer over the estimate and sixteen draws, each
     linearised at its own values. The reported variance is that of the estimate. With model error,

@@ -59,6 +59,7 @@ def compare_recipes(
     Parameters
     ----------
     runs : DataFrame
+        One row per run, with the variables of the law and the performance.
     by : str
         Column with the recipe of each run.
     law : str or Law

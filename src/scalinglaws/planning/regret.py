@@ -34,6 +34,7 @@ def regret(
     Parameters
     ----------
     fit : Fit or published law
+        A law of N and D with coefficients.
     N, D : number or array
         The runs, paired as arrays broadcast.
     cost, confidence_level, n_resamples, rng, **variables

@@ -28,7 +28,7 @@ Function = Callable[[Mapping[str, Any]], Any]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class OneGroup(Displayed):
-    """What plans ask of a fit, for one group of its runs; see :func:`one_group`.
+    """The law of one group of a fit, for any plan; returned by :func:`one_group`.
 
     Attributes
     ----------
@@ -53,7 +53,7 @@ class OneGroup(Displayed):
 
     @property
     def values(self) -> dict[str, float]:
-        """A number for each parameter."""
+        """Value of each parameter."""
         return {name: self.fit.values[full] for name, full in self._full_names.items()}
 
     @property
@@ -80,7 +80,7 @@ class OneGroup(Displayed):
 
     @property
     def confidence_level(self) -> float:
-        """That of the fit."""
+        """Level of the intervals."""
         return self.fit.confidence_level
 
     @property
@@ -90,7 +90,7 @@ class OneGroup(Displayed):
 
     @property
     def scale(self) -> str:
-        """Whether noise is of the logarithm or of the level."""
+        """Scale of the residuals, "log" or "level"."""
         return self.fit.scale
 
     @property
@@ -101,7 +101,20 @@ class OneGroup(Displayed):
         return np.asarray(self.fit.covariance[np.ix_(own, own)])
 
     def intervals(self, quantities: Mapping[str, Function], **options: Any) -> pd.DataFrame:
-        """Intervals of functions of the group's parameters; see :meth:`Fit.intervals`."""
+        """Confidence intervals of functions of the group's parameters; see `Fit.intervals`.
+
+        Parameters
+        ----------
+        quantities : mapping of str to callable
+            Functions of a mapping from parameters to arrays.
+        **options
+            Options of `Fit.intervals`.
+
+        Returns
+        -------
+        DataFrame
+            One row per quantity.
+        """
         names = self._full_names
 
         def of_group(function: Function) -> Function:
@@ -111,7 +124,17 @@ class OneGroup(Displayed):
         return self.fit.intervals(asked, **options)
 
     def predict(self, **given: Any) -> Prediction | pd.DataFrame:
-        """The law of the group at some points; see :meth:`Fit.predict`."""
+        """Evaluate the law of the group; see `Fit.predict`.
+
+        Parameters
+        ----------
+        **given : float, str or array
+            Variables of the law as keywords.
+
+        Returns
+        -------
+        Prediction or DataFrame
+        """
         return self.fit.predict(**{**given, **self.labels})
 
     def reach(self, value: Any, /, **given: Any) -> Reach:
@@ -119,7 +142,22 @@ class OneGroup(Displayed):
         return self.fit.reach(value, **{**given, **self.labels})
 
     def draws(self, n_resamples: int = 1000, rng: Rng = None) -> pd.DataFrame:
-        """Joint draws; those of two groups of one fit, with one seed, belong together."""
+        """Joint draws of the parameters of the group; see `Fit.draws`.
+
+        Draws of two groups of one fit with the same seed are joint.
+
+        Parameters
+        ----------
+        n_resamples : int, default 1000
+            Number of draws.
+        rng : Generator, int or None
+            Random number generator, or a seed.
+
+        Returns
+        -------
+        DataFrame
+            One row per draw and one column per parameter.
+        """
         every = self.fit.draws(n_resamples, rng=rng)
         return pd.DataFrame({name: every[full] for name, full in self._full_names.items()})
 
@@ -145,8 +183,8 @@ def one_group(fit: Fit, **labels: Any) -> OneGroup:
     Returns
     -------
     OneGroup
-        To be given to any planning function in place of a fit. Its draws are those of the whole
-        fit, so that what groups share is shared in every comparison of two of them.
+        Accepted by every planning function in place of a fit. Its draws are those of the whole
+        fit, so that comparisons of two groups account for shared parameters.
 
     Raises
     ------

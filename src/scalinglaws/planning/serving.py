@@ -48,6 +48,7 @@ def serving(
     Parameters
     ----------
     fit : Fit or published law
+        A law of N and D with coefficients.
     served : number or array
         Tokens that the model will process in its lifetime, input and output.
     loss : number, optional
@@ -138,6 +139,7 @@ def served_for(
     Parameters
     ----------
     fit : Fit or published law
+        A law of N and D with coefficients.
     N, D : number
         A model as it was trained.
     confidence_level, n_resamples, rng, **variables

@@ -33,7 +33,7 @@ def simulate(
     Parameters
     ----------
     law : Fit, published law, name, line of maths or Law
-        The truth of the rehearsal; names, lines and laws without coefficients need `values`.
+        The law to simulate from. Names, lines of maths and `Law` objects need `values`.
     design : DataFrame or mapping
         One row for each run, with a column for each of the law's variables. Rows may repeat.
     noise : float or callable

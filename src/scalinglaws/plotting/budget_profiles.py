@@ -42,11 +42,13 @@ def plot_isoflop(
     Parameters
     ----------
     found : IsoFLOP
+        From :func:`scalinglaws.isoflop`.
     ax : Axes, optional
         Axes to draw in; by default those of a new figure.
     point : mapping, optional
         Matplotlib style of the points.
-    legend : bool
+    legend : bool, default True
+        Whether to draw a legend.
 
     Returns
     -------
@@ -56,6 +58,14 @@ def plot_isoflop(
     -----
     Budgets without a minimum are hollow and have no curve. Runs too far from the minimum to enter
     the fit are small.
+
+    Examples
+    --------
+    >>> import numpy as np, scalinglaws as sl
+    >>> steps, C = (g.ravel() for g in np.meshgrid(np.geomspace(1 / 4, 4, 9), [1e19, 1e20, 1e21]))
+    >>> design = {"N": 0.1 * C**0.5 * steps, "D": C**0.5 / (0.6 * steps)}
+    >>> runs = sl.simulate(sl.published["chinchilla/epoch2024"], design, 0.002)
+    >>> ax = plot_isoflop(sl.isoflop(runs, n_resamples=100))
     """
     check_kind("found", found, IsoFLOP, "sl.isoflop")
     ax = new_axes() if ax is None else ax

@@ -33,9 +33,11 @@ def plot_next_runs(plan: NextRuns, *, ax: Axes | None = None, legend: bool = Tru
     Parameters
     ----------
     plan : NextRuns
+        From :func:`scalinglaws.next_runs`.
     ax : Axes, optional
         Axes to draw in; by default those of a new figure.
-    legend : bool
+    legend : bool, default True
+        Whether to draw a legend.
 
     Returns
     -------
@@ -44,6 +46,13 @@ def plot_next_runs(plan: NextRuns, *, ax: Axes | None = None, legend: bool = Tru
     Notes
     -----
     The shade of a candidate is the share of the target's variance that it would remove alone.
+
+    Examples
+    --------
+    >>> import scalinglaws as sl
+    >>> runs = sl.datasets.ladder()
+    >>> fit = sl.fit(runs[runs["D"] > 1.5e6], "kaplan")
+    >>> ax = plot_next_runs(sl.next_runs(fit, budget=3e13, C=1e14, most_runs=3))
     """
     check_kind("plan", plan, NextRuns, "sl.next_runs")
     ax = new_axes() if ax is None else ax

@@ -66,6 +66,7 @@ def plot_fit(
     Parameters
     ----------
     fit : Fit
+        From :func:`scalinglaws.fit`.
     x : str, optional
         Variable of the x axis; by default D if the law has it, else its first variable. There is
         one curve for each value of the other variable, or for a selection of its values.
@@ -82,7 +83,8 @@ def plot_fit(
         Level of the band; by default that of the fit.
     point, line : mapping, optional
         Matplotlib styles of the points and curves.
-    legend : bool
+    legend : bool, default True
+        Whether to draw a legend.
     group : str or mapping of column to str, optional
         The group of runs to draw, for laws with indexed parameters; by default all groups, each in
         a different colour whose shades are the values of the other variable.
@@ -100,6 +102,15 @@ def plot_fit(
     -----
     If the law has more than two variables, the others take the values of the runs near each curve:
     C its ratio to N*D, any other variable its geometric mean.
+
+    Examples
+    --------
+    >>> import scalinglaws as sl
+    >>> runs = sl.datasets.ladder()
+    >>> fit = sl.fit(runs[runs["D"] > 1.5e6], "kaplan")
+    >>> ax = plot_fit(fit, targets=sl.datasets.ladder("target"))
+    >>> ax.get_ylabel()
+    'loss'
     """
     check_option("band", band, _BANDS)
     x = _axis_variable(fit, x)

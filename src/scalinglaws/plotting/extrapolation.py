@@ -48,7 +48,26 @@ def plot_forecast(
     ax: Axes | None = None,
     title: bool | str = True,
 ) -> Axes:
-    """Plot a forecast against compute; see `Forecast.plot`."""
+    """Plot a forecast against compute, with the shares of its variance and its back-test.
+
+    Parameters
+    ----------
+    forecast : Forecast
+        From :func:`scalinglaws.forecast`.
+    to, ratio, law, targets, ax, title
+        As in `Forecast.plot`.
+
+    Returns
+    -------
+    Axes
+        Of the forecast.
+
+    Examples
+    --------
+    >>> import scalinglaws as sl
+    >>> runs = sl.datasets.ladder()
+    >>> ax = plot_forecast(sl.forecast(runs[runs["D"] > 1.5e6]))
+    """
     path = _path(forecast, to, ratio)
     if ax is not None:
         _draw(forecast, ax, path, law, targets, title)
@@ -333,7 +352,33 @@ def _room(share: FloatArray) -> FloatArray:
 def plot_curve_forecast(
     forecast: CurveForecast, to: float | str | None = None, *, ax: Axes | None = None
 ) -> Axes:
-    """Draw a curve and its forecast; see `CurveForecast.plot`."""
+    """Plot a curve and its forecast.
+
+    Parameters
+    ----------
+    forecast : CurveForecast
+        From :func:`scalinglaws.forecast` with ``x``.
+    to : float or str, optional
+        Value of the variable up to which to draw; by default ten times the last point.
+    ax : Axes, optional
+        Axes to draw in; by default those of a new figure.
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    ValueError
+        If `to` is not beyond the last point.
+
+    Examples
+    --------
+    >>> import scalinglaws as sl
+    >>> runs = sl.datasets.ladder()
+    >>> curve = sl.forecast(runs[runs["N"] == 103_344], x="D")
+    >>> ax = plot_curve_forecast(curve, to="64M")
+    """
     ax = new_axes() if ax is None else ax
     colours, last = palette_of(ax), float(forecast.x[-1])
     end = _NEAR * last if to is None else float(to_values("to", to))

@@ -73,6 +73,7 @@ def plot_frontier(
     Parameters
     ----------
     fit : Fit or published law
+        A law of N and D with coefficients.
     C : (low, high), optional
         Range of compute; by default up to a hundred times the largest run.
     y : {"N", "D", "ratio", "loss"}
@@ -83,11 +84,20 @@ def plot_frontier(
         Axes to draw in; by default those of a new figure.
     line : mapping, optional
         Matplotlib style of the frontier.
-    legend : bool
+    legend : bool, default True
+        Whether to draw a legend.
 
     Returns
     -------
     Axes
+
+    Examples
+    --------
+    >>> import scalinglaws as sl
+    >>> runs = sl.datasets.ladder()
+    >>> fit = sl.fit(runs[runs["D"] > 1.5e6], "kaplan")
+    >>> plot_frontier(fit, y="ratio").get_xlabel()
+    'training compute C [FLOP]'
     """
     check_option("y", y, ("N", "D", "ratio", "loss"))
     fit, variables = chosen_group(fit, variables)
@@ -165,6 +175,7 @@ def plot_contours(
     Parameters
     ----------
     fit : Fit or published law
+        A law of N and D with coefficients.
     budgets : number or array, optional
         Budgets drawn as lines; by default powers of ten or a hundred across the picture.
     cost, **variables
@@ -175,11 +186,20 @@ def plot_contours(
         About how many contours.
     ax : Axes, optional
         Axes to draw in; by default those of a new figure.
-    legend : bool
+    legend : bool, default True
+        Whether to draw a legend.
 
     Returns
     -------
     Axes
+
+    Examples
+    --------
+    >>> import scalinglaws as sl
+    >>> runs = sl.datasets.ladder()
+    >>> fit = sl.fit(runs[runs["D"] > 1.5e6], "kaplan")
+    >>> plot_contours(fit, budgets=[1e12, 1e13]).get_ylabel()
+    'training tokens D'
     """
     fit, variables = chosen_group(fit, variables)
     spent, runs = cost_of(cost), run_columns(fit)

@@ -22,7 +22,27 @@ _MOST_CUTS = 4
 
 
 def plot_backtest(tested: Backtest, *, ax: Axes | None = None) -> Axes:
-    """Draw the errors of each cut; see `Backtest.plot`."""
+    """Plot the errors of a back-test, cut by cut, with the prediction intervals.
+
+    Parameters
+    ----------
+    tested : Backtest
+        From :func:`scalinglaws.backtest` or `Forecast.backtest`.
+    ax : Axes, optional
+        Axes to draw in; by default those of a new figure.
+
+    Returns
+    -------
+    Axes
+
+    Examples
+    --------
+    >>> import scalinglaws as sl
+    >>> runs = sl.datasets.ladder()
+    >>> tested = sl.forecast(runs[runs["D"] > 1.5e6]).backtest()
+    >>> plot_backtest(tested).get_title()
+    'Back-test'
+    """
     return draw_cuts(tested, new_axes() if ax is None else ax)
 
 
@@ -68,7 +88,27 @@ def _draw_cut(ax: Axes, colours: Palette, group: pd.DataFrame, place: int) -> No
 
 
 def plot_comparison(found: Comparison, *, ax: Axes | None = None) -> Axes:
-    """Draw estimates at the target with their intervals; see `Comparison.plot`."""
+    """Plot the estimates of several laws at the target, with the forecast.
+
+    Parameters
+    ----------
+    found : Comparison
+        From :func:`scalinglaws.compare`.
+    ax : Axes, optional
+        Axes to draw in; by default those of a new figure.
+
+    Returns
+    -------
+    Axes
+
+    Examples
+    --------
+    >>> import scalinglaws as sl
+    >>> runs = sl.datasets.ladder()
+    >>> long_runs = runs[runs["D"] > 1.5e6]
+    >>> found = sl.compare(long_runs, ["chinchilla", "kaplan"], N="1M", D="16M")
+    >>> ax = plot_comparison(found)
+    """
     if ax is None:
         ax = new_axes()
         figure_of(ax).set_size_inches(6.4, 1.5 + 0.42 * len(found.frame))

@@ -34,11 +34,19 @@ def plot_gain(found: Gain | Gains, *, ax: Axes | None = None, legend: bool = Tru
         Result for one recipe, or for several with the same baseline.
     ax : Axes, optional
         Axes to draw in; by default those of a new figure.
-    legend : bool
+    legend : bool, default True
+        Whether to draw a legend.
 
     Returns
     -------
     Axes
+
+    Examples
+    --------
+    >>> import scalinglaws as sl
+    >>> runs = sl.datasets.ladder()
+    >>> fit = sl.fit(runs[runs["D"] > 1.5e6], "kaplan")
+    >>> ax = plot_gain(sl.gain(fit, fit, C=[1e12, 1e13]))
     """
     check_kind("found", found, (Gain, Gains), "sl.gain or sl.compare_recipes")
     ax = new_axes() if ax is None else ax

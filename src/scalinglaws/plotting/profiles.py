@@ -55,7 +55,8 @@ def plot_profile(
         Axes to draw in; by default those of a new figure.
     line : mapping, optional
         Matplotlib style of the curve.
-    legend : bool
+    legend : bool, default True
+        Whether to draw a legend.
 
     Returns
     -------
@@ -65,6 +66,13 @@ def plot_profile(
     ------
     ValueError
         If the table is not a profile, or `kind` is misspelt.
+
+    Examples
+    --------
+    >>> import scalinglaws as sl
+    >>> runs = sl.datasets.ladder()
+    >>> fit = sl.fit(runs[runs["D"] > 1.5e6], "kaplan")
+    >>> ax = plot_profile(fit.profile("alpha_N", n_points=11), kind="root")
     """
     check_kind("profile", profile, pd.DataFrame, "fit.profile")
     check_option("kind", kind, ("deviance", "root"))

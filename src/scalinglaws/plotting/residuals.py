@@ -31,6 +31,7 @@ def plot_residuals(
     Parameters
     ----------
     fit : Fit
+        From :func:`scalinglaws.fit`.
     x : str, optional
         A variable of the law; by default its first. "fitted" stands for the fitted value.
     ax : Axes, optional
@@ -46,6 +47,13 @@ def plot_residuals(
     -----
     The grey band is one standard deviation of a run around the curve. Residuals of logarithms are
     shown in per cent.
+
+    Examples
+    --------
+    >>> import scalinglaws as sl
+    >>> runs = sl.datasets.ladder()
+    >>> fit = sl.fit(runs[runs["D"] > 1.5e6], "kaplan")
+    >>> ax = plot_residuals(fit, "D")
     """
     x = fit.law.variables[0] if x is None else x
     x = fit.runs.variable_of(x)

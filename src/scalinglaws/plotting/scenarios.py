@@ -68,6 +68,7 @@ def plot_serving(
     Parameters
     ----------
     fit : Fit or published law
+        A law of N and D with coefficients.
     served : (low, high)
         Range of the tokens served in the model's lifetime.
     y : {"N", "D", "ratio"}
@@ -77,7 +78,8 @@ def plot_serving(
         Axes to draw in; by default those of a new figure.
     confidence_level, n_resamples, rng, **variables
         As in :func:`scalinglaws.optimal`.
-    legend : bool
+    legend : bool, default True
+        Whether to draw a legend.
 
     Returns
     -------
@@ -144,6 +146,7 @@ def plot_limited_data(
     Parameters
     ----------
     fit : Fit or published law
+        A law of N and D with coefficients.
     C : (low, high)
         Range of budgets.
     unique : number or array
@@ -156,7 +159,8 @@ def plot_limited_data(
         Axes to draw in; by default those of a new figure.
     confidence_level, n_resamples, rng, **variables
         As in :func:`scalinglaws.optimal`.
-    legend : bool
+    legend : bool, default True
+        Whether to draw a legend.
 
     Returns
     -------

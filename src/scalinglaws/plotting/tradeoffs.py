@@ -72,16 +72,19 @@ def plot_near_optimal(
     Parameters
     ----------
     fit : Fit or published law
+        A law of N and D with coefficients.
     C : (low, high)
         Range of budgets.
     within : number or array
         Shares of the best performance, as in :func:`scalinglaws.near_optimal`; a band for each.
-    cost : Cost
+    cost : number, callable or Fit
+        As in :func:`scalinglaws.optimal`.
     ax : Axes, optional
         Axes to draw in; by default those of a new figure.
     confidence_level, n_resamples, rng, **variables
         As in :func:`scalinglaws.optimal`.
-    legend : bool
+    legend : bool, default True
+        Whether to draw a legend.
 
     Returns
     -------
@@ -178,6 +181,7 @@ def plot_overtraining(
     Parameters
     ----------
     fit : Fit or published law
+        A law of N and D with coefficients.
     C : number
         Budget whose best performance is the target.
     smaller : (low, high), optional
@@ -186,11 +190,19 @@ def plot_overtraining(
         As in :func:`scalinglaws.optimal`.
     ax : Axes, optional
         Axes to draw in; by default those of a new figure.
-    legend : bool
+    legend : bool, default True
+        Whether to draw a legend.
 
     Returns
     -------
     Axes
+
+    Examples
+    --------
+    >>> import scalinglaws as sl
+    >>> runs = sl.datasets.ladder()
+    >>> fit = sl.fit(runs[runs["D"] > 1.5e6], "kaplan")
+    >>> ax = plot_overtraining(fit, 1e13)
     """
     fit, variables = chosen_group(fit, variables)
     options: dict[str, Any] = {

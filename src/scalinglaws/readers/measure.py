@@ -43,7 +43,7 @@ def measure(
     context : int, optional
         Tokens in a window; the longest that the model allows, at most 2,048, by default.
     batch_size : int
-        Windows that are evaluated at once.
+        Number of windows evaluated at once.
     device : str, optional
         ``"cpu"`` or ``"cuda"``; a GPU where there is one by default. A loaded model stays where
         it is.
@@ -71,6 +71,11 @@ def measure(
     Windows overlap by one token, so that every token but the first is predicted once, within its
     window: ``loss = -sum(log p) / tokens`` and ``bits_per_byte = -sum(log2 p) / bytes``. Tokens at
     the beginning of a window have little context, so a longer `context` gives a lower loss.
+
+    Examples
+    --------
+    >>> import scalinglaws as sl
+    >>> row = sl.measure("gpt2", text="held_out.txt")  # doctest: +SKIP
     """
     content = Path(text).read_text(encoding="utf-8")
     revisions = [revision] if revision is None or isinstance(revision, str) else list(revision)

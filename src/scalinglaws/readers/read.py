@@ -42,9 +42,10 @@ def read_runs(
         pattern with one group on the run's name, such as ``r"_([\d.]+[MB])_"``; a column times a
         number, such as ``"step * 524288"``; a function of the row.
     on_error : {"raise", "skip"}
-        What a damaged file does: stop, or be listed in ``attrs["source"]`` with a warning.
+        What to do with a damaged file: raise an error, or skip it with a warning and list it in
+        ``attrs["source"]``.
     workers : int or callable
-        Number of processes that read files, -1 for as many as there are processors, or a map.
+        Number of processes that read files, -1 for one per processor, or a map-like callable.
 
     Returns
     -------
@@ -66,7 +67,7 @@ def read_runs(
     One rule for all logs: each metric has its last value that is a number, by step; a step that was
     logged twice has its later value. N, D and C are found by their usual names. D and C belong to
     the step of the loss, and are interpolated between logged steps. N is counted from the shape
-    where a configuration has one. What cannot be known is NaN.
+    where a configuration has one. Unknown values are NaN.
 
     Examples
     --------

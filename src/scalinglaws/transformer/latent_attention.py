@@ -40,7 +40,19 @@ class LatentAttention:
     q_rank: int | None = None
 
     def weights(self, width: int, heads: int) -> int:
-        """Weights of one layer's matrices."""
+        """Weights of one layer's matrices.
+
+        Parameters
+        ----------
+        width : int
+            Width of the residual stream.
+        heads : int
+            Attention heads.
+
+        Returns
+        -------
+        int
+        """
         asked = heads * (self.key_width + self.rope_width)
         query = width * asked if self.q_rank is None else self.q_rank * (width + asked)
         down = width * (self.kv_rank + self.rope_width)

@@ -27,6 +27,7 @@ class Transformer(Displayed):
     width : int
         Width of the residual stream, d.
     layers : int
+        Number of layers.
     heads : int
         Attention heads.
     vocabulary : int
@@ -40,9 +41,9 @@ class Transformer(Displayed):
     ffn_width : int, optional
         Inner width of the feed-forward layers; ``4 * width`` by default.
     gated : bool
-        Three matrices in a feed-forward layer (SwiGLU, GeGLU) rather than two.
+        Whether feed-forward layers have three matrices (SwiGLU, GeGLU) rather than two.
     tied : bool
-        The output head shares the token embedding.
+        Whether the output head shares the token embedding.
     positions : int
         Rows of a learned position embedding; 0 for rotary or none.
     norm : {"rms", "layer"}
@@ -50,23 +51,23 @@ class Transformer(Displayed):
     norms_per_layer : int
         Norms over the residual stream in each layer; one more follows the last layer.
     qk_norm : bool
-        A norm over queries and one over keys.
+        Whether queries and keys are normalised.
     qk_norm_over : {"head", "all"}
-        Whether its weights are those of one head, shared by all, or those of all heads.
+        Whether the norm has the weights of one head, shared by all heads, or those of all heads.
     qkv_bias, output_bias, ffn_bias : bool
         Biases of the queries, keys and values, of the attention's output, of the feed-forward.
     experts, active_experts : int
-        Experts in each feed-forward layer, and how many of them see a token; 1 is a dense model.
+        Experts in each feed-forward layer, and experts active for a token; 1 is a dense model.
     expert_width, shared_width : int, optional
-        Inner width of one expert (`ffn_width` by default), and of one that sees every token.
+        Inner width of one expert (by default `ffn_width`), and of the shared expert.
     dense_layers : int
-        Layers that have one feed-forward of `ffn_width` where the others have experts.
+        Number of layers with one feed-forward of `ffn_width` instead of experts.
     router_bias : bool
-        One more number for each expert in the router.
+        Whether the router has a bias for each expert.
     latent : LatentAttention, optional
         Widths of multi-head latent attention, in place of `kv_heads` and `head_width`.
     window, full_attention_layers : int, optional
-        Width of sliding-window attention, and how many layers attend to everything all the same.
+        Width of sliding-window attention, and number of layers with full attention.
 
     Examples
     --------
@@ -134,7 +135,7 @@ class Transformer(Displayed):
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], *, context: int | None = None) -> Transformer:
-        """The shape behind a Hugging Face configuration.
+        """Read the shape from a Hugging Face configuration.
 
         Parameters
         ----------
@@ -262,7 +263,7 @@ class Transformer(Displayed):
         return vectors * ((self.norms_per_layer * self.layers + 1) * self.width + over_heads)
 
     def parameters(self) -> pd.DataFrame:
-        """Parameters of each part, and those of them that a token meets.
+        """Parameters of each part, in total and active for a token.
 
         Returns
         -------
@@ -304,7 +305,7 @@ class Transformer(Displayed):
 
     @property
     def N_active(self) -> int:
-        """Parameters that a token meets; all of them in a dense model."""
+        """Parameters active for a token; all of them in a dense model."""
         return int(self.parameters().loc["total", "active"])  # type: ignore[arg-type]
 
     @property
@@ -314,7 +315,7 @@ class Transformer(Displayed):
 
     @property
     def N_no_emb_active(self) -> int:
-        """The same, of the parameters that a token meets."""
+        """Active parameters without embeddings and head."""
         return self.N_active - self._outer
 
     @property

@@ -18,7 +18,7 @@ _SYNONYMS = {"moe": "experts", "quantization": "quantisation"}
 
 
 class Laws(Displayed, Mapping[str, Law]):
-    """The named laws, or some of them.
+    """The catalogue of named laws, or a selection of it.
 
     Iterating gives the names; ``laws["gadre"]`` is the law, to fit or to evaluate, and
     ``laws.about("gadre")`` describes it. In a notebook and in a terminal the laws show
@@ -63,6 +63,16 @@ class Laws(Displayed, Mapping[str, Law]):
     def about(self, name: str) -> Entry:
         """Formula, meaning of the names, source, caveats and published coefficients of a law.
 
+        Parameters
+        ----------
+        name : str
+            Name of a law, or another name for it.
+
+        Returns
+        -------
+        Entry
+            The entry of the catalogue; printed, it is a page of text.
+
         Raises
         ------
         FormulaError
@@ -77,7 +87,7 @@ class Laws(Displayed, Mapping[str, Law]):
     def search(
         self, text: str = "", *, variable: str | None = None, topic: str | None = None
     ) -> Laws:
-        """The laws that match all that is given.
+        """Find the laws that match all the given criteria.
 
         Parameters
         ----------
@@ -87,6 +97,11 @@ class Laws(Displayed, Mapping[str, Law]):
             A variable of the law, such as "D".
         topic : str, optional
             One of `topics`.
+
+        Returns
+        -------
+        Laws
+            The laws found, in the order of the catalogue.
 
         Raises
         ------
@@ -107,7 +122,7 @@ class Laws(Displayed, Mapping[str, Law]):
 
     @property
     def topics(self) -> tuple[str, ...]:
-        """Every topic, in alphabetical order."""
+        """All topics, in alphabetical order."""
         return tuple(sorted({topic for row in self._rows.values() for topic in row.topics}))
 
     @property

@@ -6,6 +6,7 @@ surface in the variables projected out: a law of the wrong shape is not taken fo
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,11 +39,14 @@ class GroupEffect:
 
 
 def group_effects(fit: FitRecord) -> list[GroupEffect]:
-    """Significant and large effects of the factors of a table, the largest share first."""
+    """Significant and large effects of the factors of a fitted table, the largest share first."""
     factors = fit.runs.factors
     residuals = residuals_of(fit) if factors else None
-    if residuals is None:
-        return []
+    return [] if residuals is None else effects_in(residuals, factors)
+
+
+def effects_in(residuals: Residuals, factors: Mapping[str, IntArray]) -> list[GroupEffect]:
+    """Effects of factors, which have a level for each row of the table."""
     tested = (_effect(residuals, name, codes[residuals.used]) for name, codes in factors.items())
     clear = [
         effect

@@ -29,15 +29,23 @@ class Prediction(Displayed):
 
     Attributes
     ----------
-    estimate : the law at this point
-    curve_low, curve_high : confidence interval of the curve, from the errors of the parameters
-    run_low, run_high : prediction interval of one new run, which adds the noise of a run
-    times_beyond : extrapolation factor: compute (or the variable, where there is one) relative to
-        the largest fitted run
-    leverage : variance of the curve relative to that of one run, for equal noise
-    confidence_level : level of both intervals
-    target : name of the performance
-    points : values of the variables
+    estimate : float or array
+        Value of the law.
+    curve_low, curve_high : float or array
+        Confidence interval (curve), from the errors of the parameters.
+    run_low, run_high : float or array
+        Prediction interval (new run), which adds the noise of a run.
+    times_beyond : float or array
+        Extrapolation factor: compute relative to the largest fitted run. For a law of one
+        variable, that variable.
+    leverage : float or array
+        Variance of the curve relative to that of a run, for equal noise.
+    confidence_level : float
+        Level of both intervals.
+    target : str
+        Name of the performance.
+    points : mapping of str to array
+        Values of the variables.
     """
 
     estimate: Any
@@ -71,16 +79,27 @@ class Prediction(Displayed):
 
     @property
     def disputed(self) -> Any:
-        """Whether the law is farther from the forecast than both their intervals allow.
+        """Whether the law and the forecast differ by more than their intervals allow.
 
-        The distance of the logarithms is above 0.7 of the half-width of either's 90 % interval of
-        a new run. Without a forecast it is None, and NaN in an array.
+        The difference of the logarithms exceeds 0.7 times the half-width of the wider of their
+        90 % prediction intervals. None without a forecast; NaN in an array.
         """
         disputed = self._beside.disputed
         return None if np.ndim(disputed) == 0 and np.isnan(disputed) else disputed
 
     def to_frame(self, index: pd.Index | None = None) -> pd.DataFrame:
-        """One row for each point."""
+        """Table of the fields.
+
+        Parameters
+        ----------
+        index : Index, optional
+            Index of the table.
+
+        Returns
+        -------
+        DataFrame
+            One row per point.
+        """
         names = [f.name for f in fields(self) if f.name not in _NO_COLUMNS]
         shape = np.shape(self.estimate)
         columns = {n: np.ravel(np.broadcast_to(getattr(self, n), shape)) for n in names}
