@@ -81,8 +81,11 @@ def test_the_loss_of_the_recipe_is_that_of_the_baseline() -> None:
 def test_a_loss_below_the_recipes_floor_is_out_of_reach() -> None:
     """No gain, and a note that says so."""
     runs = recipes(0.001)
+    old_runs = runs[runs["recipe"] == "old"]
     old, _ = separate(runs, LINE.format("C"), fixed={"E": FLOOR})
-    worse = sl.fit(runs.assign(loss=runs["loss"] + 0.5), LINE.format("C"), fixed={"E": FLOOR + 0.5})
+    worse = sl.fit(
+        old_runs.assign(loss=old_runs["loss"] + 0.5), LINE.format("C"), fixed={"E": FLOOR + 0.5}
+    )
     row = sl.gain(old, worse, C=1e23).table.iloc[0]
     assert row["gain"] == 0
     assert np.isinf(row["C_recipe"])
