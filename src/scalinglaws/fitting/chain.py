@@ -150,6 +150,11 @@ class Chain(Displayed):
             As in `predict`; with fewer draws, since these are needed all along the curve.
         rng : int
             Seed of the draws, which are the same at every point.
+
+        Returns
+        -------
+        Reach
+            As in `Fit.reach`.
         """
         level = self.fits[-1].confidence_level if confidence_level is None else confidence_level
         check_level(level)

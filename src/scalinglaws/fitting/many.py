@@ -78,9 +78,17 @@ class Fits(Displayed, Mapping[Hashable, Fit]):
         confidence_level: float | None = None,
         **variables: Any,
     ) -> pd.DataFrame:
-        """Predict the same points by every fit: a row for each series and point.
+        """Predict the same points by every fit.
 
-        Parameters are those of :meth:`Fit.predict`; the outer index has the series.
+        Parameters
+        ----------
+        data, confidence_level, **variables
+            As in `Fit.predict`.
+
+        Returns
+        -------
+        DataFrame
+            One row per series and point; the outer index has the series.
         """
         frames = {}
         for name, own in self.items():
@@ -90,9 +98,19 @@ class Fits(Displayed, Mapping[Hashable, Fit]):
         return together
 
     def reach(self, value: Any, /, **options: Any) -> pd.DataFrame:
-        """Where every fit reaches a performance: a row for each series and value.
+        """Value of the variable at which each fit reaches a performance.
 
-        Options are those of :meth:`Fit.reach`.
+        Parameters
+        ----------
+        value : number or array
+            Performance to reach.
+        **options
+            Options of `Fit.reach`.
+
+        Returns
+        -------
+        DataFrame
+            One row per series and value.
         """
         return stacked_reaches(
             {name: own.reach(value, **options) for name, own in self.items()}, "series"

@@ -123,7 +123,18 @@ class ChainedForecast(Displayed, Saved):
         confidence_level: float | None = None,
         **variables: float | str,
     ) -> Reach:
-        """The compute at which the metric reaches a value; as `Forecast.reach`."""
+        """The compute at which the forecast reaches a value of the metric.
+
+        Parameters
+        ----------
+        value, ratio, confidence_level, **variables
+            As in `Forecast.reach`.
+
+        Returns
+        -------
+        Reach
+            As in `Forecast.reach`.
+        """
         level = self.confidence_level if confidence_level is None else confidence_level
         check_level(level)
         rows = self.loss.rows

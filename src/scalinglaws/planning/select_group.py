@@ -138,7 +138,18 @@ class OneGroup(Displayed):
         return self.fit.predict(**{**given, **self.labels})
 
     def reach(self, value: Any, /, **given: Any) -> Reach:
-        """Where the law of the group reaches a performance; see :meth:`Fit.reach`."""
+        """Value of a variable at which the law of the group reaches a performance.
+
+        Parameters
+        ----------
+        value, **given
+            As in `Fit.reach`.
+
+        Returns
+        -------
+        Reach
+            As in `Fit.reach`.
+        """
         return self.fit.reach(value, **{**given, **self.labels})
 
     def draws(self, n_resamples: int = 1000, rng: Rng = None) -> pd.DataFrame:
