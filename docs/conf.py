@@ -71,7 +71,8 @@ autodoc_member_order = "groupwise"
 _SHARED = (
     "outlook moments usable saved_points from_dict to_dict inversion parsed products separation "
     "symbols replaced with_bounds with_levels attended attention_weights attention_width "
-    "dense_width ffn_weights inner_width kv_width router_weights score_width norms covariance runs scale"
+    "dense_width ffn_weights inner_width kv_width router_weights score_width norms covariance "
+    "runs scale"
 )
 autodoc_default_options = {"exclude-members": ", ".join(_SHARED.split())}
 numpydoc_show_class_members = False
