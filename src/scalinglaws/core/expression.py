@@ -1,7 +1,7 @@
 """Expression trees of formulas, and the functions that they may use.
 
 Every function carries its value and its first two derivatives, so that a law's gradient
-and Hessian are exact by the chain rule (see `jets`).
+and Hessian are exact by the chain rule (see `autodiff`).
 """
 
 from __future__ import annotations

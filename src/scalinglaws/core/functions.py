@@ -1,7 +1,7 @@
 """Functions of several arguments that formulas may use.
 
-Each has its value and its exact first and second partial derivatives; `jets` chains them. They are
-few and compose: a smooth maximum is also a break of BNSL and the outer power of Kaplan's L(N, D).
+Each has its value and its exact first and second partial derivatives; `autodiff` chains them. They
+are few and compose: a smooth maximum is also a break of BNSL and the outer power of Kaplan's law.
 """
 
 from __future__ import annotations

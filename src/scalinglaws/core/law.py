@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from scalinglaws.core.algebra import substitute
-from scalinglaws.core.expression import Expression, Name, evaluate, names_in
+from scalinglaws.core.autodiff import Derivatives
+from scalinglaws.core.expression import Name, evaluate, names_in
 from scalinglaws.core.formula import Formula, parse
 from scalinglaws.core.indexed import IndexedNames
 from scalinglaws.core.inversion import Inversion, find_inversion
-from scalinglaws.core.jets import Jet, differentiate
 from scalinglaws.core.latex import name_to_latex, to_latex
 from scalinglaws.core.law_card import law_card, typeset
 from scalinglaws.core.parameter import Parameter
@@ -308,7 +308,7 @@ class Law(Displayed, IndexedNames):
             In the broadcast shape of the variables, and the order of ``parameter_names``.
         """
         names = self._names(params, data, variables)
-        own = _stack_gradient(self._jet(names, self.symbols), self.symbols)
+        own = Derivatives(self.parsed.expression, names, self.symbols).gradient
         return self._scattered(own, 1, data, variables)
 
     def hessian(
@@ -326,13 +326,9 @@ class Law(Displayed, IndexedNames):
         ndarray, shape (..., n_parameters, n_parameters)
             In the broadcast shape of the variables, and the order of ``parameter_names``.
         """
-        jet = self._jet(self._names(params, data, variables), self.symbols)
-        n = len(self.symbols)
-        shape = np.shape(jet.value)
-        hessian = np.zeros((*shape, n, n), dtype=np.result_type(float, *jet.hessian.values()))
-        for (i, j), value in jet.hessian.items():
-            hessian[..., i, j] = hessian[..., j, i] = value
-        return self._scattered(hessian, 2, data, variables)
+        names = self._names(params, data, variables)
+        own = Derivatives(self.parsed.expression, names, self.symbols).hessian
+        return self._scattered(own, 2, data, variables)
 
     def variable_gradient(
         self, params: Mapping[str, Any], data: Columns | None = None, /, **variables: Any
@@ -350,7 +346,7 @@ class Law(Displayed, IndexedNames):
             In the broadcast shape of the variables, and the order of ``variables``.
         """
         names = self._names(params, data, variables)
-        return _stack_gradient(self._jet(names, self.variables), self.variables)
+        return Derivatives(self.parsed.expression, names, self.variables).gradient
 
     def _scattered(
         self,
@@ -372,16 +368,6 @@ class Law(Displayed, IndexedNames):
         found = np.zeros((*shape, p**n_axes), dtype=own.dtype)
         np.put_along_axis(found, rows, own.reshape(rows.shape), axis=-1)
         return found.reshape(*shape, *[p] * n_axes)
-
-    def _jet(self, names: Mapping[str, npt.NDArray[Any]], wrt: Sequence[str]) -> Jet:
-        jets = {name: Jet(value) for name, value in names.items()}
-        for place, name in enumerate(wrt):
-            jets[name] = Jet(names[name], {place: np.ones_like(names[name])})
-        with np.errstate(all="ignore"):
-            jet = differentiate(self.parsed.expression, jets)
-        shape = np.broadcast_shapes(*(np.shape(v) for v in names.values()))
-        jet.value = np.broadcast_to(jet.value, shape)
-        return jet
 
     def _names(
         self, params: Mapping[str, Any], data: Columns | None, variables: Mapping[str, Any]
@@ -456,9 +442,3 @@ class Law(Displayed, IndexedNames):
 def _plain(value: float) -> float | str:
     """JSON has no infinity; its name reads back with float()."""
     return float(value) if math.isfinite(value) else str(float(value))
-
-
-def _stack_gradient(jet: Jet, wrt: Sequence[str]) -> npt.NDArray[Any]:
-    shape = np.shape(jet.value)
-    columns = [np.broadcast_to(jet.gradient.get(i, 0.0), shape) for i in range(len(wrt))]
-    return np.stack(columns, axis=-1)

@@ -12,9 +12,9 @@ import numpy.typing as npt
 from numpy.exceptions import ComplexWarning
 
 from scalinglaws.arrays import FloatArray
+from scalinglaws.core.autodiff import Derivatives
 from scalinglaws.core.expression import Expression, evaluate, names_in
 from scalinglaws.core.formula import parse
-from scalinglaws.core.jets import Jet, differentiate
 from scalinglaws.errors import FormulaError
 from scalinglaws.fitting.inference.quantity import Quantity, parameter_quantity
 from scalinglaws.fitting.record import FitRecord
@@ -102,11 +102,8 @@ class _Typed:
     def slopes(self, params: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
         """Derivatives in the logarithm of every parameter's natural value, times one."""
         names = list(params)
-        jets = {n: Jet(v, {k: np.ones_like(v)}) for k, (n, v) in enumerate(params.items())}
-        with np.errstate(all="ignore"):
-            jet = differentiate(self.expression, jets)
-        zero = np.zeros_like(params[names[0]])
-        return {n: zero + jet.gradient.get(k, 0.0) for k, n in enumerate(names)}
+        gradient = Derivatives(self.expression, params, names).gradient
+        return {name: gradient[..., k] for k, name in enumerate(names)}
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from __future__ import annotations
 import numpy as np
 
 from scalinglaws.arrays import FloatArray
-from scalinglaws.core.expression import Apply, Expression, names_in
-from scalinglaws.core.jets import Jet, differentiate
+from scalinglaws.core.algebra import ZERO, affine
+from scalinglaws.core.expression import Apply, Expression, evaluate, names_in
 from scalinglaws.fitting.solver.problem import Problem
 
 _PASSES = 4
@@ -63,17 +63,14 @@ def _linear(
 ) -> tuple[FloatArray, dict[str, FloatArray]] | None:
     """What an expression is without its parameters, and its column for each; None if not linear."""
     own = [name for name in problem.law.parameter_names if name in names_in(expression)]
-    values = {name: Jet(column) for name, column in problem.columns.items()}
-    values |= {name: Jet(0.0, {j: 1.0}) for j, name in enumerate(own)}
-    with np.errstate(all="ignore"):
-        found = differentiate(expression, values)
-    if found.hessian or len(found.gradient) < len(own):
+    form = affine(expression, own)
+    if form is None:
         return None
-    shape = problem.y.shape
-    constant = np.broadcast_to(np.asarray(found.value, dtype=np.float64), shape)
-    columns = {
-        name: np.broadcast_to(np.asarray(found.gradient[j], dtype=np.float64), shape)
-        for j, name in enumerate(own)
-    }
+
+    def on_rows(part: Expression) -> FloatArray:
+        value = np.asarray(evaluate(part, problem.columns), dtype=np.float64)
+        return np.broadcast_to(value, problem.y.shape)
+
+    constant, columns = on_rows(form[0]), {n: on_rows(form[1].get(n, ZERO)) for n in own}
     usable = all(np.isfinite(part).all() for part in (constant, *columns.values()))
     return (constant, columns) if usable else None

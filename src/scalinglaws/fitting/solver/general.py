@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from scalinglaws.arrays import FloatArray
+from scalinglaws.core.autodiff import Tape, Trace
 from scalinglaws.core.expression import Apply, Expression, Name, Number, evaluate, names_in
-from scalinglaws.core.tape import Tape, Trace
 from scalinglaws.fitting.solver.workspace import WORKSPACE
 
 
@@ -60,7 +60,8 @@ class GeneralBlock:
         return None
 
     def at(self, theta: FloatArray) -> GeneralPoint:
-        return GeneralPoint(self, self._tape.run(theta), len(theta))
+        parameters = np.split(theta, self.n_parameters, axis=1)
+        return GeneralPoint(self, self._tape.run(parameters), len(theta))
 
 
 class GeneralPoint:

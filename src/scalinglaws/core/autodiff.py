@@ -1,18 +1,21 @@
-"""Automatic differentiation of an expression as a list of steps, summed over rows.
+"""Automatic differentiation of an expression as a list of steps.
 
 First derivatives are carried forward, step by step, for the parameters that a step depends on. The
 second derivatives of the whole are never formed: with w the derivative of the result by a step,
-carried backward, each step f(a, b, ...) adds ``w * f_ab * (grad a)(grad b)'``, and only the sums of
-these over the rows are wanted. A step that joins terms linearly adds nothing.
+carried backward, each step f(a, b, ...) adds ``w * f_ab * (grad a)(grad b)'``, summed over rows.
+A step that joins terms linearly adds nothing. `Derivatives` are those at each point.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.core.expression import (
@@ -28,8 +31,10 @@ from scalinglaws.core.functions import FUNCTIONS_OF_SEVERAL, Pair
 
 # Rows share a value of shape (batch, 1); a known column has shape (rows,).
 Value = Any
+NumberArray = npt.NDArray[Any]
 # The logarithm of a sum of exponentials is one step: the sum by itself may underflow, or its square
 _LOG_SUM = "log of a sum of exponentials"
+_VARYING_POWER = "power with a parameter in the exponent"
 _RESULT = -1  # in a pair of arguments, the step's own value
 
 
@@ -88,6 +93,8 @@ class Tape:
                 taken, function = exponents, _LOG_SUM
             arguments = tuple(self._append(argument) for argument in taken)
             below = sorted({j for a in arguments for j in self.steps[a].parameters})
+            if function == "**" and self.steps[arguments[1]].parameters:
+                function = _VARYING_POWER
             step = Step(function, arguments, tuple(below))
         self.steps.append(step)
         self._leaves.append(leaf)
@@ -116,11 +123,10 @@ class Tape:
                     return Apply("+", (Name(logarithm), u))
         return None
 
-    def run(self, theta: FloatArray) -> Trace:
-        """Values and first derivatives at a batch of parameter vectors."""
+    def run(self, parameters: Sequence[Value]) -> Trace:
+        """Value and first derivatives at values of the parameters, in order."""
         locals_: list[Local] = []
         gradients: list[dict[int, Value]] = []
-        one = np.ones((len(theta), 1))
         for step, leaf in zip(self.steps, self._leaves, strict=True):
             if step.function == "known":
                 locals_.append(Local(leaf))
@@ -128,8 +134,8 @@ class Tape:
                 continue
             if step.function == "parameter":
                 (j,) = step.parameters
-                locals_.append(Local(theta[:, j : j + 1]))
-                gradients.append({j: one})
+                locals_.append(Local(parameters[j]))
+                gradients.append({j: np.ones_like(parameters[j])})
                 continue
             local = _local(step.function, [locals_[a].value for a in step.arguments])
             gradient: dict[int, Value] = {}
@@ -145,7 +151,7 @@ class Tape:
 
 @dataclass
 class Trace:
-    """An expression evaluated at a batch of parameter vectors."""
+    """An expression and the derivatives of each step."""
 
     steps: Sequence[Step]
     locals: Sequence[Local]
@@ -172,7 +178,8 @@ class Trace:
         -------
         (batch, parameters, parameters)
         """
-        total = np.zeros((len(weights), n_parameters, n_parameters))
+        kind = np.result_type(weights, self.value)
+        total = np.zeros((len(weights), n_parameters, n_parameters), dtype=kind)
         adjoint: list[Value | None] = [None] * len(self.steps)
         adjoint[-1] = weights
         for place in range(len(self.steps) - 1, -1, -1):
@@ -259,6 +266,13 @@ def _local(function: str, values: Sequence[Value]) -> Local:
             )  # fmt: skip
         case "**", (u, c):
             return _local_power(u, c)
+        case name, (u, c) if name == _VARYING_POWER:
+            log_u, value = np.log(u), power(u, c)
+            return Local(
+                value, (c * power(u, c - 1.0), value * log_u),
+                {(0, 0): c * (c - 1.0) * power(u, c - 2.0), (1, 1): value * log_u * log_u,
+                 (0, 1): power(u, c - 1.0) * (1.0 + c * log_u)},
+            )  # fmt: skip
         case "neg", (u,):
             return Local(-u, (-1.0,))
         case "exp", (u,):
@@ -281,7 +295,7 @@ def _local(function: str, values: Sequence[Value]) -> Local:
 
 
 def _local_power(u: Value, c: Value) -> Local:
-    """A whole power; all others are exponentials in log space, and a base of zero has none."""
+    """A power with a known exponent."""
     if np.ndim(c) == 0 and c == -1.0:
         inverse = np.true_divide(1.0, u)
         square = inverse * inverse
@@ -308,9 +322,53 @@ def _local_log_sum(values: Sequence[Value]) -> Local:
 
 def _local_choice(which: str, values: Sequence[Value]) -> Local:
     value = values[0]
-    first: list[Value] = [np.ones_like(np.asarray(value, dtype=np.float64))]
+    first: list[Value] = [np.ones(np.shape(value))]
     for other in values[1:]:
         keep = np.asarray(first_wins(which, value, other), dtype=np.float64)
         value = np.where(keep, value, other)
         first = [slope * keep for slope in first] + [1.0 - keep]
     return Local(value, tuple(first))
+
+
+# --- derivatives at each point ----------------------------------------------------------------
+
+
+class Derivatives:
+    """An expression and its derivatives at points.
+
+    Parameters
+    ----------
+    expression : Expression
+    values : arrays or numbers for all names, which broadcast together
+    names : those by which it is differentiated, in order
+    """
+
+    def __init__(
+        self, expression: Expression, values: Mapping[str, Any], names: Sequence[str]
+    ) -> None:
+        self._expression, self._values, self._names = expression, values, names
+        self.shape = np.broadcast_shapes(*(np.shape(v) for v in values.values()))
+
+    def _traced(self, values: Mapping[str, Any]) -> Trace:
+        with np.errstate(all="ignore"):
+            tape = Tape(self._expression, self._names, values)
+            return tape.run([values[name] for name in self._names])
+
+    @cached_property
+    def gradient(self) -> NumberArray:
+        """First derivatives, shape (..., names)."""
+        found = self._traced(self._values).gradient
+        columns = [np.broadcast_to(found.get(j, 0.0), self.shape) for j in range(len(self._names))]
+        return np.stack(columns, axis=-1)
+
+    @cached_property
+    def hessian(self) -> NumberArray:
+        """Second derivatives, shape (..., names, names)."""
+        # each point is a batch of its own, with one row
+        one_row = {
+            k: np.broadcast_to(v, self.shape).reshape(-1, 1) for k, v in self._values.items()
+        }
+        trace, n = self._traced(one_row), len(self._names)
+        with np.errstate(all="ignore"):
+            found = trace.curvature(np.ones((math.prod(self.shape), 1)), n)
+        return found.reshape(*self.shape, n, n)
