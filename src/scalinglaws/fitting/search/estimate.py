@@ -112,8 +112,9 @@ def _searched(problem: Problem, model: Model, known: Estimate | None = None) -> 
 
 
 def _is_disputed(found: Estimate) -> bool:
-    """Whether more starts may find a lower minimum: two may agree on one of several by chance."""
-    return found.n_agreeing < 2 or found.n_minima > 1
+    """Whether more starts may find a lower minimum: a few may agree on one of several by chance."""
+    most = 2 * found.n_agreeing > found.n_starts
+    return found.n_agreeing < 2 or (found.n_minima > 1 and not most)
 
 
 def _with(found: Estimate | None, starts: Candidates) -> Candidates:

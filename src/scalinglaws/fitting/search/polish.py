@@ -168,12 +168,13 @@ class Polisher:
         return smallest_curvature(self._hessian(row), self.free[row] & inside) < _FLAT
 
     def _keep_hopeful(self, factor: float) -> None:
-        """Keep what is not far above the best, and as many as must agree."""
-        values = self.solution.value
-        limit = np.nanmin(values) * factor
+        """Keep what is not far above the best, and as many with its terms as must agree."""
+        values, winner = self.solution.value, np.nanargmin(self.solution.value)
+        hopeful = values <= values[winner] * factor + self._rounding()
         if self.pace.enough is not None:
-            limit = max(limit, np.sort(values)[: self.pace.enough][-1])  # NaN is sorted last
-        self._keep(values <= limit + self._rounding())
+            alike = np.flatnonzero((self.free == self.free[winner]).all(axis=1))
+            hopeful[alike[np.argsort(values[alike])[: self.pace.enough]]] = True
+        self._keep(hopeful)
 
     def _keep(self, rows: BoolArray) -> None:
         self.free = self.free[rows]

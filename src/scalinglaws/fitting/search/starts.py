@@ -32,7 +32,7 @@ _MOST_LINEAR = 5  # every set of zero coefficients is tried up to here
 _MOST_ROWS = 2000  # of the table, for the search alone
 # Basins kept of the best solution at each point, of the whole law, and of each smaller one, at
 # effort 0, 1 and 2.
-_BASINS, _BASINS_OF_WHOLE, _BASINS_OF_SUBSET = (5, 4, 16), (0, 8, 32), (0, 3, 12)
+_BASINS, _BASINS_OF_WHOLE, _BASINS_OF_SUBSET = (5, 4, 16), (3, 8, 32), (0, 3, 12)
 _BASINS_OF_INVERSE = (5, 8, 32)  # kept of a search from the inside out
 
 
