@@ -10,12 +10,8 @@ from scipy.optimize import linprog
 import scalinglaws as sl
 from scalinglaws.arrays import FloatArray
 from scalinglaws.core import catalogue
-from scalinglaws.fitting.search.lifting import lifted_starts
 from scalinglaws.fitting.solver.active_set import Vertex, descend
 from scalinglaws.fitting.solver.binding import bind
-from scalinglaws.fitting.solver.newton import minimise
-from scalinglaws.fitting.solver.objective import Loss
-from scalinglaws.fitting.solver.problem import Problem
 from scalinglaws.options import ObjectiveName
 
 # what these fits warn of is not what is tested
@@ -98,29 +94,3 @@ def test_a_law_that_is_nearly_the_larger_of_two_powers(objective: ObjectiveName)
     near = sl.fit(runs, law, objective=objective, start=truth)
     assert fit.objective_value <= near.objective_value * (1 + 1e-9)
     assert fit.values["alpha_D"] == pytest.approx(0.02, rel=0.1)
-
-
-@pytest.mark.parametrize("gone", ["N_c", "D_c"])
-def test_a_term_inside_a_power_comes_back_from_zero(gone: str) -> None:
-    """Beside D_c = 0 the outer power has no effect: the derivative is looked at for many of it."""
-    law = catalogue.named("kaplan", ["N", "D"])
-    rng = np.random.default_rng(3)
-    columns = {"N": 10 ** rng.uniform(7, 10, 60), "D": 10 ** rng.uniform(9, 12, 60)}
-    truth = {"N_c": 9e13, "alpha_N": 0.08, "alpha_D": 0.1, "D_c": 5e13}
-    y = law.value(truth, columns)
-    problem = Problem(law, columns, y, np.ones(60), "log", "squared", None, {})
-    model = bind(law, columns, y, "log")
-    names = list(law.parameter_names)
-    theta = np.array([np.log(v) if k.endswith("c") else v for k, v in truth.items()])
-    theta = theta[[list(truth).index(name) for name in names]]
-    free = np.array([name != gone for name in names])
-    theta[names.index(gone)] = -np.inf
-    found = lifted_starts(problem, model, Loss("squared"), theta, free)
-    assert len(found.theta)
-    assert found.free.all()
-    lower, upper = problem.bounds()
-    ends = minimise(
-        model, Loss("squared"), found.theta, np.ones((1, 60)), found.free, lower, upper,
-        amplitude=problem.amplitudes,
-    )  # fmt: skip
-    assert ends.value.min() < 1e-20

@@ -7,16 +7,16 @@ from dataclasses import replace
 
 import numpy as np
 
+from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import FitError
 from scalinglaws.fitting.search.group_starts import find_group_starts
 from scalinglaws.fitting.search.independent import Share, independent_groups, together
-from scalinglaws.fitting.search.lifting import vanished_terms
 from scalinglaws.fitting.search.pace import QUICK, THOROUGH, Pace
 from scalinglaws.fitting.search.polish import Polisher
 from scalinglaws.fitting.search.scale import ResidualScale
 from scalinglaws.fitting.search.starts import Candidates, can_be_exhaustive, find_starts
-from scalinglaws.fitting.solver.binding import bind
-from scalinglaws.fitting.solver.model import Model
+from scalinglaws.fitting.solver.binding import bind, term_shares
+from scalinglaws.fitting.solver.model import Model, to_natural
 from scalinglaws.fitting.solver.objective import HUBER_FACTOR, Loss
 from scalinglaws.fitting.solver.problem import Estimate, Problem
 
@@ -28,6 +28,8 @@ _ENOUGH, _FLAT = 3, 0.02
 _MOVED = 4.0 / 3.0
 # Scaled curvature below which parameters may trade against each other without end.
 _SINGULAR = 1e-10
+# Share of the law below which a term may be one that another minimum does without.
+_AT_WORK = 1e-3
 
 
 def estimate(problem: Problem, model: Model) -> Estimate:
@@ -137,8 +139,14 @@ def _is_certain(problem: Problem, found: Estimate) -> bool:
         and (found.free == moving).all()
         and np.all((found.theta > lower) & (found.theta < upper) | ~moving)
         and np.all(np.abs(found.theta[exponents]) > _FLAT)
-        and not vanished_terms(problem, found.theta, found.free)
+        and _smallest_term(problem, found.theta) > _AT_WORK
     )
+
+
+def _smallest_term(problem: Problem, theta: FloatArray) -> float:
+    """Largest share that the smallest term has in a run."""
+    natural = to_natural(theta, problem.positive)
+    return float(term_shares(problem.law, problem.columns, natural).max(axis=1).min())
 
 
 def _search(problem: Problem, model: Model, starts: Candidates, pace: Pace) -> Estimate:
@@ -146,18 +154,18 @@ def _search(problem: Problem, model: Model, starts: Candidates, pace: Pace) -> E
     run.warm_up()
     if problem.objective == "squared":
         run.newton(Loss("squared"))
-        run.lift()
+        run.try_neighbours()
         return run.best(None)
     if problem.objective == "huber":
         delta = run.threshold() if problem.delta is None else problem.delta
         run.to_huber(delta)
-        run.lift()
+        run.try_neighbours()
         return run.best(delta)
     run.newton(Loss("squared"))
     run.least_squares()
     for factor in _TOWARDS_ABSOLUTE:
         run.to_huber(factor * run.residual_scale())
-    run.lift()
+    run.try_neighbours()
     return run.vertex()
 
 

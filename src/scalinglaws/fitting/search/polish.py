@@ -9,7 +9,6 @@ import numpy as np
 
 from scalinglaws.arrays import BoolArray, FloatArray, IntArray
 from scalinglaws.errors import FitError
-from scalinglaws.fitting.search.lifting import lifted_starts, without_vanished
 from scalinglaws.fitting.search.neighbours import neighbouring_starts
 from scalinglaws.fitting.search.pace import QUICK, THOROUGH, Pace
 from scalinglaws.fitting.search.scale import ResidualScale
@@ -23,7 +22,7 @@ from scalinglaws.fitting.solver.newton import Solution, minimise
 from scalinglaws.fitting.solver.objective import HUBER_FACTOR, Loss
 from scalinglaws.fitting.solver.problem import Estimate, Problem
 
-_MOST_LIFTS = 3
+_MOST_ROUNDS = 3
 _LAST_STEPS = 300
 # A winner that further steps promise more than this, or with a smaller curvature than this, is
 # followed on; so is a row that has not arrived and is so little above it, in so many rows.
@@ -115,11 +114,11 @@ class Polisher:
         if self.pace.many is not None and self.n_starts >= self.pace.many and self.n_agreeing < 2:
             return False
         improved = False
-        for _ in range(_MOST_LIFTS if self.pace.enough is None and not self.is_absolute else 0):
+        for _ in range(_MOST_ROUNDS if self.pace.enough is None and not self.is_absolute else 0):
             if not self._persist():
                 break
             improved = True
-            if not self.lift():
+            if not self.try_neighbours():
                 break
         return improved
 
@@ -236,20 +235,17 @@ class Polisher:
         residuals = self.model.residuals(theta)[0]
         return theta, free, self.scale.root_mean_square(residuals, int(free.sum()))
 
-    def lift(self) -> bool:
-        """A second look from the winner; True if that was better.
+    def try_neighbours(self) -> bool:
+        """Follow the winner's neighbours, with the coefficients solved again; True if one is lower.
 
-        Each coefficient at or near zero gets the chance to grow, since its logarithm would need
-        very many steps to come back from minus infinity; and the winner's neighbours are tried,
-        with the coefficients solved again.
+        A coefficient at zero is at work in some of them: its logarithm would need very many steps
+        to come back from minus infinity.
         """
         improved = False
-        for _ in range(_MOST_LIFTS if self.pace.enough is None else 0):
+        for _ in range(_MOST_ROUNDS if self.pace.enough is None else 0):
             winner = self._winner()
-            at = self.solution.theta[winner], self.free[winner]
-            starts = lifted_starts(self.problem, self.model, self.loss, *at).joined(
-                neighbouring_starts(self._reweighted(at[0]), at[0])
-            )
+            theta = self.solution.theta[winner]
+            starts = neighbouring_starts(self._reweighted(theta), theta)
             if not len(starts.theta):
                 return improved
             old = self.free, self.solution
@@ -310,10 +306,9 @@ class Polisher:
         if self.ties is not None:
             rows, kinds = rows.joined(self.ties[0]), np.concatenate([kinds, self.ties[1]])
         standing = Standing(self.problem, rows, kinds, winner, self._rounding())
-        theta, free = self._without_vanished(winner)
         return Estimate(
-            theta=theta,
-            free=free,
+            theta=self.solution.theta[winner],
+            free=self.free[winner],
             value=float(value[winner]),
             delta=delta,
             converged=bool(self.solution.converged[winner] or self._is_perfect),
@@ -344,25 +339,6 @@ class Polisher:
         winner, value = self._winner(), self.solution.value
         same_kind = (self.free == self.free[winner]).all(axis=1)
         return int((same_kind & (value <= value[winner] * (1 + 1e-7) + self._rounding())).sum())
-
-    def _without_vanished(self, winner: int) -> tuple[FloatArray, BoolArray]:
-        """The winner, with coefficients at exactly zero if that is no worse."""
-        theta, free = self.solution.theta[winner], self.free[winner]
-        trial, moving = without_vanished(self.problem, theta, free)
-        if (moving == free).all() or not moving.any():
-            return theta, free
-        lower = self._settled(trial, moving)
-        limit = self.solution.value[winner] * (1 + SAME_MINIMUM) + self._rounding()
-        fine = bool(lower.converged[0] and lower.value[0] <= limit)
-        return (lower.theta[0], moving) if fine else (theta, free)
-
-    def _settled(self, theta: FloatArray, free: BoolArray) -> Solution:
-        if self.is_absolute:
-            return self._descend(theta, free)
-        return minimise(
-            self.model, self.loss, theta[None], self.weights, free[None], self.lower, self.upper,
-            amplitude=self.amplitude, max_iterations=self.pace.newton,
-        )  # fmt: skip
 
     def vertex(self) -> Estimate:
         """Least absolute deviations: every Huber fit that may lead to the best goes to its vertex.

@@ -22,7 +22,6 @@ from scalinglaws.core.structure import LinearTerm
 from scalinglaws.fitting.search.crossing import crossing_starts
 from scalinglaws.fitting.search.inverse_search import inverse_points
 from scalinglaws.fitting.search.lagged import rescaled
-from scalinglaws.fitting.search.linking import idle_outside, inner_target, law_of
 from scalinglaws.fitting.search.normal_equations import Column, NormalEquations
 from scalinglaws.fitting.search.rational import rational_starts
 from scalinglaws.fitting.search.space import LARGEST_GRID, SearchSpace, search_space
@@ -163,7 +162,7 @@ class Search:
         ]
 
         if space is None:
-            self.space = rescaled(problem, self.space, self._target(), self._linked(np.ones(1))[1])
+            self.space = rescaled(problem, self.space, self._target(), self._inner(np.ones(1))[1])
         self._outer_names = set(names_in(self.separation.outer))
         self._names_of_terms = [
             (term, {*names_in(term.rest), *names_in(term.power)}) for term in self.separation.terms
@@ -246,19 +245,23 @@ class Search:
         ]
         return found, of_point
 
-    def _linked(self, outer: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def _inner(self, outer: FloatArray) -> tuple[FloatArray, FloatArray]:
         """What the sum of the terms should be, and the residual of the fit that a unit of it makes.
 
         The latter is to first order; both broadcast to (distinct points, rows).
         """
-        target, slope = inner_target(self.separation, self.y, outer)
+        if self.separation.is_plain:
+            target, slope = self.y, np.ones_like(self.y)
+        else:
+            target = self.y ** (1.0 / outer)
+            slope = outer * self.y / target
         size = slope if self.problem.scale == "level" else slope / self.y
         return target, size * self.root_weights
 
     def _column(self, term: LinearTerm) -> Column:
         expressions = [self.separation.outer, term.rest if term.log_rest is None else term.log_rest]
         (outer, rest), of_point = self._evaluate(expressions)
-        _, size = self._linked(outer)
+        _, size = self._inner(outer)
         shift = np.zeros(len(rest))
         if term.log_rest is not None and not np.isnan(rest).any():
             # N**-large underflows: taken at its largest, and the rest put into the coefficient
@@ -273,7 +276,7 @@ class Search:
         known = [t for t in self.separation.terms if t not in self.linear]
         expressions = [e for t in known for e in (t.rest, t.power)]
         (outer, *values), of_point = self._evaluate([self.separation.outer, *expressions])
-        wanted, size = self._linked(outer)
+        wanted, size = self._inner(outer)
         remainder = np.broadcast_to(wanted, outer.shape)
         for place, term in enumerate(known):
             rest, power = values[2 * place], values[2 * place + 1]
@@ -302,8 +305,8 @@ class Search:
             gap += solution[usable, k][:, None] * column.values[column.of_point[usable]]
         (outer,), of_point = self._evaluate([self.separation.outer])
         power = outer[of_point[usable], :1]
-        wanted, size = self._linked(power)
-        fitted = law_of(self.separation, wanted + gap / size, power)
+        wanted, size = self._inner(power)
+        fitted = (wanted + gap / size) ** power
         residual = fitted - self.y if self.problem.scale == "level" else np.log(fitted / self.y)
         residual = residual * self.root_weights
         loss = np.einsum("gn,gn->g", residual, residual)
@@ -349,7 +352,6 @@ class Search:
         )
         held = {*self.fixed, *(self._parameter(term).name for term in gone)}
         held.update(name for name in self.space.names if name not in at_work)
-        held |= idle_outside(self.problem, {self._parameter(term).name for term in gone})
         return np.array([name not in held for name in self.names])
 
     # --- working parameters -----------------------------------------------------------------
