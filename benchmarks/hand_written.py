@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from scalinglaws.fitting.solver.buffers import BUFFERS
 from scalinglaws.fitting.solver.model import Model
 from scalinglaws.fitting.solver.objective import Loss
-from scalinglaws.fitting.solver.workspace import WORKSPACE
 
 Floats = npt.NDArray[np.float64]
 
@@ -73,10 +73,10 @@ class HandWrittenPoint:
     def __init__(self, block: HandWrittenBlock, theta: Floats) -> None:
         self._block, self._q = block, theta[:, _Q, None]
         shape = len(theta), len(block.target)
-        self.shares = WORKSPACE.take("shares", _TERMS, *shape)
-        self.residuals = WORKSPACE.take("residuals", *shape)
-        self.log_sum = WORKSPACE.take("log sum", *shape)
-        total, constant, falling = WORKSPACE.take("total", *shape), self.shares[0], self.shares[1:]
+        self.shares = BUFFERS.take("shares", _TERMS, *shape)
+        self.residuals = BUFFERS.take("residuals", *shape)
+        self.log_sum = BUFFERS.take("log sum", *shape)
+        total, constant, falling = BUFFERS.take("total", *shape), self.shares[0], self.shares[1:]
         self._logs(theta)
         np.exp(falling, out=falling)
         floor = np.exp(theta[:, :1])
@@ -104,7 +104,7 @@ class HandWrittenPoint:
 
     def _rows(self) -> Floats:
         """Derivatives of L in the terms' parameters, shape (batch, 7, rows)."""
-        found = WORKSPACE.take("derivatives", len(self.residuals), _Q, self.residuals.shape[1])
+        found = BUFFERS.take("derivatives", len(self.residuals), _Q, self.residuals.shape[1])
         for share, design, columns in zip(self.shares, self._block.designs, _COLUMNS, strict=True):
             np.multiply(share[:, None], design, out=found[:, columns])
         return found
@@ -119,7 +119,7 @@ class HandWrittenPoint:
     def along(self, step: Floats) -> Floats:
         """Change of the residuals with a step, to first order."""
         shape = self.residuals.shape
-        found, part = WORKSPACE.take("along", *shape), WORKSPACE.take("along one", *shape)
+        found, part = BUFFERS.take("along", *shape), BUFFERS.take("along one", *shape)
         by_q = self._q * step
         np.multiply(self.shares[0], by_q[:, :1], out=found)
         for k in range(1, _TERMS):
@@ -134,7 +134,7 @@ class HandWrittenPoint:
         q, log_sum, b = self._q, self.log_sum, len(slope)
         gradient, hessian = np.empty((b, _Q + 1)), np.empty((b, _Q + 1, _Q + 1))
         gradient[:, _Q] = np.einsum("bn,bn->b", slope, log_sum)
-        mixed = np.multiply(outer, log_sum, out=WORKSPACE.take("mixed", *slope.shape))
+        mixed = np.multiply(outer, log_sum, out=BUFFERS.take("mixed", *slope.shape))
         hessian[:, _Q, _Q] = np.einsum("bn,bn->b", mixed, log_sum)
         mixed *= q
         if curved:
@@ -161,7 +161,7 @@ class HandWrittenPoint:
         """Every entry as a matrix product of the whole batch."""
         b, designs = len(slope), self._block.designs
         first, half, moment = (
-            WORKSPACE.take(name, *slope.shape) for name in ("first", "half", "moment")
+            BUFFERS.take(name, *slope.shape) for name in ("first", "half", "moment")
         )
         for k, m, products in self._block.pairs:
             left, right, share = _COLUMNS[k], _COLUMNS[m], self.shares[k]
@@ -194,7 +194,7 @@ class HandWrittenPoint:
         gradient[:, :_Q] = np.matmul(rows, slope[:, :, None])[:, :, 0]
         hessian[:, _Q, :_Q] = np.matmul(rows, mixed[:, :, None])[:, :, 0]
         hessian[:, :_Q, _Q] = hessian[:, _Q, :_Q]
-        half = WORKSPACE.take("half", *rows.shape)
+        half = BUFFERS.take("half", *rows.shape)
         np.multiply(rows, outer[:, None], out=half)
         np.matmul(half, rows.transpose(0, 2, 1), out=hessian[:, :_Q, :_Q])
         if curved:  # a term's own second derivatives

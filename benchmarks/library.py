@@ -13,8 +13,8 @@ import pandas as pd
 
 import scalinglaws as sl
 from scalinglaws.fitting.inference.bootstrap import shared_out
-from scalinglaws.fitting.search.estimate import estimate
-from scalinglaws.fitting.solver.binding import bind
+from scalinglaws.fitting.search.global_search import estimate
+from scalinglaws.fitting.solver.build_model import bind
 from scalinglaws.fitting.solver.model import Model, to_natural
 from scalinglaws.fitting.solver.objective import Loss, smooth_loss
 from scalinglaws.fitting.solver.problem import Estimate, Problem

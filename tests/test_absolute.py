@@ -11,7 +11,7 @@ import scalinglaws as sl
 from scalinglaws.arrays import FloatArray
 from scalinglaws.core import catalogue
 from scalinglaws.fitting.solver.active_set import Vertex, descend
-from scalinglaws.fitting.solver.binding import bind
+from scalinglaws.fitting.solver.build_model import bind
 from scalinglaws.options import ObjectiveName
 
 # what these fits warn of is not what is tested

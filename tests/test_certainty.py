@@ -13,9 +13,9 @@ import scalinglaws as sl
 from benchmarks.global_minimum import compare
 from benchmarks.random_tables import random_case
 from scalinglaws.core import catalogue
+from scalinglaws.fitting.search.curved_valley import follow_valley
 from scalinglaws.fitting.search.rational import rational_starts
-from scalinglaws.fitting.search.valley import follow_valley
-from scalinglaws.fitting.solver.binding import bind
+from scalinglaws.fitting.solver.build_model import bind
 from scalinglaws.fitting.solver.model import to_natural
 from scalinglaws.fitting.solver.objective import Loss
 from scalinglaws.fitting.solver.problem import Problem

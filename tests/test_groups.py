@@ -16,7 +16,7 @@ import scalinglaws as sl
 from scalinglaws.arrays import FloatArray
 from scalinglaws.cli import main
 from scalinglaws.core.rewriting import index, tie
-from scalinglaws.fitting.solver.binding import bind, bind_general
+from scalinglaws.fitting.solver.build_model import bind, bind_general
 from scalinglaws.fitting.solver.objective import Loss
 from scalinglaws.fitting.tables import chunks as chunks_module
 from tests.conftest import make_runs

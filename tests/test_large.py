@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import scalinglaws as sl
-from scalinglaws.fitting.solver.binding import bind
+from scalinglaws.fitting.solver.build_model import bind
 from scalinglaws.fitting.solver.newton import minimise
 from scalinglaws.fitting.solver.objective import Loss, weighted_median
 from scalinglaws.fitting.tables import chunks

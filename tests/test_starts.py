@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 import scalinglaws as sl
-from scalinglaws.fitting.search.estimate import estimate
+from scalinglaws.fitting.search.global_search import estimate
 from scalinglaws.fitting.search.normal_equations import Column, NormalEquations
 from scalinglaws.fitting.search.per_term_starts import blocks
 from scalinglaws.fitting.search.starts import can_be_exhaustive, find_starts
-from scalinglaws.fitting.solver.binding import bind_problem
+from scalinglaws.fitting.solver.build_model import bind_problem
 from scalinglaws.fitting.solver.model import to_natural
 from scalinglaws.fitting.solver.problem import Problem
 from tests.catalogue_rows import ROWS

@@ -10,8 +10,8 @@ import pytest
 from scipy.optimize import least_squares
 
 import scalinglaws as sl
-from scalinglaws.fitting.search.estimate import estimate
-from scalinglaws.fitting.solver.binding import bind
+from scalinglaws.fitting.search.global_search import estimate
+from scalinglaws.fitting.solver.build_model import bind
 from scalinglaws.fitting.solver.problem import Estimate, Problem
 
 TRUE = {"E": 1.8, "A": 480.0, "alpha": 0.35, "B": 2100.0, "beta": 0.37}

@@ -27,11 +27,11 @@ from scalinglaws.fitting.arguments import (
 from scalinglaws.fitting.diagnostics.identifiability import Aliasing, structural_aliasing
 from scalinglaws.fitting.record import Evidence
 from scalinglaws.fitting.result import Fit
-from scalinglaws.fitting.search.estimate import estimate
+from scalinglaws.fitting.search.compare_minima import smallest_curvature
+from scalinglaws.fitting.search.global_search import estimate
 from scalinglaws.fitting.search.large import estimate_large
-from scalinglaws.fitting.search.standing import smallest_curvature
 from scalinglaws.fitting.solver import loglinear
-from scalinglaws.fitting.solver.binding import bind_problem
+from scalinglaws.fitting.solver.build_model import bind_problem
 from scalinglaws.fitting.solver.model import Model
 from scalinglaws.fitting.solver.objective import Loss
 from scalinglaws.fitting.solver.problem import Estimate, Problem

@@ -21,7 +21,7 @@ from scalinglaws.fitting.diagnostics.identifiability import (
     structural_aliasing,
 )
 from scalinglaws.fitting.inference.covariance import Sandwich, residual_noise, sandwich
-from scalinglaws.fitting.solver.binding import OTHER_DIVISION, bind_problem, term_shares
+from scalinglaws.fitting.solver.build_model import OTHER_DIVISION, bind_problem, term_shares
 from scalinglaws.fitting.solver.model import Model, to_natural
 from scalinglaws.fitting.solver.objective import Loss, smooth_loss
 from scalinglaws.fitting.solver.problem import Problem

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scalinglaws.arrays import FloatArray
-from scalinglaws.fitting.solver.binding import bind
+from scalinglaws.fitting.solver.build_model import bind
 from scalinglaws.fitting.solver.model import Model
 from scalinglaws.fitting.solver.problem import Problem
 from scalinglaws.fitting.tables.chunks import is_large, spread_rows

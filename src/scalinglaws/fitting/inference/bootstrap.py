@@ -12,7 +12,7 @@ import pandas as pd
 from scalinglaws.arrays import BoolArray, FloatArray, IntArray
 from scalinglaws.errors import ConvergenceWarning, DataWarning, FitError, warn
 from scalinglaws.fitting.record import FitRecord
-from scalinglaws.fitting.solver.binding import bind_problem
+from scalinglaws.fitting.solver.build_model import bind_problem
 from scalinglaws.fitting.solver.model import to_natural
 from scalinglaws.fitting.solver.objective import smooth_loss
 from scalinglaws.fitting.solver.problem import Problem

@@ -18,14 +18,14 @@ from scalinglaws.core.expression import evaluate, names_in
 from scalinglaws.core.parameter import Parameter
 from scalinglaws.core.rewriting import pool
 from scalinglaws.core.structure import LinearTerm
-from scalinglaws.fitting.search.independent import each_group
 from scalinglaws.fitting.search.normal_equations import Column
+from scalinglaws.fitting.search.split_groups import each_group
 from scalinglaws.fitting.search.starts import Candidates, Search, find_starts
-from scalinglaws.fitting.solver.binding import bind, groups_of
+from scalinglaws.fitting.solver.build_model import bind, groups_of
+from scalinglaws.fitting.solver.linear_solve import solve_positive_definite
 from scalinglaws.fitting.solver.model import to_natural
 from scalinglaws.fitting.solver.objective import Loss
 from scalinglaws.fitting.solver.problem import Problem
-from scalinglaws.fitting.solver.steps import solve_positive_definite
 
 _MOST_ROWS, _LEAST_ROWS = 2000, 100  # of the table and of a group, for the search alone
 # Basins of the search with the groups' own coefficients, at effort 0, 1 and 2.

@@ -7,9 +7,9 @@ import numpy as np
 from scalinglaws.arrays import FloatArray
 from scalinglaws.core.expression import Expression, evaluate, power
 from scalinglaws.core.inversion import HOLE, Inversion, invert
-from scalinglaws.fitting.search.space import search_space
+from scalinglaws.fitting.search.grid import search_space
+from scalinglaws.fitting.solver.linear_solve import solve_positive_definite
 from scalinglaws.fitting.solver.problem import Problem
-from scalinglaws.fitting.solver.steps import solve_positive_definite
 
 _STEP = 1e-30  # of the complex-step derivative
 _RIDGE = 1e-13  # only keeps equal columns solvable

@@ -15,8 +15,8 @@ import numpy as np
 from scalinglaws.arrays import FloatArray
 from scalinglaws.core.algebra import EULER, ONE, Product, multiply, products
 from scalinglaws.core.expression import Apply, Expression, Name, Number, evaluate
+from scalinglaws.fitting.search.grid import SearchSpace
 from scalinglaws.fitting.search.normal_equations import Column, NormalEquations
-from scalinglaws.fitting.search.space import SearchSpace
 from scalinglaws.fitting.solver.problem import Problem
 
 _ROUNDS = 3

@@ -14,11 +14,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from scalinglaws.arrays import BoolArray, FloatArray, IntArray
-from scalinglaws.fitting.search.estimate import estimate
+from scalinglaws.fitting.search.compare_minima import SAME_MINIMUM, smallest_curvature
+from scalinglaws.fitting.search.global_search import estimate
 from scalinglaws.fitting.search.scale import ResidualScale
-from scalinglaws.fitting.search.standing import SAME_MINIMUM, smallest_curvature
 from scalinglaws.fitting.solver.absolute import to_vertex
-from scalinglaws.fitting.solver.binding import OTHER_DIVISION, bind, same_everywhere, term_shares
+from scalinglaws.fitting.solver.build_model import (
+    OTHER_DIVISION,
+    bind,
+    same_everywhere,
+    term_shares,
+)
 from scalinglaws.fitting.solver.model import Model, to_natural
 from scalinglaws.fitting.solver.newton import TOLERANCE, minimise
 from scalinglaws.fitting.solver.objective import HUBER_FACTOR, Loss, is_constant

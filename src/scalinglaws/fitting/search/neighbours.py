@@ -12,8 +12,8 @@ import numpy as np
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.core.parameter import Parameter
-from scalinglaws.fitting.search.per_term_starts import starts_of_blocks
-from scalinglaws.fitting.search.space import grid_of
+from scalinglaws.fitting.search.grid import grid_of
+from scalinglaws.fitting.search.per_term_starts import per_term_starts
 from scalinglaws.fitting.search.starts import Candidates, starts_on
 from scalinglaws.fitting.solver.model import to_natural
 from scalinglaws.fitting.solver.problem import Problem
@@ -35,7 +35,7 @@ def neighbouring_starts(problem: Problem, theta: FloatArray) -> Candidates:
     """
     searched = [n for n in problem.law.separation.searched if n not in problem.fixed]
     if len(searched) > max(_FACTORS):
-        return starts_of_blocks(problem, theta)
+        return per_term_starts(problem, theta)
     if not searched or problem.law.groups:
         return Candidates.of([], len(theta))
     natural = to_natural(theta, problem.positive)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from scalinglaws.arrays import BoolArray, FloatArray, IntArray
-from scalinglaws.fitting.solver.steps import solve_positive_definite
+from scalinglaws.fitting.solver.linear_solve import solve_positive_definite
 
 # Columns are multiplied all with all if that is at most so many products a point searched.
 _MOST_PRODUCTS = 64

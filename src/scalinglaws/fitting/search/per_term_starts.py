@@ -14,7 +14,7 @@ import numpy as np
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.core.expression import names_in
-from scalinglaws.fitting.search.space import search_space
+from scalinglaws.fitting.search.grid import search_space
 from scalinglaws.fitting.search.starts import Candidates, starts_on
 from scalinglaws.fitting.solver.model import to_natural
 from scalinglaws.fitting.solver.problem import Problem
@@ -24,7 +24,7 @@ _FEWEST = 2  # parameters of a shape
 _MOST_OF_ONE = 4  # starts of one parameter
 
 
-def starts_of_blocks(problem: Problem, theta: FloatArray) -> Candidates:
+def per_term_starts(problem: Problem, theta: FloatArray) -> Candidates:
     """New starts around a minimum of a plain sum, one term's or one parameter searched over.
 
     Parameters

@@ -19,12 +19,12 @@ from scalinglaws.core.expression import Expression, evaluate, names_in
 from scalinglaws.core.inversion import Inversion
 from scalinglaws.core.parameter import Parameter
 from scalinglaws.core.structure import LinearTerm
-from scalinglaws.fitting.search.crossing import crossing_starts
+from scalinglaws.fitting.search.grid import LARGEST_GRID, SearchSpace, search_space
 from scalinglaws.fitting.search.inverse_search import inverse_points
 from scalinglaws.fitting.search.lagged import rescaled
 from scalinglaws.fitting.search.normal_equations import Column, NormalEquations
 from scalinglaws.fitting.search.rational import rational_starts
-from scalinglaws.fitting.search.space import LARGEST_GRID, SearchSpace, search_space
+from scalinglaws.fitting.search.two_term_starts import two_term_starts
 from scalinglaws.fitting.solver.problem import Problem
 
 _MOST_LINEAR = 5  # every set of zero coefficients is tried up to here
@@ -178,7 +178,7 @@ class Search:
             subsets = [s for s in subsets if s != every or self.linear] if self.effort else []
         if subsets:
             found += self.separated(subsets)
-        found += crossing_starts(self.problem, self.effort)
+        found += two_term_starts(self.problem, self.effort)
         found += [(theta, self.problem.movable) for theta in rational_starts(self.problem)]
         return Candidates.of(found, len(self.names))
 

@@ -9,7 +9,7 @@ import numpy as np
 from scalinglaws.arrays import FloatArray
 from scalinglaws.core.autodiff import Tape, Trace
 from scalinglaws.core.expression import Apply, Expression, Name, Number, evaluate, names_in
-from scalinglaws.fitting.solver.workspace import WORKSPACE
+from scalinglaws.fitting.solver.buffers import BUFFERS
 
 
 class GeneralBlock:
@@ -75,7 +75,7 @@ class GeneralPoint:
     def _rows(self) -> FloatArray:
         """Derivatives of the residuals, shape (batch, parameters, rows)."""
         n_batch, n_rows = self._shape
-        found = WORKSPACE.take("derivatives", n_batch, self._block.n_parameters, n_rows)
+        found = BUFFERS.take("derivatives", n_batch, self._block.n_parameters, n_rows)
         for j in range(self._block.n_parameters):
             found[:, j] = self._trace.gradient.get(j, 0.0)
         return found
@@ -91,7 +91,7 @@ class GeneralPoint:
     ) -> tuple[FloatArray, FloatArray]:
         rows = self._rows()
         gradient = np.matmul(rows, slope[:, :, None])[:, :, 0]
-        weighted = np.multiply(rows, outer[:, None, :], out=WORKSPACE.take("weighted", *rows.shape))
+        weighted = np.multiply(rows, outer[:, None, :], out=BUFFERS.take("weighted", *rows.shape))
         hessian = np.matmul(weighted, rows.transpose(0, 2, 1))
         if curved:
             hessian += self._trace.curvature(slope, self._block.n_parameters)

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from scalinglaws.arrays import FloatArray, IntArray
+from scalinglaws.fitting.solver.buffers import BUFFERS
 from scalinglaws.fitting.solver.model import Block, Point
-from scalinglaws.fitting.solver.workspace import WORKSPACE
 
 
 @dataclass(frozen=True)
@@ -69,9 +69,9 @@ class GroupedPoint:
     def __init__(self, block: GroupedBlock, theta: FloatArray) -> None:
         self._block = block
         self._points: list[Point] = []
-        self.residuals = WORKSPACE.take("residuals of all", len(theta), block.n_rows)
+        self.residuals = BUFFERS.take("residuals of all", len(theta), block.n_rows)
         for number, part in enumerate(block.parts):
-            with WORKSPACE.room(number):
+            with BUFFERS.room(number):
                 point = part.block.at(theta[:, part.selected])
             self._points.append(point)
             self.residuals[:, part.rows] = point.residuals
@@ -88,7 +88,7 @@ class GroupedPoint:
 
     def along(self, step: FloatArray) -> FloatArray:
         """Change of the residuals to first order in a step."""
-        found = WORKSPACE.take("along of all", *self.residuals.shape)
+        found = BUFFERS.take("along of all", *self.residuals.shape)
         for part, point in zip(self._block.parts, self._points, strict=True):
             found[:, part.rows] = point.along(step[:, part.selected])
         return found

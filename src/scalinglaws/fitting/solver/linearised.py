@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from scalinglaws.arrays import FloatArray
+from scalinglaws.fitting.solver.buffers import BUFFERS
 from scalinglaws.fitting.solver.model import Model, Sums
 from scalinglaws.fitting.solver.objective import Loss
-from scalinglaws.fitting.solver.workspace import WORKSPACE
 
 _HELD = 1e6  # sizes whose squares, and sums of them, single precision holds, and their inverses
 
@@ -97,7 +97,7 @@ class LinearisedPoint:
 
     def _changed(self, step: FloatArray, name: str) -> FloatArray:
         jacobian = self._block.jacobian
-        out = WORKSPACE.take(name, len(step), len(jacobian), dtype=jacobian.dtype)
+        out = BUFFERS.take(name, len(step), len(jacobian), dtype=jacobian.dtype)
         return np.matmul(rounded(step, jacobian.dtype), jacobian.T, out=out)
 
     def contract(

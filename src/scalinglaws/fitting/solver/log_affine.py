@@ -15,7 +15,7 @@ import numpy as np
 from scalinglaws.arrays import FloatArray, IntArray
 from scalinglaws.core.expression import Expression, evaluate
 from scalinglaws.core.structure import LogAffineTerm
-from scalinglaws.fitting.solver.workspace import WORKSPACE
+from scalinglaws.fitting.solver.buffers import BUFFERS
 from scalinglaws.options import ScaleName
 
 
@@ -82,7 +82,7 @@ class LogAffineBlock:
 
     def logs(self, theta: FloatArray) -> FloatArray:
         """Logarithms of the terms, relative to the observations if these are logarithms."""
-        found = WORKSPACE.take("shares", self.n_terms, len(theta), self.n_rows)
+        found = BUFFERS.take("shares", self.n_terms, len(theta), self.n_rows)
         with_one = np.ones((len(theta), self.n_parameters + 1))
         with_one[:, :-1] = theta
         for k, index in enumerate(self.with_constant):
@@ -205,18 +205,18 @@ class LogAffinePoint:
         shape = len(theta), block.n_rows
         self.shares = shares = block.logs(theta)
         if block.is_log and block.n_terms == 1:
-            self.residuals = WORKSPACE.take("residuals", *shape)
+            self.residuals = BUFFERS.take("residuals", *shape)
             self.residuals[...] = shares[0]
             shares[0] = 1.0
             return
         np.exp(shares, out=shares)
-        total = WORKSPACE.take("total", *shape)
+        total = BUFFERS.take("total", *shape)
         np.sum(shares, axis=0, out=total)
         if not block.is_log:
             total -= block.target
             self.residuals = total
             return
-        self.residuals = np.log(total, out=WORKSPACE.take("residuals", *shape))
+        self.residuals = np.log(total, out=BUFFERS.take("residuals", *shape))
         np.divide(1.0, total, out=total)
         shares *= total
 
@@ -234,8 +234,8 @@ class LogAffinePoint:
 
     def along(self, step: FloatArray) -> FloatArray:
         block = self._block
-        found = WORKSPACE.take("along", *self.residuals.shape)
-        part = WORKSPACE.take("along one", *self.residuals.shape)
+        found = BUFFERS.take("along", *self.residuals.shape)
+        part = BUFFERS.take("along one", *self.residuals.shape)
         for k, (index, slopes) in enumerate(zip(block.indices, block.term_slopes, strict=True)):
             into = part if k else found
             np.matmul(step[:, index], slopes.T, out=into)
@@ -254,8 +254,8 @@ class LogAffinePoint:
             return self._contract_once(slope, outer, curved=curved)
         if slope.size <= block.few:
             return block.slots.contract(shares, slope, outer, curved=curved)
-        half = WORKSPACE.take("half", *slope.shape)
-        moment = WORKSPACE.take("moment", *slope.shape)
+        half = BUFFERS.take("half", *slope.shape)
+        moment = BUFFERS.take("moment", *slope.shape)
         sums = []
         for k, products in enumerate(block.products):
             sums.append(np.multiply(slope, shares[k], out=moment) @ block.own_products[k])
@@ -273,7 +273,7 @@ class LogAffinePoint:
         block, p = self._block, self._block.n_parameters
         n_batch, n_rows = slope.shape
         gradient, hessian = np.zeros((n_batch, p)), np.zeros((n_batch, p, p))
-        weighted = WORKSPACE.take("weighted", p, n_rows)
+        weighted = BUFFERS.take("weighted", p, n_rows)
         for b in range(n_batch):
             rows = self._derivatives(b)
             gradient[b] = rows @ slope[b]
@@ -289,7 +289,7 @@ class LogAffinePoint:
     def _derivatives(self, b: int) -> FloatArray:
         """Derivatives of the residuals of one row of the batch, shape (parameters, rows)."""
         block = self._block
-        rows = WORKSPACE.take("derivatives", block.n_parameters, block.n_rows)
+        rows = BUFFERS.take("derivatives", block.n_parameters, block.n_rows)
         seen: set[int] = set()
         for share, index, form in zip(self.shares, block.indices, block.forms, strict=True):
             for place, j in enumerate(index):

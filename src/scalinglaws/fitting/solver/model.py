@@ -18,8 +18,8 @@ from typing import Protocol
 import numpy as np
 
 from scalinglaws.arrays import BoolArray, FloatArray, IntArray
+from scalinglaws.fitting.solver.buffers import BUFFERS
 from scalinglaws.fitting.solver.objective import Loss
-from scalinglaws.fitting.solver.workspace import WORKSPACE
 from scalinglaws.fitting.tables.chunks import is_large, row_blocks
 from scalinglaws.options import ScaleName
 
@@ -241,7 +241,7 @@ class Model:
                     r = point.residuals
                     if shift is not None:
                         r -= shift
-                    slope, outer = WORKSPACE.like("slope", r), WORKSPACE.like("outer", r)
+                    slope, outer = BUFFERS.like("slope", r), BUFFERS.like("outer", r)
                     total.value[batch] += loss.weighted(r, own, slope, outer, majorise=majorise)
                     gradient, hessian = point.contract(slope, outer, curved=not majorise)
                     total.gradient[batch] += gradient

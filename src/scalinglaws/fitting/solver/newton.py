@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from scalinglaws.arrays import BoolArray, FloatArray, IntArray
+from scalinglaws.fitting.solver.linear_solve import bounded_step
 from scalinglaws.fitting.solver.model import Model, Sums
 from scalinglaws.fitting.solver.objective import Loss
-from scalinglaws.fitting.solver.steps import bounded_step
 
 # Promised decrease, relative to the objective, below which a row has arrived.
 TOLERANCE = 1e-14

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from scalinglaws.arrays import FloatArray
-from scalinglaws.fitting.solver.workspace import WORKSPACE
+from scalinglaws.fitting.solver.buffers import BUFFERS
 from scalinglaws.fitting.tables.chunks import spread_rows, summed
 from scalinglaws.options import ObjectiveName
 
@@ -96,7 +96,7 @@ class Loss:
         self, r: FloatArray, change: FloatArray, weights: FloatArray, t: FloatArray
     ) -> FloatArray:
         """Derivative in t of the weighted loss of ``r + t * change``, one t for each batch row."""
-        moved = np.multiply(change, t[:, None], out=WORKSPACE.like("moved", change))
+        moved = np.multiply(change, t[:, None], out=BUFFERS.like("moved", change))
         moved += r
         if self.kind == "squared":
             moved *= 2.0

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Pace:
+class Effort:
     """How many steps the candidates are given.
 
     Attributes
@@ -28,5 +28,5 @@ class Pace:
     many: int | None = None
 
 
-QUICK = Pace(safe=2, reweighted=3, newton=25, hopeless=1.1, enough=2)
-THOROUGH = Pace(safe=15, reweighted=15, newton=30, hopeless=10.0, enough=None)
+QUICK = Effort(safe=2, reweighted=3, newton=25, hopeless=1.1, enough=2)
+THOROUGH = Effort(safe=15, reweighted=15, newton=30, hopeless=10.0, enough=None)

@@ -9,13 +9,13 @@ import numpy as np
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import FitError
+from scalinglaws.fitting.search.effort import QUICK, THOROUGH, Effort
 from scalinglaws.fitting.search.group_starts import find_group_starts
-from scalinglaws.fitting.search.independent import Share, independent_groups, together
-from scalinglaws.fitting.search.pace import QUICK, THOROUGH, Pace
-from scalinglaws.fitting.search.polish import Polisher
+from scalinglaws.fitting.search.multistart import Multistart
 from scalinglaws.fitting.search.scale import ResidualScale
+from scalinglaws.fitting.search.split_groups import Share, independent_groups, together
 from scalinglaws.fitting.search.starts import Candidates, can_be_exhaustive, find_starts
-from scalinglaws.fitting.solver.binding import bind, term_shares
+from scalinglaws.fitting.solver.build_model import bind, term_shares
 from scalinglaws.fitting.solver.model import Model, to_natural
 from scalinglaws.fitting.solver.objective import HUBER_FACTOR, Loss
 from scalinglaws.fitting.solver.problem import Estimate, Problem
@@ -62,7 +62,7 @@ def _of_each_group(problem: Problem, model: Model, shares: Sequence[Share]) -> E
     if not _is_automatic(problem):
         return solved(problem)
     start = solved(replace(problem, objective="squared"))
-    run = Polisher(problem, model, Candidates(start.theta[None], start.free[None]), THOROUGH)
+    run = Multistart(problem, model, Candidates(start.theta[None], start.free[None]), THOROUGH)
     run.warm_up()
     found = solved(replace(problem, delta=run.threshold()))
     renewed = _renewed(problem, model, found)
@@ -149,8 +149,8 @@ def _smallest_term(problem: Problem, theta: FloatArray) -> float:
     return float(term_shares(problem.law, problem.columns, natural).max(axis=1).min())
 
 
-def _search(problem: Problem, model: Model, starts: Candidates, pace: Pace) -> Estimate:
-    run = Polisher(problem, model, starts, pace)
+def _search(problem: Problem, model: Model, starts: Candidates, effort: Effort) -> Estimate:
+    run = Multistart(problem, model, starts, effort)
     run.warm_up()
     if problem.objective == "squared":
         run.newton(Loss("squared"))

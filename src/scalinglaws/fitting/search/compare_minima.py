@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from scalinglaws.arrays import BoolArray, FloatArray
-from scalinglaws.fitting.solver.binding import OTHER_DIVISION, same_everywhere, term_shares
+from scalinglaws.fitting.solver.build_model import OTHER_DIVISION, same_everywhere, term_shares
 from scalinglaws.fitting.solver.model import to_natural
 from scalinglaws.fitting.solver.newton import Solution
 from scalinglaws.fitting.solver.problem import Problem, Rivals
@@ -24,7 +24,7 @@ _CONSTANT = 1e-3
 
 
 @dataclass(frozen=True)
-class Standing:
+class MinimaComparison:
     """Where the rows of a search ended.
 
     Attributes

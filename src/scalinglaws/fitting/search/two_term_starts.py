@@ -13,7 +13,7 @@ import numpy as np
 
 from scalinglaws.arrays import BoolArray, FloatArray, IntArray
 from scalinglaws.core.expression import Expression, evaluate
-from scalinglaws.fitting.search.space import SearchSpace, search_space
+from scalinglaws.fitting.search.grid import SearchSpace, search_space
 from scalinglaws.fitting.solver.problem import Problem
 
 # The terms cross where they leave these shares of the runs to the first one.
@@ -22,7 +22,7 @@ _MOST_RUNS = 400
 _BASINS = (0, 6, 24)  # at effort 0, 1 and 2
 
 
-def crossing_starts(problem: Problem, effort: int) -> list[tuple[FloatArray, BoolArray]]:
+def two_term_starts(problem: Problem, effort: int) -> list[tuple[FloatArray, BoolArray]]:
     """Working parameters of the best points, and what may move: all that is not fixed.
 
     There are none for other laws, or where a coefficient is fixed.

@@ -9,7 +9,7 @@ import numpy as np
 
 from scalinglaws.arrays import FloatArray, IntArray
 from scalinglaws.core.rewriting import pool
-from scalinglaws.fitting.solver.binding import groups_of
+from scalinglaws.fitting.solver.build_model import groups_of
 from scalinglaws.fitting.solver.problem import Estimate, Problem
 
 

@@ -20,7 +20,7 @@ _MOST_KEPT = 1_000_000
 _LINE = 64  # bytes
 
 
-class Workspace(threading.local):
+class Buffers(threading.local):
     """Named arrays."""
 
     def __init__(self) -> None:
@@ -60,4 +60,4 @@ def _aligned(size: int, dtype: npt.DTypeLike) -> FloatArray:
     return np.asarray(room[first : first + size])
 
 
-WORKSPACE = Workspace()
+BUFFERS = Buffers()

@@ -9,12 +9,16 @@ import numpy as np
 
 from scalinglaws.arrays import BoolArray, FloatArray, IntArray
 from scalinglaws.errors import FitError
+from scalinglaws.fitting.search.compare_minima import (
+    SAME_MINIMUM,
+    MinimaComparison,
+    smallest_curvature,
+)
+from scalinglaws.fitting.search.curved_valley import follow_valley
+from scalinglaws.fitting.search.effort import QUICK, THOROUGH, Effort
 from scalinglaws.fitting.search.neighbours import neighbouring_starts
-from scalinglaws.fitting.search.pace import QUICK, THOROUGH, Pace
 from scalinglaws.fitting.search.scale import ResidualScale
-from scalinglaws.fitting.search.standing import SAME_MINIMUM, Standing, smallest_curvature
 from scalinglaws.fitting.search.starts import Candidates
-from scalinglaws.fitting.search.valley import follow_valley
 from scalinglaws.fitting.solver.absolute import to_vertex
 from scalinglaws.fitting.solver.active_set import Vertex, descend
 from scalinglaws.fitting.solver.model import Model
@@ -40,13 +44,13 @@ _EXACT = 1e-6
 _MAY_BE_LOWER, _MOST_VERTICES = 1.01, 8
 
 
-class Polisher:
+class Multistart:
     """Every candidate on its way down, all as one batch."""
 
     def __init__(
-        self, problem: Problem, model: Model, candidates: Candidates, pace: Pace = THOROUGH
+        self, problem: Problem, model: Model, candidates: Candidates, effort: Effort = THOROUGH
     ) -> None:
-        self.pace = pace
+        self.effort = effort
         self.problem, self.model = problem, model
         self.free = candidates.free
         self.lower, self.upper = problem.bounds()
@@ -84,7 +88,7 @@ class Polisher:
         """A few safe steps of least squares."""
         loss = Loss("squared")
         self.solution = self._minimise(
-            loss, self.solution.theta, majorise=True, steps=self.pace.safe
+            loss, self.solution.theta, majorise=True, steps=self.effort.safe
         )
         self.loss = loss
         if not np.isfinite(self.solution.value).any():
@@ -96,11 +100,11 @@ class Polisher:
     def newton(self, loss: Loss) -> None:
         """To the bottom of each basin that may still be the deepest."""
         self.loss = loss
-        self._keep_hopeful(self.pace.hopeless)
+        self._keep_hopeful(self.effort.hopeless)
         self.solution = self._minimise(
-            loss, self.solution.theta, steps=self.pace.newton, enough=self.pace.enough
+            loss, self.solution.theta, steps=self.effort.newton, enough=self.effort.enough
         )
-        if self.pace.enough is not None:
+        if self.effort.enough is not None:
             return
         limit = np.nanmin(self.solution.value) * _LATE + self._rounding()
         late = np.flatnonzero(~self.solution.converged & (self.solution.value <= limit))
@@ -111,10 +115,14 @@ class Polisher:
 
     def settle(self) -> bool:
         """Follow what may be lowest to the end of its valley; True if the winner is lower."""
-        if self.pace.many is not None and self.n_starts >= self.pace.many and self.n_agreeing < 2:
+        if (
+            self.effort.many is not None
+            and self.n_starts >= self.effort.many
+            and self.n_agreeing < 2
+        ):
             return False
         improved = False
-        for _ in range(_MOST_ROUNDS if self.pace.enough is None and not self.is_absolute else 0):
+        for _ in range(_MOST_ROUNDS if self.effort.enough is None and not self.is_absolute else 0):
             if not self._persist():
                 break
             improved = True
@@ -170,9 +178,9 @@ class Polisher:
         """Keep what is not far above the best, and as many with its terms as must agree."""
         values, winner = self.solution.value, np.nanargmin(self.solution.value)
         hopeful = values <= values[winner] * factor + self._rounding()
-        if self.pace.enough is not None:
+        if self.effort.enough is not None:
             alike = np.flatnonzero((self.free == self.free[winner]).all(axis=1))
-            hopeful[alike[np.argsort(values[alike])[: self.pace.enough]]] = True
+            hopeful[alike[np.argsort(values[alike])[: self.effort.enough]]] = True
         self._keep(hopeful)
 
     def _keep(self, rows: BoolArray) -> None:
@@ -184,7 +192,7 @@ class Polisher:
         self._keep_hopeful(THOROUGH.hopeless)
         self.loss = Loss("huber", delta)
         self.solution = self._minimise(
-            self.loss, self.solution.theta, majorise=True, steps=self.pace.reweighted
+            self.loss, self.solution.theta, majorise=True, steps=self.effort.reweighted
         )
         self.newton(self.loss)
 
@@ -212,7 +220,7 @@ class Polisher:
         """
         self.least_squares()
         theta, free, scale = self._least_squares_scale()
-        if scale <= _EXACT * self.model.magnitude and self.pace.enough is None:
+        if scale <= _EXACT * self.model.magnitude and self.effort.enough is None:
             # the runs obey the law, and all its valleys end in one point
             self.newton(self.loss)
             self._persist()
@@ -242,7 +250,7 @@ class Polisher:
         to come back from minus infinity.
         """
         improved = False
-        for _ in range(_MOST_ROUNDS if self.pace.enough is None else 0):
+        for _ in range(_MOST_ROUNDS if self.effort.enough is None else 0):
             winner = self._winner()
             theta = self.solution.theta[winner]
             starts = neighbouring_starts(self._reweighted(theta), theta)
@@ -252,7 +260,7 @@ class Polisher:
             best = self.solution.value[winner]
             self.free = starts.free
             self.solution = self._minimise(
-                self.loss, starts.theta, majorise=True, steps=self.pace.reweighted
+                self.loss, starts.theta, majorise=True, steps=self.effort.reweighted
             )
             self.newton(self.loss)
             lower = np.nanmin(self.solution.value) < best * (1 - SAME_MINIMUM) - self._rounding()
@@ -305,20 +313,20 @@ class Polisher:
         rows, kinds = self.solution, self.free
         if self.ties is not None:
             rows, kinds = rows.joined(self.ties[0]), np.concatenate([kinds, self.ties[1]])
-        standing = Standing(self.problem, rows, kinds, winner, self._rounding())
+        comparison = MinimaComparison(self.problem, rows, kinds, winner, self._rounding())
         return Estimate(
             theta=self.solution.theta[winner],
             free=self.free[winner],
             value=float(value[winner]),
             delta=delta,
             converged=bool(self.solution.converged[winner] or self._is_perfect),
-            alternatives=standing.alternatives(),
+            alternatives=comparison.alternatives(),
             n_starts=self.n_starts,
             n_agreeing=self.n_agreeing,
-            n_minima=standing.n_minima(value[settled]),
+            n_minima=comparison.n_minima(value[settled]),
             decrement=float(self.solution.decrement[winner]) + 0.0,  # -0.0 is zero
             curvature=smallest_curvature(self._hessian(winner), self.free[winner]),
-            rivals=standing.rivals(),
+            rivals=comparison.rivals(),
         )
 
     @property
