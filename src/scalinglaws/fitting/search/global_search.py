@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import FitError
 from scalinglaws.fitting.search.effort import QUICK, THOROUGH, Effort
 from scalinglaws.fitting.search.group_starts import find_group_starts
@@ -15,8 +14,9 @@ from scalinglaws.fitting.search.multistart import Multistart
 from scalinglaws.fitting.search.scale import ResidualScale
 from scalinglaws.fitting.search.split_groups import Share, independent_groups, together
 from scalinglaws.fitting.search.starts import Candidates, can_be_exhaustive, find_starts
-from scalinglaws.fitting.solver.build_model import bind, term_shares
-from scalinglaws.fitting.solver.model import Model, to_natural
+from scalinglaws.fitting.search.vanished_terms import smallest_share
+from scalinglaws.fitting.solver.build_model import bind
+from scalinglaws.fitting.solver.model import Model
 from scalinglaws.fitting.solver.objective import HUBER_FACTOR, Loss
 from scalinglaws.fitting.solver.problem import Estimate, Problem
 
@@ -139,14 +139,8 @@ def _is_certain(problem: Problem, found: Estimate) -> bool:
         and (found.free == moving).all()
         and np.all((found.theta > lower) & (found.theta < upper) | ~moving)
         and np.all(np.abs(found.theta[exponents]) > _FLAT)
-        and _smallest_term(problem, found.theta) > _AT_WORK
+        and smallest_share(problem, found.theta) > _AT_WORK
     )
-
-
-def _smallest_term(problem: Problem, theta: FloatArray) -> float:
-    """Largest share that the smallest term has in a run."""
-    natural = to_natural(theta, problem.positive)
-    return float(term_shares(problem.law, problem.columns, natural).max(axis=1).min())
 
 
 def _search(problem: Problem, model: Model, starts: Candidates, effort: Effort) -> Estimate:

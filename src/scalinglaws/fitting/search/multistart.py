@@ -19,6 +19,7 @@ from scalinglaws.fitting.search.effort import QUICK, THOROUGH, Effort
 from scalinglaws.fitting.search.neighbours import neighbouring_starts
 from scalinglaws.fitting.search.scale import ResidualScale
 from scalinglaws.fitting.search.starts import Candidates
+from scalinglaws.fitting.search.vanished_terms import without_vanished
 from scalinglaws.fitting.solver.absolute import to_vertex
 from scalinglaws.fitting.solver.active_set import Vertex, descend
 from scalinglaws.fitting.solver.model import Model
@@ -314,9 +315,10 @@ class Multistart:
         if self.ties is not None:
             rows, kinds = rows.joined(self.ties[0]), np.concatenate([kinds, self.ties[1]])
         comparison = MinimaComparison(self.problem, rows, kinds, winner, self._rounding())
+        theta, free = self._without_vanished(winner)
         return Estimate(
-            theta=self.solution.theta[winner],
-            free=self.free[winner],
+            theta=theta,
+            free=free,
             value=float(value[winner]),
             delta=delta,
             converged=bool(self.solution.converged[winner] or self._is_perfect),
@@ -347,6 +349,25 @@ class Multistart:
         winner, value = self._winner(), self.solution.value
         same_kind = (self.free == self.free[winner]).all(axis=1)
         return int((same_kind & (value <= value[winner] * (1 + 1e-7) + self._rounding())).sum())
+
+    def _without_vanished(self, winner: int) -> tuple[FloatArray, BoolArray]:
+        """The winner, with coefficients at exactly zero if that is no worse."""
+        theta, free = self.solution.theta[winner], self.free[winner]
+        trial, moving = without_vanished(self.problem, theta, free)
+        if (moving == free).all() or not moving.any():
+            return theta, free
+        lower = self._settled(trial, moving)
+        limit = self.solution.value[winner] * (1 + SAME_MINIMUM) + self._rounding()
+        fine = bool(lower.converged[0] and lower.value[0] <= limit)
+        return (lower.theta[0], moving) if fine else (theta, free)
+
+    def _settled(self, theta: FloatArray, free: BoolArray) -> Solution:
+        if self.is_absolute:
+            return self._descend(theta, free)
+        return minimise(
+            self.model, self.loss, theta[None], self.weights, free[None], self.lower, self.upper,
+            amplitude=self.amplitude, max_iterations=self.effort.newton,
+        )  # fmt: skip
 
     def vertex(self) -> Estimate:
         """Least absolute deviations: every Huber fit that may lead to the best goes to its vertex.
