@@ -21,7 +21,6 @@ from scalinglaws.core.parameter import Parameter
 from scalinglaws.core.structure import LinearTerm
 from scalinglaws.fitting.search.grid import LARGEST_GRID, SearchSpace, search_space
 from scalinglaws.fitting.search.inverse_search import inverse_points
-from scalinglaws.fitting.search.lagged import rescaled
 from scalinglaws.fitting.search.normal_equations import Column, NormalEquations
 from scalinglaws.fitting.search.rational import rational_starts
 from scalinglaws.fitting.search.two_term_starts import two_term_starts
@@ -160,9 +159,6 @@ class Search:
             for term in self.separation.terms
             if term.coefficient is not None and term.coefficient not in self.fixed
         ]
-
-        if space is None:
-            self.space = rescaled(problem, self.space, self._target(), self._inner(np.ones(1))[1])
         self._outer_names = set(names_in(self.separation.outer))
         self._names_of_terms = [
             (term, {*names_in(term.rest), *names_in(term.power)}) for term in self.separation.terms
