@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from scalinglaws.core.algebra import substitute
 from scalinglaws.core.autodiff import Derivatives
-from scalinglaws.core.expression import Name, evaluate, names_in
+from scalinglaws.core.expression import Expression, Name, evaluate, names_in
 from scalinglaws.core.formula import Formula, parse
 from scalinglaws.core.indexed import IndexedNames
 from scalinglaws.core.inversion import Inversion, find_inversion
