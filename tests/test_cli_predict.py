@@ -36,7 +36,7 @@ def test_published_laws_predict(capsys: pytest.CaptureFixture[str]) -> None:
     """By name, without an interval and with the reason."""
     assert main(["predict", CHINCHILLA, "N=70B", "D=1.4T"]) == 0
     out = capsys.readouterr().out
-    assert out.startswith("chinchilla: loss at N=70B D=1.4T\nestimate   1.974\ninterval   none")
+    assert out.startswith("loss 1.974 at N 70B, D 1.4T, by chinchilla/epoch2024.")
     assert main(["predict", CHINCHILLA, "N=70B", "D=1.4T", "--json"]) == 0
     (row,) = json.loads(capsys.readouterr().out)
     expected = sl.published[CHINCHILLA].predict(N=70e9, D=1.4e12).estimate
@@ -91,7 +91,7 @@ def test_curves_are_saved_and_read(
 def test_groups_are_printed(files: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
     """A saved forecast of several."""
     assert main(["forecast", files["groups.json"]]) == 0
-    assert "Forecasts of 2 groups by 'data'" in capsys.readouterr().out
+    assert "Forecasts of loss for 2 groups by 'data'" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
