@@ -36,6 +36,7 @@ _KNOWN = 1e-7  # how well a held minimum must be known, in units of the deviance
 _FURTHEST = 1e4  # distance, in standard errors from the curvature, at which a search ends
 _GROWTH = 2.0  # of the distance while no value outside the interval is known
 _CLOSE = 1e-8  # relative error of an end
+_MOST_FAILURES = 6  # minima that could not be found on the way to an end
 _LOWER = -1e-6  # a deviance that no rounding explains
 _BEYOND = 1.4  # the table goes on to this multiple of the signed root at the ends
 _SHOWN = 4.0  # half-widths from the curvature, up to which a side without an end is shown
@@ -215,14 +216,14 @@ class Profile:
         inside, value = Held(self.start, 0.0, known=True), self.centre
         if value == limit:
             return self._at_limit(side)
-        step = aim * self.width
+        step, failures = aim * self.width, 0
         while True:
             further = value + side * step
             further = max(further, limit) if side < 0 else min(further, limit)
             found = self.at(further, inside)
             if not found.known:
-                step *= 0.25
-                if step < 1e-6 * self.width:
+                step, failures = 0.25 * step, failures + 1
+                if failures > _MOST_FAILURES:
                     return np.nan
                 continue
             if found.deviance >= aim * aim:
