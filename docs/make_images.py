@@ -79,12 +79,10 @@ def forecast_of_olmo() -> Axes | None:
         f"From {len(small)} runs to 3B: the 13B run forecast at {said.estimate:.2f} "
         f"({said.run_low:.2f} to {said.run_high:.2f}), reached {last['loss']:.2f}"
     )
-    law = sl.fit(small[["N", "D", "loss"]], "kaplan")
-    ax = forecast.plot("8e23", ratio=last["D"] / last["N"], law=law, targets=large, title=title)
-    for run, name in zip(large.itertuples(), ("7B", "13B"), strict=True):
-        ax.annotate(name, (run.C, run.loss), xytext=(0, 9), textcoords="offset points",
-                    ha="center", fontsize=9, fontweight="bold", zorder=10)  # fmt: skip
-    return ax
+    with warnings.catch_warnings(action="ignore", category=sl.LackOfFitWarning):
+        law = sl.fit(small[["N", "D", "loss"]], "kaplan")
+    named = large.set_index(pd.Index(["7B", "13B"]))
+    return forecast.plot("8e23", ratio=last["D"] / last["N"], law=law, targets=named, title=title)
 
 
 def main() -> None:
@@ -94,6 +92,8 @@ def main() -> None:
     if (ax := forecast_of_olmo()) is not None:
         save(ax, "forecast")
     save(fit.plot(targets=targets), "kaplan")
+    save(fit.plot("C"), "compute")
+    save(fit.plot_observed(targets=targets), "observed")
     save(plot_frontier(fit), "frontier")
     save(plot_contours(fit), "contours")
     save(plot_overtraining(fit, 1e13), "overtraining")

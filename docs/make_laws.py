@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -15,8 +16,10 @@ sys.path.insert(0, str(FOLDER.parent))  # coefficients and designs are those of 
 
 import scalinglaws as sl  # noqa: E402
 from scalinglaws.core.catalogue import GROUPS, Coefficients, Entry, Reference  # noqa: E402
-from scalinglaws.numerals import format_plain  # noqa: E402
-from scalinglaws.plotting.axes import log_axis  # noqa: E402
+from scalinglaws.numerals import format_plain, format_variable  # noqa: E402
+from scalinglaws.plotting.axes import frame, log_axis  # noqa: E402
+from scalinglaws.plotting.labels import labels_of  # noqa: E402
+from scalinglaws.plotting.style import LIGHT  # noqa: E402
 from tests.catalogue_rows import ROWS, coefficients, smallest_grid, smallest_table  # noqa: E402
 
 PAGE, IMAGES = FOLDER / "laws.md", FOLDER / "images" / "laws"
@@ -179,6 +182,7 @@ def draw(entry: Entry, ax: Axes) -> None:
         np.quantile(table[by].unique(), [0, 1 / 3, 2 / 3, 1], method="nearest") if by else [None]
     )
     lowest, highest = np.inf, -np.inf
+    ends: list[tuple[float, Any, Any]] = []
     for place, level in enumerate(levels):
         at = {**middle, x: span, **({by: level} if by else {})}
         if second:
@@ -187,16 +191,16 @@ def draw(entry: Entry, ax: Axes) -> None:
             at["C"] = 6 * at["N"] * at["D"]
         y = np.broadcast_to(entry.law.value(values, at), span.shape)
         lowest, highest = min(lowest, y.min()), max(highest, y.max())
-        ax.plot(span, y, color=mpl.colormaps["viridis"](0.88 * place / max(1, len(levels) - 1)))
+        colour = LIGHT.size_map()(place / (len(levels) - 1)) if by else LIGHT.forecast
+        ax.plot(span, y, color=colour)
+        ends.append((float(y[-1]), colour, level))
     if not linear:
         log_axis(ax.xaxis, x, float(span[0]), float(span[-1]))
     if lowest > 0 and highest > 3 * lowest:
         log_axis(ax.yaxis, None, 0.93 * lowest, 1.07 * highest)
-    ax.set_xlabel(x)
-    ax.set_ylabel(entry.law.target or "performance")
-    if by:
-        ax.set_title(f"by {by}", fontsize=8)
-    ax.spines[["top", "right"]].set_visible(False)
+    frame(ax, x, f"{entry.law.target or 'performance'}{f', by {by}' if by else ''}")
+    for height, colour, level in ends if by else []:
+        labels_of(ax).name(height, format_variable(str(by), float(f"{level:.2g}")), colour)
 
 
 def draw_schedules(entry: Entry, ax: Axes) -> None:
@@ -208,12 +212,9 @@ def draw_schedules(entry: Entry, ax: Axes) -> None:
         shape = np.minimum(steps / 200, 1.0) if entry.name == "multi-power" else np.ones(len(steps))
         rates = 3e-4 * np.where(steps < drop, shape, 0.1 * shape)
         features = sl.schedule_features(rates, n_falls=2)
-        colour = mpl.colormaps["viridis"](0.88 * place / (len(places) - 1))
+        colour = LIGHT.size_map()(place / (len(places) - 1))
         ax.plot(steps[300:], entry.law.value(values, features)[300:], color=colour)
-    ax.set_xlabel("step")
-    ax.set_ylabel("loss")
-    ax.set_title("learning rate kept, or cut to a tenth", fontsize=7)
-    ax.spines[["top", "right"]].set_visible(False)
+    frame(ax, "step", "loss; learning rate kept, or cut to a tenth")
 
 
 def main() -> None:

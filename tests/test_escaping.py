@@ -86,7 +86,8 @@ def test_pictures_are_drawn(fit: sl.Fit, name: str) -> None:
         figure_of(ax).savefig(io.BytesIO(), format="svg")
     label = fit.plot().get_ylabel()
     plt.close("all")
-    assert label.replace(r"\$", "$").strip() == f"loss {name}"
+    said = label.replace(r"\$", "$").replace("\n", " ").strip()
+    assert said.startswith(f"loss {name}; bands: ")  # the kind of the bands follows
     assert "$" not in label.replace(r"\$", "")
 
 

@@ -29,6 +29,10 @@ def test_forecast(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert main([*call, "--plot", str(picture)]) == 0
     assert "prediction interval (new run)" in capsys.readouterr().out
     assert picture.stat().st_size > 10_000
+    marked = tmp_path / "marked.svg"
+    assert main(["forecast", str(file), "--at", "N=20B", "D=4T", "--plot", str(marked)]) == 0
+    assert "<!-- N 20B, D 4T: loss " in marked.read_text(encoding="utf-8")  # the title
+    capsys.readouterr()
     assert main(["forecast", str(file), "--at", "N=20B", "D=4T", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)[0]
     expected = sl.forecast(pd.read_csv(runs)).predict(N=2e10, D=4e12)
@@ -86,7 +90,9 @@ def test_a_curve(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str])
     file, picture = str(tmp_path / "curve.csv"), str(tmp_path / "curve.png")
     assert main(["forecast", file, "--x", "D", "--plot", picture]) == 0
     assert capsys.readouterr().out.startswith("Forecast of loss over D from 6 points")
-    assert main(["forecast", file, "--x", "D", "--at", "D=2T"]) == 0
+    marked = tmp_path / "marked.svg"
+    assert main(["forecast", file, "--x", "D", "--at", "D=2T", "--plot", str(marked)]) == 0
+    assert "<!-- D 2T: loss " in marked.read_text(encoding="utf-8")  # the title
     assert "loss 2" in capsys.readouterr().out
     assert main(["forecast", file, "--x", "D", "--at", "D=2T", "--json"]) == 0
     assert "estimate" in json.loads(capsys.readouterr().out)[0]

@@ -40,6 +40,10 @@ def _solid(ax: Axes) -> list[mpl.lines.Line2D]:
     return [line for line in ax.lines if line.get_linestyle() == "-"]
 
 
+def _texts(ax: Axes) -> list[str]:
+    return [t.get_text() for t in ax.texts]
+
+
 def test_runs_curves_bands_and_extrapolation_are_apart(fit: sl.Fit) -> None:
     """One solid curve for each size inside the data, dashed beyond, each with its band."""
     ax = plot_fit(fit)
@@ -52,7 +56,7 @@ def test_runs_curves_bands_and_extrapolation_are_apart(fit: sl.Fit) -> None:
     largest = fit.runs.values["D"].max()
     assert all(line.get_xdata().max() <= largest for line in _solid(ax))
     assert all(
-        line.get_xdata().min() >= largest or line.get_xdata().max() <= 1e9 for line in _dashed(ax)
+        line.get_xdata().min() >= largest or line.get_xdata().max() <= 1.1e9 for line in _dashed(ax)
     )
 
 
@@ -65,15 +69,109 @@ def test_the_curve_is_the_law(fit: sl.Fit) -> None:
     np.testing.assert_allclose(line.get_ydata(), expected, rtol=1e-12)
 
 
-def test_the_legend_says_what_the_band_is(fit: sl.Fit) -> None:
-    """Interval, level and method."""
-    curve = [t.get_text() for t in plot_fit(fit).get_legend().get_texts()]
-    run = [t.get_text() for t in plot_fit(fit, band="run").get_legend().get_texts()]
+def test_words_say_what_is_drawn(fit: sl.Fit) -> None:
+    """The kind and level of the bands, the sizes of the curves, the largest run; no legend."""
+    curve, run = plot_fit(fit), plot_fit(fit, band="run")
 
-    assert "95 % confidence interval (curve)" in curve
-    assert "95 % prediction interval (new run)" in run
-    assert {"fit (chinchilla)", "extrapolated", "largest run"} <= set(curve)
-    assert plot_fit(fit, legend=False).get_legend() is None
+    assert curve.get_ylabel() == "loss; bands: 95 % confidence intervals (curve)"
+    assert "95 % prediction intervals (new run)" in run.get_ylabel()
+    assert plot_fit(fit, band="none").get_ylabel() == "loss"
+    texts = _texts(curve)
+    assert {"10M", "10B", "parameters", "beyond the runs"} <= set(texts)
+    assert any(t.startswith("largest run,\n") and t.endswith("the law") for t in texts)
+    assert curve.get_legend() is None
+    assert set(_texts(plot_fit(fit, labels=False))) == {"beyond the runs"}
+
+
+def test_titles_are_results(fit: sl.Fit) -> None:
+    """On a figure of its own; not on given axes, unless asked for."""
+    sentence = "36 runs scatter by 0.41 % around the chinchilla law"
+    _, ax = plt.subplots()
+
+    assert plot_fit(fit).get_title(loc="left") == sentence
+    assert plot_fit(fit, title=False).get_title(loc="left") == ""
+    assert plot_fit(fit, title="Loss").get_title(loc="left") == "Loss"
+    assert plot_fit(fit, ax=ax).get_title(loc="left") == ""
+    assert plot_fit(fit, ax=ax, title=True).get_title(loc="left").replace("\n", " ") == sentence
+
+
+def test_bands_without_ends_are_not_named() -> None:
+    """Four runs fix four parameters: there is no interval."""
+    with warnings.catch_warnings(action="ignore", category=sl.ScalingLawWarning):
+        runs = make_runs(noise=0.005)
+        ax = sl.fit(runs.iloc[[0, 8, 21, 28, 35]], "chinchilla").plot()
+    if not any(isinstance(c, PolyCollection) for c in ax.collections):
+        assert ax.get_ylabel() == "loss"
+
+
+def test_a_band_that_hides_all_others_is_the_only_one() -> None:
+    """Of the largest size, which is named."""
+    with warnings.catch_warnings(action="ignore", category=sl.ScalingLawWarning):
+        ax = sl.fit(make_runs(noise=0.3), "chinchilla").plot(band="run")
+
+    assert sum(isinstance(c, PolyCollection) for c in ax.collections) == 1
+    assert "band: 95 % prediction interval (new run) of 10B" in ax.get_ylabel().replace("\n", " ")
+
+
+def test_fifty_sizes_do_not_become_spaghetti() -> None:
+    """At most nine curves, and names."""
+    rng = np.random.default_rng(0)
+    runs = pd.DataFrame({"N": np.geomspace(1e7, 1e10, 50), "D": 10 ** rng.uniform(9, 11, 50)})
+    noise = np.exp(0.002 * rng.standard_normal(50))
+    runs["loss"] = (1.7 + 400 / runs["N"] ** 0.34 + 410 / runs["D"] ** 0.28) * noise
+    ax = sl.fit(runs, "chinchilla").plot()
+
+    names = [t for t in _texts(ax) if t[-1] in "MB"]
+    assert len(names) <= 9
+    assert len({line.get_color() for line in ax.lines}) <= 9
+
+
+def test_several_fits_on_the_same_axes(fit: sl.Fit) -> None:
+    """Each has a colour and a name; the runs are drawn once."""
+    other = sl.fit(make_runs(noise=0.005), "kaplan")
+    ax = fit.plot()
+    n_points = sum(isinstance(c, PathCollection) for c in ax.collections)
+    first = {line.get_color() for line in ax.lines}
+    other.plot(ax=ax)
+    fit.plot(ax=ax, label="again")
+
+    names = {t.get_text(): t for t in ax.texts}
+    assert {"chinchilla", "kaplan", "again"} <= set(names)
+    assert names["kaplan"].get_color() != names["again"].get_color()
+    assert sum(isinstance(c, PathCollection) for c in ax.collections) == n_points
+    assert mpl.colors.to_hex(ax.lines[-1].get_color()) not in {mpl.colors.to_hex(c) for c in first}
+    assert sum(t.get_text() == "beyond the runs" for t in ax.texts) == 1
+
+
+def test_loss_against_compute_has_the_frontier(fit: sl.Fit) -> None:
+    """Its heights are the plan's; dashed beyond the largest run; the title is its end."""
+    ax = fit.plot("C", line={"zorder": 7})
+
+    solid, dashed = (line for line in ax.lines if line.get_zorder() == 7)
+    largest = 6 * (fit.runs.values["N"] * fit.runs.values["D"]).max()
+    assert solid.get_xdata().max() == dashed.get_xdata().min() == pytest.approx(largest)
+    with warnings.catch_warnings(action="ignore", category=sl.ExtrapolationWarning):
+        plan = sl.optimal(fit, C=dashed.get_xdata())
+    np.testing.assert_allclose(dashed.get_ydata(), plan["loss"], rtol=1e-9)
+    best = sl.optimal(fit, C=1e24)["loss"].iloc[0]
+    said = ax.get_title(loc="left")
+    assert said.startswith("The best loss at 1e24 FLOP is ")
+    assert float(said.split()[7]) == pytest.approx(best, abs=5e-5)
+    assert "compute-\noptimal" in _texts(ax)
+    assert ax.get_ylabel() == "loss; band: 95 % confidence interval"
+    offsets = np.concatenate(
+        [c.get_offsets() for c in ax.collections if isinstance(c, PathCollection)]
+    )
+    assert len(offsets) == fit.n
+
+
+def test_a_metric_that_rises_says_so() -> None:
+    """So that nobody reads an accuracy as a loss."""
+    runs = make_runs()
+    rising = 1 / runs["loss"] * np.exp(0.002 * np.sin(np.arange(len(runs))))
+    ax = sl.fit(runs.assign(score=rising), "s * N**a * D**b", y="score").plot()
+
+    assert ax.get_ylabel().startswith("score, higher is better")
 
 
 @pytest.mark.parametrize(
@@ -99,14 +197,16 @@ def test_compute_ticks_are_powers_of_ten() -> None:
     assert "1e21" in {t.get_text() for t in ax.get_xticklabels()}
 
 
-def test_targets_are_stars_within_sight(fit: sl.Fit) -> None:
-    """Runs that were not fitted get their own marker and a curve of their size."""
+def test_targets_are_hollow_and_within_sight(fit: sl.Fit) -> None:
+    """Runs that were not fitted are hollow, and get a curve of their size and a sentence."""
     target = pd.DataFrame({"N": [3e10], "D": [5e12], "loss": [2.0]})
 
     ax = plot_fit(fit, targets=target, extrapolate=1)
 
-    stars = ax.collections[-1]
-    assert stars.get_offsets().tolist() == [[5e12, 2.0]]
+    hollow = ax.collections[-1]
+    assert hollow.get_offsets().tolist() == [[5e12, 2.0]]
+    assert mpl.colors.to_hex(hollow.get_facecolor()[0]) == "#ffffff"
+    assert any(t.startswith("kept out of the fit:") for t in _texts(ax))
     assert ax.get_xlim()[1] > 5e12
     with pytest.raises(sl.DataError, match="`targets` has no column 'D' for D"):
         plot_fit(fit, targets=target.drop(columns="D"))
@@ -164,8 +264,19 @@ def test_residuals_are_in_per_cent(fit: sl.Fit, x: str) -> None:
 
     offsets = ax.collections[-1].get_offsets()
     np.testing.assert_allclose(offsets[:, 1], 100 * np.expm1(fit.residuals))
-    assert len(ax.texts) == 3
-    assert ax.get_legend().get_texts()[0].get_text() == "one standard deviation of a run"
+    assert len(ax.texts) == 4
+    assert "one standard deviation of a run" in _texts(ax)
+
+
+def test_observed_against_predicted(fit: sl.Fit) -> None:
+    """Runs at their fitted values; held-out ones at their predictions."""
+    target = pd.DataFrame({"N": [3e10], "D": [5e12], "loss": [2.0]})
+    ax = fit.plot_observed(targets=target)
+
+    held_out, runs = (c.get_offsets() for c in ax.collections)
+    np.testing.assert_allclose(runs, np.column_stack([fit.fitted, fit.runs.y]))
+    np.testing.assert_allclose(held_out, [[fit.predict(target)["estimate"].iloc[0], 2.0]])
+    assert ax.get_xlabel() == "loss predicted by the law"
 
 
 def test_laws_without_a_second_variable_have_one_curve() -> None:
@@ -175,7 +286,7 @@ def test_laws_without_a_second_variable_have_one_curve() -> None:
     ax = sl.fit(runs, "power").plot()
 
     assert len(_solid(ax)) == 1
-    assert ax.get_xlabel() == "training compute C [FLOP]"
+    assert ax.get_xlabel() == "training compute C, FLOP"
 
 
 def test_import_is_light() -> None:

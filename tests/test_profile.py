@@ -378,7 +378,7 @@ def test_what_cannot_be_profiled(fit: sl.Fit) -> None:
 
 def test_the_picture_names_its_method(fit: sl.Fit) -> None:
     ax = fit.plot_profile("A")
-    texts = " ".join(t.get_text() for t in ax.get_legend().get_texts())
+    texts = " ".join(t.get_text() for t in ax.texts)
 
     assert "profile, Student t" in texts
     assert "95 %" in texts
@@ -394,7 +394,7 @@ def test_the_picture_names_its_method(fit: sl.Fit) -> None:
 
 
 def test_a_corner(fit: sl.Fit) -> None:
-    """Panels below the diagonal, the method in the legend, amplitudes on logarithmic axes."""
+    """Panels below the diagonal, the method in words, amplitudes on logarithmic axes."""
     draws = fit.bootstrap(200, rng=0)
     axes = plot_corner(draws, ["A", "alpha"], estimate=fit.params, log=["A"])
 
@@ -402,7 +402,7 @@ def test_a_corner(fit: sl.Fit) -> None:
     assert axes[1, 0].get_xscale() == "log"
     assert axes[1, 0].get_yscale() == "linear"
     assert axes[1, 0].get_xlabel() == "$A$"
-    texts = " ".join(t.get_text() for t in axes[0, 1].get_legend().get_texts())
+    texts = " ".join(t.get_text() for t in axes[0, 1].texts)
     assert "200 draws (case bootstrap)" in texts
     again = plot_corner(draws, ["A", "alpha"], axes=plt.figure().subplots(2, 2))
     assert again.shape == (2, 2)

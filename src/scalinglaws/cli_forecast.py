@@ -121,9 +121,9 @@ def _forecast(options: argparse.Namespace) -> int:
         return _other(model, options)
     if options.save:
         save(model, options.save)
-    if options.plot:
-        draw(model.plot, options.plot)
     at = pairs(options.at, "--at")
+    if options.plot:
+        draw(lambda: model.plot(at=at or None), options.plot)
     if options.budget and at:
         raise ValueError("--at asks for the forecast of a run, --budget for a plan: give one.")
     if options.budget:
@@ -169,9 +169,9 @@ def _curve(model: CurveForecast, options: argparse.Namespace) -> int:
         raise ValueError("--budget divides compute between N and D: a curve has one variable.")
     if options.save:
         save(model, options.save)
-    if options.plot:
-        draw(model.plot, options.plot)
     at = pairs(options.at, "--at")
+    if options.plot:
+        draw(lambda: model.plot(at=at.get(model.variable)), options.plot)
     found = model.predict(at, confidence_level=options.confidence_level) if at else None
     if (options.json or options.csv) and not isinstance(found, Outlook):
         raise ValueError("--json and --csv need --at NAME=VALUE for a curve.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,9 @@ from scalinglaws.fitting.result import Fit
 from scalinglaws.fitting.tables.points import frame_of_points
 from scalinglaws.numerals import abridged, listed, plural
 from scalinglaws.options import check_level, generator_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 DEFAULT_RESAMPLES = 10_000
 _REACH_RESAMPLES = 2_000  # at each of some hundred points
@@ -202,6 +205,19 @@ class Chain(Displayed):
             exact = _at_draws(fit, params, {variable: run})
             run = _with_noise(fit, exact, generator)
         return curve, run
+
+    def plot(
+        self,
+        to: float | str | None = None,
+        *,
+        ratio: float | None = None,
+        ax: Axes | None = None,
+        title: bool | str | None = None,
+    ) -> Axes:
+        """Draw the last quantity against compute; see `scalinglaws.plotting.plot_chain`."""
+        from scalinglaws.plotting import plot_chain
+
+        return plot_chain(self, to, ratio=ratio, ax=ax, title=title)
 
     def _card(self) -> Card:
         steps = [f"{fit.runs.target} by {fit.law.label}" for fit in self.fits]

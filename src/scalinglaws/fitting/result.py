@@ -521,32 +521,40 @@ class Fit(Displayed, FitRecord):
         confidence_level: float | None = None,
         point: Mapping[str, Any] | None = None,
         line: Mapping[str, Any] | None = None,
-        legend: bool = True,
+        labels: bool = True,
+        label: str | None = None,
         group: str | Mapping[str, str] | None = None,
+        title: bool | str | None = None,
     ) -> Axes:
         """Plot the fitted curves with the observed runs.
 
         Parameters
         ----------
         x : str, optional
-            Variable of the x axis; by default D, or the law's first variable.
+            Variable of the x axis; by default D, or the law's first variable. "C" with a law of N
+            and D draws the runs, and the compute-optimal frontier below them.
         ax : Axes, optional
-            Axes to draw in; by default those of a new figure.
+            Axes to draw in; by default those of a new figure. Further fits on the same axes have
+            colours of their own, and all are named.
         extrapolate : float, optional
             Extrapolation factor up to which the curves are drawn, dashed.
         band : {"curve", "run", "none"}
             Shaded band: the confidence interval (curve) or the prediction interval (new run).
         targets : DataFrame, optional
-            Held-out runs, drawn as stars.
+            Held-out runs, drawn as hollow circles.
         confidence_level : float, optional
             Level of the band; by default that of the fit.
         point, line : mapping, optional
             Matplotlib styles of the points and lines.
-        legend : bool, default True
-            Whether to draw a legend.
+        labels : bool, default True
+            Whether to write names and notes.
+        label : str, optional
+            Name of this fit where several are on the same axes; by default that of the law.
         group : str or mapping of column to str, optional
             The group of runs to draw, for laws with indexed parameters; by default all groups,
             each in a different colour.
+        title : bool or str, optional
+            Sentence above the picture; by default the result, on a new figure.
 
         Returns
         -------
@@ -556,8 +564,8 @@ class Fit(Displayed, FitRecord):
 
         return plot_fit(
             self, x, ax=ax, extrapolate=extrapolate, band=band, targets=targets,
-            confidence_level=confidence_level, point=point, line=line, legend=legend,
-            group=group,
+            confidence_level=confidence_level, point=point, line=line, labels=labels,
+            label=label, group=group, title=title,
         )  # fmt: skip
 
     def plot_residuals(
@@ -566,6 +574,7 @@ class Fit(Displayed, FitRecord):
         *,
         ax: Axes | None = None,
         point: Mapping[str, Any] | None = None,
+        title: bool | str | None = None,
     ) -> Axes:
         """Plot the residuals against a variable of the law, or against the fitted value.
 
@@ -584,7 +593,20 @@ class Fit(Displayed, FitRecord):
         """
         from scalinglaws.plotting.residuals import plot_residuals
 
-        return plot_residuals(self, x, ax=ax, point=point)
+        return plot_residuals(self, x, ax=ax, point=point, title=title)
+
+    def plot_observed(
+        self,
+        *,
+        ax: Axes | None = None,
+        targets: pd.DataFrame | None = None,
+        point: Mapping[str, Any] | None = None,
+        title: bool | str | None = None,
+    ) -> Axes:
+        """Plot what each run reached against what the law predicts, with held-out `targets`."""
+        from scalinglaws.plotting.residuals import plot_observed
+
+        return plot_observed(self, ax=ax, targets=targets, point=point, title=title)
 
     def plot_profile(
         self,
@@ -593,7 +615,8 @@ class Fit(Displayed, FitRecord):
         ax: Axes | None = None,
         n_points: int = 41,
         confidence_level: float | None = None,
-        legend: bool = True,
+        labels: bool = True,
+        title: bool | str | None = None,
     ) -> Axes:
         """Plot the profile of a quantity, its threshold and its interval; see `profile`.
 
@@ -617,7 +640,7 @@ class Fit(Displayed, FitRecord):
         from scalinglaws.plotting.profiles import plot_profile
 
         table = self.profile(quantity, n_points=n_points, confidence_level=confidence_level)
-        return plot_profile(table, ax=ax, legend=legend)
+        return plot_profile(table, ax=ax, labels=labels, title=title)
 
     # --- words -----------------------------------------------------------------------------
 

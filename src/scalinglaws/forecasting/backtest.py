@@ -89,21 +89,23 @@ class Backtest(Displayed):
         """The scores of `summary` over all cuts together, which share runs."""
         return pd.Series(_scores(self.frame))
 
-    def plot(self, *, ax: Axes | None = None) -> Axes:
+    def plot(self, *, ax: Axes | None = None, title: bool | str | None = None) -> Axes:
         """Draw the errors of each cut with their prediction intervals.
 
         Parameters
         ----------
         ax : Axes, optional
             Axes to draw in; by default those of a new figure.
+        title : bool or str, optional
+            Sentence above the picture; by default the result, on a new figure.
 
         Returns
         -------
         Axes
         """
-        from scalinglaws.plotting.hidden_runs import plot_backtest
+        from scalinglaws.plotting.backtests import plot_backtest
 
-        return plot_backtest(self, ax=ax)
+        return plot_backtest(self, ax=ax, title=title)
 
     def _card(self) -> Card:
         return backtest_card(self)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,9 @@ from scalinglaws.forecasting.posterior import Moments
 from scalinglaws.forecasting.runs_along import reach_of_runs, runs_along
 from scalinglaws.forecasting.saved import Saved
 from scalinglaws.options import check_level
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _FEWEST = 6
 _BEYOND_ENDS = 0.2  # how far noise may take a run beyond an end such as chance, of the span
@@ -153,6 +156,31 @@ class ChainedForecast(Displayed, Saved):
         each, error = (part.reshape(loss.shape) for part in self.step.at(loss.ravel()))
         mean = each @ _WEIGHTS
         return mean, (each - mean[:, None]) ** 2 @ _WEIGHTS, error @ _WEIGHTS
+
+    def plot(
+        self,
+        to: float | str | None = None,
+        *,
+        ratio: float | None = None,
+        ax: Axes | None = None,
+        title: bool | str | None = None,
+    ) -> Axes:
+        """Draw the runs and the forecast of the metric over compute.
+
+        Parameters
+        ----------
+        to : float or str, optional
+            Compute up to which to draw; by default 100 times the largest run.
+        ratio : float, optional
+            Tokens per parameter of the curve; by default those of the largest runs.
+        ax : Axes, optional
+            Where to draw; by default a new figure.
+        title : bool or str, optional
+            Sentence above the picture; by default the result, on a new figure.
+        """
+        from scalinglaws.plotting.chains import plot_chained_forecast
+
+        return plot_chained_forecast(self, to, ratio=ratio, ax=ax, title=title)
 
     def _card(self) -> Card:
         return wording.chained_card(self)

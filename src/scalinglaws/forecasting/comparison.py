@@ -92,21 +92,23 @@ class Comparison(Displayed):
         columns = ["law", "beyond", "hidden", "error", "inside"]
         return pd.DataFrame(rows, columns=columns).set_index(["law", "beyond"])
 
-    def plot(self, *, ax: Axes | None = None) -> Axes:
+    def plot(self, *, ax: Axes | None = None, title: bool | str | None = None) -> Axes:
         """Draw the estimates at the target with their prediction intervals.
 
         Parameters
         ----------
         ax : Axes, optional
             Axes to draw in; by default those of a new figure.
+        title : bool or str, optional
+            Sentence above the picture; by default the result, on a new figure.
 
         Returns
         -------
         Axes
         """
-        from scalinglaws.plotting.hidden_runs import plot_comparison
+        from scalinglaws.plotting.comparisons import plot_comparison
 
-        return plot_comparison(self, ax=ax)
+        return plot_comparison(self, ax=ax, title=title)
 
     def _card(self) -> Card:
         return comparison_card(self)

@@ -229,23 +229,34 @@ class CurveForecast(Displayed, Saved):
         """Number of points used."""
         return len(self.x)
 
-    def plot(self, to: float | str | None = None, *, ax: Axes | None = None) -> Axes:
+    def plot(
+        self,
+        to: float | str | None = None,
+        *,
+        at: float | str | None = None,
+        ax: Axes | None = None,
+        title: bool | str | None = None,
+    ) -> Axes:
         """Draw the curve and its forecast.
 
         Parameters
         ----------
         to : float or str, optional
             Value of the variable up to which to draw; by default ten times the last point.
+        at : float or str, optional
+            Value to mark, with the prediction interval there.
         ax : Axes, optional
             Axes to draw in; by default those of a new figure.
+        title : bool or str, optional
+            Sentence above the picture; by default the result, on a new figure.
 
         Returns
         -------
         Axes
         """
-        from scalinglaws.plotting.extrapolation import plot_curve_forecast
+        from scalinglaws.plotting.curve_forecasts import plot_curve_forecast
 
-        return plot_curve_forecast(self, to, ax=ax)
+        return plot_curve_forecast(self, to, at=at, ax=ax, title=title)
 
     def _card(self) -> Card:
         return wording.curve_card(self)
@@ -303,6 +314,32 @@ class CurveForecasts(Displayed, SeveralForecasts[CurveForecast]):
             "column": self.column, "failed": self._saved_failed,
             "curves": [[saved.label_of(name), f.saved_points()] for name, f in self.items()],
         }  # fmt: skip
+
+    def plot(
+        self,
+        to: float | str | None = None,
+        *,
+        ax: Axes | None = None,
+        title: bool | str | None = None,
+    ) -> Axes:
+        """Draw all curves and their forecasts.
+
+        Parameters
+        ----------
+        to : float or str, optional
+            Value of the variable up to which to draw; by default ten times the last points.
+        ax : Axes, optional
+            Axes to draw in; by default those of a new figure.
+        title : bool or str, optional
+            Sentence above the picture; by default the result, on a new figure.
+
+        Returns
+        -------
+        Axes
+        """
+        from scalinglaws.plotting.several_forecasts import plot_curve_forecasts
+
+        return plot_curve_forecasts(self, to, ax=ax, title=title)
 
     def _card(self) -> Card:
         return wording.curves_card(self)

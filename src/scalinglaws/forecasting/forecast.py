@@ -352,11 +352,12 @@ class Forecast(Displayed, Saved):
         self,
         to: float | str | None = None,
         *,
+        at: Mapping[str, Any] | None = None,
         ratio: float | None = None,
         law: Fit | None = None,
         targets: pd.DataFrame | None = None,
         ax: Axes | None = None,
-        title: bool | str = True,
+        title: bool | str | None = None,
     ) -> Axes:
         """Draw the runs and the forecast over compute, with the back-test.
 
@@ -365,28 +366,32 @@ class Forecast(Displayed, Saved):
         to : float or str, optional
             Compute up to which to draw; by default somewhat beyond `usable_to`, and at most 100
             times the largest run.
+        at : mapping, optional
+            A run to mark with its interval, by two of N, D and C, such as ``{"N": "70B",
+            "D": "1.4T"}``; the curve then has its tokens per parameter.
         ratio : float, optional
             Tokens per parameter of the curve; by default those of the largest runs. Runs with more
             than twice or less than half of it are drawn faint.
         law : Fit, optional
             A law to draw too, with a ring where its prediction begins to be disputed.
         targets : DataFrame, optional
-            Held-out runs, drawn hollow.
+            Held-out runs, drawn hollow; up to four are named by their row labels, where these are
+            text.
         ax : Axes, optional
             Axes to draw the forecast alone in. By default a new figure, which also shows the
             shares of the variance, and the back-test if there are enough runs.
-        title : bool or str, default True
-            Whether to write a title, or its text.
+        title : bool or str, optional
+            Sentence above the picture; by default the result, on a new figure.
 
         Returns
         -------
         Axes
             Of the forecast.
         """
-        from scalinglaws.plotting.extrapolation import plot_forecast
+        from scalinglaws.plotting.forecasts import plot_forecast
 
         return plot_forecast(
-            self, to, ratio=ratio, law=law, targets=targets, ax=ax, title=title
+            self, to, at=at, ratio=ratio, law=law, targets=targets, ax=ax, title=title
         )  # fmt: skip
 
     # --- words and files ---------------------------------------------------------------------

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -28,6 +28,9 @@ from scalinglaws.forecasting.posterior import Model, Posterior, correlation, sol
 from scalinglaws.forecasting.run_rows import RunRows, largest_runs, rows_of
 from scalinglaws.forecasting.several_forecasts import SeveralForecasts
 from scalinglaws.numerals import listed
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _BETWEEN = 0.7  # correlation of the law's error between groups
 # Standard deviation of a group's departure: logit s, logit r, ln a, ln b, ln g.
@@ -106,6 +109,21 @@ class GroupedForecast(Displayed, SeveralForecasts[Forecast]):
             parts.append(found)
         together: pd.DataFrame = pd.concat(parts).loc[frame.index]
         return together
+
+    def plot(
+        self,
+        to: float | str | None = None,
+        *,
+        ax: Axes | None = None,
+        title: bool | str | None = None,
+    ) -> Axes:
+        """Draw the runs and the forecast of each group, by default to 100 times the largest run.
+
+        Each curve has the tokens per parameter of the largest runs of its group.
+        """
+        from scalinglaws.plotting.several_forecasts import plot_grouped_forecast
+
+        return plot_grouped_forecast(self, to, ax=ax, title=title)
 
     def _unknown(self) -> str:
         return f"the groups are {listed(list(map(str, self)))}"

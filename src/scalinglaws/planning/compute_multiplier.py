@@ -105,15 +105,19 @@ class Gain(Displayed):
             return f"vanishing with {what}" if (self.table["gain"] > 1).all() else "falling"
         return "not shown to grow or to vanish"
 
-    def plot(self, *, ax: Axes | None = None, legend: bool = True) -> Axes:
+    def plot(
+        self, *, ax: Axes | None = None, labels: bool = True, title: bool | str | None = None
+    ) -> Axes:
         """Draw the multiplier over compute; see `scalinglaws.plotting.plot_gain`.
 
         Parameters
         ----------
         ax : Axes, optional
             Axes to draw in; by default those of a new figure.
-        legend : bool, default True
-            Whether to draw a legend.
+        labels : bool, default True
+            Whether to write names and notes.
+        title : bool or str, optional
+            Sentence above the picture; by default the result, on a new figure.
 
         Returns
         -------
@@ -121,7 +125,7 @@ class Gain(Displayed):
         """
         from scalinglaws.plotting import plot_gain
 
-        return plot_gain(self, ax=ax, legend=legend)
+        return plot_gain(self, ax=ax, labels=labels, title=title)
 
     @property
     def what(self) -> str:
@@ -147,15 +151,19 @@ class Gains(Displayed, Mapping[str, Gain]):
     baseline: str
     by_recipe: Mapping[str, Gain]
 
-    def plot(self, *, ax: Axes | None = None, legend: bool = True) -> Axes:
+    def plot(
+        self, *, ax: Axes | None = None, labels: bool = True, title: bool | str | None = None
+    ) -> Axes:
         """Draw all multipliers over compute; see `scalinglaws.plotting.plot_gain`.
 
         Parameters
         ----------
         ax : Axes, optional
             Axes to draw in; by default those of a new figure.
-        legend : bool, default True
-            Whether to draw a legend.
+        labels : bool, default True
+            Whether to write names and notes.
+        title : bool or str, optional
+            Sentence above the picture; by default the result, on a new figure.
 
         Returns
         -------
@@ -163,7 +171,7 @@ class Gains(Displayed, Mapping[str, Gain]):
         """
         from scalinglaws.plotting import plot_gain
 
-        return plot_gain(self, ax=ax, legend=legend)
+        return plot_gain(self, ax=ax, labels=labels, title=title)
 
     def __getitem__(self, recipe: str) -> Gain:
         return self.by_recipe[recipe]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,9 @@ from scalinglaws.planning.optima_trend import (
 )
 from scalinglaws.planning.plan import Plan
 from scalinglaws.planning.sampled_law import LawWithValues, Rng, central_interval, numbers
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _SHOWN = 5  # budgets at which the bias is written down
 _ALONG = 100  # budgets through whose true optima a trend is laid
@@ -81,6 +84,14 @@ class Envelope(Displayed):
         """
         largest = float(self.points["C"].max())
         return carried_on(self.trends, numbers("C", C), largest, self.confidence_level)
+
+    def plot(
+        self, *, ax: Axes | None = None, labels: bool = True, title: bool | str | None = None
+    ) -> Axes:
+        """Draw the curves and their envelope; see `scalinglaws.plotting.plot_envelope`."""
+        from scalinglaws.plotting import plot_envelope
+
+        return plot_envelope(self, ax=ax, labels=labels, title=title)
 
     def _card(self) -> Card:
         return envelope_card(self)

@@ -118,15 +118,19 @@ class IsoFLOP(Displayed):
         largest = float(self.optima.loc[self.optima["N"].notna(), "C"].max())
         return carried_on(self.trends, numbers("C", C), largest, self.confidence_level)
 
-    def plot(self, *, ax: Axes | None = None, legend: bool = True) -> Axes:
+    def plot(
+        self, *, ax: Axes | None = None, labels: bool = True, title: bool | str | None = None
+    ) -> Axes:
         """Draw the profiles and their minima; see `scalinglaws.plotting.plot_isoflop`.
 
         Parameters
         ----------
         ax : Axes, optional
             Axes to draw in; by default those of a new figure.
-        legend : bool, default True
-            Whether to draw a legend.
+        labels : bool, default True
+            Whether to write names and notes.
+        title : bool or str, optional
+            Sentence above the picture; by default the result, on a new figure.
 
         Returns
         -------
@@ -134,7 +138,7 @@ class IsoFLOP(Displayed):
         """
         from scalinglaws.plotting import plot_isoflop
 
-        return plot_isoflop(self, ax=ax, legend=legend)
+        return plot_isoflop(self, ax=ax, labels=labels, title=title)
 
     @property
     def refused(self) -> pd.Series:

@@ -89,15 +89,19 @@ class NextRuns(Displayed):
     candidates: pd.DataFrame = field(repr=False)
     observed: pd.DataFrame = field(repr=False)
 
-    def plot(self, *, ax: Axes | None = None, legend: bool = True) -> Axes:
+    def plot(
+        self, *, ax: Axes | None = None, labels: bool = True, title: bool | str | None = None
+    ) -> Axes:
         """Draw the chosen runs among the candidates; see `scalinglaws.plotting.plot_next_runs`.
 
         Parameters
         ----------
         ax : Axes, optional
             Axes to draw in; by default those of a new figure.
-        legend : bool, default True
-            Whether to draw a legend.
+        labels : bool, default True
+            Whether to write names and notes.
+        title : bool or str, optional
+            Sentence above the picture; by default the result, on a new figure.
 
         Returns
         -------
@@ -105,7 +109,7 @@ class NextRuns(Displayed):
         """
         from scalinglaws.plotting import plot_next_runs
 
-        return plot_next_runs(self, ax=ax, legend=legend)
+        return plot_next_runs(self, ax=ax, labels=labels, title=title)
 
     def _card(self) -> Card:
         return next_runs_card(self)

@@ -10,7 +10,6 @@ import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from scipy.stats import gaussian_kde
 
@@ -19,9 +18,8 @@ from scalinglaws.core.latex import name_to_latex
 from scalinglaws.escaping import maths_for_picture
 from scalinglaws.numerals import format_plain, listed
 from scalinglaws.plotting.axes import check_kind, log_axis
-from scalinglaws.plotting.lines import GREY, INK
+from scalinglaws.plotting.style import Style, style_of
 
-_MARK = "#d1495b"
 # A column whose central draws span this factor is read best as a logarithm.
 _LOG_FROM = 1.5
 _SHARES = (0.9, 0.5)  # of the draws inside each contour
@@ -30,6 +28,7 @@ _STRONG = 0.99  # a correlation that is written with more digits
 _INSIDE = (0.002, 0.998)  # quantiles shown
 _SIDE = 1.75  # inches of a panel
 _FEWEST = 20
+_TEXT, _LINE = 8.0, 10.0  # points, of a text and of its line
 
 
 def plot_corner(
@@ -61,7 +60,7 @@ def plot_corner(
     Returns
     -------
     (k, k) array of Axes
-        Panels above the diagonal have the correlations and the legend.
+        Panels above the diagonal have the correlations and say what is drawn.
 
     Raises
     ------
@@ -92,6 +91,7 @@ def plot_corner(
         raise ValueError(f"A corner needs {_FEWEST} finite draws; these are {len(table)}.")
     is_log = _logarithmic(names, table, log)
     panels = _panels(len(names), fig, axes)
+    style = style_of(panels[0, 0])
     shown = np.log(table, where=is_log, out=table.copy())
     ranges = [_range(column) for column in shown.T]
     for row, below in enumerate(names):
@@ -99,18 +99,18 @@ def plot_corner(
             ax = panels[row, column]
             if column > row:
                 ax.set_axis_off()
-                _write_correlation(ax, shown[:, column], shown[:, row], len(names))
+                _write_correlation(ax, style, shown[:, column], shown[:, row])
                 continue
             _set_axis(ax, "x", ranges[column], logarithmic=bool(is_log[column]))
             if row == column:
-                _draw_histogram(ax, shown[:, row], ranges[row], logarithmic=bool(is_log[row]))
+                _draw_histogram(ax, style, shown[:, row], ranges[row], bool(is_log[row]))
             else:
                 _set_axis(ax, "y", ranges[row], logarithmic=bool(is_log[row]))
-                _draw_pair(ax, shown[:, [column, row]], is_log[[column, row]],
+                _draw_pair(ax, style, shown[:, [column, row]], is_log[[column, row]],
                            (ranges[column], ranges[row]))  # fmt: skip
-            _mark(ax, estimate, left, below)
-            _label(ax, left, below, row, column, len(names))
-    _add_legend(panels, draws, len(table), int((~finite).sum()), marked=estimate is not None)
+            _mark(ax, style, estimate, left, below)
+            _label(ax, style, left, below, row, column, len(names))
+    _describe(panels, style, draws, len(table), int((~finite).sum()), marked=estimate is not None)
     return panels
 
 
@@ -191,26 +191,27 @@ def _natural(values: FloatArray, logarithmic: bool) -> FloatArray:
 
 
 def _draw_histogram(
-    ax: Axes, values: FloatArray, span: tuple[float, float], *, logarithmic: bool
+    ax: Axes, style: Style, values: FloatArray, span: tuple[float, float], logarithmic: bool
 ) -> None:
     edges = np.linspace(*span, _BINS + 1)
     heights, _ = np.histogram(values, edges)
-    ax.stairs(heights, _natural(edges, logarithmic), fill=True, color=INK, alpha=0.35)
-    ax.stairs(heights, _natural(edges, logarithmic), color=INK, linewidth=0.9)
+    ax.stairs(heights, _natural(edges, logarithmic), fill=True, color=style.bands[1])
+    ax.stairs(heights, _natural(edges, logarithmic), color=style.forecast, linewidth=0.9)
     ax.set_ylim(0, 1.08 * heights.max())
     ax.set_yticks([])
 
 
 def _draw_pair(
     ax: Axes,
+    style: Style,
     pair: FloatArray,
     is_log: npt.NDArray[np.bool_],
     spans: tuple[tuple[float, float], tuple[float, float]],
 ) -> None:
     some = pair[:: max(1, len(pair) // _MOST_POINTS)]
     ax.plot(
-        _natural(some[:, 0], is_log[0]), _natural(some[:, 1], is_log[1]), ".", color=INK,
-        markersize=1.8, alpha=0.3, markeredgewidth=0, zorder=2, rasterized=True,
+        _natural(some[:, 0], is_log[0]), _natural(some[:, 1], is_log[1]), ".", color=style.bands[0],
+        markersize=1.8, alpha=0.5, markeredgewidth=0, zorder=2, rasterized=True,
     )  # fmt: skip
     try:
         density = gaussian_kde(some.T)
@@ -222,61 +223,61 @@ def _draw_pair(
     if not levels[0] < levels[1] < heights.max():
         return
     ax.contour(
-        _natural(x, is_log[0]), _natural(y, is_log[1]), heights, levels=levels, colors=INK,
-        linewidths=(0.9, 1.3), zorder=3,
+        _natural(x, is_log[0]), _natural(y, is_log[1]), heights, levels=levels,
+        colors=style.forecast, linewidths=(0.9, 1.3), zorder=3,
     )  # fmt: skip
 
 
-def _write_correlation(ax: Axes, x: FloatArray, y: FloatArray, k: int) -> None:
+def _write_correlation(ax: Axes, style: Style, x: FloatArray, y: FloatArray) -> None:
     correlation = float(np.corrcoef(x, y)[0, 1])
     digits = 2 if abs(correlation) < _STRONG else 4
     ax.text(
         0.5, 0.42, f"{correlation:.{digits}f}".replace("-", "\N{MINUS SIGN}"), ha="center",
-        va="center", transform=ax.transAxes, color=GREY, fontsize=11 if k <= 4 else 9,
+        va="center", transform=ax.transAxes, color=style.ink, fontsize=_TEXT,
     )  # fmt: skip
 
 
 def _mark(
-    ax: Axes, estimate: Mapping[str, float] | pd.Series | None, left: str, below: str
+    ax: Axes, style: Style, estimate: Mapping[str, float] | pd.Series | None, left: str, below: str
 ) -> None:
     if estimate is None:
         return
-    style: dict[str, Any] = {"color": _MARK, "linewidth": 0.8, "zorder": 4}
+    line: dict[str, Any] = {"color": style.law, "linewidth": 0.9, "zorder": 4}
     if left in estimate and np.isfinite(estimate[left]):
-        ax.axvline(estimate[left], **style)
+        ax.axvline(estimate[left], **line)
     if left != below and below in estimate and np.isfinite(estimate[below]):
-        ax.axhline(estimate[below], **style)
+        ax.axhline(estimate[below], **line)
 
 
-def _label(ax: Axes, left: str, below: str, row: int, column: int, k: int) -> None:
-    ax.tick_params(labelsize=7, labelbottom=row == k - 1, labelleft=column == 0 and row > 0)
+def _label(ax: Axes, style: Style, left: str, below: str, row: int, column: int, k: int) -> None:
+    ax.tick_params(labelsize=7, labelbottom=row == k - 1, labelleft=column == 0 and row > 0,
+                   colors=style.muted)  # fmt: skip
     ax.tick_params(axis="x", rotation=35)
     if row == k - 1:
-        ax.set_xlabel(maths_for_picture(name_to_latex(left)))
+        ax.set_xlabel(maths_for_picture(name_to_latex(left)), color=style.ink)
     if column == 0 and row > 0:
-        ax.set_ylabel(maths_for_picture(name_to_latex(below)))
-    for side in ("top", "right"):
-        ax.spines[side].set_visible(False)
-    if row == column:
-        ax.spines["left"].set_visible(False)
+        ax.set_ylabel(maths_for_picture(name_to_latex(below)), color=style.ink)
+    ax.spines[["top", "right", *(["left"] if row == column else [])]].set_visible(False)
+    ax.spines[["left", "bottom"]].set_color(style.muted)
 
 
-def _add_legend(
-    panels: npt.NDArray[Any], draws: pd.DataFrame, n: int, n_left_out: int, *, marked: bool
-) -> None:
-    method = draws.attrs.get("method")
-    label = f"{n:,} draws" + (f" ({method})" if method else "")
+def _describe(
+    panels: npt.NDArray[Any], style: Style, draws: pd.DataFrame, n: int, n_left_out: int, *,
+    marked: bool,
+) -> None:  # fmt: skip
+    """What is drawn, as lines of text in the last panel above the diagonal."""
+    method, k = draws.attrs.get("method"), len(panels)
+    lines = [(f"{n:,} draws" + (f" ({method})" if method else ""), style.ink)]
     if n_left_out:
-        label += f",\n{n_left_out} not finite left out"
-    handles = [
-        Line2D([], [], color=INK, marker=".", markersize=4, linestyle="none", label=label),
-        Line2D([], [], color=INK, linewidth=1.3, label="contours of 50 and 90 %"),
-    ]
+        lines.append((f"{n_left_out} not finite, left out", style.ink))
+    if k > 1:
+        lines.append(("contours hold 50 and 90 %", style.forecast))
+        lines.append(("numbers are correlations", style.muted))
     if marked:
-        handles.append(Line2D([], [], color=_MARK, linewidth=0.8, label="estimate"))
-    k = len(panels)
-    last = panels[0, k - 1]
-    last.legend(
-        handles=handles if k > 1 else [handles[0], *handles[2:]], loc="upper right",
-        fontsize=7, frameon=False, borderaxespad=0.0,
-    )  # fmt: skip
+        lines.append(("the estimate", style.law))
+    for place, (text, colour) in enumerate(lines):
+        panels[0, k - 1].annotate(
+            text, (1.0, 1.0), xycoords="axes fraction", xytext=(0, -_LINE * place),
+            textcoords="offset points", ha="right", va="top", fontsize=_TEXT,
+            color=style.readable(colour), annotation_clip=False,
+        )  # fmt: skip

@@ -4,25 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from matplotlib.colors import Colormap, LinearSegmentedColormap, to_rgb
+from matplotlib.colors import Colormap, LinearSegmentedColormap
 
 from scalinglaws.core.groups import codes_of
 from scalinglaws.errors import DataError
 from scalinglaws.fitting.record import FitRecord
 from scalinglaws.numerals import listed
+from scalinglaws.plotting.style import Style
 
-_SHARED_COLOURS = "viridis"
-_DARKEST, _LIGHTEST = 0.0, 0.88  # the yellow end is lost on white paper
-# One hue a group; more groups than these are taken from a continuous scale.
-_HUES = ("#1f6fb4", "#d9661f", "#2a8f4d", "#8b52a1", "#b8282e", "#7a6a2b", "#3a9aa8")
-_MANY_HUES = "turbo"
-_TINT, _SHADE = 0.55, 0.45  # towards white and towards black
+_LIGHTEST = 0.5  # share of a hue in its lightest shade
 
 
 @dataclass(frozen=True)
@@ -33,16 +27,18 @@ class Group:
     ----------
     labels : level of each column that is an index
     rows : which of the fitted runs it has
+    hue : of its points, and of its name
     colours : shades, from the smallest value of a second variable to the largest
     """
 
     labels: Mapping[str, str]
     rows: npt.NDArray[np.bool_]
+    hue: str
     colours: Colormap
 
     @property
     def name(self) -> str:
-        """The labels, as a legend has them."""
+        """The labels, as a picture has them."""
         return ", ".join(self.labels.values())
 
     def in_table(self, fit: FitRecord, frame: pd.DataFrame) -> npt.NDArray[np.bool_]:
@@ -57,57 +53,52 @@ class Group:
         return found
 
 
-def groups_of(fit: FitRecord, chosen: str | Mapping[str, str] | None) -> list[Group]:
+def groups_of(
+    fit: FitRecord, chosen: str | Mapping[str, str] | None, style: Style, place: int = 0
+) -> list[Group]:
     """The groups of a fit that have runs; a single group if the law has none.
+
+    A single group has the colours of sizes; several, and further fits on the same axes (at
+    `place` one and more), have a hue each.
 
     Raises
     ------
     ValueError
         If `chosen` is none of them.
     """
-    if not fit.law.group_columns:
-        if chosen is not None:
-            raise ValueError(f"`group` is {chosen!r}, and the law {fit.law.label!r} has no groups.")
-        return [Group({}, np.ones(fit.n, dtype=np.bool_), _shared_colours())]
     columns = fit.law.group_columns
+    if not columns and chosen is not None:
+        raise ValueError(f"`group` is {chosen!r}, and the law {fit.law.label!r} has no groups.")
+    found = _cells(fit, columns) if columns else [({}, np.ones(fit.n, dtype=np.bool_))]
+    if chosen is not None:
+        wanted = dict(chosen) if isinstance(chosen, Mapping) else {columns[0]: str(chosen)}
+        names = [", ".join(labels.values()) for labels, _ in found]
+        found = [
+            cell for cell in found if all(cell[0].get(c) == level for c, level in wanted.items())
+        ]
+        if not found:
+            raise ValueError(f"`group` is {chosen!r}, and the groups are {listed(names, most=20)}.")
+    if len(found) == 1 and place == 0:
+        (labels, rows), hue = found[0], style.sizes[3]
+        return [Group(labels, rows, hue, style.size_map())]
+    hues = [style.hue(place + number) for number in range(len(found))]
+    return [
+        Group(labels, rows, hue, _shades(style, hue))
+        for (labels, rows), hue in zip(found, hues, strict=True)
+    ]
+
+
+def _cells(
+    fit: FitRecord, columns: tuple[str, ...]
+) -> list[tuple[dict[str, str], npt.NDArray[np.bool_]]]:
+    """The combinations of labels that have runs, with these runs."""
     table = pd.DataFrame({c: fit.runs.labels[c].astype(object) for c in columns})
-    cells = [
-        tuple(cell) for cell in table.drop_duplicates().sort_values(list(columns)).to_numpy(object)
+    return [
+        (dict(zip(columns, cell, strict=True)), (table == list(cell)).all(axis=1).to_numpy())
+        for cell in map(tuple, table.drop_duplicates().sort_values(list(columns)).to_numpy(object))
     ]
-    groups = [
-        Group(
-            dict(zip(columns, cell, strict=True)),
-            (table == list(cell)).all(axis=1).to_numpy(),
-            _shades(number, len(cells)),
-        )
-        for number, cell in enumerate(cells)
-    ]
-    if chosen is None:
-        return groups
-    wanted = dict(chosen) if isinstance(chosen, Mapping) else {columns[0]: str(chosen)}
-    found = [g for g in groups if all(g.labels.get(c) == level for c, level in wanted.items())]
-    if not found:
-        names = [g.name for g in groups]
-        raise ValueError(f"`group` is {chosen!r}, and the groups are {listed(names, most=20)}.")
-    if len(found) == 1:
-        return [Group(found[0].labels, found[0].rows, _shared_colours())]
-    return found
 
 
-def _shared_colours() -> Colormap:
-    """The scale of a picture without groups: its ends are what is readable on white."""
-    scale = mpl.colormaps[_SHARED_COLOURS]
-    return LinearSegmentedColormap.from_list(
-        "one group", [scale(x) for x in np.linspace(_DARKEST, _LIGHTEST, 256)]
-    )
-
-
-def _shades(number: int, n_groups: int) -> Colormap:
-    """Tints of one hue."""
-    if n_groups <= len(_HUES):
-        hue: Any = to_rgb(_HUES[number])
-    else:
-        hue = mpl.colormaps[_MANY_HUES](0.05 + 0.9 * number / (n_groups - 1))[:3]
-    base = np.array(hue)
-    light, dark = base + _TINT * (1 - base), base * (1 - _SHADE)
-    return LinearSegmentedColormap.from_list(f"group {number}", [light, base, dark])
+def _shades(style: Style, hue: str) -> Colormap:
+    """Tints of one hue, the strongest for the largest."""
+    return LinearSegmentedColormap.from_list("shades", [style.tint(hue, _LIGHTEST), hue])

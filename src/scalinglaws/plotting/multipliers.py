@@ -4,28 +4,36 @@ from __future__ import annotations
 
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
 
 from scalinglaws.arrays import FloatArray
-from scalinglaws.escaping import for_picture
+from scalinglaws.numerals import format_plain, format_variable
 from scalinglaws.planning.compute_multiplier import Gain, Gains
 from scalinglaws.plotting.axes import (
-    add_legend,
     check_kind,
+    far_field,
+    frame,
     log_axis,
-    new_axes,
     padded,
-    quiet_frame,
+    settle,
+    write_title,
 )
-from scalinglaws.plotting.lines import DASHED, GREY, INK, extrapolated_key, interval_key
+from scalinglaws.plotting.labels import labels_of, named_ones, shortened
+from scalinglaws.plotting.marks import draw_band, draw_guide, draw_line
+from scalinglaws.plotting.style import style_of
+from scalinglaws.plotting.words import level_text
 
 _FEW = 12  # budgets, each of which is marked where a gain is drawn
 
 
-def plot_gain(found: Gain | Gains, *, ax: Axes | None = None, legend: bool = True) -> Axes:
+def plot_gain(
+    found: Gain | Gains,
+    *,
+    ax: Axes | None = None,
+    labels: bool = True,
+    title: bool | str | None = None,
+) -> Axes:
     """Plot the compute multiplier of a recipe against the compute of the baseline.
 
     Parameters
@@ -34,8 +42,10 @@ def plot_gain(found: Gain | Gains, *, ax: Axes | None = None, legend: bool = Tru
         Result for one recipe, or for several with the same baseline.
     ax : Axes, optional
         Axes to draw in; by default those of a new figure.
-    legend : bool, default True
-        Whether to draw a legend.
+    labels : bool
+        Whether to name the recipes.
+    title : bool or str, optional
+        Sentence above the picture; by default the result, on a new figure.
 
     Returns
     -------
@@ -49,57 +59,70 @@ def plot_gain(found: Gain | Gains, *, ax: Axes | None = None, legend: bool = Tru
     >>> ax = plot_gain(sl.gain(fit, fit, C=[1e12, 1e13]))
     """
     check_kind("found", found, (Gain, Gains), "sl.gain or sl.compare_recipes")
-    ax = new_axes() if ax is None else ax
-    several = found if isinstance(found, Gains) else {"gain": found}
-    shades = mpl.colormaps["viridis"](np.linspace(0.1, 0.75, len(several)))
-    colours = shades if len(several) > 1 else [INK]
-    handles: list[Any] = []
-    heights, across, beyond, banded = [np.ones(1)], [], False, False
-    for (name, own), colour in zip(several.items(), colours, strict=True):
-        C, seen, goes_beyond, has_band = _draw_gain(ax, own, colour)
-        across.append(C)
+    ax, own = settle(ax)
+    style = style_of(ax)
+    several = {"": found} if isinstance(found, Gain) else dict(found)
+    colours = [style.forecast] if len(several) == 1 else [style.hue(k) for k in range(len(several))]
+    heights, banded = [np.ones(1)], False
+    for one, colour in zip(several.values(), colours, strict=True):
+        seen, has_band = _draw_gain(ax, one, colour)
         heights.append(seen)
-        beyond, banded = beyond or goes_beyond, banded or has_band
-        handles.append(
-            Line2D(
-                [], [], color=colour, linewidth=1.8, label=for_picture(f"{name}, {own.direction}")
-            )
-        )
-    ax.axhline(1.0, color=GREY, linewidth=0.9, zorder=1)
-    budgets, shown = np.concatenate(across), np.concatenate(heights)
+        banded = banded or has_band
     variable = next(iter(several.values())).variable
-    log_axis(ax.xaxis, variable, *(padded(budgets.min(), budgets.max())))
+    budgets = np.concatenate([one.table[variable].to_numpy() for one in several.values()])
+    shown = np.concatenate(heights)
+    log_axis(ax.xaxis, variable, *(padded(budgets.min(), budgets.max(), 0.02)))
     log_axis(ax.yaxis, None, *padded(shown.min(), shown.max(), 0.08))
-    one = len(several) == 1
-    first = "the first recipe" if isinstance(found, Gain) else for_picture(str(found.baseline))
-    is_compute = variable == "C"
-    ax.set_xlabel(f"{'compute' if is_compute else variable} of {first}{' [FLOP]' * is_compute}")
-    ax.set_ylabel(f"{'compute' if is_compute else variable} multiplier")
-    quiet_frame(ax)
-    if legend:
-        tone = INK if one else GREY
-        if beyond:
-            handles.append(extrapolated_key(tone))
-        if banded:
-            level = next(iter(several.values())).confidence_level
-            handles.append(interval_key(tone, level))
-        add_legend(ax, handles)
+    draw_guide(ax, ax.get_xlim(), [1.0, 1.0])
+    first = "the first recipe" if isinstance(found, Gain) else str(found.baseline)
+    level = level_text(next(iter(several.values())).confidence_level)
+    kind = f"; {level} confidence interval" if banded else ""
+    what, unit = ("compute", ", FLOP") if variable == "C" else (variable, "")
+    frame(ax, f"{what} of {first}{unit}", f"{what} multiplier{kind}")
+    far_field(ax, min(_edge(one) for one in several.values()))
+    if labels:
+        _name(ax, several, colours, first)
+    write_title(ax, title, _sentence(several), own=own)
     return ax
 
 
-def _draw_gain(ax: Axes, found: Gain, colour: Any) -> tuple[FloatArray, FloatArray, bool, bool]:
-    """One recipe; returns where it was drawn, and whether beyond the runs and with a band."""
+def _draw_gain(ax: Axes, found: Gain, colour: str) -> tuple[FloatArray, bool]:
+    """One recipe; the heights that were drawn, and whether there is a band."""
     table = found.table
     C, gain = table[found.variable].to_numpy(), table["gain"].to_numpy()
-    style: dict[str, Any] = {
-        "color": colour, "linewidth": 1.8, "zorder": 3, "markersize": 4,
-        "marker": "o" if len(C) <= _FEW else "none",
-    }  # fmt: skip
-    inside = ~(table["times_beyond"].to_numpy() > 1)
-    ax.plot(C, np.where(gain > 0, gain, np.nan), **{**style, "linestyle": DASHED})
-    ax.plot(C[inside], gain[inside], **style)
-    ends = table["gain_low"].to_numpy(), table["gain_high"].to_numpy()
-    shown = np.isfinite(ends[0]) & np.isfinite(ends[1]) & (ends[0] > 0)
-    ax.fill_between(C, *ends, where=shown, color=colour, alpha=0.16, linewidth=0, zorder=2)
-    heights = np.concatenate([gain[gain > 0], ends[0][shown], ends[1][shown]])
-    return C, heights, not inside.all(), bool(shown.any())
+    marker: dict[str, Any] = {"marker": "o", "markersize": 4} if len(C) <= _FEW else {}
+    middle = np.where(gain > 0, gain, np.nan)
+    draw_line(ax, C, middle, table["times_beyond"].to_numpy() > 1, colour, **marker)
+    low, high = table["gain_low"].to_numpy(), table["gain_high"].to_numpy()
+    shown = np.isfinite(low) & np.isfinite(high) & (low > 0)
+    banded = draw_band(ax, C, np.where(shown, low, np.nan), np.where(shown, high, np.nan), colour)
+    return np.concatenate([gain[gain > 0], low[shown], high[shown]]), banded
+
+
+def _edge(found: Gain) -> float:
+    """Largest budget within the runs of both recipes."""
+    inside = found.table.loc[~(found.table["times_beyond"] > 1), found.variable]
+    return float(inside.max()) if len(inside) else np.inf
+
+
+def _name(ax: Axes, several: dict[str, Gain], colours: list[str], first: str) -> None:
+    labels = labels_of(ax)
+    labels.name(1.0, shortened(first) if first != "the first recipe" else "no gain",
+                style_of(ax).muted)  # fmt: skip
+    items = list(several.items())
+    for place in named_ones(len(items)):
+        name, one = items[place]
+        C, gain = one.table[one.variable].to_numpy(float), one.table["gain"].to_numpy(float)
+        labels.name_end(C, gain, shortened(name) or "multiplier", colours[place])
+
+
+def _sentence(several: dict[str, Gain]) -> str:
+    """The largest multiplier at the largest budget."""
+    name, best = max(several.items(), key=lambda item: float(item[1].table["gain"].iloc[-1]))
+    row = best.table.iloc[-1]
+    who = shortened(name) if name else "The second recipe"
+    gain, low, high = (format_plain(float(row[f"gain{end}"]), 3) for end in ("", "_low", "_high"))
+    what, unit = ("the compute", " FLOP") if best.variable == "C" else (best.variable, "")
+    where = format_variable(best.variable, float(f"{float(row[best.variable]):.2g}"))
+    text = f"{who} is worth {gain} times {what} at {where}{unit}"
+    return f"{text} ({level_text(best.confidence_level)}: {low} to {high})" if low else text

@@ -1,4 +1,4 @@
-"""Plot of residuals against a variable, to detect lack of fit."""
+"""Plots that show lack of fit: residuals against a variable, and observed against predicted."""
 
 from __future__ import annotations
 
@@ -6,15 +6,34 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
 
-from scalinglaws.escaping import for_picture
+from scalinglaws.arrays import FloatArray
 from scalinglaws.fitting.record import FitRecord
-from scalinglaws.numerals import format_plain
+from scalinglaws.numerals import format_plain, format_variable
 from scalinglaws.options import check_option
-from scalinglaws.plotting.axes import is_small, label_of, log_axis, new_axes, padded, quiet_frame
-from scalinglaws.plotting.group_curves import groups_of
+from scalinglaws.plotting.axes import (
+    LABELS,
+    frame,
+    label_of,
+    log_axis,
+    padded,
+    settle,
+    write_title,
+)
+from scalinglaws.plotting.group_curves import Group, groups_of
+from scalinglaws.plotting.labels import labels_of, shortened
+from scalinglaws.plotting.marks import draw_held_out, draw_runs
+from scalinglaws.plotting.style import norm_of, style_of
+from scalinglaws.plotting.words import (
+    fit_sentence,
+    held_out_note,
+    held_out_sentence,
+    predicted,
+    reached,
+)
 
 _LABELLED = 3  # the largest residuals get their run's name
 
@@ -25,6 +44,7 @@ def plot_residuals(
     *,
     ax: Axes | None = None,
     point: Mapping[str, Any] | None = None,
+    title: bool | str | None = None,
 ) -> Axes:
     """Plot the residuals against one of the law's variables, or against the fitted value.
 
@@ -38,6 +58,8 @@ def plot_residuals(
         Axes to draw in; by default those of a new figure.
     point : mapping, optional
         Matplotlib style of the points.
+    title : bool or str, optional
+        Sentence above the picture; by default the result, on a new figure.
 
     Returns
     -------
@@ -45,8 +67,8 @@ def plot_residuals(
 
     Notes
     -----
-    The grey band is one standard deviation of a run around the curve. Residuals of logarithms are
-    shown in per cent.
+    The band is one standard deviation of a run around the curve. Residuals of logarithms are shown
+    in per cent.
 
     Examples
     --------
@@ -58,43 +80,125 @@ def plot_residuals(
     x = fit.law.variables[0] if x is None else x
     x = fit.runs.variable_of(x)
     check_option("x", x, (*fit.law.variables, "fitted"))
-    ax = new_axes() if ax is None else ax
+    ax, own = settle(ax)
+    style = style_of(ax)
     values = fit.fitted.to_numpy() if x == "fitted" else fit.runs.values[x]
-    in_percent = fit.scale == "log"
     residuals, noise = fit.residuals.to_numpy(), fit.noise
-    if in_percent:
+    if fit.scale == "log":
         residuals, noise = 100 * np.expm1(residuals), 100 * np.expm1(noise)
     if np.isfinite(noise):
-        ax.axhspan(-noise, noise, color="0.5", alpha=0.15, linewidth=0, zorder=1,
-                   label="one standard deviation of a run")  # fmt: skip
-    ax.axhline(0, color="0.35", linewidth=0.8, zorder=2)
-    options = {"s": 22, "color": "#31688e", "edgecolors": "white", "linewidths": 0.5, "zorder": 3}
-    groups = groups_of(fit, None)
-    for group in groups:
-        own = {"color": group.colours(0.5), "label": for_picture(group.name)}
-        ax.scatter(
-            values[group.rows],
-            residuals[group.rows],
-            **{**options, **(own if len(groups) > 1 else {}), **dict(point or {})},
-        )
+        ax.axhspan(-noise, noise, color=style.far, linewidth=0, zorder=0)
+    ax.axhline(0, color=style.muted, linewidth=0.9 * style.line, zorder=2)
+    _draw_groups(ax, fit, groups_of(fit, None, style), values, residuals, point or {})
     log_axis(ax.xaxis, None if x == "fitted" else x, *padded(values.min(), values.max()))
+    _scale_residuals(ax, residuals, noise, in_percent=fit.scale == "log")
+    target = fit.runs.target
+    frame(
+        ax, f"fitted {target}" if x == "fitted" else label_of(x, fit.runs.columns[x]),
+        f"{target}: observed minus fitted",
+    )  # fmt: skip
+    labels = labels_of(ax)
+    if np.isfinite(noise):
+        labels.note((1.0, noise), "one standard deviation of a run", align=(1.0, 0.0),
+                    coordinates=ax.get_yaxis_transform())  # fmt: skip
+    for place in np.argsort(-np.abs(residuals))[:_LABELLED]:
+        labels.note((values[place], residuals[place]), shortened(str(fit.runs.index[place])))
+    write_title(ax, title, fit_sentence(fit, fit.n), own=own)
+    return ax
+
+
+def _scale_residuals(ax: Axes, residuals: FloatArray, noise: float, *, in_percent: bool) -> None:
+    """A linear axis around zero, with signs."""
     largest = 1.25 * max(float(np.abs(residuals).max()), noise if np.isfinite(noise) else 0.0)
     ax.set_yscale("linear")
     ax.set_ylim(-largest, largest)
     unit = " %" if in_percent else ""
-    ax.yaxis.set_major_formatter(
-        FuncFormatter(lambda v, _: f"{'+' if v > 0 else ''}{format_plain(v, 3)}{unit}")
-    )
-    labelled = 0 if is_small(ax) else _LABELLED
-    for place in np.argsort(-np.abs(residuals))[:labelled]:
-        ax.annotate(
-            for_picture(str(fit.runs.index[place])), (values[place], residuals[place]),
-            xytext=(4, 4), textcoords="offset points", fontsize=7, color="0.35",
+
+    def text(value: float, _: object) -> str:
+        sign = "+" if value > 0 else ""
+        return f"{sign}{format_plain(value, 3)}{unit}".replace("-", "−")
+
+    ax.yaxis.set_major_formatter(FuncFormatter(text))
+
+
+def plot_observed(
+    fit: FitRecord,
+    *,
+    ax: Axes | None = None,
+    targets: pd.DataFrame | None = None,
+    point: Mapping[str, Any] | None = None,
+    title: bool | str | None = None,
+) -> Axes:
+    """Plot the observed performance of each run against what the law predicts.
+
+    Parameters
+    ----------
+    fit : Fit
+        From :func:`scalinglaws.fit`.
+    ax : Axes, optional
+        Axes to draw in; by default those of a new figure.
+    targets : DataFrame, optional
+        Held-out runs, drawn as hollow circles.
+    point : mapping, optional
+        Matplotlib style of the points.
+    title : bool or str, optional
+        Sentence above the picture; by default the result, on a new figure.
+
+    Returns
+    -------
+    Axes
+
+    Notes
+    -----
+    A run on the line is predicted exactly. Colours are groups, or sizes N.
+
+    Examples
+    --------
+    >>> import scalinglaws as sl
+    >>> runs = sl.datasets.ladder()
+    >>> fit = sl.fit(runs[runs["D"] > 1.5e6], "kaplan")
+    >>> ax = plot_observed(fit, targets=sl.datasets.ladder("target"))
+    """
+    ax, own = settle(ax)
+    style = style_of(ax)
+    fitted, y = fit.fitted.to_numpy(), fit.runs.y
+    groups = groups_of(fit, None, style)
+    ends = [fitted, y]
+    if targets is not None:
+        held_out = predicted(fit, targets), reached(fit, targets)
+        ends += held_out
+        draw_held_out(ax, *held_out, style.ink)
+    values = np.concatenate(ends)
+    span = padded(float(values.min()), float(values.max()))
+    ax.plot(span, span, color=style.muted, linewidth=0.9 * style.line, zorder=2)
+    _draw_groups(ax, fit, groups, fitted, y, point or {}, by_size=True)
+    for axis in (ax.xaxis, ax.yaxis):
+        log_axis(axis, None, *span)
+    frame(ax, f"{fit.runs.target} predicted by the law", f"{fit.runs.target} observed")
+    if targets is not None:
+        labels_of(ax).note(
+            (float(held_out[0][-1]), float(held_out[1][-1])), held_out_note(fit, targets),
+            style.ink, leader=True,
         )  # fmt: skip
-    target = for_picture(fit.runs.target)
-    ax.set_xlabel(f"fitted {target}" if x == "fitted" else label_of(x, fit.runs.columns[x]))
-    ax.set_ylabel(f"{target}: observed minus fitted")
-    quiet_frame(ax)
-    if np.isfinite(noise) or len(groups) > 1:
-        ax.legend(fontsize=5.5 if is_small(ax) else 8, frameon=False, loc="upper right")
+    sentence = fit_sentence(fit, fit.n) if targets is None else held_out_sentence(fit, targets)
+    write_title(ax, title, sentence, own=own)
     return ax
+
+
+def _draw_groups(
+    ax: Axes, fit: FitRecord, groups: list[Group], x: FloatArray, y: FloatArray,
+    point: Mapping[str, Any], *, by_size: bool = False,
+) -> None:  # fmt: skip
+    """Runs in the colours of their groups, or of their sizes, with a key."""
+    sizes = fit.runs.values.get("N") if by_size and len(groups) == 1 else None
+    for group in groups:
+        colours: Any = group.hue
+        if sizes is not None and sizes.min() > 0:
+            colours = group.colours(norm_of(sizes.min(), sizes.max())(sizes))
+        draw_runs(ax, x[group.rows], y[group.rows], colours, n=fit.n, **point)
+    labels = labels_of(ax)
+    if len(groups) > 1:
+        labels.key([(shortened(group.name), group.hue) for group in groups])
+    elif sizes is not None and sizes.max() > sizes.min() > 0:
+        ends = (format_variable("N", float(sizes.min())), format_variable("N", float(sizes.max())))
+        labels.size_key(*ends, LABELS["N"])

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
 
-from scalinglaws.arrays import FloatArray
-from scalinglaws.errors import ScalingLawWarning
-from scalinglaws.escaping import for_picture
-from scalinglaws.numerals import format_count
+from scalinglaws.numerals import format_compute, format_count
 from scalinglaws.options import check_option
 from scalinglaws.planning.compute_optimal import optimal
 from scalinglaws.planning.cost import SIX, Cost
@@ -24,22 +18,24 @@ from scalinglaws.planning.sampled_law import (
     DEFAULT_RESAMPLES,
     LawWithValues,
     Rng,
-    level_of,
     numbers,
     target_of,
 )
 from scalinglaws.planning.select_group import chosen_group
 from scalinglaws.planning.serving import TWO, serving
-from scalinglaws.plotting.axes import LABELS, add_legend, log_axis, new_axes, padded, quiet_frame
-from scalinglaws.plotting.lines import (
-    DOTTED,
-    GREY,
-    INK,
-    draw_band,
-    draw_line,
-    extrapolated_key,
-    interval_key,
+from scalinglaws.plotting.axes import LABELS, frame, log_axis, padded, settle, write_title
+from scalinglaws.plotting.labels import labels_of, named_ones
+from scalinglaws.plotting.marks import draw_guide
+from scalinglaws.plotting.planned_lines import (
+    band_words,
+    draw_plan,
+    heights_of,
+    range_of,
+    shade_beyond,
+    silent,
 )
+from scalinglaws.plotting.style import norm_of, style_of
+from scalinglaws.plotting.words import two_digits
 
 _POINTS, _POINTS_OF_LIMITED = 60, 40
 _MOST_RESAMPLES = 200  # of a law whose optimum is sought anew for each
@@ -60,7 +56,8 @@ def plot_serving(
     confidence_level: float | None = None,
     n_resamples: int = DEFAULT_RESAMPLES,
     rng: Rng = 0,
-    legend: bool = True,
+    labels: bool = True,
+    title: bool | str | None = None,
     **variables: Any,
 ) -> Axes:
     """Plot the model of least training and serving cost against the served tokens.
@@ -78,8 +75,10 @@ def plot_serving(
         Axes to draw in; by default those of a new figure.
     confidence_level, n_resamples, rng, **variables
         As in :func:`scalinglaws.optimal`.
-    legend : bool, default True
-        Whether to draw a legend.
+    labels : bool
+        Whether to write names.
+    title : bool or str, optional
+        Sentence above the picture; by default the result, on a new figure.
 
     Returns
     -------
@@ -101,28 +100,36 @@ def plot_serving(
         "n_resamples": n_resamples, "rng": rng, **variables,
     }  # fmt: skip
     along = np.geomspace(*ends, _POINTS)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ScalingLawWarning)  # the picture shows how far it goes
+    with silent():
         plan = serving(
             fit, served=along, budget=budget, serving_cost=serving_cost, price=price,
             limits=limits, **shared,
         )  # fmt: skip
-        unserved = optimal(fit, C=budget, **shared)[y].iloc[0]
-    ax = new_axes() if ax is None else ax
-    banded = _draw(ax, along, plan, y, INK)
-    ax.axhline(unserved, color=GREY, linewidth=0.8, linestyle=DOTTED, zorder=1)
+        alone = float(optimal(fit, C=budget, **shared)[y].iloc[0])
+    ax, own = settle(ax)
+    style = style_of(ax)
+    banded = draw_plan(ax, along, plan, y, style.law)
     log_axis(ax.xaxis, "D", *ends)
-    log_axis(ax.yaxis, y if y != "ratio" else None, *padded(*_heights(plan, y, unserved)))
-    ax.set_xlabel("tokens served in the model's lifetime")
-    ax.set_ylabel({**LABELS, "ratio": "tokens per parameter, D/N"}[y])
-    quiet_frame(ax)
-    if legend:
-        handles = _handles(fit, plan, banded, confidence_level, "least cost, served")
-        handles.append(
-            Line2D([], [], color=GREY, linewidth=0.8, linestyle=DOTTED, label="training alone")
-        )
-        add_legend(ax, handles)
+    log_axis(ax.yaxis, y if y != "ratio" else None, *padded(*heights_of(plan, y, alone)))
+    draw_guide(ax, ends, [alone, alone])
+    words = band_words(fit, confidence_level, banded=banded)
+    frame(ax, "tokens served in the model's lifetime", f"{LABELS[y]}{words}")
+    shade_beyond(ax, along, plan)
+    if labels:
+        labels_of(ax).name_end(along, plan[y].to_numpy(float), "least cost,\nserved", style.law)
+        labels_of(ax).name(alone, "training\nalone", style.muted)
+    write_title(ax, title, _serving_sentence(plan, y, alone, ends[1]), own=own)
     return ax
+
+
+def _serving_sentence(plan: pd.DataFrame, y: str, alone: float, served: float) -> str:
+    """What serving changes at the largest number of tokens."""
+    share = float(plan[y].iloc[-1]) / alone
+    what = {"N": "parameters", "D": "training tokens", "ratio": "tokens per parameter"}[y]
+    return (
+        f"To serve {format_count(served, 2)} tokens, take {two_digits(share)} times the "
+        f"{what} of training alone"
+    )
 
 
 def plot_limited_data(
@@ -138,7 +145,8 @@ def plot_limited_data(
     confidence_level: float | None = None,
     n_resamples: int = _MOST_RESAMPLES,
     rng: Rng = 0,
-    legend: bool = True,
+    labels: bool = True,
+    title: bool | str | None = None,
     **variables: Any,
 ) -> Axes:
     """Plot plans with limited unique tokens against compute, compared with unlimited data.
@@ -159,8 +167,10 @@ def plot_limited_data(
         Axes to draw in; by default those of a new figure.
     confidence_level, n_resamples, rng, **variables
         As in :func:`scalinglaws.optimal`.
-    legend : bool, default True
-        Whether to draw a legend.
+    labels : bool
+        Whether to write names.
+    title : bool or str, optional
+        Sentence above the picture; by default the result, on a new figure.
 
     Returns
     -------
@@ -180,82 +190,40 @@ def plot_limited_data(
     name = target_of(fit) if y == "loss" else y
     along = np.geomspace(*ends, _POINTS_OF_LIMITED)
     options: dict[str, Any] = {
-        "C": along, "cost": cost, "confidence_level": confidence_level,
-        "n_resamples": n_resamples, "rng": rng, **variables,
+        "C": along, "cost": cost, "confidence_level": confidence_level, "rng": rng,
+        "repeats": repeats, "excess": excess, "n_resamples": n_resamples, **variables,
     }  # fmt: skip
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ScalingLawWarning)
-        plans = [
-            limited_data(fit, unique=amount, repeats=repeats, excess=excess, **options)
-            for amount in amounts
-        ]
-        unlimited = limited_data(fit, unique=1e6 * plans[-1]["D"].max(), repeats=repeats,
-                               excess=excess, **{**options, "n_resamples": 0})  # fmt: skip
-    ax = new_axes() if ax is None else ax
-    colours = mpl.colormaps["viridis"](np.linspace(0.15, 0.75, len(amounts)))
-    bands = [_draw(ax, along, p, name, c) for p, c in zip(plans, colours, strict=True)]
-    ax.plot(along, unlimited[name], color=GREY, linewidth=0.9, linestyle=DOTTED, zorder=2.5)
+    with silent():
+        plans = [limited_data(fit, unique=amount, **options) for amount in amounts]
+        plenty = 1e6 * plans[-1]["D"].max()
+        unlimited = limited_data(fit, unique=plenty, **{**options, "n_resamples": 0})
+    ax, own = settle(ax)
+    style = style_of(ax)
+    colours = style.size_map()(norm_of(amounts[0], amounts[-1])(amounts))
+    bands = [draw_plan(ax, along, p, name, c) for p, c in zip(plans, colours, strict=True)]
+    draw_guide(ax, along, unlimited[name])
     log_axis(ax.xaxis, "C", *ends)
-    edges = [_heights(plan, name, *unlimited[name]) for plan in plans]
+    edges = [heights_of(plan, name, *unlimited[name]) for plan in plans]
     low, high = min(e[0] for e in edges), max(e[1] for e in edges)
     log_axis(ax.yaxis, y if y in ("N", "D") else None, *padded(low, high))
-    ax.set_xlabel(LABELS["C"])
-    ax.set_ylabel({**LABELS, "worth": "compute of unlimited data / C"}.get(y, for_picture(name)))
-    quiet_frame(ax)
-    if legend:
-        handles: list[Any] = [
-            Line2D([], [], color=c, linewidth=1.8, label=f"{format_count(a)} unique tokens")
-            for a, c in zip(amounts, colours, strict=True)
-        ]
-        handles.append(
-            Line2D([], [], color=GREY, linewidth=0.9, linestyle=DOTTED, label="unlimited data")
-        )
-        handles += _handles(fit, pd.concat(plans), any(bands), confidence_level, None)
-        add_legend(ax, handles)
+    words = band_words(fit, confidence_level, banded=any(bands))
+    label = {**LABELS, "worth": "compute of unlimited data / C"}.get(y, name)
+    frame(ax, LABELS["C"], f"{label}{words}")
+    shade_beyond(ax, along, plans[0])
+    if labels:
+        for k in named_ones(len(plans)):
+            text = f"{format_count(amounts[k])} unique\ntokens"
+            labels_of(ax).name_end(along, plans[k][name].to_numpy(float), text, colours[k])
+        labels_of(ax).name_end(along, unlimited[name].to_numpy(float), "unlimited data",
+                               style.muted)  # fmt: skip
+    write_title(ax, title, _limited_sentence(plans[0], amounts[0], ends[1]), own=own)
     return ax
 
 
-def range_of(name: str, given: Any) -> tuple[float, float]:
-    """Two ends of what is drawn.
-
-    Raises
-    ------
-    ValueError
-        If they are not a low and a high one.
-    """
-    ends = numbers(name, given)
-    if len(ends) != 2 or not ends[0] < ends[1]:
-        raise ValueError(f"`{name}` must be (low, high), a range to draw; got {given!r}.")
-    return float(ends[0]), float(ends[1])
-
-
-def _draw(ax: Axes, along: FloatArray, plan: pd.DataFrame, name: str, colour: Any) -> bool:
-    """A line, dashed beyond the runs, and its band; whether there is a band."""
-    middle = plan[name].to_numpy(float)
-    beyond = plan["times_beyond"].to_numpy(float) > 1
-    draw_line(ax, along, middle, beyond, colour)
-    low, high = (plan[f"{name}_{end}"].to_numpy(float) for end in ("low", "high"))
-    return draw_band(ax, along, low, high, colour)
-
-
-def _heights(plan: pd.DataFrame, name: str, *others: float) -> tuple[float, float]:
-    """Lowest and highest of what is drawn."""
-    drawn = plan[[name, f"{name}_low", f"{name}_high"]].to_numpy(float)
-    every = np.concatenate([drawn.ravel(), np.asarray(others, dtype=np.float64)])
-    every = every[np.isfinite(every) & (every > 0)]
-    return float(every.min()), float(every.max())
-
-
-def _handles(
-    fit: LawWithValues, plan: pd.DataFrame, banded: bool, level: float | None, label: str | None
-) -> list[Any]:
-    """Of the line, if it has a label, of its dashes and of its band."""
-    found: list[Any] = []
-    if label is not None:
-        found.append(Line2D([], [], color=INK, linewidth=1.8, label=label))
-    colour = GREY if label is None else INK
-    if (plan["times_beyond"] > 1).any():
-        found.append(extrapolated_key(colour))
-    if banded:
-        found.append(interval_key(colour, level_of(fit, level)))
-    return found
+def _limited_sentence(plan: pd.DataFrame, amount: float, C: float) -> str:
+    """What the largest budget is worth with the least data."""
+    worth = 100 * float(plan["worth"].iloc[-1])
+    return (
+        f"With {format_count(amount, 2)} unique tokens, {format_compute(C, 2)} FLOP are worth "
+        f"{two_digits(worth)} % of that with unlimited data"
+    )

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 
-from scalinglaws.arrays import FloatArray
-from scalinglaws.errors import ScalingLawWarning
-from scalinglaws.escaping import for_picture
-from scalinglaws.numerals import format_compute, format_plain
+from scalinglaws.numerals import format_compute, format_count, format_plain
 from scalinglaws.planning.cost import SIX, Cost
 from scalinglaws.planning.near_optimal import near_optimal, overtraining
 from scalinglaws.planning.sampled_law import (
@@ -29,24 +23,20 @@ from scalinglaws.planning.sampled_law import (
 from scalinglaws.planning.select_group import chosen_group
 from scalinglaws.plotting.axes import (
     LABELS,
-    add_legend,
+    far_field,
+    frame,
     log_axis,
-    new_axes,
     padded,
-    quiet_frame,
+    settle,
+    write_title,
 )
-from scalinglaws.plotting.lines import (
-    DASHED,
-    DOTTED,
-    GREY,
-    INK,
-    draw_line,
-    extrapolated_key,
-    interval_key,
-)
-from scalinglaws.plotting.scenarios import range_of
+from scalinglaws.plotting.labels import labels_of
+from scalinglaws.plotting.marks import draw_band, draw_guide, draw_line
+from scalinglaws.plotting.planned_lines import band_words, range_of, shade_beyond, silent
+from scalinglaws.plotting.style import style_of
+from scalinglaws.plotting.words import level_text, percent
 
-_POINTS, _OPACITY = 40, 0.18
+_POINTS = 40
 _RESAMPLES = 200  # ends of a band are sought anew for each
 _MOST_COMPUTE = 10.0  # times the compute, up to which smaller models are drawn
 
@@ -61,7 +51,8 @@ def plot_near_optimal(
     confidence_level: float | None = None,
     n_resamples: int = _RESAMPLES,
     rng: Rng = 0,
-    legend: bool = True,
+    labels: bool = True,
+    title: bool | str | None = None,
     **variables: Any,
 ) -> Axes:
     """Plot the sizes whose performance is within a share of the best, against the budget.
@@ -83,8 +74,10 @@ def plot_near_optimal(
         Axes to draw in; by default those of a new figure.
     confidence_level, n_resamples, rng, **variables
         As in :func:`scalinglaws.optimal`.
-    legend : bool, default True
-        Whether to draw a legend.
+    labels : bool
+        Whether to write names.
+    title : bool or str, optional
+        Sentence above the picture; by default the result, on a new figure.
 
     Returns
     -------
@@ -107,8 +100,7 @@ def plot_near_optimal(
     ends, shares = range_of("C", C), np.sort(numbers("within", within))[::-1]
     fit, variables = chosen_group(fit, variables)
     along = np.geomspace(*ends, _POINTS)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ScalingLawWarning)  # the picture shows how far it goes
+    with silent():
         bands = [
             near_optimal(
                 fit, C=along, within=float(share), cost=cost, confidence_level=confidence_level,
@@ -116,51 +108,40 @@ def plot_near_optimal(
             )
             for share in shares
         ]  # fmt: skip
-    ax = new_axes() if ax is None else ax
-    for band in bands:  # one over the other: the inner ones are darker
-        ax.fill_between(
-            along, band["smallest"], band["largest"], color=INK, alpha=_OPACITY, linewidth=0
-        )
-    bounded = _draw_optimum(ax, bands[-1])
+    ax, own = settle(ax)
+    style = style_of(ax)
+    colours = [style.tint(style.law, share) for share in np.linspace(0.15, 0.4, len(shares))]
+    for band, colour in zip(bands, colours, strict=True):  # the inner ones over the outer ones
+        ax.fill_between(along, band["smallest"], band["largest"], color=colour, linewidth=0)
+    beyond = bands[-1]["times_beyond"].to_numpy(float) > 1
+    draw_line(ax, along, bands[-1]["N"].to_numpy(float), beyond, style.law, casing=True)
+    bounds = bands[-1][["N_low", "N_high"]].to_numpy(float)
+    draw_guide(ax, along, bounds, style.ink)
     log_axis(ax.xaxis, "C", *ends)
     log_axis(ax.yaxis, "N", *padded(bands[0]["smallest"].min(), bands[0]["largest"].max()))
-    ax.set_xlabel(LABELS["C"])
-    ax.set_ylabel(LABELS["N"])
-    quiet_frame(ax)
-    if legend:
-        add_legend(ax, _handles(fit, shares, bands[-1], bounded, confidence_level))
+    level = level_of(fit, confidence_level)
+    bounded = bool(np.isfinite(bounds).any())
+    words = f"; dotted: {level_text(level)} confidence interval of the optimum" if bounded else ""
+    frame(ax, LABELS["C"], f"{LABELS['N']}{words}")
+    shade_beyond(ax, along, bands[-1])
+    if labels:
+        names = labels_of(ax)
+        names.name_end(along, bands[-1]["N"].to_numpy(float), "compute-\noptimal", style.law)
+        for band, share, colour in zip(bands, shares, colours, strict=True):
+            names.name(float(band["largest"].iloc[-1]), f"within {percent(share)}\nof the best",
+                       colour)  # fmt: skip
+    write_title(ax, title, _near_sentence(bands[0], float(shares[0])), own=own)
     return ax
 
 
-def _draw_optimum(ax: Axes, band: pd.DataFrame) -> bool:
-    """The optimum, dashed beyond the runs, and its interval; whether there is one."""
-    along, best = band["C"].to_numpy(float), band["N"].to_numpy(float)
-    beyond = band["times_beyond"].to_numpy(float) > 1
-    draw_line(ax, along, best, beyond, INK)
-    bounds = band[["N_low", "N_high"]].to_numpy(float)
-    ax.plot(along, bounds, color=GREY, linewidth=0.9, linestyle=DOTTED, zorder=2.5)
-    return bool(np.isfinite(bounds).any())
-
-
-def _handles(
-    fit: LawWithValues,
-    shares: FloatArray,
-    band: pd.DataFrame,
-    bounded: bool,
-    level: float | None,
-) -> list[Any]:
-    """Of the optimum, its dashes, the bands from the inside out, and the interval."""
-    found: list[Any] = [Line2D([], [], color=INK, linewidth=1.8, label="compute-optimal size")]
-    if (band["times_beyond"] > 1).any():
-        found.append(extrapolated_key(INK))
-    for k in reversed(range(len(shares))):
-        label = f"within {100 * shares[k]:g} % of the best"
-        opacity = 1.0 - (1.0 - _OPACITY) ** (k + 1)
-        found.append(Patch(color=INK, alpha=opacity, linewidth=0, label=label))
-    if bounded:
-        label = f"{100 * level_of(fit, level):g} % confidence interval"
-        found.append(Line2D([], [], color=GREY, linewidth=0.9, linestyle=DOTTED, label=label))
-    return found
+def _near_sentence(band: pd.DataFrame, share: float) -> str:
+    """How wide the valley is at the largest budget."""
+    row = band.iloc[-1]
+    low, high = (format_count(float(row[end]), 2) for end in ("smallest", "largest"))
+    return (
+        f"At {format_compute(float(row['C']), 2)} FLOP, {low} to {high} parameters are within "
+        f"{percent(share)} of the best"
+    )
 
 
 def plot_overtraining(
@@ -173,7 +154,8 @@ def plot_overtraining(
     confidence_level: float | None = None,
     n_resamples: int = DEFAULT_RESAMPLES,
     rng: Rng = 0,
-    legend: bool = True,
+    labels: bool = True,
+    title: bool | str | None = None,
     **variables: Any,
 ) -> Axes:
     """Plot the compute of smaller models at the loss of the compute-optimal one.
@@ -190,8 +172,10 @@ def plot_overtraining(
         As in :func:`scalinglaws.optimal`.
     ax : Axes, optional
         Axes to draw in; by default those of a new figure.
-    legend : bool, default True
-        Whether to draw a legend.
+    labels : bool
+        Whether to name the limit.
+    title : bool or str, optional
+        Sentence above the picture; by default the result, on a new figure.
 
     Returns
     -------
@@ -206,44 +190,48 @@ def plot_overtraining(
     """
     fit, variables = chosen_group(fit, variables)
     options: dict[str, Any] = {
-        "C": C, "cost": cost, "confidence_level": confidence_level, "rng": rng, **variables,
+        "C": C, "cost": cost, "confidence_level": confidence_level, "rng": rng,
+        "n_resamples": n_resamples, **variables,
     }  # fmt: skip
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ScalingLawWarning)
-        limit = overtraining(fit, smaller=[1.0], n_resamples=n_resamples, **options).iloc[0]
-        low, high = (1.0, 0.93 * limit["limit"]) if smaller is None else smaller
-        along = np.geomspace(low, high, 60)
-        price = overtraining(fit, smaller=along, n_resamples=n_resamples, **options)
-    ax = new_axes() if ax is None else ax
+    with silent():
+        limit = float(overtraining(fit, smaller=[1.0], **options)["limit"].iloc[0])
+        low, high = (1.0, 0.93 * limit) if smaller is None else smaller
+        price = overtraining(fit, smaller=np.geomspace(low, high, 60), **options)
+        half = overtraining(fit, smaller=[2.0], **options).iloc[0]
+    ax, own = settle(ax)
+    banded = _draw_overhead(ax, price)
     times = 1.0 + price["overhead"].to_numpy()
-    beyond = price["times_beyond"].to_numpy() > 1
-    ax.plot(along, times, color=INK, linewidth=1.8, linestyle=DASHED, zorder=3)
-    ax.plot(along[~beyond], times[~beyond], color=INK, linewidth=1.8, zorder=3)
+    finite = times[np.isfinite(times)]
+    log_axis(ax.xaxis, None, low, max(high, min(1.05 * limit, 1.3 * high)))
+    log_axis(ax.yaxis, None, 0.97 * finite.min(), min(1.1 * finite.max(), _MOST_COMPUTE))
+    target = target_of(fit)
+    words = band_words(fit, confidence_level, banded=banded)
+    frame(ax, "times smaller than compute-optimal",
+          f"compute for equal {target}, relative to the optimum{words}")  # fmt: skip
+    along, beyond = price["smaller"].to_numpy(), price["times_beyond"].to_numpy() > 1
+    if beyond.any():
+        far_field(ax, float(along[int(np.argmax(beyond))]))
+    if limit < ax.get_xlim()[1]:
+        draw_guide(ax, [limit, limit], ax.get_ylim())
+        if labels:
+            labels_of(ax).note((limit, 0.5), f"limit,\n{format_plain(limit, 3)} times",
+                               align=(1.0, 0.5), coordinates=ax.get_xaxis_transform())  # fmt: skip
+    budget, share = format_compute(number("C", C), 2), float(half["overhead"])
+    sentence = f"Half the optimal size takes {percent(share)} more compute than {budget} FLOP"
+    if not np.isfinite(share):
+        sentence = f"No amount of tokens makes up for half the optimal size at {budget} FLOP"
+    write_title(ax, title, f"{sentence} for equal {target}", own=own)
+    return ax
+
+
+def _draw_overhead(ax: Axes, price: pd.DataFrame) -> bool:
+    """The curve and its band; whether there is a band."""
+    style = style_of(ax)
+    along, beyond = price["smaller"].to_numpy(), price["times_beyond"].to_numpy() > 1
     banded = bool(price["overhead_low"].notna().any())
     if banded:
         ends = (1.0 + price[f"overhead_{end}"].to_numpy() for end in ("low", "high"))
-        low_end, high_end = (np.clip(np.nan_to_num(e, posinf=1e9), 1e-3, 1e9) for e in ends)
-        ax.fill_between(along, low_end, high_end, color=INK, alpha=0.16, linewidth=0, zorder=2)
-    if limit["limit"] < 1.3 * high:
-        ax.axvline(limit["limit"], color=GREY, linewidth=0.8, linestyle=DOTTED, zorder=1)
-    log_axis(ax.xaxis, None, low, max(high, min(1.05 * limit["limit"], 1.3 * high)))
-    finite = times[np.isfinite(times)]
-    log_axis(ax.yaxis, None, 0.97 * finite.min(), min(1.1 * finite.max(), _MOST_COMPUTE))
-    ax.set_xlabel("times smaller than compute-optimal")
-    ax.set_ylabel(f"relative compute for equal {for_picture(target_of(fit))}")
-    quiet_frame(ax)
-    if legend:
-        handles: list[Any] = [
-            Line2D([], [], color=INK, linewidth=1.8,
-                   label=f"equal to the optimum at {format_compute(number('C', C))} FLOP"),
-        ]  # fmt: skip
-        if beyond.any():
-            handles.append(extrapolated_key(INK))
-        if banded:
-            handles.append(interval_key(INK, level_of(fit, confidence_level)))
-        handles.append(
-            Line2D([], [], color=GREY, linewidth=0.8, linestyle=DOTTED,
-                   label=f"limit, {format_plain(float(limit['limit']), 3)} times")
-        )  # fmt: skip
-        add_legend(ax, handles)
-    return ax
+        low, high = (np.clip(np.nan_to_num(e, posinf=1e9), 1e-3, 1e9) for e in ends)
+        draw_band(ax, along, low, high, style.tint(style.law, 0.3), opaque=True)
+    draw_line(ax, along, 1.0 + price["overhead"].to_numpy(), beyond, style.law, casing=True)
+    return banded

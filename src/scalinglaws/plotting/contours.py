@@ -1,0 +1,195 @@
+"""Plot of a law over N and D: its contours, budgets as diagonals, and the frontier."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from scalinglaws.arrays import FloatArray
+from scalinglaws.errors import FitError
+from scalinglaws.numerals import format_compute, format_plain
+from scalinglaws.planning.compute_optimal import optimal
+from scalinglaws.planning.cost import SIX, Cost, RunCost, cost_of
+from scalinglaws.planning.sampled_law import (
+    LawWithValues,
+    numbers,
+    run_columns,
+    sample_of,
+)
+from scalinglaws.planning.select_group import chosen_group
+from scalinglaws.plotting.axes import LABELS, frame, log_axis, padded, settle, write_title
+from scalinglaws.plotting.labels import labels_of
+from scalinglaws.plotting.marks import draw_line, draw_runs
+from scalinglaws.plotting.planned_lines import largest_compute, silent, with_edge
+from scalinglaws.plotting.style import DASHED, style_of
+from scalinglaws.plotting.words import two_digits
+
+_POINTS, _GRID = 80, 160
+_FEWEST = 12  # points of a budget within the panel, for it to be drawn
+_RUNS = {"N": (1e7, 1e12), "D": (1e9, 1e14)}  # span of a law without runs
+
+
+def plot_contours(
+    fit: LawWithValues,
+    *,
+    budgets: Any = None,
+    cost: Cost = SIX,
+    span: Mapping[str, tuple[float, float]] | None = None,
+    levels: int = 10,
+    ax: Axes | None = None,
+    labels: bool = True,
+    title: bool | str | None = None,
+    **variables: Any,
+) -> Axes:
+    """Plot contours of the law over N and D, with the frontier, budgets as diagonals and runs.
+
+    Parameters
+    ----------
+    fit : Fit or published law
+        A law of N and D with coefficients.
+    budgets : number or array, optional
+        Budgets drawn as lines; by default powers of ten or a hundred across the picture.
+    cost, **variables
+        As in :func:`scalinglaws.optimal`.
+    span : mapping of "N" or "D" to (low, high), optional
+        What is shown; by default the runs and ten times beyond.
+    levels : int
+        About how many contours.
+    ax : Axes, optional
+        Axes to draw in; by default those of a new figure.
+    labels : bool
+        Whether to write names.
+    title : bool or str, optional
+        Sentence above the picture; by default the result, on a new figure.
+
+    Returns
+    -------
+    Axes
+
+    Examples
+    --------
+    >>> import scalinglaws as sl
+    >>> runs = sl.datasets.ladder()
+    >>> fit = sl.fit(runs[runs["D"] > 1.5e6], "kaplan")
+    >>> plot_contours(fit, budgets=[1e12, 1e13]).get_ylabel()
+    'training tokens D; lines of equal loss'
+    """
+    fit, variables = chosen_group(fit, variables)
+    spent, runs = cost_of(cost), run_columns(fit)
+    spans = dict(_RUNS)
+    spans |= {v: padded(runs[v].min(), 10 * runs[v].max(), 0.06) for v in runs}
+    spans |= {v: tuple(map(float, pair)) for v, pair in (span or {}).items()}  # type: ignore[misc]
+    sample = sample_of(fit, confidence_level=None, n_resamples=0, rng=None, variables=variables)
+    N, D = (np.geomspace(*spans[v], _GRID) for v in ("N", "D"))
+    grid_n, grid_d = np.meshgrid(N, D)
+    C = spent(grid_n, grid_d)
+    values = sample.value(grid_n.ravel()[None], grid_d.ravel()[None], C.ravel()[None])[0]
+    ax, own = settle(ax)
+    _draw_contours(ax, N, D, values.reshape(grid_n.shape), levels, spans, labels=labels)
+    _draw_budgets(ax, spent, spans, budgets, labels=labels)
+    ratio = _draw_frontier(ax, fit, cost, spent, spans, variables, labels=labels)
+    if runs:
+        style = style_of(ax)
+        draw_runs(ax, runs["N"], runs["D"], style.muted)
+        if labels:
+            top = int(np.argmax(runs["D"] / runs["N"]))
+            labels_of(ax).note((runs["N"][top], runs["D"][top]), "runs", leader=True)
+    frame(ax, LABELS["N"], f"{LABELS['D']}; lines of equal {sample.target}")
+    ax.grid(visible=False)
+    write_title(ax, title, _sentence(ratio), own=own)
+    return ax
+
+
+def _sentence(ratio: tuple[float, float]) -> str:
+    """Tokens per parameter along the frontier."""
+    low, high = sorted(ratio)
+    ends = " to ".join(dict.fromkeys(two_digits(v) for v in (low, high)))
+    return f"Along the compute-optimal frontier here, D/N is {ends}"
+
+
+def _draw_contours(
+    ax: Axes,
+    N: FloatArray,
+    D: FloatArray,
+    values: FloatArray,
+    levels: int,
+    spans: Mapping[str, tuple[float, float]],
+    *,
+    labels: bool,
+) -> None:
+    """Contours of the law, the lowest loss the strongest."""
+    style = style_of(ax)
+    heights = _contour_levels(values, levels)
+    shades = style.size_map()(np.linspace(1.0, 0.0, len(heights)))
+    drawn = ax.contour(N, D, values, levels=heights, colors=shades, linewidths=1.0, zorder=2)
+    log_axis(ax.xaxis, "N", *spans["N"])
+    log_axis(ax.yaxis, "D", *spans["D"])
+    if not labels:
+        return
+    for level, path, shade in zip(heights, drawn.get_paths(), shades, strict=True):
+        corners = np.asarray(path.vertices, dtype=np.float64)
+        if len(corners) >= _FEWEST:
+            text = format_plain(float(level), 3)
+            labels_of(ax).on_line(corners[:, 0], corners[:, 1], text, shade)
+
+
+def _contour_levels(values: FloatArray, count: int) -> FloatArray:
+    """Levels at even steps of the logarithm of what lies above the lowest, rounded."""
+    lowest, highest = float(values.min()), float(np.quantile(values, 0.995))
+    steps = np.geomspace(0.04 * (highest - lowest), highest - lowest, count)
+    rounded = np.unique([float(f"{v:.3g}") for v in lowest + steps])
+    return np.asarray(rounded)
+
+
+def _draw_budgets(
+    ax: Axes, spent: RunCost, spans: Mapping[str, tuple[float, float]], budgets: Any, *,
+    labels: bool,
+) -> None:  # fmt: skip
+    """Lines of equal compute, named where they enter from below."""
+    style = style_of(ax)
+    if budgets is None:
+        corners = [
+            float(np.log10(spent(*map(np.array, c)))) for c in zip(*spans.values(), strict=True)
+        ]
+        first, last = int(np.ceil(corners[0])), int(np.floor(corners[1]))
+        chosen = 10.0 ** np.arange(first, last + 1, max(1, (last - first) // 5))
+    else:
+        chosen = numbers("budgets", budgets)
+    N = np.geomspace(*spans["N"], 200)
+    for budget in chosen:
+        D = spent.tokens(N, np.full(N.shape, budget))
+        seen = (spans["D"][0] <= D) & (spans["D"][1] >= D)
+        if seen.sum() < _FEWEST:
+            continue
+        ax.plot(N[seen], D[seen], color=style.muted, linewidth=0.8, linestyle=DASHED, zorder=1.5,
+                alpha=0.7)  # fmt: skip
+        if labels:
+            text = f"{format_compute(float(budget))} FLOP"
+            labels_of(ax).on_line(N[seen], D[seen], text, style.muted)
+
+
+def _draw_frontier(
+    ax: Axes, fit: LawWithValues, cost: Cost, spent: RunCost,
+    spans: Mapping[str, tuple[float, float]], variables: Mapping[str, Any], *, labels: bool,
+) -> tuple[float, float]:  # fmt: skip
+    """The compute-optimal line; D/N at its ends within the panel."""
+    low, high = (float(spent(*map(np.array, c))) for c in zip(*spans.values(), strict=True))
+    largest, style = largest_compute(fit, spent), style_of(ax)
+    along = with_edge(np.geomspace(low, high, _POINTS), largest)
+    with silent():
+        plan = optimal(fit, C=along, cost=cost, n_resamples=0, **variables)
+    N, D, C = (plan[v].to_numpy() for v in ("N", "D", "C"))
+    draw_line(ax, N, D, largest < C, style.law, casing=True)
+    seen = (spans["N"][0] < N) & (spans["N"][1] > N) & (spans["D"][0] < D) & (spans["D"][1] > D)
+    if not seen.any():
+        raise FitError(
+            "The compute-optimal frontier does not cross the N and D shown; choose another `span`."
+        )
+    inside = np.flatnonzero(seen)
+    if labels:
+        place = inside[int(0.8 * len(inside))]
+        labels_of(ax).note((N[place], D[place]), "compute-optimal", style.law, leader=True)
+    return float(D[inside[0]] / N[inside[0]]), float(D[inside[-1]] / N[inside[-1]])

@@ -1,0 +1,132 @@
+"""Plots of several forecasts on one axes: of curves, or of groups of runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from scalinglaws.arrays import FloatArray
+from scalinglaws.fitting.tables.points import to_values
+from scalinglaws.numerals import format_variable, plural
+from scalinglaws.plotting.axes import (
+    LABELS,
+    far_field,
+    frame,
+    log_axis,
+    padded,
+    settle,
+    write_title,
+)
+from scalinglaws.plotting.curve_forecasts import points_along
+from scalinglaws.plotting.labels import labels_of, named_ones, shortened
+from scalinglaws.plotting.marks import draw_band, draw_line, draw_runs
+from scalinglaws.plotting.style import Style, norm_of, style_of
+from scalinglaws.plotting.words import level_text
+
+if TYPE_CHECKING:
+    from scalinglaws.forecasting.curve import CurveForecast
+    from scalinglaws.forecasting.forecast import Forecast
+    from scalinglaws.forecasting.outlook import Outlook
+
+_POINTS, _FAR = 120, 100.0
+_HUES = 4  # series that have a colour of their own, and a band
+
+
+@dataclass(frozen=True, eq=False)
+class _Series:
+    """One of several: its name, its points, and its forecast along x."""
+
+    name: str
+    x: FloatArray
+    y: FloatArray
+    along: FloatArray
+    found: Outlook
+
+    @property
+    def estimate(self) -> FloatArray:
+        """The forecast along x."""
+        return np.asarray(self.found.estimate)
+
+
+def plot_curve_forecasts(
+    forecasts: Mapping[Any, CurveForecast],
+    to: float | str | None = None,
+    *,
+    ax: Axes | None = None,
+    title: bool | str | None = None,
+) -> Axes:
+    """Draw several curves and their forecasts; see `CurveForecasts.plot`."""
+    series = []
+    for name, forecast in forecasts.items():
+        x = points_along(forecast, to, None)
+        found = forecast.outlook(x, forecast.confidence_level)
+        series.append(_Series(str(name), forecast.x, forecast.y, x, found))
+    first = next(iter(forecasts.values()))
+    return _plot(series, first.variable, first.scale.falls, first.target, "curve", ax, title)
+
+
+def plot_grouped_forecast(
+    forecasts: Mapping[Any, Forecast],
+    to: float | str | None = None,
+    *,
+    ax: Axes | None = None,
+    title: bool | str | None = None,
+) -> Axes:
+    """Draw the runs and the forecast of each group; see `GroupedForecast.plot`."""
+    series = []
+    largest = max(forecast.rows.largest for forecast in forecasts.values())
+    end = _FAR * largest if to is None else float(to_values("to", to))
+    for name, forecast in forecasts.items():
+        rows = forecast.rows
+        C = np.append(np.geomspace(float(rows.C.min()), end, _POINTS), rows.largest)
+        along = np.unique(C)
+        sizes, tokens = rows.path(along)
+        found = forecast.outlook({"N": sizes, "D": tokens, "C": along}, forecast.confidence_level)
+        series.append(_Series(str(name), rows.C, rows.table.y[rows.places], along, found))
+    rows = next(iter(forecasts.values())).rows
+    return _plot(series, "C", rows.scale.falls, rows.table.target, "group", ax, title)
+
+
+def _plot(
+    series: Sequence[_Series], variable: str, falls: bool, target: str, noun: str,
+    ax: Axes | None, title: bool | str | None,
+) -> Axes:  # fmt: skip
+    """Up to four have a colour and a band each; more take the map, and at most nine are named."""
+    ax, own = settle(ax)
+    series = sorted(series, key=lambda one: float(one.estimate[-1]))
+    few, n = len(series) <= _HUES, sum(len(one.x) for one in series)
+    colours = [_colour(style_of(ax), place, len(series)) for place in range(len(series))]
+    shown = []
+    for one, colour in zip(series, colours, strict=True):
+        if few:
+            low, high = np.asarray(one.found.run_low), np.asarray(one.found.run_high)
+            draw_band(ax, one.along, low, high, colour)
+            shown += [low, high]
+        draw_line(ax, one.along, one.estimate, one.along > one.x.max(), colour, width=1.6)
+        draw_runs(ax, one.x, one.y, colour, n=n)
+        shown += [one.estimate, one.y]
+    heights, x = np.concatenate(shown), np.concatenate([one.along for one in series])
+    log_axis(ax.yaxis, None, *padded(float(heights.min()), float(heights.max())))
+    log_axis(ax.xaxis, variable, float(x.min()), float(x.max()))
+    level = level_text(series[0].found.confidence_level)
+    better = "" if falls else ", higher is better"
+    bands = f"; bands: {level} prediction intervals" if few else ""
+    frame(ax, LABELS.get(variable, variable), f"{target}{better}{bands}")
+    beyond = "beyond the curves" if noun == "curve" else "beyond the runs"
+    far_field(ax, max(float(one.x.max()) for one in series), beyond)
+    for place in named_ones(len(series)):
+        one = series[place]
+        labels_of(ax).name_end(one.along, one.estimate, shortened(one.name), colours[place])
+    best = shortened((series[0] if falls else series[-1]).name)
+    end = f"{variable} {format_variable(variable, float(f'{x.max():.2g}'))}"
+    sentence = f"Of {plural(len(series), noun)}, {best} is forecast to be best at {end}"
+    write_title(ax, title, sentence, own=own)
+    return ax
+
+
+def _colour(style: Style, place: int, n: int) -> Any:
+    return style.hue(place) if n <= _HUES else style.size_map()(norm_of(1, n)(place + 1))
