@@ -3,7 +3,7 @@ A fitted law
 ============
 
 :func:`~scalinglaws.plotting.plot_fit` draws one curve for each model size: solid within the runs
-and dashed beyond them. Stars are larger runs that were held out of the fit.
+and dashed beyond them. Hollow circles are larger runs that were held out of the fit.
 """
 
 import scalinglaws as sl

@@ -114,7 +114,33 @@ def plot_chained_forecast(
     ax: Axes | None = None,
     title: bool | str | None = None,
 ) -> Axes:
-    """Plot the forecast of a metric against compute; see `ChainedForecast.plot`."""
+    """Plot the forecast of a metric against compute.
+
+    Parameters
+    ----------
+    forecast : ChainedForecast
+        From :func:`scalinglaws.forecast` with ``through``.
+    to : float or str, optional
+        Compute up to which to draw; by default 100 times the largest run.
+    ratio : float, optional
+        Tokens per parameter of the curve; by default those of the largest runs.
+    ax : Axes, optional
+        Axes to draw in; by default those of a new figure.
+    title : bool or str, optional
+        Sentence above the picture; by default the result, on a new figure.
+
+    Returns
+    -------
+    Axes
+
+    Examples
+    --------
+    >>> import numpy as np, scalinglaws as sl
+    >>> runs = sl.datasets.ladder()
+    >>> runs = runs.assign(accuracy=0.1 + 2 * np.exp(-runs["loss"]))
+    >>> found = sl.forecast(runs, through="loss", y="accuracy", limits=(0.1, 1.0))
+    >>> ax = plot_chained_forecast(found)
+    """
     rows = forecast.loss.rows
     end = _FAR * rows.largest if to is None else float(to_values("to", to))
     along = np.unique(np.append(np.geomspace(float(rows.C.min()), end, _POINTS), rows.largest))

@@ -59,7 +59,30 @@ def plot_curve_forecasts(
     ax: Axes | None = None,
     title: bool | str | None = None,
 ) -> Axes:
-    """Draw several curves and their forecasts; see `CurveForecasts.plot`."""
+    """Plot several curves and their forecasts.
+
+    Parameters
+    ----------
+    forecasts : CurveForecasts
+        From :func:`scalinglaws.forecast` with ``x`` and ``series``.
+    to : float or str, optional
+        Value of the variable up to which to draw; by default ten times the last points.
+    ax : Axes, optional
+        Axes to draw in; by default those of a new figure.
+    title : bool or str, optional
+        Sentence above the picture; by default the result, on a new figure.
+
+    Returns
+    -------
+    Axes
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd, scalinglaws as sl
+    >>> x = np.geomspace(1e8, 1e10, 20)
+    >>> tables = [pd.DataFrame({"D": x, "loss": e + 300 * x**-0.3, "run": e}) for e in (1.8, 2.0)]
+    >>> ax = plot_curve_forecasts(sl.forecast(pd.concat(tables), x="D", series="run"))
+    """
     series = []
     for name, forecast in forecasts.items():
         x = points_along(forecast, to, None)
@@ -76,7 +99,30 @@ def plot_grouped_forecast(
     ax: Axes | None = None,
     title: bool | str | None = None,
 ) -> Axes:
-    """Draw the runs and the forecast of each group; see `GroupedForecast.plot`."""
+    """Plot the runs and the forecast of each group.
+
+    Parameters
+    ----------
+    forecasts : GroupedForecast
+        From :func:`scalinglaws.forecast` with ``groups``.
+    to : float or str, optional
+        Compute up to which to draw; by default 100 times the largest run.
+    ax : Axes, optional
+        Axes to draw in; by default those of a new figure.
+    title : bool or str, optional
+        Sentence above the picture; by default the result, on a new figure.
+
+    Returns
+    -------
+    Axes
+
+    Examples
+    --------
+    >>> import pandas as pd, scalinglaws as sl
+    >>> runs = sl.datasets.ladder().assign(recipe="old")
+    >>> both = pd.concat([runs, runs.assign(recipe="new", loss=0.95 * runs["loss"])])
+    >>> ax = plot_grouped_forecast(sl.forecast(both, groups="recipe"))
+    """
     series = []
     largest = max(forecast.rows.largest for forecast in forecasts.values())
     end = _FAR * largest if to is None else float(to_values("to", to))
