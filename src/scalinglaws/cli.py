@@ -22,7 +22,8 @@ from scalinglaws.cli_forecast import add_forecasts
 from scalinglaws.cli_plans import add_plans
 from scalinglaws.cli_predict import add_predictions
 from scalinglaws.cli_read import add_read
-from scalinglaws.cli_tables import format_options, save, show
+from scalinglaws.cli_report import add_report
+from scalinglaws.cli_tables import format_options, save, show, usual_law
 from scalinglaws.cli_words import in_terminal, nearest_verb, option_strings
 from scalinglaws.errors import ScalingLawError, ScalingLawWarning
 from scalinglaws.escaping import for_terminal
@@ -30,7 +31,6 @@ from scalinglaws.fitting import storage
 from scalinglaws.fitting.arguments import METHODS
 from scalinglaws.fitting.fit import fit
 from scalinglaws.fitting.result import Fit
-from scalinglaws.fitting.tables import columns as col
 from scalinglaws.numerals import format_variable, parse_number
 from scalinglaws.options import OBJECTIVES, SCALES
 from scalinglaws.readers import read_runs
@@ -93,6 +93,7 @@ def _parser() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentPa
     add_predictions(verbs)
     _add_laws(verbs)
     add_plans(verbs)
+    add_report(verbs)
     add_designs(verbs)
     add_read(verbs)
     return parser, verbs.choices
@@ -213,27 +214,12 @@ def _demo(options: argparse.Namespace) -> int:
     return OK
 
 
-def _usual_law(runs: pd.DataFrame, y: str | None, columns: Mapping[str, str]) -> str:
-    """The default law for a table; a note names it and how to choose another."""
-    target = (y or col.find_performance(runs)).lower()
-    is_loss = any(word in target for word in ("loss", "crossentropy"))
-    found = [v for v in ("N", "D") if v in columns or col.find_variable(runs, v)]
-    if not (is_loss and len(found) == 2 and not set(columns) - {"N", "D"}):
-        return "power"
-    print(
-        "note: fitting --law chinchilla, because the table has a loss with N and D; `scalinglaws "
-        "laws` lists others, such as --law power.",
-        file=sys.stderr,
-    )
-    return "chinchilla"
-
-
 def _fit(options: argparse.Namespace) -> int:
     runs = read_runs(options.runs)
     columns = dict(_pair(item, "--columns", str, "N=params") for item in options.columns)
     fitted = fit(
         runs,
-        options.law or _usual_law(runs, options.y, columns),
+        options.law or usual_law(runs, options.y, columns),
         y=options.y,
         columns=columns,
         method=options.method,

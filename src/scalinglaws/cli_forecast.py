@@ -57,7 +57,7 @@ def _add_forecast(verbs: Any) -> None:
         metavar="COLUMN",
         help="column of the variable of a single curve to forecast, such as step",
     )
-    _table_options(parser)
+    table_options(parser)
     plot_option(parser)
     parser.add_argument(
         "--save", type=Path, metavar="FILE", help="output file of the forecast, JSON"
@@ -76,7 +76,7 @@ def _add_backtest(verbs: Any) -> None:
         "--cuts", nargs="+", metavar="VALUE",
         help="largest values in training (1/2, 1/5, 1/12 and 1/30 of the largest)",
     )  # fmt: skip
-    _table_options(parser)
+    table_options(parser)
     plot_option(parser)
     parser.epilog = "example: scalinglaws backtest runs.csv --cuts 1e20 1e21"
 
@@ -86,7 +86,7 @@ def _add_compare(verbs: Any) -> None:
     parser.add_argument("runs", type=Path, help=_RUNS)
     parser.add_argument("--laws", nargs="+", required=True, help="names of laws, or lines of maths")
     _at_option(parser, "target run, such as C=1e24, or N=70B D=1.4T", required=True)
-    _table_options(parser)
+    table_options(parser)
     plot_option(parser)
     parser.epilog = "example: scalinglaws compare runs.csv --laws chinchilla kaplan --at C=1e24"
 
@@ -95,7 +95,8 @@ def _at_option(parser: Any, text: str, **more: Any) -> None:
     parser.add_argument("--at", nargs="+", default=[], metavar="NAME=VALUE", help=text, **more)
 
 
-def _table_options(parser: Any) -> None:
+def table_options(parser: Any) -> None:
+    """How a table of runs is read."""
     parser.add_argument("--y", help="performance column (recognised by common names)")
     parser.add_argument(
         "--columns", nargs="+", default=[], metavar="N=params",
@@ -156,9 +157,9 @@ def _other(model: Any, options: argparse.Namespace) -> int:
 
 def _read_curve(options: argparse.Namespace) -> CurveForecast:
     level = 0.95 if options.confidence_level is None else options.confidence_level
-    reading = {key: value for key, value in _reading(options).items() if key != "weights"}
+    given = {key: value for key, value in reading(options).items() if key != "weights"}
     found: CurveForecast = forecast(
-        read_runs(options.runs), x=options.x, **reading, confidence_level=level
+        read_runs(options.runs), x=options.x, **given, confidence_level=level
     )
     return found
 
@@ -216,7 +217,7 @@ def _compare(options: argparse.Namespace) -> int:
     level = (
         {} if options.confidence_level is None else {"confidence_level": options.confidence_level}
     )
-    asked: dict[str, Any] = {**at, **_reading(options), **level}
+    asked: dict[str, Any] = {**at, **reading(options), **level}
     found = compare(read_runs(options.runs), options.laws, **asked)
     if options.plot:
         draw(found.plot, options.plot)
@@ -229,11 +230,12 @@ def _model(path: Path, options: argparse.Namespace) -> Loaded:
     if path.suffix == ".json" and saved.is_saved(path):
         return load(path)
     level = 0.95 if options.confidence_level is None else options.confidence_level
-    found: Forecast = forecast(read_runs(path), **_reading(options), confidence_level=level)
+    found: Forecast = forecast(read_runs(path), **reading(options), confidence_level=level)
     return found
 
 
-def _reading(options: argparse.Namespace) -> dict[str, Any]:
+def reading(options: argparse.Namespace) -> dict[str, Any]:
+    """What `table_options` was given, as options of `fit` and `forecast`."""
     return {
         "y": options.y, "columns": pairs(options.columns, "--columns"),
         "weights": options.weights, "missing": options.missing,

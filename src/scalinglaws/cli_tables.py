@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from scalinglaws.errors import FileFormatError, ScalingLawWarning
 from scalinglaws.escaping import one_line
 from scalinglaws.fitting.published import Published, published
 from scalinglaws.fitting.result import Fit
+from scalinglaws.fitting.tables import columns as col
 from scalinglaws.loading import Loaded, load
 from scalinglaws.numerals import parse_number, plural
 
@@ -51,6 +52,21 @@ def model_from(name: Path | str) -> Loaded | Published:
             "lists the laws, and `scalinglaws laws NAME` the published coefficients of one."
         )
     return published[key]
+
+
+def usual_law(runs: pd.DataFrame, y: str | None, columns: Mapping[str, str]) -> str:
+    """The default law for a table; a note names it and how to choose another."""
+    target = (y or col.find_performance(runs)).lower()
+    is_loss = any(word in target for word in ("loss", "crossentropy"))
+    found = [v for v in ("N", "D") if v in columns or col.find_variable(runs, v)]
+    if not (is_loss and len(found) == 2 and not set(columns) - {"N", "D"}):
+        return "power"
+    print(
+        "note: fitting --law chinchilla, because the table has a loss with N and D; `scalinglaws "
+        "laws` lists others, such as --law power.",
+        file=sys.stderr,
+    )
+    return "chinchilla"
 
 
 # --- tables ----------------------------------------------------------------------------------
@@ -98,8 +114,13 @@ def print_frame(frame: pd.DataFrame, options: argparse.Namespace) -> None:
 
 def save(result: Any, file: Path) -> None:
     """Save a fit or a forecast, and say which file was written or replaced."""
+    write_file(result.save, file)
+
+
+def write_file(write: Callable[[Path], None], file: Path) -> None:
+    """Write a file, and say which one was written or replaced."""
     size = file.stat().st_size if file.is_file() else None
-    result.save(file)
+    write(file)
     replaced = "" if size is None else f", which replaces a file of {size:,} bytes"
     print(f"saved to {one_line(str(file))}{replaced}", file=sys.stderr)
 

@@ -1,12 +1,14 @@
 """Escape user text, such as column and group names, for each output format.
 
-One function each for the terminal, HTML, LaTeX (and matplotlib's mathtext, a part of it) and text
-in a picture.
+One function each for the terminal, HTML in a notebook, a page of its own, LaTeX (and matplotlib's
+mathtext, a part of it) and text in a picture.
 """
 
 from __future__ import annotations
 
 import html
+import json
+from typing import Any
 
 # What math mode of TeX takes for something else, and how it sets the character itself.
 _IN_MATH = {
@@ -40,8 +42,30 @@ def for_html(text: str, tag: str = "span") -> str:
     >>> for_html("a<b & $N$")
     'a&lt;b &amp; <span>$</span>N<span>$</span>'
     """
-    escaped = html.escape(for_terminal(text))
+    escaped = for_page(text)
     return "".join(f"<{tag}>{c}</{tag}>" if c in _MATH_DELIMITERS else c for c in escaped)
+
+
+def for_page(text: str) -> str:
+    """A text for elements, attributes and SVG of a page in which nothing sets maths.
+
+    Examples
+    --------
+    >>> for_page('a<b & "$N$"')
+    'a&lt;b &amp; &quot;$N$&quot;'
+    """
+    return html.escape(for_terminal(text))
+
+
+def json_for_page(values: Any) -> str:
+    r"""Compact JSON for a script element, which no text in it can end.
+
+    Examples
+    --------
+    >>> json_for_page(["</script>", 1.5])
+    '["\\u003c/script>",1.5]'
+    """
+    return json.dumps(values, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
 
 
 def for_latex(text: str) -> str:

@@ -20,7 +20,12 @@ _HASH = "hash"
 
 
 def write(values: Mapping[str, Any], path: str | Path, *, follow_links: bool = False) -> None:
-    """Write an object with its hash; whatever goes wrong, an old file stays as it was.
+    """Write an object with its hash; see `write_whole`."""
+    write_whole(_as_text({**values, _HASH: digest(values)}), path, follow_links=follow_links)
+
+
+def write_whole(content: bytes, path: str | Path, *, follow_links: bool = False) -> None:
+    """Write a file; whatever goes wrong, an old one stays as it was.
 
     Raises
     ------
@@ -45,7 +50,7 @@ def write(values: Mapping[str, Any], path: str | Path, *, follow_links: bool = F
         raise FileNotFoundError(f"There is no folder {str(target.parent)!r}.")
     if target.is_dir():
         raise IsADirectoryError(f"{str(path)!r} is a folder.")
-    _replace(target, _as_text({**values, _HASH: digest(values)}))
+    _replace(target, content)
 
 
 def _as_text(values: Mapping[str, Any]) -> bytes:

@@ -206,7 +206,7 @@ def _fit_problem(problem: Problem, table: RunTable, method: str, confidence_leve
         theta=minimum.theta,
         free=minimum.free,
         alternatives=minimum.alternatives,
-        versions=dict(_versions()),
+        versions=dict(installed_versions()),
     )  # fmt: skip
     fit.__dict__["model"] = model  # bound once
     if fit.verdicts:
@@ -249,6 +249,7 @@ def _closed_form(problem: Problem, model: Model, aliases: Aliasing) -> Estimate:
 
 
 @cache
-def _versions() -> Mapping[str, str]:
+def installed_versions() -> Mapping[str, str]:
+    """Versions of Python, this library and what it is built on."""
     packages = ("scalinglaws", "numpy", "scipy", "pandas")
     return {"python": platform.python_version(), **{p: metadata.version(p) for p in packages}}

@@ -642,6 +642,46 @@ class Fit(Displayed, FitRecord):
         table = self.profile(quantity, n_points=n_points, confidence_level=confidence_level)
         return plot_profile(table, ax=ax, labels=labels, title=title)
 
+    # --- report ----------------------------------------------------------------------------
+
+    def report(self, path: str | Path, *, C: Any = None, follow_links: bool = False) -> None:
+        """Write a page about this fit: verdicts, forecast, plan, back-test, runs, coefficients.
+
+        One HTML file that loads nothing from a network. It has a planner, and prints as an
+        appendix.
+
+        Parameters
+        ----------
+        path : str or Path
+            An existing file is replaced after the new one is complete.
+        C : number or array, optional
+            Budgets of the plan, such as "1e24"; the first is that of the headline. By default ten
+            times the largest run, the largest run, and a hundred times, each as a power of ten.
+        follow_links : bool, default False
+            Whether to follow a symbolic link and write its target.
+
+        Raises
+        ------
+        ValueError
+            If `C` is given for a law without N and D, or C.
+        OSError
+            If the file cannot be written, or is a link and `follow_links` is false.
+
+        Examples
+        --------
+        >>> import tempfile, pathlib
+        >>> import scalinglaws as sl
+        >>> runs = sl.datasets.ladder()
+        >>> fit = sl.fit(runs[runs["D"] > 1.5e6], "kaplan")
+        >>> path = pathlib.Path(tempfile.mkdtemp()) / "page.html"
+        >>> fit.report(path, C="1e14")
+        >>> path.stat().st_size < 300_000
+        True
+        """
+        from scalinglaws.report.page import write_report
+
+        write_report(self, path, C=C, follow_links=follow_links)
+
     # --- words -----------------------------------------------------------------------------
 
     def summary(self) -> str:

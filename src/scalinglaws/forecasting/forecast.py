@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -393,6 +394,22 @@ class Forecast(Displayed, Saved):
         return plot_forecast(
             self, to, at=at, ratio=ratio, law=law, targets=targets, ax=ax, title=title
         )  # fmt: skip
+
+    def report(
+        self,
+        path: str | Path,
+        *,
+        C: Any = None,
+        law: Fit | None = None,
+        follow_links: bool = False,
+    ) -> None:
+        """Write a page about this forecast, beside a law where one is given; see `Fit.report`.
+
+        Without a law, a budget is planned at the largest runs' tokens per parameter.
+        """
+        from scalinglaws.report.page import write_report
+
+        write_report(self, path, C=C, law=law, follow_links=follow_links)
 
     # --- words and files ---------------------------------------------------------------------
 

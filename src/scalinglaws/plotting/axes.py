@@ -81,7 +81,11 @@ def log_axis(axis: Axis, name: str | None, low: float, high: float) -> None:
         return
     (axis.axes.set_xscale if along_x else axis.axes.set_yscale)("log")
     (axis.axes.set_xlim if along_x else axis.axes.set_ylim)(low, high)
-    axis.set_major_locator(FixedLocator(_ticks(name, low, high, axis, along_x=along_x)))
+    side = 0 if along_x else 1
+    room = int(_TICKS_PER_INCH[side] * inches(axis.axes)[side])
+    most = int(np.clip(room, _FEWEST_TICKS, _MOST_TICKS))
+    ticks = log_ticks(low, high, most, is_compute=name == "C", fine=not along_x)
+    axis.set_major_locator(FixedLocator(ticks))
     axis.set_minor_locator(NullLocator())
     axis.set_minor_formatter(NullFormatter())
     axis.set_major_formatter(FuncFormatter(lambda value, _: tick_text(name, value)))
@@ -106,15 +110,20 @@ def tick_text(name: str | None, value: float) -> str:
     return format_plain(value, 3)
 
 
-def _ticks(name: str | None, low: float, high: float, axis: Axis, *, along_x: bool) -> list[float]:
-    side = 0 if along_x else 1
-    room = int(_TICKS_PER_INCH[side] * inches(axis.axes)[side])
-    most = int(np.clip(room, _FEWEST_TICKS, _MOST_TICKS))
+def log_ticks(
+    low: float, high: float, most: int, *, is_compute: bool = False, fine: bool = False
+) -> list[float]:
+    """At most so many round numbers on a logarithmic axis; even steps over less than a decade.
+
+    Parameters
+    ----------
+    is_compute : powers of ten, if possible
+    fine : mantissas between 1, 2 and 5 as well
+    """
     exponents = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
-    if name == "C":
-        sets: Sequence[Sequence[float]] = _COARSE[::-1]  # without a mantissa, if possible
-    else:
-        sets = _COARSE if along_x else (*_FINE, *_COARSE)
+    sets: Sequence[Sequence[float]] = (*_FINE, *_COARSE) if fine else _COARSE
+    if is_compute:
+        sets = _COARSE[::-1]
     found = [
         [t for e in exponents for m in mantissas if low <= (t := m * 10.0**e) * _EXACT
          and t <= high * _EXACT]

@@ -1,0 +1,170 @@
+"""The words at the head of the page: the answer, and three verdicts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from scalinglaws.errors import DataError
+from scalinglaws.fitting.summary import describe_method
+from scalinglaws.forecasting.backtest import Backtest
+from scalinglaws.forecasting.curve import CurveForecast
+from scalinglaws.forecasting.forecast import Forecast
+from scalinglaws.forecasting.wording import percent
+from scalinglaws.numerals import format_count, format_plain, format_to, plural
+from scalinglaws.report.forecast_picture import compute, disputed_from, shown_value
+from scalinglaws.report.subject import Subject
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One line of the head: whether it is good, a few words, and a sentence."""
+
+    good: bool
+    title: str
+    text: str
+
+
+def answer_of(subject: Subject) -> list[tuple[str, bool]]:
+    """The headline in pieces, each with whether it is a number to stress."""
+    answer = subject.answer
+    if answer is None:
+        fit = subject.law
+        law, runs = fit.law.label, plural(fit.n, "run")
+        scatter = percent(fit.noise) if fit.scale == "log" else ""
+        tail = [(", with a scatter of ", False), (scatter, True)] if scatter else []
+        return [(f"The law {law} fitted to {runs}", False), *tail]
+    estimate, low, high = spoken(answer)
+    where = shown_value(subject, float(answer["x"]))
+    start = f"With {where} FLOP" if subject.variable == "C" else f"At {subject.variable} {where}"
+    what = "a loss" if subject.target == "loss" else subject.target
+    pieces = [(f"{start}, expect {what} of ", False), (estimate, True)]
+    if not low:
+        return pieces
+    return [*pieces, (", between ", False), (low, True), (" and ", False), (high, True)]
+
+
+def spoken(answer: pd.Series) -> tuple[str, str, str]:
+    """Estimate and prediction interval, of the forecast where there is one; rounded."""
+    name, run = ("forecast", "forecast") if "forecast" in answer else ("law", "law_run")
+    low, high = float(answer[f"{run}_low"]), float(answer[f"{run}_high"])
+    return rounded(float(answer[name]), low, high)
+
+
+def rounded(estimate: float, low: float, high: float) -> tuple[str, str, str]:
+    """An estimate and its interval in the digits that the interval's width decides."""
+    half = (high - low) / 2
+    if not np.isfinite(half):
+        return format_plain(estimate), "", ""
+    return format_to(estimate, half), format_to(low, half), format_to(high, half)
+
+
+def beyond_text(subject: Subject) -> str:
+    """How far the headline's point is, and what the law alone says there."""
+    answer = subject.answer
+    if answer is None:
+        return ""
+    factor = float(answer["beyond"])
+    what = "compute" if subject.variable == "C" else subject.variable
+    text = (
+        f"That is {format_plain(float(f'{factor:.2g}'))} times the {what} of the largest run."
+        if factor > 1
+        else "That is within the range of the runs."
+    )
+    if subject.fit is None or "forecast" not in answer:
+        return text
+    law, low, high = rounded(*(float(answer[f"law{end}"]) for end in ("", "_run_low", "_run_high")))
+    return f"{text} The law {subject.fit.law.label} alone predicts {law} ({low} to {high})."
+
+
+def about_runs(subject: Subject) -> str:
+    """Of what the page is, in one line."""
+    runs = subject.all_runs
+    parts = [plural(len(runs), "run")]
+    if subject.has_sizes:
+        ends = (format_count(float(f"{v:.2g}")) for v in (runs["N"].min(), runs["N"].max()))
+        parts = [f"{parts[0]} of {' to '.join(ends)} parameters"]
+    largest = shown_value(subject, subject.largest)
+    unit = "FLOP" if subject.variable == "C" else subject.variable
+    parts[0] += f", up to {largest} {unit}" if subject.variable == "C" else f", {unit} to {largest}"
+    if subject.fit is not None:
+        parts.append(f"law: {subject.fit.law.label}")
+    return " · ".join([*parts, f"all intervals: {100 * subject.level:g} %"])
+
+
+def verdicts_of(subject: Subject) -> list[Verdict]:
+    """On the fit, the law beyond the runs, and the forecast."""
+    found = [] if subject.fit is None else [_of_fit(subject), _of_law(subject)]
+    return [*found, _of_forecast(subject)]
+
+
+def _of_fit(subject: Subject) -> Verdict:
+    fit = subject.law
+    how = describe_method(fit)
+    if fit.status.good:
+        text = f"The optimum was reached, and no check found a problem ({how})."
+        return Verdict(True, "Fit converged", text)
+    details = " ".join([fit.status.value, *(verdict.detail for verdict in fit.verdicts)])
+    return Verdict(False, "Fit doubtful", details)
+
+
+def _of_law(subject: Subject) -> Verdict:
+    answer = subject.answer
+    if answer is None or not isinstance(subject.forecast, Forecast):
+        return Verdict(
+            False, "Law not tested", "No forecast of these runs stands beside it; its intervals "
+            "take it to be true.",
+        )  # fmt: skip
+    first = disputed_from(subject)
+    share = float(answer["law"]) / float(answer["forecast"]) - 1
+    side = "above" if share > 0 else "below"
+    half = (answer["law_run_high"] - answer["law_run_low"]) / (2 * answer["law"])
+    here = shown_value(subject, float(answer["x"]))
+    gap = f"At {here} it lies {percent(abs(share))} {side} the forecast; its own interval is "
+    gap += f"±{percent(float(half))}."
+    if first is None and not answer["disputed"]:
+        return Verdict(True, "Law holds", f"{gap} No point of the picture disputes it.")
+    start = f"From {compute(first['x'])} FLOP on" if first is not None else f"At {here}"
+    text = f"{start}, law and forecast differ by more than their intervals allow. {gap}"
+    return Verdict(False, "Law disputed", text)
+
+
+def _of_forecast(subject: Subject) -> Verdict:
+    if subject.forecast is None:
+        return Verdict(False, "No forecast", subject.no_forecast)
+    tested = subject.forecast_tested
+    record = f" {record_of(tested)}" if isinstance(tested, Backtest) else ""
+    answer = subject.answer
+    if isinstance(subject.forecast, CurveForecast) or answer is None:
+        good = answer is not None and bool(answer["usable"])
+        return Verdict(
+            good, "Forecast usable" if good else "Forecast wide", subject.forecast.status
+        )
+    half = (answer["forecast_high"] - answer["forecast_low"]) / (2 * abs(answer["forecast"]))
+    here = f"At {shown_value(subject, float(answer['x']))} it is ±{percent(float(half))}."
+    if answer["usable"]:
+        return Verdict(True, "Forecast usable", f"{here}{record}")
+    return Verdict(False, "Forecast not usable", f"{here} {subject.forecast.status}{record}")
+
+
+def deciding_text(subject: Subject) -> str:
+    """Whether one run decides the headline."""
+    answer = subject.answer
+    if answer is None or not isinstance(subject.forecast, Forecast):
+        return ""
+    try:
+        return str(subject.forecast.deciding_run(N=float(answer["N"]), D=float(answer["D"])))
+    except DataError:
+        return ""
+
+
+def record_of(tested: Backtest) -> str:
+    """What a back-test has shown, in a sentence."""
+    held, hidden = int(tested.frame["inside"].sum()), len(tested.frame)
+    return (
+        f"In {plural(len(tested.n_known), 'back-test')} on this table, {held} of "
+        f"{plural(hidden, 'hidden run')} ({100 * held / hidden:.0f} %) fell inside its "
+        f"{100 * tested.confidence_level:g} % interval."
+    )

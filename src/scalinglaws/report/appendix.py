@@ -1,0 +1,185 @@
+"""The runs, the coefficients, what to mind and how to reproduce the page, as HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from scalinglaws.escaping import for_page
+from scalinglaws.forecasting.wording import percent
+from scalinglaws.numerals import (
+    format_plain,
+    format_to,
+    format_variable,
+    plural,
+)
+from scalinglaws.report import pictures
+from scalinglaws.report.answer import (
+    deciding_text,
+)
+from scalinglaws.report.markup import section, table
+from scalinglaws.report.subject import Subject
+
+# --- runs and residuals --------------------------------------------------------------------------
+
+
+_GLYPH = 0.5  # widest half of an interval, relative to its estimate, that is drawn in full
+_AS_CSV = "The same with all digits, as CSV"
+
+
+def runs_section(subject: Subject, csv: str) -> str:
+    """The runs and the residuals of the law, drawn and listed."""
+    drawn = []
+    if subject.has_sizes:
+        drawn.append((
+            pictures.map_picture(subject),
+            "The runs" + ("" if isinstance(subject.plan, str) else " and the compute-optimal line, "
+                          "with its interval") + "; large models are strongest.",
+        ))  # fmt: skip
+    if subject.fit is not None:
+        drawn.append((
+            pictures.residual_picture(subject),
+            f"Residuals of the law. Grey: one standard deviation, {_scatter(subject)}.",
+        ))  # fmt: skip
+    figures = "".join(
+        f"<figure>{picture}<figcaption>{for_page(text)}</figcaption></figure>"
+        for picture, text in drawn
+    )
+    n = len(subject.all_runs)
+    listed = plural(n, "run")
+    listed += "" if len(subject.runs) == n else f"; {len(subject.runs):,} are listed and drawn"
+    return section("runs", "The runs", [
+        f'<div class="pair">{figures}</div>' if figures else "",
+        f'<details id="runs"><summary>{listed}</summary>{_runs_table(subject)}</details>',
+        f"<details><summary>{_AS_CSV}</summary><pre>{for_page(csv)}</pre></details>",
+    ])  # fmt: skip
+
+
+def _scatter(subject: Subject) -> str:
+    fit = subject.law
+    return percent(fit.noise) if fit.scale == "log" else format_plain(fit.noise, 2)
+
+
+def _runs_table(subject: Subject) -> str:
+    runs = subject.runs
+    names = [str(name) for name in runs.columns if name not in ("x", "place")]
+    shown = runs[names]
+    head = ["row", *names]
+    fit = subject.fit
+    if fit is not None:
+        residuals = fit.residuals.to_numpy()[runs["place"]]
+        head.append("residual")
+    rows = []
+    for k, (label, row) in enumerate(shown.iterrows()):
+        cells = [for_page(str(label)), *(_cell(subject, name, row[name]) for name in names)]
+        if fit is not None:
+            size, unit = (100, " %") if fit.scale == "log" else (1, "")
+            cells.append(f"{size * residuals[k]:+.2g}{unit}".replace("-", "−"))
+        rows.append(cells)
+    return table(head, rows, "Runs, by compute" if subject.variable == "C" else "Runs", "runs")
+
+
+def _cell(subject: Subject, name: str, value: object) -> str:
+    if not isinstance(value, float | int | np.number):
+        return for_page(str(value))
+    text = (
+        format_plain(float(value), 5)
+        if name == subject.target
+        else format_variable(name, float(value))
+    )
+    return for_page(text)
+
+
+# --- coefficients --------------------------------------------------------------------------------
+
+
+_CORRELATED = (
+    "They are drawn relative to the estimate. The errors of coefficients are correlated: a sum of "
+    "terms is known better than each of them."
+)
+
+
+def coefficients_section(subject: Subject) -> str:
+    """Estimates with intervals, those drawn relative to the estimates."""
+    fit = subject.fit
+    if fit is None:
+        return ""
+    tables = [(fit.table, "Coefficients")]
+    if len(fit.identified):
+        tables.append((fit.identified, "Identified combinations"))
+    level = f"{100 * fit.confidence_level:g} %"
+    formula = for_page(f"{fit.runs.target} ~ {fit.law.formula.rpartition('~')[2].strip()}")
+    parts = [f'<p class="lead"><code>{formula}</code></p>']
+    parts += [_coefficients(values, f"{name}, with {level} intervals") for name, values in
+              ((n, v) for v, n in tables)]  # fmt: skip
+    note = f"Intervals: {for_page(fit.interval_method)}. {_CORRELATED}"
+    parts.append(f'<div class="note"><p>{note}</p></div>')
+    return section("coefficients", "Coefficients", parts)
+
+
+def _coefficients(values: pd.DataFrame, caption: str) -> str:
+    relative = (values["high"] - values["low"]).div(2 * values["estimate"].abs())
+    finite = relative[np.isfinite(relative)]
+    reach = float(min(finite.max(), _GLYPH)) if len(finite) else _GLYPH
+    rows = []
+    for name, row in values.iterrows():
+        estimate, low, high = (float(row[k]) for k in ("estimate", "low", "high"))
+        error = float(row["std_error"])
+        half = error if np.isfinite(error) else (high - low) / 2
+        known = np.isfinite(high - low) and estimate != 0
+        status = "" if row["status"] == "estimated" else str(row["status"])
+        rows.append([
+            for_page(str(name)), format_to(estimate, error),
+            f"{format_to(low, half)} to {format_to(high, half)}" if np.isfinite(high - low) else "",
+            pictures.interval_glyph(low, estimate, high, reach) if known else "",
+            for_page(status),
+        ])  # fmt: skip
+    width = f"±{percent(reach)}"
+    return table(["", "estimate", "interval", f"on a scale of {width}", ""], rows, caption)
+
+
+# --- the end -------------------------------------------------------------------------------------
+
+
+_RECIPE = (
+    "A change of recipe, data or optimiser between the runs and the target cannot be seen in a "
+    "table."
+)
+
+
+def caveats_section(subject: Subject) -> str:
+    """What to mind, the most serious first."""
+    items = "".join(f"<li>{for_page(text)}</li>\n" for text in _caveats(subject))
+    return section("caveats", "What to mind", [f'<ol class="mind">\n{items}</ol>'])
+
+
+def _caveats(subject: Subject) -> list[str]:
+    found = []
+    fit, forecast = subject.fit, subject.forecast
+    answer = subject.answer
+    if answer is not None and answer["beyond"] > 1:
+        factor = format_plain(float(f"{answer['beyond']:.2g}"))
+        what = "compute" if subject.variable == "C" else subject.variable
+        found.append(f"The headline is {factor} times the {what} of the largest run. {_RECIPE}")
+    deciding = deciding_text(subject)
+    found += [deciding] if deciding.startswith("One run") else []
+    if fit is not None:
+        found += [v.detail for v in fit.verdicts] + list(fit.facts)
+        found += [f"Left out of the fit: row {label} ({why})." for label, why in fit.runs.dropped]
+        found.append("Intervals of the law take the law to be true: model error is not included.")
+    if forecast is not None:
+        found += list(forecast.facts)
+    if isinstance(subject.plan, pd.DataFrame):
+        notes = {note for note in subject.plan["note"] if note and "times the compute" not in note}
+        found += [f"The plan: {note}." for note in sorted(notes)]
+    return list(dict.fromkeys(found))
+
+
+def reproduce_section(code: str, facts: Sequence[str]) -> str:
+    """The calls, and what they were made with."""
+    lines = "<br>".join(for_page(fact) for fact in facts)
+    return section("reproduce", "Reproduce", [
+        f'<pre id="reproduce">{for_page(code)}</pre>', f'<p class="small">{lines}</p>',
+    ])  # fmt: skip

@@ -1,0 +1,96 @@
+"""Write a report: one HTML file that loads nothing, from a fit or a forecast."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import warnings
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from scalinglaws.errors import ScalingLawWarning
+from scalinglaws.escaping import for_page, json_for_page
+from scalinglaws.fitting.fit import installed_versions
+from scalinglaws.json_files import write_whole
+from scalinglaws.report import appendix, sections
+from scalinglaws.report.planner import planner_of
+from scalinglaws.report.reproduction import code_of, csv_of
+from scalinglaws.report.subject import Subject, subject_of
+
+if TYPE_CHECKING:
+    from scalinglaws.fitting.result import Fit
+
+_SLOT = re.compile(r"\{\{(\w+)\}\}")
+
+
+def write_report(
+    model: Any,
+    path: str | Path,
+    *,
+    C: Any = None,
+    law: Fit | None = None,
+    follow_links: bool = False,
+) -> None:
+    """Write the page of a fit or a forecast; see `Fit.report`."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ScalingLawWarning)  # the page itself says it
+        text = html_of(subject_of(model, C, law))
+    write_whole(text.encode(), path, follow_links=follow_links)
+
+
+def html_of(subject: Subject) -> str:
+    """The whole page."""
+    css, js = _file("page.css"), _file("planner.js")
+    return _filled(_file("page.html"), {
+        "policy": _policy(css, js), "title": for_page(sections.title_of(subject)), "css": css,
+        "body": _body(subject), "data": json_for_page(planner_of(subject)), "js": js,
+    })  # fmt: skip
+
+
+def _body(subject: Subject) -> str:
+    csv = csv_of(subject)
+    return "\n".join([
+        sections.header(subject),
+        sections.forecast_section(subject),
+        sections.plan_section(subject, _file("planner.html")),
+        sections.backtest_section(subject),
+        appendix.runs_section(subject, csv),
+        appendix.coefficients_section(subject),
+        appendix.caveats_section(subject),
+        appendix.reproduce_section(code_of(subject), _made_with(subject, csv)),
+    ])  # fmt: skip
+
+
+def _made_with(subject: Subject, csv: str) -> list[str]:
+    versions = ", ".join(f"{name} {number}" for name, number in installed_versions().items())
+    digest = "" if subject.fit is None else f"; digest of the fit’s runs: {subject.fit.runs.digest}"
+    return [
+        f"Made on {datetime.now(UTC).date().isoformat()} with {versions}.",
+        f"sha256 of the CSV above: {hashlib.sha256(csv.encode()).hexdigest()}{digest}.",
+        "Draws have seed 0. This file asks nothing of a network.",
+    ]
+
+
+def _policy(css: str, js: str) -> str:
+    """Allow the style sheet and the script of this file, by their hashes, and nothing else."""
+    return (
+        f"default-src 'none'; style-src {_hash(css)}; script-src {_hash(js)}; base-uri 'none'; "
+        "form-action 'none'"
+    )
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _file(name: str) -> str:
+    return (resources.files(__package__) / name).read_text(encoding="utf-8")
+
+
+def _filled(template: str, values: Mapping[str, str]) -> str:
+    """The template with its slots filled at once, so that no value is taken for a slot."""
+    return _SLOT.sub(lambda match: values[match[1]], template)
