@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -257,6 +258,12 @@ class CurveForecast(Displayed, Saved):
         from scalinglaws.plotting.curve_forecasts import plot_curve_forecast
 
         return plot_curve_forecast(self, to, at=at, ax=ax, title=title)
+
+    def report(self, path: str | Path, *, follow_links: bool = False) -> None:
+        """Write a page about this forecast; see `Forecast.report`."""
+        from scalinglaws.report.page import write_report
+
+        write_report(self, path, follow_links=follow_links)
 
     def _card(self) -> Card:
         return wording.curve_card(self)

@@ -19,7 +19,7 @@ from scalinglaws.report import pictures
 from scalinglaws.report.answer import (
     deciding_text,
 )
-from scalinglaws.report.markup import section, table
+from scalinglaws.report.markup import prose, section, table
 from scalinglaws.report.subject import Subject
 
 # --- runs and residuals --------------------------------------------------------------------------
@@ -44,7 +44,7 @@ def runs_section(subject: Subject, csv: str) -> str:
             f"Residuals of the law. Grey: one standard deviation, {_scatter(subject)}.",
         ))  # fmt: skip
     figures = "".join(
-        f"<figure>{picture}<figcaption>{for_page(text)}</figcaption></figure>"
+        f"<figure>{picture}<figcaption>{prose(text)}</figcaption></figure>"
         for picture, text in drawn
     )
     n = len(subject.all_runs)
@@ -151,7 +151,7 @@ _RECIPE = (
 
 def caveats_section(subject: Subject) -> str:
     """What to mind, the most serious first."""
-    items = "".join(f"<li>{for_page(text)}</li>\n" for text in _caveats(subject))
+    items = "".join(f"<li>{prose(text)}</li>\n" for text in _caveats(subject))
     return section("caveats", "What to mind", [f'<ol class="mind">\n{items}</ol>'])
 
 

@@ -101,7 +101,7 @@ def _bands(panel: Panel, line: pd.DataFrame) -> str:
         first = line[~good].iloc[0]
         text = "not usable beyond"
         at = min(float(panel.x(first["x"])) + 4, panel.x.end - svg.width_of(text))
-        parts.append(svg.words(at, panel.y.end + 27, text, "t"))
+        parts.append(svg.words(at, panel.y.end + 27, text, "t halo"))
     return "".join(parts)
 
 

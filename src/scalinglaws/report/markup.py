@@ -15,6 +15,11 @@ def section(name: str, title: str, body: Iterable[str]) -> str:
     )
 
 
+def prose(text: str) -> str:
+    """A sentence; no line ends between a number and its per cent sign."""
+    return for_page(text).replace(" %", "\u00a0%")
+
+
 def table(
     head: Sequence[str], rows: Iterable[Sequence[str]], caption: str = "", style: str = ""
 ) -> str:
@@ -30,7 +35,7 @@ def table(
         for cells in rows
     )
     return (
-        '<div class="scroll" tabindex="0" role="region" '
+        '<div><div class="scroll" tabindex="0" role="region" '
         f'aria-label="{for_page(caption or head[0])}">'
-        f"<table{shown}>{title}<thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>"
+        f"<table{shown}>{title}<thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div></div>"
     )

@@ -49,7 +49,7 @@ function place(){const lnC=Math.log(state.C),plain=[P.plan,[lnC]];
   if(state.mode==='plan')return plain;
   const table=P[state.mode],amount=state.mode==='served'?state.S:state.U,u=Math.log(amount)-at(P.plan,'D',[lnC]),a=table.axes[1];
   if(state.mode==='served'){if(u>end(a))return [null,null,'Serving so many tokens takes nearly the whole budget; this page has no plan for it.'];return u<a[0]?plain:[table,[lnC,u]];}
-  if(u<a[0])return [null,null,'With so few unique tokens the data would be repeated more than a hundred times; this page has no plan for it.'];
+  if(u<a[0])return [null,null,'With so few unique tokens the data would be repeated more than about fifty times; this page has no plan for it.'];
   return u>=0?plain:[table,[lnC,u]];}
 
 function valley(best){const box=$('valley');box.replaceChildren();if(state.mode!=='plan'||!P.around)return;
@@ -113,7 +113,7 @@ function update(){const [table,xs,why]=place(),ans=$('ans'),dl=$('rows'),m=$('ms
 /* every slider has a text beside it */
 const ten=v=>10**v,same=v=>v,plain=v=>String(sig(v,3));
 const controls=[['C',ten,Math.log10,x=>power(x,3),[10**lowC*.999,10**highC*1.001]],['S',ten,Math.log10,x=>count(x),[1e3,1e20]],['U',ten,Math.log10,x=>count(x),[1e3,1e20]],['P',same,same,plain,[1e-6,1e9]],['M',same,same,plain,[1,100]]];
-$('Cr').min=lowC;$('Cr').max=highC;$('C0').textContent=power(10**lowC,2);$('C1').textContent=power(10**highC,2);
+$('Cr').min=Math.ceil(100*lowC)/100;$('Cr').max=Math.floor(100*highC)/100;$('C0').textContent=power(10**lowC,2);$('C1').textContent=power(10**highC,2);
 for(const [k,from,to,write,[least,most]] of controls){const r=$(k+'r'),t=$(k+'t');
   const refresh=()=>{t.value=write(state[k]);r.value=to(state[k]);r.setAttribute('aria-valuetext',write(state[k]));t.removeAttribute('aria-invalid');};
   r.addEventListener('input',()=>{state[k]=from(Number(r.value));refresh();update();});

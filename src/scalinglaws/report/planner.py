@@ -20,8 +20,8 @@ from scalinglaws.planning.cost_estimate import PEAKS
 from scalinglaws.report.subject import Subject
 
 _FINE, _COARSE = 4.0, 1.5  # budgets a decade, along one axis and along two
-_SERVED = (1e-4, 1e3, 22)  # served tokens over the tokens of the plan for training alone
-_UNIQUE = (1e-2, 1 - 1e-9, 16)  # unique tokens over the same; with as many, data is not limited
+_SERVED = (1e-3, 1e2, 16)  # served tokens over the tokens of the plan for training alone
+_UNIQUE = (2e-2, 1 - 1e-9, 24)  # unique tokens over the same; with as many, data is not limited
 _AROUND = (1 / 20, 20.0, 15)  # sizes over the best one
 _WITHIN = 0.01
 _ONE_DRAW = 1  # intervals of smooth quantities are by the delta method, whatever the draws

@@ -17,6 +17,7 @@ from scalinglaws.report.subject import Subject
 
 _ROW, _WEIGHTS = "row", "weights"
 _LEVEL = 0.95  # the default of `fit` and `forecast`
+_WIDTH = 80
 
 
 def csv_of(subject: Subject) -> str:
@@ -54,17 +55,16 @@ def code_of(subject: Subject) -> str:
     whole = len(subject.runs) == len(subject.all_runs)
     source = "the CSV above" if whole else "all runs; the CSV above has some"
     lines = ["import pandas as pd", "import scalinglaws as sl", "", f"# runs.csv: {source}"]
-    reading = f'index_col="{_ROW}", float_precision="round_trip"'
-    lines += [f'runs = pd.read_csv("runs.csv", {reading})']
+    lines.append(f'runs = pd.read_csv("runs.csv", index_col="{_ROW}")')
     budgets = ""
-    if subject.has_line and subject.variable == "C":
+    if subject.takes_budgets:
         budgets = ", C=[" + ", ".join(format_plain(c, 12) for c in subject.asked) + "]"
     if subject.fit is not None:
-        lines.append(f"fit = sl.fit(runs, {_law(subject.fit)}, {_fit_options(subject.fit)})")
+        lines.append(_call("fit = sl.fit", ["runs", _law(subject.fit), *_fit_options(subject.fit)]))
     if subject.fit is not None and subject.forecast in (None, vars(subject.fit).get("forecast")):
         return "\n".join([*lines, f'fit.report("page.html"{budgets})'])
     law = ", law=fit" if subject.fit is not None else ""
-    lines.append(f"forecast = sl.forecast(runs, {_forecast_options(subject)})")
+    lines.append(_call("forecast = sl.forecast", ["runs", *_forecast_options(subject)]))
     return "\n".join([*lines, f'forecast.report("page.html"{budgets}{law})'])
 
 
@@ -76,7 +76,7 @@ def _law(fit: Fit) -> str:
     return repr(fit.law.formula)
 
 
-def _fit_options(fit: Fit) -> str:
+def _fit_options(fit: Fit) -> list[str]:
     options: dict[str, Any] = {"y": fit.runs.target}
     if fit.method == "nls" and why_not(fit.law) is None:
         options["method"] = "nls"
@@ -95,7 +95,7 @@ def _fit_options(fit: Fit) -> str:
     return _written(options, fit.confidence_level)
 
 
-def _forecast_options(subject: Subject) -> str:
+def _forecast_options(subject: Subject) -> list[str]:
     forecast = subject.forecast
     assert forecast is not None
     options: dict[str, Any] = {"y": subject.target}
@@ -111,7 +111,15 @@ def _forecast_options(subject: Subject) -> str:
     return _written(options, forecast.confidence_level)
 
 
-def _written(options: dict[str, Any], level: float) -> str:
+def _written(options: dict[str, Any], level: float) -> list[str]:
     if level != _LEVEL:
         options["confidence_level"] = level
-    return ", ".join(f"{name}={value!r}" for name, value in options.items())
+    return [f"{name}={value!r}" for name, value in options.items()]
+
+
+def _call(function: str, arguments: list[str]) -> str:
+    """A call on one line, or with one argument a line where that is too long."""
+    line = f"{function}({', '.join(arguments)})"
+    if len(line) <= _WIDTH:
+        return line
+    return "\n".join([f"{function}(", *(f"    {argument}," for argument in arguments), ")"])

@@ -26,7 +26,7 @@ from scalinglaws.report.answer import (
     verdicts_of,
 )
 from scalinglaws.report.forecast_picture import compute, disputed_from, forecast_picture
-from scalinglaws.report.markup import section, table
+from scalinglaws.report.markup import prose, section, table
 from scalinglaws.report.subject import Subject
 
 # --- head ----------------------------------------------------------------------------------------
@@ -45,13 +45,13 @@ def header(subject: Subject) -> str:
     )
     lines = "".join(
         f'<li class="{"good" if v.good else "warn"}"><span class="g" aria-hidden="true">'
-        f"{'✓' if v.good else '!'}</span><b>{for_page(v.title)}</b><span>{for_page(v.text)}</span>"
+        f"{'✓' if v.good else '!'}</span><b>{for_page(v.title)}</b><span>{prose(v.text)}</span>"
         "</li>\n"
         for v in verdicts_of(subject)
     )
     return (
-        f'<header>\n<p class="kick">{for_page(about_runs(subject))}</p>\n<h1>{said}</h1>\n'
-        f'<p class="sub">{for_page(beyond_text(subject))}</p>\n'
+        f'<header>\n<p class="kick">{prose(about_runs(subject))}</p>\n<h1>{said}</h1>\n'
+        f'<p class="sub">{prose(beyond_text(subject))}</p>\n'
         f'<ul class="verdict" aria-label="Verdicts">\n{lines}</ul>\n</header>'
     )
 
@@ -103,7 +103,7 @@ def _notes(subject: Subject) -> list[str]:
         "noise of a single run."
     )
     decides = deciding_text(subject)
-    return [why, for_page(decides)] if decides else [why]
+    return [why, prose(decides)] if decides else [why]
 
 
 # --- plan ----------------------------------------------------------------------------------------
@@ -189,7 +189,7 @@ def backtest_section(subject: Subject) -> str:
     main = forecast if isinstance(forecast, Backtest) else law
     if isinstance(main, str):
         why = main if isinstance(forecast, Backtest) or subject.fit is not None else str(forecast)
-        return section("tested", title, [f'<p class="lead">{for_page(why)}</p>'])
+        return section("tested", title, [f'<p class="lead">{prose(why)}</p>'])
     other = law if isinstance(law, Backtest) and law is not main else None
     whose = "forecast" if main is forecast else "law"
     dots = '; <span class="k3">● law</span>' if other is not None else ""
@@ -198,7 +198,7 @@ def backtest_section(subject: Subject) -> str:
         f'<figcaption><span class="k1">● {whose}, inside</span>; × {whose}, outside{dots}. '
         f"Pale bars: {level} intervals.</figcaption></figure>"
     )
-    note = f"{_RECORD} {for_page(record_of(main))} {_OF_CUTS}"
+    note = f"{_RECORD} {prose(record_of(main))} {_OF_CUTS}"
     return section("tested", title, [
         f'<p class="lead">{_HIDDEN}</p>', "<figure>",
         pictures.backtest_picture(main, other, 760, "wide", 4),

@@ -130,6 +130,13 @@ class Subject:
         alone = names <= {"N", "D", "C"} if {"N", "D"} <= names else len(names) == 1
         return alone and not self.fit.law.group_columns
 
+    @property
+    def takes_budgets(self) -> bool:
+        """Whether a budget of compute can be asked for."""
+        return (
+            self.has_line and self.variable == "C" and not isinstance(self.forecast, CurveForecast)
+        )
+
     @cached_property
     def asked(self) -> tuple[float, ...]:
         """Values of the variable in the plan, the first being that of the headline."""
@@ -260,7 +267,7 @@ def subject_of(model: Any, C: Any = None, law: Fit | None = None) -> Subject:
             f"{type(model).__name__}."
         )
     _check_law(found, law)
-    if budgets and not (found.has_line and found.variable == "C"):
+    if budgets and not found.takes_budgets:
         raise ValueError(
             "`C` is for laws and forecasts over N and D, or C; this one is over "
             f"{found.variable!r}."
