@@ -29,12 +29,23 @@ def write_whole(content: bytes, path: str | Path, *, follow_links: bool = False)
 
     Raises
     ------
+    OSError
+        If the file cannot be written, or the path is refused; see `checked_path`.
+    """
+    _replace(checked_path(path, follow_links=follow_links), content)
+
+
+def checked_path(path: str | Path, *, follow_links: bool = False) -> Path:
+    """The file that a path stands for.
+
+    Raises
+    ------
     TypeError
         If `path` is no path.
     FileExistsError
         If the path is a link, and `follow_links` is not given.
     OSError
-        If the file cannot be written.
+        If it is a folder, or in none.
     """
     if not isinstance(path, str | os.PathLike):
         raise TypeError(f"`path` must be a text or a Path; got {abridged(path)}.")
@@ -50,7 +61,7 @@ def write_whole(content: bytes, path: str | Path, *, follow_links: bool = False)
         raise FileNotFoundError(f"There is no folder {str(target.parent)!r}.")
     if target.is_dir():
         raise IsADirectoryError(f"{str(path)!r} is a folder.")
-    _replace(target, content)
+    return target
 
 
 def _as_text(values: Mapping[str, Any]) -> bytes:

@@ -285,17 +285,9 @@ def refit(model: Fit, keep: BoolArray) -> Fit:
     """The same law with the same options on some of the runs."""
     runs = model.runs
     frame = runs.frame()
-    usual = {"log-linear": "squared", "nls": "huber"}[model.method]
-    options: dict[str, Any] = {
-        "fixed": model.fixed or None,
-        "scale": model.scale,
-        "objective": "auto" if model.objective == usual else model.objective,
-        "clusters": runs.cluster_column or None,
-    }
+    options = {"clusters": runs.cluster_column or None, **options_of(model)}
     if runs.weighted:
         options["weights"] = runs.weights[keep]
-    if model.method == "nls" and why_not(model.law) is None:
-        options["method"] = "nls"
     if len(runs.clusters):
         frame = frame.assign(**{runs.cluster_column: runs.clusters})
     names = {name: name for name in (*model.law.variables, *model.law.group_columns)}
@@ -303,6 +295,20 @@ def refit(model: Fit, keep: BoolArray) -> Fit:
         frame[keep], model.law, y=runs.target, columns=names, units="trust",
         confidence_level=model.confidence_level, **options,
     )  # fmt: skip
+
+
+def options_of(model: Fit) -> dict[str, Any]:
+    """Options with which a fit was made, other than the defaults, and than columns of the table."""
+    options: dict[str, Any] = {}
+    if model.method == "nls" and why_not(model.law) is None:
+        options["method"] = "nls"
+    if model.objective != {"log-linear": "squared", "nls": "huber"}[model.method]:
+        options["objective"] = model.objective
+    if model.scale != "log":
+        options["scale"] = model.scale
+    if model.fixed:
+        options["fixed"] = dict(model.fixed)
+    return options
 
 
 def _compared(index: pd.Index, reached: FloatArray, found: pd.DataFrame) -> pd.DataFrame:

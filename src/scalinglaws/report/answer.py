@@ -12,8 +12,8 @@ from scalinglaws.fitting.summary import describe_method
 from scalinglaws.forecasting.backtest import Backtest
 from scalinglaws.forecasting.curve import CurveForecast
 from scalinglaws.forecasting.forecast import Forecast
-from scalinglaws.forecasting.wording import percent
-from scalinglaws.numerals import format_count, format_plain, format_to, plural
+from scalinglaws.forecasting.wording import count, percent
+from scalinglaws.numerals import format_plain, format_to, plural
 from scalinglaws.report.forecast_picture import compute, disputed_from, shown_value
 from scalinglaws.report.subject import Subject
 
@@ -84,7 +84,7 @@ def about_runs(subject: Subject) -> str:
     runs = subject.all_runs
     parts = [plural(len(runs), "run")]
     if subject.has_sizes:
-        ends = (format_count(float(f"{v:.2g}")) for v in (runs["N"].min(), runs["N"].max()))
+        ends = (count(v) for v in (runs["N"].min(), runs["N"].max()))
         parts = [f"{parts[0]} of {' to '.join(ends)} parameters"]
     largest = shown_value(subject, subject.largest)
     unit = "FLOP" if subject.variable == "C" else subject.variable

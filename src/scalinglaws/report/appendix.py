@@ -13,6 +13,7 @@ from scalinglaws.numerals import (
     format_plain,
     format_to,
     format_variable,
+    listed,
     plural,
 )
 from scalinglaws.report import pictures
@@ -48,11 +49,11 @@ def runs_section(subject: Subject, csv: str) -> str:
         for picture, text in drawn
     )
     n = len(subject.all_runs)
-    listed = plural(n, "run")
-    listed += "" if len(subject.runs) == n else f"; {len(subject.runs):,} are listed and drawn"
+    counted = plural(n, "run")
+    counted += "" if len(subject.runs) == n else f"; {len(subject.runs):,} are listed and drawn"
     return section("runs", "The runs", [
         f'<div class="pair">{figures}</div>' if figures else "",
-        f'<details id="runs"><summary>{listed}</summary>{_runs_table(subject)}</details>',
+        f'<details id="runs"><summary>{counted}</summary>{_runs_table(subject)}</details>',
         f"<details><summary>{_AS_CSV}</summary><pre>{for_page(csv)}</pre></details>",
     ])  # fmt: skip
 
@@ -167,7 +168,8 @@ def _caveats(subject: Subject) -> list[str]:
     found += [deciding] if deciding.startswith("One run") else []
     if fit is not None:
         found += [v.detail for v in fit.verdicts] + list(fit.facts)
-        found += [f"Left out of the fit: row {label} ({why})." for label, why in fit.runs.dropped]
+        left_out = [f"{label} ({why})" for label, why in fit.runs.dropped]
+        found += [f"Left out of the fit: rows {listed(left_out)}."] if left_out else []
         found.append("Intervals of the law take the law to be true: model error is not included.")
     if forecast is not None:
         found += list(forecast.facts)

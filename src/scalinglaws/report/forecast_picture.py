@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from scalinglaws.arrays import FloatArray
-from scalinglaws.numerals import format_compute, format_count, format_to, format_variable
+from scalinglaws.forecasting.wording import count
+from scalinglaws.numerals import format_compute, format_to, format_variable
 from scalinglaws.plotting.axes import LABELS
 from scalinglaws.report import svg
 from scalinglaws.report.subject import Subject
@@ -27,7 +28,8 @@ def forecast_picture(subject: Subject, width: float, style: str) -> str:
     wide = style == "wide"
     right, foot = (width - 112 if wide else width - 10), (330.0 if wide else 280.0)
     line, largest = subject.line, subject.largest
-    panel = Panel(Scale(*subject.span, 44, right), Scale(*_range(subject), foot, 22))
+    low, high = _range(subject)
+    panel = Panel(Scale(*subject.span, 44, right), Scale(low, high, foot, 22, log=low > 0))
     parts = [panel.far(largest), panel.grid(), _bands(panel, line)]
     parts.append(panel.points(*_xy(subject), run_styles(subject)))
     parts += [_curves(panel, line, largest), _field_names(panel, largest), _dispute(panel, subject)]
@@ -45,7 +47,7 @@ def forecast_picture(subject: Subject, width: float, style: str) -> str:
         f"{subject.target} against {label}: {len(subject.runs)} runs, the law and the forecast "
         "with its interval beyond them, and what the variance of the forecast is made of."
     )
-    ends = [*np.log(subject.span), 44, right], [*map(float, _range(subject)), foot, 22]
+    ends = [*np.log(subject.span), 44, right], [low, high, foot, 22]
     data = "".join(
         f' data-{axis}="{",".join(f"{v:.8g}" for v in values)}"'
         for axis, values in zip("xy", ends, strict=True)
@@ -210,7 +212,7 @@ def _size_key(subject: Subject, x: float, y: float) -> str:
         return ""
     sizes, step = subject.runs["N"], 120 / _SHADES
     patches = "".join(svg.rectangle(x + k * step, y, step, 6, f"s{k}") for k in range(_SHADES))
-    ends = [format_count(float(f"{v:.2g}"), 2) for v in (sizes.min(), sizes.max())]
+    ends = [count(v) for v in (sizes.min(), sizes.max())]
     return (
         svg.words(x, y - 5, "parameters of the run", "t") + patches
         + svg.words(x, y + 18, ends[0], "t") + svg.words(x + 120, y + 18, ends[1], "t", "end")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from scalinglaws.errors import ScalingLawWarning
 from scalinglaws.escaping import for_page, json_for_page
 from scalinglaws.fitting.fit import installed_versions
-from scalinglaws.json_files import write_whole
+from scalinglaws.json_files import checked_path, write_whole
 from scalinglaws.report import appendix, sections
 from scalinglaws.report.planner import planner_of
 from scalinglaws.report.reproduction import code_of, csv_of
@@ -36,6 +36,7 @@ def write_report(
     follow_links: bool = False,
 ) -> None:
     """Write the page of a fit or a forecast; see `Fit.report`."""
+    checked_path(path, follow_links=follow_links)  # before the work
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ScalingLawWarning)  # the page itself says it
         text = html_of(subject_of(model, C, law))

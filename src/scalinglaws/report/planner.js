@@ -27,7 +27,7 @@ function parse(s){const m=/^\s*((?:\d{1,3}(?:[,_ ]\d{3})+|\d+)(?:\.\d*)?|\.\d+)(
 const sig=(v,d)=>Number(v.toPrecision(d));
 function count(v,d){for(const [s,l] of [[1e12,'T'],[1e9,'B'],[1e6,'M'],[1e3,'K']])if(v>=s*.9995&&v<1e15)return sig(v/s,d||3)+l;return v<1e3?String(sig(v,d||3)):power(v,d||3);}
 function power(v,d){const [m,e]=v.toExponential((d||3)-1).split('e');return Number(m)+'e'+Number(e);}
-function group(v){return String(sig(v,2)).length>12?power(v,2):Math.round(sig(v,2)).toLocaleString('en').replace(/,/g,'\u202f');}
+function group(v){return v<100||v>1e12?(v<1e-3||v>1e12?power(v,2):String(sig(v,2))):Math.round(sig(v,2)).toLocaleString('en').replace(/,/g,'\u202f');}
 /* so many decimals that the half-width keeps two digits, and more of them in the table */
 function metric(v,half,more){const d=half>0?1-Math.floor(Math.log10(half))+(more||0):4;return Math.abs(v)>=1e6||d>8?sig(v,4).toString():v.toFixed(Math.max(0,d));}
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from scalinglaws.core.catalogue import Laws
 from scalinglaws.fitting.result import Fit
-from scalinglaws.fitting.solver.loglinear import why_not
+from scalinglaws.forecasting.backtest import options_of
 from scalinglaws.forecasting.curve import CurveForecast
 from scalinglaws.forecasting.metric_scale import MetricScale
 from scalinglaws.numerals import format_plain
@@ -77,19 +77,11 @@ def _law(fit: Fit) -> str:
 
 
 def _fit_options(fit: Fit) -> list[str]:
-    options: dict[str, Any] = {"y": fit.runs.target}
-    if fit.method == "nls" and why_not(fit.law) is None:
-        options["method"] = "nls"
-    if fit.objective != {"log-linear": "squared", "nls": "huber"}[fit.method]:
-        options["objective"] = fit.objective
+    options: dict[str, Any] = {"y": fit.runs.target, **options_of(fit)}
     if fit.delta is not None:
         options["delta"] = fit.delta
-    if fit.scale != "log":
-        options["scale"] = fit.scale
     if fit.runs.weighted:
         options["weights"] = _WEIGHTS
-    if fit.fixed:
-        options["fixed"] = dict(fit.fixed)
     if len(fit.runs.clusters):
         options["clusters"] = fit.runs.cluster_column
     return _written(options, fit.confidence_level)

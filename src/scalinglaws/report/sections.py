@@ -8,10 +8,9 @@ import pandas as pd
 from scalinglaws.escaping import for_page
 from scalinglaws.forecasting.backtest import Backtest
 from scalinglaws.forecasting.forecast import Forecast
-from scalinglaws.forecasting.wording import percent
+from scalinglaws.forecasting.wording import count, percent
 from scalinglaws.numerals import (
     format_compute,
-    format_count,
     format_plain,
     format_variable,
 )
@@ -137,13 +136,10 @@ def _plan_table(subject: Subject) -> str:
     head += [f"{subject.target}, law"] if "law" in found else []
     rows = []
     for k, row in found.iterrows():
-        sizes = [
-            _with_interval(format_count(float(f"{row[name]:.2g}")), plan, int(str(k)), name)
-            for name in ("N", "D")
-        ]
+        sizes = [_with_interval(count(row[name]), plan, int(str(k)), name) for name in ("N", "D")]
         cells = [
             format_compute(row["x"], 2), _times(float(row["beyond"])), *sizes,
-            format_plain(row["D"] / row["N"], 2),
+            count(row["D"] / row["N"]),
         ]  # fmt: skip
         for name in ("forecast", "law"):
             if name in found:
@@ -160,7 +156,7 @@ def _plan_table(subject: Subject) -> str:
 def _with_interval(text: str, plan: pd.DataFrame | None, k: int, name: str) -> str:
     if plan is None or f"{name}_low" not in plan or not np.isfinite(plan[f"{name}_low"].iloc[k]):
         return text
-    ends = (format_count(float(f"{plan[f'{name}_{e}'].iloc[k]:.2g}")) for e in ("low", "high"))
+    ends = (count(plan[f"{name}_{end}"].iloc[k]) for end in ("low", "high"))
     return f"{text} <i>{' to '.join(ends)}</i>"
 
 

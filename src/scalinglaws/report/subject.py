@@ -124,8 +124,8 @@ class Subject:
     @property
     def has_line(self) -> bool:
         """Whether law and forecast can be followed along the variable: nothing else is needed."""
-        if self.fit is None:
-            return True
+        if self.fit is None or self.largest <= 0:
+            return self.fit is None
         names = set(self.fit.law.variables)
         alone = names <= {"N", "D", "C"} if {"N", "D"} <= names else len(names) == 1
         return alone and not self.fit.law.group_columns
