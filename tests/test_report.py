@@ -107,8 +107,9 @@ def page(fitted: sl.Fit, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture
 def _few_plans(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A planner of four budgets, for tests of other things."""
-    monkeypatch.setattr(planner, "_COARSE", 0.1)
+    """A planner of few plans, for tests of other things."""
+    for name, value in (("_COARSE", 0.1), ("_SERVED", (0.1, 1, 4)), ("_UNIQUE", (0.1, 0.99, 4))):
+        monkeypatch.setattr(planner, name, value)
 
 
 few_plans = pytest.mark.usefixtures("_few_plans")
