@@ -297,6 +297,26 @@ def test_models_without_parameters_and_tokens(tmp_path: Path) -> None:
             assert text in found.text, law
 
 
+def test_names_that_the_page_uses_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable called x, a metric called row: the page is made, and made again."""
+    runs = make_runs(0.004).rename(columns={"N": "x", "loss": "row"})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", sl.ScalingLawWarning)
+        text = written(sl.fit(runs, "row ~ E + A/x**alpha"), tmp_path)
+    assert "<h1>At x 1e11, expect row of <b>" in text.replace("100B", "1e11")
+    again = _reproduced(text, tmp_path, monkeypatch)
+    assert text == again
+
+
+@few_plans
+def test_budgets_inside_and_below_the_runs(fitted: sl.Fit, tmp_path: Path) -> None:
+    """The picture and the planner reach down to them."""
+    text = written(fitted, tmp_path, C=["1e17", "1e22"])
+    assert "That is within the range of the runs." in text
+    first, _, _ = embedded(text)["plan"]["axes"][0]
+    assert first == pytest.approx(np.log(1e17))
+
+
 @few_plans
 def test_forecasts(tmp_path: Path) -> None:
     """Of N and D, of one variable, and beside a law."""

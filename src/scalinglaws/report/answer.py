@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from scalinglaws.errors import DataError
 from scalinglaws.fitting.summary import describe_method
 from scalinglaws.forecasting.backtest import Backtest
 from scalinglaws.forecasting.curve import CurveForecast
@@ -61,18 +60,27 @@ def rounded(estimate: float, low: float, high: float) -> tuple[str, str, str]:
     return format_to(estimate, half), format_to(low, half), format_to(high, half)
 
 
+def times_text(subject: Subject, factor: float) -> str:
+    """How many times beyond the runs."""
+    what = "compute" if subject.variable == "C" else subject.variable
+    return f"{format_plain(float(f'{factor:.2g}'))} times the {what} of the largest run"
+
+
+def width_of(answer: pd.Series, name: str = "forecast", interval: str = "forecast") -> str:
+    """Half-width of an interval, relative to the estimate."""
+    width = float(answer[f"{interval}_high"] - answer[f"{interval}_low"])
+    return f"±{percent(width / (2 * abs(float(answer[name]))))}"
+
+
 def beyond_text(subject: Subject) -> str:
     """How far the headline's point is, and what the law alone says there."""
     answer = subject.answer
     if answer is None:
         return ""
     factor = float(answer["beyond"])
-    what = "compute" if subject.variable == "C" else subject.variable
-    text = (
-        f"That is {format_plain(float(f'{factor:.2g}'))} times the {what} of the largest run."
-        if factor > 1
-        else "That is within the range of the runs."
-    )
+    text = "That is within the range of the runs."
+    if factor > 1:
+        text = f"That is {times_text(subject, factor)}."
     if subject.fit is None or "forecast" not in answer:
         return text
     law, low, high = rounded(*(float(answer[f"law{end}"]) for end in ("", "_run_low", "_run_high")))
@@ -81,10 +89,10 @@ def beyond_text(subject: Subject) -> str:
 
 def about_runs(subject: Subject) -> str:
     """Of what the page is, in one line."""
-    runs = subject.all_runs
-    parts = [plural(len(runs), "run")]
+    runs = subject.runs
+    parts = [plural(runs.n, "run")]
     if subject.has_sizes:
-        ends = (count(v) for v in (runs["N"].min(), runs["N"].max()))
+        ends = (count(v) for v in (runs.frame["N"].min(), runs.frame["N"].max()))
         parts = [f"{parts[0]} of {' to '.join(ends)} parameters"]
     largest = shown_value(subject, subject.largest)
     unit = "FLOP" if subject.variable == "C" else subject.variable
@@ -120,10 +128,9 @@ def _of_law(subject: Subject) -> Verdict:
     first = disputed_from(subject)
     share = float(answer["law"]) / float(answer["forecast"]) - 1
     side = "above" if share > 0 else "below"
-    half = (answer["law_run_high"] - answer["law_run_low"]) / (2 * answer["law"])
     here = shown_value(subject, float(answer["x"]))
     gap = f"At {here} it lies {percent(abs(share))} {side} the forecast; its own interval is "
-    gap += f"±{percent(float(half))}."
+    gap += f"{width_of(answer, 'law', 'law_run')}."
     if first is None and not answer["disputed"]:
         return Verdict(True, "Law holds", f"{gap} No point of the picture disputes it.")
     start = f"From {compute(first['x'])} FLOP on" if first is not None else f"At {here}"
@@ -142,22 +149,10 @@ def _of_forecast(subject: Subject) -> Verdict:
         return Verdict(
             good, "Forecast usable" if good else "Forecast wide", subject.forecast.status
         )
-    half = (answer["forecast_high"] - answer["forecast_low"]) / (2 * abs(answer["forecast"]))
-    here = f"At {shown_value(subject, float(answer['x']))} it is ±{percent(float(half))}."
+    here = f"At {shown_value(subject, float(answer['x']))} it is {width_of(answer)}."
     if answer["usable"]:
         return Verdict(True, "Forecast usable", f"{here}{record}")
     return Verdict(False, "Forecast not usable", f"{here} {subject.forecast.status}{record}")
-
-
-def deciding_text(subject: Subject) -> str:
-    """Whether one run decides the headline."""
-    answer = subject.answer
-    if answer is None or not isinstance(subject.forecast, Forecast):
-        return ""
-    try:
-        return str(subject.forecast.deciding_run(N=float(answer["N"]), D=float(answer["D"])))
-    except DataError:
-        return ""
 
 
 def record_of(tested: Backtest) -> str:

@@ -10,6 +10,7 @@ import pandas as pd
 from scalinglaws.escaping import for_page
 from scalinglaws.forecasting.wording import percent
 from scalinglaws.numerals import (
+    format_compute,
     format_plain,
     format_to,
     format_variable,
@@ -17,9 +18,7 @@ from scalinglaws.numerals import (
     plural,
 )
 from scalinglaws.report import pictures
-from scalinglaws.report.answer import (
-    deciding_text,
-)
+from scalinglaws.report.answer import times_text
 from scalinglaws.report.markup import prose, section, table
 from scalinglaws.report.subject import Subject
 
@@ -48,9 +47,9 @@ def runs_section(subject: Subject, csv: str) -> str:
         f"<figure>{picture}<figcaption>{prose(text)}</figcaption></figure>"
         for picture, text in drawn
     )
-    n = len(subject.all_runs)
-    counted = plural(n, "run")
-    counted += "" if len(subject.runs) == n else f"; {len(subject.runs):,} are listed and drawn"
+    runs = subject.runs
+    counted = plural(runs.n, "run")
+    counted += "" if len(runs.x) == runs.n else f"; {len(runs.x):,} are listed and drawn"
     return section("runs", "The runs", [
         f'<div class="pair">{figures}</div>' if figures else "",
         f'<details id="runs"><summary>{counted}</summary>{_runs_table(subject)}</details>',
@@ -64,33 +63,26 @@ def _scatter(subject: Subject) -> str:
 
 
 def _runs_table(subject: Subject) -> str:
-    runs = subject.runs
-    names = [str(name) for name in runs.columns if name not in ("x", "place")]
-    shown = runs[names]
-    head = ["row", *names]
-    fit = subject.fit
+    runs, fit = subject.runs, subject.fit
+    columns = {
+        str(name): [_cell(subject, str(name), value) for value in values]
+        for name, values in runs.frame.items()
+    }
+    if subject.variable not in columns:
+        columns[subject.variable] = [format_compute(x) for x in runs.x]
     if fit is not None:
-        residuals = fit.residuals.to_numpy()[runs["place"]]
-        head.append("residual")
-    rows = []
-    for k, (label, row) in enumerate(shown.iterrows()):
-        cells = [for_page(str(label)), *(_cell(subject, name, row[name]) for name in names)]
-        if fit is not None:
-            size, unit = (100, " %") if fit.scale == "log" else (1, "")
-            cells.append(f"{size * residuals[k]:+.2g}{unit}".replace("-", "−"))
-        rows.append(cells)
-    return table(head, rows, "Runs, by compute" if subject.variable == "C" else "Runs", "runs")
+        size, unit = (100, " %") if fit.scale == "log" else (1, "")
+        residuals = size * fit.residuals.to_numpy()[runs.place]
+        columns["residual"] = [f"{r:+.2g}{unit}".replace("-", "−") for r in residuals]
+    labels = [for_page(str(label)) for label in runs.frame.index]
+    return table(["row", *columns], zip(labels, *columns.values(), strict=True), "Runs", "runs")
 
 
 def _cell(subject: Subject, name: str, value: object) -> str:
     if not isinstance(value, float | int | np.number):
         return for_page(str(value))
-    text = (
-        format_plain(float(value), 5)
-        if name == subject.target
-        else format_variable(name, float(value))
-    )
-    return for_page(text)
+    number = float(value)
+    return format_plain(number, 5) if name == subject.target else format_variable(name, number)
 
 
 # --- coefficients --------------------------------------------------------------------------------
@@ -161,11 +153,9 @@ def _caveats(subject: Subject) -> list[str]:
     fit, forecast = subject.fit, subject.forecast
     answer = subject.answer
     if answer is not None and answer["beyond"] > 1:
-        factor = format_plain(float(f"{answer['beyond']:.2g}"))
-        what = "compute" if subject.variable == "C" else subject.variable
-        found.append(f"The headline is {factor} times the {what} of the largest run. {_RECIPE}")
-    deciding = deciding_text(subject)
-    found += [deciding] if deciding.startswith("One run") else []
+        found.append(f"The headline is {times_text(subject, answer['beyond'])}. {_RECIPE}")
+    if subject.deciding_run is not None and subject.deciding_run.decides:
+        found.append(str(subject.deciding_run))
     if fit is not None:
         found += [v.detail for v in fit.verdicts] + list(fit.facts)
         left_out = [f"{label} ({why})" for label, why in fit.runs.dropped]

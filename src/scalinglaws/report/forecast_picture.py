@@ -44,7 +44,7 @@ def forecast_picture(subject: Subject, width: float, style: str) -> str:
         parts.append(_strip(Scale(*subject.span, 44, right), foot + 10, subject, label, wide=wide))
         height = foot + _STRIP + 50
     says = (
-        f"{subject.target} against {label}: {len(subject.runs)} runs, the law and the forecast "
+        f"{subject.target} against {label}: {len(subject.runs.x)} runs, the law and the forecast "
         "with its interval beyond them, and what the variance of the forecast is made of."
     )
     ends = [*np.log(subject.span), 44, right], [low, high, foot, 22]
@@ -59,15 +59,14 @@ def run_styles(subject: Subject) -> list[str]:
     """A class for each run: its size on the map, or none where runs have no N."""
     runs = subject.runs
     if not subject.has_sizes:
-        return ["run"] * len(runs)
-    logs = np.log(runs["N"].to_numpy())
+        return ["run"] * len(runs.x)
+    logs = np.log(runs.frame["N"].to_numpy())
     share = (logs - logs.min()) / max(float(np.ptp(logs)), 1e-12)
     return [f"s{k}" for k in np.minimum((share * _SHADES).astype(int), _SHADES - 1)]
 
 
 def _xy(subject: Subject) -> tuple[FloatArray, FloatArray]:
-    runs = subject.runs
-    return runs["x"].to_numpy(), runs[subject.target].to_numpy()
+    return subject.runs.x, subject.runs.frame[subject.target].to_numpy()
 
 
 def _range(subject: Subject) -> tuple[float, float]:
@@ -78,7 +77,7 @@ def _range(subject: Subject) -> tuple[float, float]:
     ends = [n for n in ("forecast_low", "forecast_high") if n in line]
     shown = far if "forecast" not in line else far[far["usable"]]
     values = [line[names].to_numpy().ravel(), shown[ends].to_numpy().ravel()]
-    values.append(subject.runs[subject.target].quantile([0.005, 0.995]).to_numpy())
+    values.append(np.quantile(subject.runs.frame[subject.target], [0.005, 0.995]))
     every = np.concatenate(values)
     every = every[np.isfinite(every)]
     low, high = float(every.min()), float(every.max())
@@ -210,7 +209,7 @@ def _size_key(subject: Subject, x: float, y: float) -> str:
     """The map of sizes, in the corner below the runs."""
     if not subject.has_sizes:
         return ""
-    sizes, step = subject.runs["N"], 120 / _SHADES
+    sizes, step = subject.runs.frame["N"], 120 / _SHADES
     patches = "".join(svg.rectangle(x + k * step, y, step, 6, f"s{k}") for k in range(_SHADES))
     ends = [count(v) for v in (sizes.min(), sizes.max())]
     return (

@@ -105,8 +105,7 @@ def _cross(x: float, y: float) -> str:
 
 def map_picture(subject: Subject) -> str:
     """The runs over N and D, with the compute-optimal line and its interval."""
-    runs, (low, high) = subject.runs, subject.span
-    line = np.geomspace(low, high, 40)
+    runs, line = subject.runs.frame, np.geomspace(*subject.span, 40)
     best = None if isinstance(subject.plan, str) else optimal(
         subject.law, C=line, cost=subject.cost, n_resamples=1
     )  # fmt: skip
@@ -137,8 +136,8 @@ def residual_picture(subject: Subject) -> str:
     fit = subject.law
     runs, log = subject.runs, fit.scale == "log"
     size = 100.0 if log else 1.0
-    residuals = size * fit.residuals.to_numpy()[runs["place"]]
-    x = runs["x"].to_numpy()
+    residuals = size * fit.residuals.to_numpy()[runs.place]
+    x = runs.x
     positive = x.min() > 0
     pad = (x.max() / x.min()) ** 0.04 if positive else 0.04 * float(np.ptp(x))
     ends = (x.min() / pad, x.max() * pad) if positive else (x.min() - pad, x.max() + pad)

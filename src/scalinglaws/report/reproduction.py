@@ -15,7 +15,7 @@ from scalinglaws.forecasting.metric_scale import MetricScale
 from scalinglaws.numerals import format_plain
 from scalinglaws.report.subject import Subject
 
-_ROW, _WEIGHTS = "row", "weights"
+_WEIGHTS = "weights"
 _LEVEL = 0.95  # the default of `fit` and `forecast`
 _WIDTH = 80
 
@@ -23,13 +23,13 @@ _WIDTH = 80
 def csv_of(subject: Subject) -> str:
     """The runs with all digits, in the order of the table; what `code_of` reads."""
     frame = _columns(subject)
-    return str(frame.to_csv(index_label=_ROW, lineterminator="\n"))
+    return str(frame.to_csv(index_label="", lineterminator="\n"))
 
 
 def _columns(subject: Subject) -> pd.DataFrame:
     """The runs listed, under the law's names, with weights and clusters where there are some."""
-    runs = subject.runs.sort_values("place")
-    frame, place = runs.drop(columns=["x", "place"]), runs["place"].to_numpy()
+    order = np.argsort(subject.runs.place)
+    frame, place = subject.runs.frame.iloc[order].copy(), subject.runs.place[order]
     if subject.fit is not None:
         table = subject.fit.runs
         if table.weighted:
@@ -52,10 +52,10 @@ def _weights(subject: Subject) -> Any:
 
 def code_of(subject: Subject) -> str:
     """Calls that make the page again from the CSV."""
-    whole = len(subject.runs) == len(subject.all_runs)
+    whole = len(subject.runs.x) == subject.runs.n
     source = "the CSV above" if whole else "all runs; the CSV above has some"
     lines = ["import pandas as pd", "import scalinglaws as sl", "", f"# runs.csv: {source}"]
-    lines.append(f'runs = pd.read_csv("runs.csv", index_col="{_ROW}")')
+    lines.append('runs = pd.read_csv("runs.csv", index_col=0)')
     budgets = ""
     if subject.takes_budgets:
         budgets = ", C=[" + ", ".join(format_plain(c, 12) for c in subject.asked) + "]"

@@ -19,10 +19,10 @@ from scalinglaws.report.answer import (
     about_runs,
     answer_of,
     beyond_text,
-    deciding_text,
     record_of,
     rounded,
     verdicts_of,
+    width_of,
 )
 from scalinglaws.report.forecast_picture import compute, disputed_from, forecast_picture
 from scalinglaws.report.markup import prose, section, table
@@ -94,15 +94,13 @@ def _notes(subject: Subject) -> list[str]:
     answer = subject.answer
     if answer is None or "forecast" not in answer:
         return []
-    half = (answer["forecast_high"] - answer["forecast_low"]) / (2 * abs(answer["forecast"]))
     shares = [f"{100 * answer[f'share_{n}']:.0f} %" for n in ("coefficients", "law_error", "noise")]
     why = (
-        f"<b>Where the ±{percent(float(half))} comes from.</b> {shares[0]} of the variance is "
+        f"<b>Where the {width_of(answer)} comes from.</b> {shares[0]} of the variance is "
         f"coefficients that the runs leave open, {shares[1]} the law’s own error, {shares[2]} "
         "noise of a single run."
     )
-    decides = deciding_text(subject)
-    return [why, prose(decides)] if decides else [why]
+    return [why] if subject.deciding_run is None else [why, prose(str(subject.deciding_run))]
 
 
 # --- plan ----------------------------------------------------------------------------------------

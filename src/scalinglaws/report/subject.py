@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scalinglaws.arrays import FloatArray
+from scalinglaws.arrays import FloatArray, IntArray
 from scalinglaws.errors import DataError, FitError
 from scalinglaws.fitting.result import Fit
 from scalinglaws.forecasting.backtest import Backtest, backtest
 from scalinglaws.forecasting.curve import CurveForecast
+from scalinglaws.forecasting.deciding_run import DecidingRun
 from scalinglaws.forecasting.forecast import Forecast
 from scalinglaws.forecasting.run_rows import compute_of
 from scalinglaws.planning import optimal
@@ -24,8 +25,35 @@ from scalinglaws.report.values import values_at
 
 _SAME_COST = 1e-3  # relative difference of FLOPs per parameter and token from 6
 _BACK, _AHEAD = 3e3, 10.0  # pictures start at the largest run over, and end at the target times
-_TARGETS = {True: (10.0, 1.0, 100.0), False: (2.0, 1.0, 5.0)}  # times the largest run; of a curve
-_DRAWN = 1000  # runs drawn and listed; of more, half the largest and half spread over the others
+_TARGETS, _ON_A_CURVE = (10.0, 1.0, 100.0), (2.0, 1.0, 5.0)  # times the largest run, or point
+_DRAWN = 1000  # runs drawn and listed at most
+
+
+@dataclass(frozen=True, eq=False)
+class Runs:
+    """Runs in the order of the x of the pictures.
+
+    Attributes
+    ----------
+    frame : variables, groups and metric, with the table's row labels
+    x : value of the pictures' variable
+    place : row in the table that was fitted, or forecast
+    n : how many there are; more than are here where these were thinned
+    """
+
+    frame: pd.DataFrame
+    x: FloatArray
+    place: IntArray
+    n: int
+
+    @classmethod
+    def of(cls, frame: pd.DataFrame, x: FloatArray) -> Runs:
+        """Sorted; of more than a thousand, half the largest and half spread over the others."""
+        order, n, half = np.argsort(x, kind="stable"), len(x), _DRAWN // 2
+        if n > _DRAWN:
+            spread = np.linspace(0, n - half - 1, half).astype(np.intp)
+            order = order[np.concatenate([spread, np.arange(n - half, n)])]
+        return cls(frame.iloc[order], x[order], order, n)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,40 +99,25 @@ class Subject:
         return model.confidence_level
 
     @cached_property
-    def all_runs(self) -> pd.DataFrame:
-        """Variables, groups and metric of the runs, in the order of column x, that of the pictures.
-
-        Column place has the row of the fit.
-        """
-        frame, x = self._runs()
-        return frame.assign(x=x, place=np.arange(len(x))).sort_values("x", kind="stable")
-
-    def _runs(self) -> tuple[pd.DataFrame, FloatArray]:
+    def runs(self) -> Runs:
+        """The runs that are drawn and listed."""
         if self.fit is not None:
             table = self.fit.runs
             x = compute_of(table) if self.variable == "C" else table.values[self.variable]
-            return table.frame(), x
+            return Runs.of(table.frame(), x)
         if isinstance(self.forecast, CurveForecast):
             curve = self.forecast
-            return pd.DataFrame({curve.variable: curve.x, curve.target: curve.y}), curve.x
+            frame = pd.DataFrame({curve.variable: curve.x, curve.target: curve.y})
+            return Runs.of(frame, curve.x)
         assert self.forecast is not None
         rows = self.forecast.rows
         columns = {"N": rows.N, "D": rows.D, "C": rows.C, self.target: rows.table.y[rows.places]}
-        return pd.DataFrame(columns, index=rows.index), rows.C
-
-    @cached_property
-    def runs(self) -> pd.DataFrame:
-        """The runs that are drawn and listed."""
-        n, half = len(self.all_runs), _DRAWN // 2
-        if n <= _DRAWN:
-            return self.all_runs
-        spread = np.linspace(0, n - half - 1, half).astype(np.intp)
-        return self.all_runs.iloc[np.concatenate([spread, np.arange(n - half, n)])]
+        return Runs.of(pd.DataFrame(columns, index=rows.index), rows.C)
 
     @property
     def largest(self) -> float:
         """Largest x of a run."""
-        return float(self.all_runs["x"].iloc[-1])
+        return float(self.runs.x[-1])
 
     # --- the variable of the pictures ------------------------------------------------------------
 
@@ -119,7 +132,7 @@ class Subject:
     @property
     def has_sizes(self) -> bool:
         """Whether the runs have N and D."""
-        return {"N", "D"} <= set(self.all_runs.columns)
+        return {"N", "D"} <= set(self.runs.frame.columns)
 
     @property
     def has_line(self) -> bool:
@@ -142,16 +155,14 @@ class Subject:
         """Values of the variable in the plan, the first being that of the headline."""
         if self.budgets:
             return self.budgets
-        curve = isinstance(self.forecast, CurveForecast)
-        wanted = [factor * self.largest for factor in _TARGETS[not curve]]
-        if curve:
-            return tuple(float(f"{value:.2g}") for value in wanted)
-        return tuple(float(f"1e{round(np.log10(value))}") for value in wanted)
+        if isinstance(self.forecast, CurveForecast):
+            return tuple(float(f"{factor * self.largest:.2g}") for factor in _ON_A_CURVE)
+        return tuple(10.0 ** round(np.log10(factor * self.largest)) for factor in _TARGETS)
 
     @property
     def span(self) -> tuple[float, float]:
         """Range of the pictures and of the planner."""
-        start = max(float(self.all_runs["x"].iloc[0]), self.largest / _BACK)
+        start = min(max(float(self.runs.x[0]), self.largest / _BACK), *self.asked)
         return start, _AHEAD * max(*self.asked, self.largest)
 
     # --- sizes at a budget -----------------------------------------------------------------------
@@ -194,15 +205,29 @@ class Subject:
         """Tokens per parameter of the largest runs."""
         if isinstance(self.forecast, Forecast):
             return self.forecast.rows.ratio
-        last = self.all_runs.iloc[-1]
+        last = self.runs.frame.iloc[-1]
         return float(last["D"] / last["N"])
 
     # --- law and forecast ------------------------------------------------------------------------
 
     @cached_property
     def answer(self) -> pd.Series | None:
-        """Everything at the value of the headline."""
-        return self.along(np.array(self.asked[:1])).iloc[0] if self.has_line else None
+        """Everything at the value of the headline; None where nothing can be said."""
+        if not self.has_line:
+            return None
+        found = self.along(np.array(self.asked[:1])).iloc[0]
+        estimate = found["law" if self.forecast is None else "forecast"]
+        return found if np.isfinite(estimate) else None
+
+    @cached_property
+    def deciding_run(self) -> DecidingRun | None:
+        """The run without which the headline's forecast moves most."""
+        if self.answer is None or not isinstance(self.forecast, Forecast):
+            return None
+        try:
+            return self.forecast.deciding_run(N=self.answer["N"], D=self.answer["D"])
+        except DataError:
+            return None
 
     @cached_property
     def line(self) -> pd.DataFrame:
@@ -280,5 +305,5 @@ def _check_law(subject: Subject, law: Fit | None) -> None:
         return
     if not isinstance(law, Fit):
         raise TypeError(f"`law` must be what sl.fit returns; got {type(law).__name__}.")
-    if isinstance(subject.forecast, CurveForecast) or not subject.has_line:
-        raise ValueError("`law` must be a law in N, D or C alone, for a forecast over N and D.")
+    if isinstance(subject.forecast, CurveForecast) or not (subject.has_line and subject.has_sizes):
+        raise ValueError("`law` must be a law in N and D alone, for a forecast over N and D.")

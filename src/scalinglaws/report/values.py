@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scalinglaws.arrays import FloatArray
+from scalinglaws.arrays import BoolArray, FloatArray
 from scalinglaws.fitting.result import Fit
 from scalinglaws.forecasting.curve import CurveForecast
 from scalinglaws.forecasting.dispute import DISPUTE_LEVEL, is_disputed
@@ -36,14 +36,13 @@ def values_at(
     Returns
     -------
     DataFrame
-        The variables; ``law``, with the confidence interval ``law_low`` and ``law_high`` and the
-        prediction interval ``law_run_low`` and ``law_run_high``; ``forecast``, with the prediction
-        interval ``forecast_low`` and ``forecast_high``, its ends without the noise of a run,
-        ``curve_...``, and those of the coefficients alone, ``coefficients_...``; the shares of the
-        variance; ``disputed`` and ``usable``.
+        N and D, where the points have them; ``law``, with the confidence interval ``law_low`` and
+        ``law_high`` and the prediction interval ``law_run_low`` and ``law_run_high``; ``forecast``,
+        with the prediction interval ``forecast_low`` and ``forecast_high``, its ends without the
+        noise of a run, ``curve_...``, and those of the coefficients alone, ``coefficients_...``;
+        the shares of the variance; ``disputed`` and ``usable``.
     """
-    frame = pd.DataFrame(dict(points))
-    known = np.isfinite(frame.to_numpy()).all(axis=1)
+    known: BoolArray = np.isfinite(np.sum(list(points.values()), axis=0))
     given = {name: np.asarray(values)[known] for name, values in points.items()}
     columns: dict[str, Any] = {"disputed": False, "usable": False}
     if fit is not None:
@@ -54,7 +53,8 @@ def values_at(
         wanted = {name: given[name] for name in fit.law.variables}
         judged = fit.predict(wanted, confidence_level=DISPUTE_LEVEL)
         columns["disputed"] = is_disputed(forecast, given, judged)
-    frame = frame.join(pd.DataFrame(columns, index=frame.index[known]))
+    sizes = pd.DataFrame({v: points[v] for v in ("N", "D") if v in points}, np.arange(len(known)))
+    frame = sizes.join(pd.DataFrame(columns, np.flatnonzero(known)))
     return frame.assign(**{name: frame[name].eq(True) for name in ("disputed", "usable")})
 
 
