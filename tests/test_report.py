@@ -246,12 +246,15 @@ def _reproduced(text: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> str
 
 
 @few_plans
-@pytest.mark.parametrize("kind", ["fit", "weights", "forecast", "both", "fixed", "curve"])
+@pytest.mark.parametrize(
+    "kind", ["fit", "weights", "groups", "clusters", "forecast", "both", "fixed", "curve"]
+)
 def test_a_page_reproduces_itself(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its code, run on its CSV, writes the same page."""
     runs = make_runs(0.004).assign(w=np.linspace(1, 2, 36), C=lambda r: 6 * r["N"] * r["D"])
+    runs = runs.assign(data=["a", "b"] * 18, seed=np.arange(36) // 2)
     plain = runs[["N", "D", "loss"]]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", sl.ScalingLawWarning)
@@ -259,6 +262,8 @@ def test_a_page_reproduces_itself(
         models: dict[str, tuple[Any, dict[str, Any]]] = {
             "fit": (fit, {"C": "3.5e23"}),
             "weights": (sl.fit(runs, "loss ~ E + A/N**a + B/D**b", weights="w"), {}),
+            "groups": (sl.fit(runs, "loss ~ E[data] + A/N**a + B/D**b"), {}),
+            "clusters": (sl.fit(runs, "chinchilla", clusters="seed"), {}),
             "forecast": (sl.forecast(plain, confidence_level=0.8), {}),
             "both": (sl.forecast(plain), {"law": fit}),
             "fixed": (sl.fit(plain, "chinchilla", objective="squared", fixed={"E": 1.8}), {}),

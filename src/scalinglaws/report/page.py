@@ -45,7 +45,7 @@ def write_report(
 
 def html_of(subject: Subject) -> str:
     """The whole page."""
-    css, js = _file("page.css"), _file("planner.js")
+    css, js = _file("page.css"), _file("runs.js") + _file("planner.js")
     return _filled(_file("page.html"), {
         "policy": _policy(css, js), "title": for_page(sections.title_of(subject)), "css": css,
         "body": _body(subject), "data": json_for_page(planner_of(subject)), "js": js,

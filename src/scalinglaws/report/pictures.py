@@ -28,7 +28,8 @@ def backtest_picture(
     columns = min(columns, len(cuts))
     wide = (width - 44 - _GAP_X * (columns - 1)) / columns
     frame = _per_cent(tested.frame)
-    reach = max(frame["error"].abs().max(), np.nanquantile(frame["high"], _BESIDE), 1e-6) * 1.08
+    shown = [frame["error"].abs().max(), frame["high"].quantile(_BESIDE), 1e-6]
+    reach = 1.08 * float(np.nanmax(shown))
     farthest = max(float(frame["times_beyond"].max()) * 1.3, 3.0)
     others = None if law is None else _per_cent(law.frame)
     parts = []

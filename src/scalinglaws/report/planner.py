@@ -8,6 +8,7 @@ straight in the logarithm of the budget; cubic interpolation keeps more than thr
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -50,10 +51,11 @@ def planner_of(subject: Subject) -> dict[str, Any] | None:
         return found
     coarse = _axis(subject.span, _COARSE)
     plain = optimal(subject.law, C=np.exp(coarse), cost=subject.cost, n_resamples=0)
+    if plain["N"].isna().any():  # the law has no optimum at some budgets
+        return found
     for name, table in (("served", _served), ("unique", _limited), ("around", _around)):
-        made = table(subject, coarse, plain)
-        if made is not None:
-            found[name] = made
+        with suppress(FitError):
+            found[name] = table(subject, coarse, plain)
     return found
 
 
@@ -104,17 +106,12 @@ def _served(subject: Subject, budgets: FloatArray, plain: pd.DataFrame) -> dict[
     return _table([budgets, np.log(shares)], _with_forecast(subject, frame))
 
 
-def _limited(subject: Subject, budgets: FloatArray, plain: pd.DataFrame) -> dict[str, Any] | None:
+def _limited(subject: Subject, budgets: FloatArray, plain: pd.DataFrame) -> dict[str, Any]:
     """Plans with few unique tokens: of the law alone, since the runs repeat none."""
     shares = np.geomspace(*_UNIQUE)
     C, D = (np.repeat(v, len(shares)) for v in (np.exp(budgets), plain["D"].to_numpy()))
-    try:
-        frame = limited_data(
-            subject.law, C=C, unique=D * np.tile(shares, len(budgets)), cost=subject.cost,
-            n_resamples=_ONE_DRAW,
-        )  # fmt: skip
-    except FitError:
-        return None
+    unique = D * np.tile(shares, len(budgets))
+    frame = limited_data(subject.law, C=C, unique=unique, cost=subject.cost, n_resamples=_ONE_DRAW)
     return _table([budgets, np.log(shares)], _plan_columns(subject, frame))
 
 
