@@ -20,6 +20,7 @@ import pytest
 import scalinglaws as sl
 from scalinglaws.cli import main
 from scalinglaws.report import planner
+from scalinglaws.report.page import write_report
 from tests.conftest import make_runs
 
 _VOID = {"meta", "input", "br"}
@@ -345,6 +346,8 @@ def test_what_has_no_page_is_refused(fitted: sl.Fit, runs: pd.DataFrame, tmp_pat
         fitted.report(tmp_path / "page.html", C=-1)
     with pytest.raises(TypeError, match=r"`law` must be what sl\.fit returns"):
         fitted.forecast.report(tmp_path / "page.html", law="chinchilla")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"what sl\.fit or sl\.forecast returns.* got Published"):
+        write_report(sl.published["chinchilla/epoch2024"], tmp_path / "page.html")
     assert not (tmp_path / "page.html").exists()
 
 
