@@ -239,3 +239,11 @@ def test_a_picture_on_given_axes(runs: pd.DataFrame) -> None:
     with pytest.raises(ValueError, match="beyond the largest run"):
         forecast.plot(1e20)
     plt.close("all")
+
+
+def test_a_law_that_predicts_what_is_not_positive() -> None:
+    """A straight line in D: no error in logarithms, without a warning of NumPy."""
+    fit = sl.fit(make_runs(0.004), "lcdb-lin2", y="loss")
+    summary = sl.backtest(fit, by="D").summary
+    assert summary["error"].isna().any()
+    assert (summary["inside"] <= 1).all()

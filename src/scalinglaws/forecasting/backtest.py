@@ -206,7 +206,7 @@ def _instead(model: object) -> str:
 
 
 def _scores(group: pd.DataFrame) -> dict[str, float]:
-    with np.errstate(divide="ignore"):  # an estimate too small for a number
+    with np.errstate(divide="ignore", invalid="ignore"):  # an estimate too small, or not positive
         miss = np.log(group["estimate"].to_numpy()) - np.log(group["reached"].to_numpy())
     return {
         "hidden": len(group),
