@@ -132,7 +132,7 @@ def _of_law(subject: Subject) -> Verdict:
     gap = f"At {here} it lies {percent(abs(share))} {side} the forecast; its own interval is "
     gap += f"{width_of(answer, 'law', 'law_run')}."
     if first is None and not answer["disputed"]:
-        return Verdict(True, "Law holds", f"{gap} No point of the picture disputes it.")
+        return Verdict(True, "Law holds", f"{gap} It is disputed nowhere in the picture.")
     start = f"From {compute(first['x'])} FLOP on" if first is not None else f"At {here}"
     text = f"{start}, law and forecast differ by more than their intervals allow. {gap}"
     return Verdict(False, "Law disputed", text)
