@@ -12,6 +12,7 @@ from scalinglaws.errors import DataError
 from scalinglaws.fitting.fit import fit
 from scalinglaws.fitting.result import Fit
 from scalinglaws.forecasting import saved
+from scalinglaws.forecasting.curve import CurveForecast
 from scalinglaws.forecasting.forecast import Forecast
 from scalinglaws.forecasting.make import forecast
 from scalinglaws.loading import load
@@ -49,18 +50,26 @@ def add_report(verbs: Any) -> None:
 
 
 def _report(options: argparse.Namespace) -> int:
+    from scalinglaws.report.page import write_report
+
     model = _model(options)
-    write_file(lambda file: model.report(file, C=options.budget), options.output)
+    write_file(lambda file: write_report(model, file, C=options.budget), options.output)
     return _DOUBTFUL if isinstance(model, Fit) and not model.status.good else _OK
 
 
-def _model(options: argparse.Namespace) -> Fit | Forecast:
+def _model(options: argparse.Namespace) -> Fit | Forecast | CurveForecast:
     """A saved fit or forecast, or the law, or the forecast, of a table."""
     given = reading(options)
     if options.runs.suffix == ".json" and saved.is_saved(options.runs):
         if options.law is not None or any(given[name] for name in ("y", "columns", "weights")):
             raise DataError(f"{options.runs} is a saved model: it has its law, y and columns.")
-        return load(options.runs)
+        model = load(options.runs)
+        if not isinstance(model, Fit | Forecast | CurveForecast):
+            raise DataError(
+                f"{options.runs} is a saved {type(model).__name__}; a report is of a fit, or of "
+                "one forecast."
+            )
+        return model
     runs = read_runs(options.runs)
     level = 0.95 if options.confidence_level is None else options.confidence_level
     if options.law == _NO_LAW:

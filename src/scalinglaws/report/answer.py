@@ -11,8 +11,8 @@ from scalinglaws.fitting.summary import describe_method
 from scalinglaws.forecasting.backtest import Backtest
 from scalinglaws.forecasting.curve import CurveForecast
 from scalinglaws.forecasting.forecast import Forecast
-from scalinglaws.forecasting.wording import count, percent
-from scalinglaws.numerals import format_plain, format_to, plural
+from scalinglaws.forecasting.wording import count
+from scalinglaws.numerals import format_percent, format_plain, format_to, plural
 from scalinglaws.report.forecast_picture import compute, disputed_from, shown_value
 from scalinglaws.report.subject import Subject
 
@@ -32,7 +32,7 @@ def answer_of(subject: Subject) -> list[tuple[str, bool]]:
     if answer is None:
         fit = subject.law
         law, runs = fit.law.label, plural(fit.n, "run")
-        scatter = percent(fit.noise) if fit.scale == "log" else ""
+        scatter = format_percent(fit.noise) if fit.scale == "log" else ""
         tail = [(", with a scatter of ", False), (scatter, True)] if scatter else []
         return [(f"The law {law} fitted to {runs}", False), *tail]
     estimate, low, high = spoken(answer)
@@ -69,7 +69,7 @@ def times_text(subject: Subject, factor: float) -> str:
 def width_of(answer: pd.Series, name: str = "forecast", interval: str = "forecast") -> str:
     """Half-width of an interval, relative to the estimate."""
     width = float(answer[f"{interval}_high"] - answer[f"{interval}_low"])
-    return f"±{percent(width / (2 * abs(float(answer[name]))))}"
+    return f"±{format_percent(width / (2 * abs(float(answer[name]))))}"
 
 
 def beyond_text(subject: Subject) -> str:
@@ -129,7 +129,9 @@ def _of_law(subject: Subject) -> Verdict:
     share = float(answer["law"]) / float(answer["forecast"]) - 1
     side = "above" if share > 0 else "below"
     here = shown_value(subject, float(answer["x"]))
-    gap = f"At {here} it lies {percent(abs(share))} {side} the forecast; its own interval is "
+    gap = (
+        f"At {here} it lies {format_percent(abs(share))} {side} the forecast; its own interval is "
+    )
     gap += f"{width_of(answer, 'law', 'law_run')}."
     if first is None and not answer["disputed"]:
         return Verdict(True, "Law holds", f"{gap} It is disputed nowhere in the picture.")

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from scalinglaws.escaping import for_page
-from scalinglaws.forecasting.wording import percent
 from scalinglaws.numerals import (
     format_compute,
+    format_percent,
     format_plain,
     format_to,
     format_variable,
@@ -59,7 +59,7 @@ def runs_section(subject: Subject, csv: str) -> str:
 
 def _scatter(subject: Subject) -> str:
     fit = subject.law
-    return percent(fit.noise) if fit.scale == "log" else format_plain(fit.noise, 2)
+    return format_percent(fit.noise) if fit.scale == "log" else format_plain(fit.noise, 2)
 
 
 def _runs_table(subject: Subject) -> str:
@@ -129,7 +129,7 @@ def _coefficients(values: pd.DataFrame, caption: str) -> str:
             pictures.interval_glyph(low, estimate, high, reach) if known else "",
             for_page(status),
         ])  # fmt: skip
-    width = f"±{percent(reach)}"
+    width = f"±{format_percent(reach)}"
     return table(["", "estimate", "interval", f"on a scale of {width}", ""], rows, caption)
 
 

@@ -8,9 +8,10 @@ import pandas as pd
 from scalinglaws.escaping import for_page
 from scalinglaws.forecasting.backtest import Backtest
 from scalinglaws.forecasting.forecast import Forecast
-from scalinglaws.forecasting.wording import count, percent
+from scalinglaws.forecasting.wording import count
 from scalinglaws.numerals import (
     format_compute,
+    format_percent,
     format_plain,
     format_variable,
 )
@@ -219,4 +220,4 @@ def _backtest_table(main: Backtest, other: Backtest | None, whose: str) -> str:
 def _scores(row: pd.Series) -> list[str]:
     if np.isnan(row["inside"]):
         return ["", ""]
-    return [percent(float(row["error"])), f"{100 * row['inside']:.0f} %"]
+    return [format_percent(float(row["error"])), f"{100 * row['inside']:.0f} %"]
