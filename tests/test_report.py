@@ -329,7 +329,7 @@ def test_forecasts(tmp_path: Path) -> None:
     runs = make_runs(0.004)
     forecast = sl.forecast(runs)
     alone = Page(written(forecast, tmp_path, C="1e24"))
-    assert "A plan of parameters and tokens needs a law" in alone.text
+    assert "see sl.optimal(forecast, C=...)" in alone.text
     assert "Coefficients" not in alone.inside["h2"]
     beside = Page(written(forecast, tmp_path, C="1e24", law=sl.fit(runs, "chinchilla")))
     assert "Coefficients" in beside.inside["h2"]

@@ -177,7 +177,7 @@ class Subject:
     def plan(self) -> pd.DataFrame | str:
         """Compute-optimal sizes at the budgets, the smallest first; or why there are none."""
         if self.fit is None:
-            return "A plan of parameters and tokens needs a law."
+            return "For the best sizes by the forecast, see sl.optimal(forecast, C=...)."
         if not (self.has_line and self.variable == "C" and "N" in self.fit.law.variables):
             return "A plan needs a law in N and D, without groups or further variables."
         try:
