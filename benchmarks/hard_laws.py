@@ -334,11 +334,11 @@ def run(options: Options) -> Section:
             if (law, seed) not in known:
                 known[law, seed] = rival.search()[0]
             begin = time.process_time()
-            fit = _fit(table)
+            found = fit(table)
             seconds.append(time.process_time() - begin)
-            start = np.clip(rival.working(fit.values), *_WIDE)[None]
+            start = np.clip(rival.working(found.values), *_WIDE)[None]
             best = min(known[law, seed], float(rival.descend(start)[1][0]))
-            excess.append(fit.objective_value / best - 1)
+            excess.append(found.objective_value / best - 1)
         failures = int(np.sum(~(np.array(excess) <= _TOLERANCE)))
         rows.append({
             "law": law, "tables": len(excess), "failures": failures,
@@ -351,7 +351,8 @@ def run(options: Options) -> Section:
     return section
 
 
-def _fit(table: Table) -> Any:
+def fit(table: Table) -> Any:
+    """The library's fit with the objective of the table."""
     if table.objective == "squared":
         return library.fit(table.frame, table.law, y="loss", objective="squared")
     return library.fit(table.frame, table.law, y="loss", objective="huber", delta=table.delta)
