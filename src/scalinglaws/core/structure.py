@@ -104,32 +104,36 @@ class LinearTerm:
 
 @dataclass(frozen=True)
 class Separation:
-    """A law as ``(sum of linear terms) ** outer``, once the `searched` parameters are known.
+    """A law as ``link((sum of linear terms) ** outer)``, once the `searched` parameters are known.
 
     Attributes
     ----------
     inner : the sum
     outer : its power, one where there is none
+    link : "log", "log1p" or "sqrt" around the sum, or empty; then there is no outer power
     """
 
     terms: tuple[LinearTerm, ...]
     searched: tuple[str, ...]
     inner: Expression
     outer: Expression = ONE
+    link: str = ""
 
     @property
     def is_plain(self) -> bool:
         """The law is the sum itself."""
-        return self.outer == ONE
+        return self.outer == ONE and not self.link
 
 
 def separate(expression: Expression, parameters: Collection[str]) -> Separation:
     """Split the parameters into those searched over and those solved for linearly."""
-    inner = expression
     outer: Expression = ONE
+    inner, link = expression, ""
     match expression:
         case Apply("**", (base, exponent)) if len(products(base, parameters)) > 1:
             inner, outer = base, exponent
+        case Apply("log" | "log1p" | "sqrt" as function, (argument,)):
+            inner, link = argument, function
     parts = products(inner, parameters)
     occurrences = [name for part in parts for name in _parameters_of(part, parameters)]
     terms: list[LinearTerm] = []
@@ -143,7 +147,7 @@ def separate(expression: Expression, parameters: Collection[str]) -> Separation:
         terms.append(_linear_term(part, own[0] if own else None, parameters))
         linear.update(own[:1])
     searched = tuple(p for p in parameters if p not in linear)
-    return Separation(tuple(terms), searched, inner, outer)
+    return Separation(tuple(terms), searched, inner, outer, link)
 
 
 def _parameters_of(part: Product, parameters: Collection[str]) -> list[str]:

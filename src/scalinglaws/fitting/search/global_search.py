@@ -11,10 +11,10 @@ from scalinglaws.errors import FitError
 from scalinglaws.fitting.search.effort import QUICK, THOROUGH, Effort
 from scalinglaws.fitting.search.group_starts import find_group_starts
 from scalinglaws.fitting.search.multistart import Multistart
+from scalinglaws.fitting.search.reactivate_terms import vanished_terms
 from scalinglaws.fitting.search.scale import ResidualScale
 from scalinglaws.fitting.search.split_groups import Share, independent_groups, together
 from scalinglaws.fitting.search.starts import Candidates, can_be_exhaustive, find_starts
-from scalinglaws.fitting.search.vanished_terms import smallest_share
 from scalinglaws.fitting.solver.build_model import bind
 from scalinglaws.fitting.solver.model import Model
 from scalinglaws.fitting.solver.objective import HUBER_FACTOR, Loss
@@ -28,8 +28,6 @@ _ENOUGH, _FLAT = 3, 0.02
 _MOVED = 4.0 / 3.0
 # Scaled curvature below which parameters may trade against each other without end.
 _SINGULAR = 1e-10
-# Share of the law below which a term may be one that another minimum does without.
-_AT_WORK = 1e-3
 
 
 def estimate(problem: Problem, model: Model) -> Estimate:
@@ -139,7 +137,7 @@ def _is_certain(problem: Problem, found: Estimate) -> bool:
         and (found.free == moving).all()
         and np.all((found.theta > lower) & (found.theta < upper) | ~moving)
         and np.all(np.abs(found.theta[exponents]) > _FLAT)
-        and smallest_share(problem, found.theta) > _AT_WORK
+        and not vanished_terms(problem, found.theta, found.free)
     )
 
 

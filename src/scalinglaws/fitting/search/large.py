@@ -16,6 +16,7 @@ import numpy as np
 from scalinglaws.arrays import BoolArray, FloatArray, IntArray
 from scalinglaws.fitting.search.compare_minima import SAME_MINIMUM, smallest_curvature
 from scalinglaws.fitting.search.global_search import estimate
+from scalinglaws.fitting.search.reactivate_terms import reactivated_starts
 from scalinglaws.fitting.search.scale import ResidualScale
 from scalinglaws.fitting.solver.absolute import to_vertex
 from scalinglaws.fitting.solver.build_model import (
@@ -31,6 +32,8 @@ from scalinglaws.fitting.solver.problem import Estimate, Problem
 
 # Rows of the sample that is searched, and of the one on which its minima are compared.
 _SEARCHED, _COMPARED, _COMPARED_SHARE, _MOST_COMPARED = 8_192, 131_072, 16, 1_048_576
+# Rows on which a coefficient at zero is tried again.
+_REACTIVATED = 32_768
 # A minimum is given up when it is so many standard errors above the best, on the larger sample.
 _BEHIND = 6.0
 # Steps along a long valley, from and to, and times the rows: a minute or two.
@@ -71,6 +74,8 @@ def estimate_large(problem: Problem, model: Model) -> Estimate:
         problem = replace(problem, delta=_threshold(problem, model, found.delta, contenders[0]))
     whole = _Finisher(problem, model)
     best, *others = whole.best_of(contenders)
+    sample = _sampled(problem, _REACTIVATED, np.random.default_rng(_SEED))
+    best = whole.reactivated(best, sample)
     return replace(
         found,
         theta=best.theta,
@@ -234,6 +239,16 @@ class _Finisher:
     def best_of(self, minima: list[_Minimum]) -> list[_Minimum]:
         """All of them at the bottom, the lowest first."""
         return sorted(map(self.finish, minima), key=lambda minimum: minimum.value)
+
+    def reactivated(self, best: _Minimum, sample: Problem) -> _Minimum:
+        """The same minimum, or a lower one in which a coefficient at zero is at work."""
+        starts = reactivated_starts(sample, _bound(sample), self.loss, best.theta, best.free)
+        if not len(starts.theta):
+            return best
+        there = self.model.sums(starts.theta, self.weights, self.loss)
+        place = int(np.argmin(there.value))
+        low = self.finish(replace(best, theta=starts.theta[place], free=starts.free[place]))
+        return low if low.value < best.value * (1 - SAME_MINIMUM) - self.rounding else best
 
     def residuals(self, minimum: _Minimum) -> FloatArray:
         """Residuals of each row."""

@@ -17,9 +17,9 @@ from scalinglaws.fitting.search.compare_minima import (
 from scalinglaws.fitting.search.curved_valley import follow_valley
 from scalinglaws.fitting.search.effort import QUICK, THOROUGH, Effort
 from scalinglaws.fitting.search.neighbours import neighbouring_starts
+from scalinglaws.fitting.search.reactivate_terms import reactivated_starts, without_vanished
 from scalinglaws.fitting.search.scale import ResidualScale
 from scalinglaws.fitting.search.starts import Candidates
-from scalinglaws.fitting.search.vanished_terms import without_vanished
 from scalinglaws.fitting.solver.absolute import to_vertex
 from scalinglaws.fitting.solver.active_set import Vertex, descend
 from scalinglaws.fitting.solver.model import Model
@@ -245,16 +245,19 @@ class Multistart:
         return theta, free, self.scale.root_mean_square(residuals, int(free.sum()))
 
     def try_neighbours(self) -> bool:
-        """Follow the winner's neighbours, with the coefficients solved again; True if one is lower.
+        """Follow starts near the winner; True if one of them ends lower.
 
-        A coefficient at zero is at work in some of them: its logarithm would need very many steps
-        to come back from minus infinity.
+        Each coefficient at or near zero gets the chance to grow, since its logarithm would need
+        very many steps to come back from minus infinity; and the winner's neighbours are tried,
+        with the coefficients solved again.
         """
         improved = False
         for _ in range(_MOST_ROUNDS if self.effort.enough is None else 0):
             winner = self._winner()
             theta = self.solution.theta[winner]
-            starts = neighbouring_starts(self._reweighted(theta), theta)
+            starts = reactivated_starts(
+                self.problem, self.model, self.loss, theta, self.free[winner]
+            ).joined(neighbouring_starts(self._reweighted(theta), theta))
             if not len(starts.theta):
                 return improved
             old = self.free, self.solution

@@ -2,15 +2,21 @@
 
 Where a term is nearly constant in these runs, a floor and a flat power trade places along a valley
 that ends at a bound, and Newton steps crawl along it; where one run stands apart, a term may serve
-that run alone. Least squares at exponents that are some times smaller or larger, or far away, looks
-at the other end of such a valley.
+that run alone. Non-negative least squares at exponents that are some times smaller or larger, or
+far away, looks at the other end of such a valley.
 """
 
 from __future__ import annotations
 
-import numpy as np
+import itertools
+from collections.abc import Mapping
 
-from scalinglaws.arrays import FloatArray
+import numpy as np
+from scipy.optimize import nnls
+
+from scalinglaws.arrays import BoolArray, FloatArray
+from scalinglaws.core.algebra import ONE
+from scalinglaws.core.expression import Expression, evaluate, names_in
 from scalinglaws.core.parameter import Parameter
 from scalinglaws.fitting.search.grid import grid_of
 from scalinglaws.fitting.search.per_term_starts import per_term_starts
@@ -22,29 +28,53 @@ from scalinglaws.fitting.solver.problem import Problem
 # exponents there are.
 _FACTORS = {1: (0.25, 0.5, 1.0, 2.0, 4.0), 2: (0.25, 0.5, 1.0, 2.0), 3: (0.3, 1.0, 3.0)}
 _SIZES = {1: tuple(np.geomspace(0.003, 10.0, 24)), 2: (0.03, 0.3, 10.0), 3: (10.0,)}
+_MOST_STARTS = 16
+_MOST_ROWS = 2000
 
 
 def neighbouring_starts(problem: Problem, theta: FloatArray) -> Candidates:
-    """New starts around a minimum, every set of terms solved as in the search.
+    """New starts around a minimum, for a sum of coefficients that are not negative.
 
-    Where many parameters are searched over, one term or one parameter is at a time.
+    Inside an outer power or a link, every set of terms is solved to first order, as in the search.
 
     Parameters
     ----------
     theta : working parameters of the minimum
     """
+    names = problem.law.parameter_names
+    logs_of_terms = _logarithms(problem)
     searched = [n for n in problem.law.separation.searched if n not in problem.fixed]
+    found: list[tuple[float, FloatArray, BoolArray]] = []
+    axes: list[list[float]] = []
     if len(searched) > max(_FACTORS):
         return per_term_starts(problem, theta)
-    if not searched or problem.law.groups:
-        return Candidates.of([], len(theta))
-    natural = to_natural(theta, problem.positive)
-    axes = [
-        _around(parameter, float(value), len(searched))
-        for parameter, value in zip(problem.law.parameters, natural, strict=True)
-        if parameter.name in searched
-    ]
-    return starts_on(problem, grid_of(searched, axes))
+    if len(searched) in _FACTORS and not problem.law.groups:
+        natural = dict(zip(names, to_natural(theta, problem.positive), strict=True))
+        parameters = {p.name: p for p in problem.law.parameters}
+        axes = [_around(parameters[n], natural[n], len(searched)) for n in searched]
+    if axes and not problem.law.separation.is_plain:
+        return starts_on(problem, grid_of(searched, axes))
+    if axes and logs_of_terms is not None:
+        sample = _Sample(problem, logs_of_terms)
+        # where the variables hang together, terms that change places fit as well
+        changed = itertools.permutations([natural[n] for n in searched])
+        for point in itertools.chain(itertools.product(*axes), changed):
+            found += sample.solve(dict(zip(searched, point, strict=True)), theta)
+    kept = _different(sorted(found, key=lambda f: f[0]))
+    return Candidates.of([(point, moving) for _, point, moving in kept], len(names))
+
+
+def _logarithms(problem: Problem) -> dict[str, Expression] | None:
+    """Logarithm of each term, less that of its coefficient; None where the law is no such sum."""
+    separation = problem.law.separation
+    positive = {p.name for p in problem.law.parameters if p.positive} - set(problem.fixed)
+    found: dict[str, Expression] = {}
+    alone = separation.is_plain and not problem.law.groups
+    for term in separation.terms if alone else ():
+        if term.coefficient not in positive or term.power != ONE or term.log_rest is None:
+            return None
+        found[term.coefficient] = term.log_rest
+    return found or None
 
 
 def _around(parameter: Parameter, value: float, n_searched: int) -> list[float]:
@@ -53,3 +83,76 @@ def _around(parameter: Parameter, value: float, n_searched: int) -> list[float]:
     for size in _SIZES[n_searched]:
         tried |= {float(size), -float(size)}
     return sorted(v for v in tried if parameter.lower <= v <= parameter.upper)
+
+
+class _Sample:
+    """The linear problem for the coefficients, on at most a few thousand runs."""
+
+    def __init__(self, problem: Problem, logs: Mapping[str, Expression]) -> None:
+        rows = np.linspace(0, len(problem.y) - 1, min(len(problem.y), _MOST_ROWS)).astype(np.intp)
+        self._columns = {name: column[rows] for name, column in problem.columns.items()}
+        self._names, self._fixed, self._logs = problem.law.parameter_names, problem.fixed, logs
+        y = problem.y[rows]
+        self._size = np.sqrt(problem.weights[rows]) / (y if problem.scale == "log" else 1.0)
+        self._target = y * self._size
+
+    def solve(
+        self, exponents: Mapping[str, float], theta: FloatArray
+    ) -> list[tuple[float, FloatArray, BoolArray]]:
+        """Misfit, working parameters, and which of them move: with all terms, and without each.
+
+        Empty where a term is not finite.
+        """
+        values = {**exponents, **self._fixed, **self._columns}
+        with np.errstate(all="ignore"):
+            logs = [
+                np.broadcast_to(evaluate(log, values), self._target.shape)
+                for log in self._logs.values()
+            ]
+            tops = np.array([log.max() for log in logs])
+            table = np.exp(np.stack(logs, axis=1) - tops) * self._size[:, None]
+        if not np.isfinite(table).all():
+            return []
+        scale = np.maximum(np.linalg.norm(table, axis=0), 1e-300)
+        every = np.arange(len(self._logs))
+        found = []
+        for kept in (every, *(np.delete(every, k) for k in every if len(every) > 1)):
+            solution = np.zeros(len(every))
+            solution[kept], misfit = nnls(table[:, kept] / scale[kept], self._target)
+            with np.errstate(divide="ignore"):
+                logarithms = np.log(solution / scale) - tops
+            coefficients = dict(zip(self._logs, map(float, logarithms), strict=True))
+            found.append((float(misfit), *self._point(exponents, coefficients, theta)))
+        return found
+
+    def _point(
+        self,
+        exponents: Mapping[str, float],
+        coefficients: Mapping[str, float],
+        theta: FloatArray,
+    ) -> tuple[FloatArray, BoolArray]:
+        """Working parameters, and which of them move."""
+        at_work = {
+            name
+            for coefficient, log in coefficients.items()
+            if np.isfinite(log)
+            for name in (coefficient, *names_in(self._logs[coefficient]))
+        }
+        point = theta.copy()
+        for name, value in {**exponents, **coefficients}.items():
+            point[self._names.index(name)] = value
+        movable = {*exponents, *coefficients} & at_work
+        return point, np.array([name in movable for name in self._names])
+
+
+def _different(
+    found: list[tuple[float, FloatArray, BoolArray]],
+) -> list[tuple[float, FloatArray, BoolArray]]:
+    """The best with each set of terms at work, then the best of the others."""
+    first: dict[bytes, int] = {}
+    for place, (_, point, moving) in enumerate(found):
+        extreme = np.abs(point) == _SIZES[1][-1]
+        first.setdefault((moving & ~extreme).tobytes() + moving.tobytes(), place)
+    chosen = list(first.values())
+    chosen += [k for k in range(len(found)) if k not in chosen]
+    return [found[k] for k in chosen[:_MOST_STARTS]]

@@ -21,6 +21,7 @@ from scalinglaws.core.parameter import Parameter
 from scalinglaws.core.structure import LinearTerm
 from scalinglaws.fitting.search.grid import LARGEST_GRID, SearchSpace, search_space
 from scalinglaws.fitting.search.inverse_search import inverse_points
+from scalinglaws.fitting.search.link import inner_target, law_of
 from scalinglaws.fitting.search.normal_equations import Column, NormalEquations
 from scalinglaws.fitting.search.rational import rational_starts
 from scalinglaws.fitting.search.two_term_starts import two_term_starts
@@ -241,23 +242,19 @@ class Search:
         ]
         return found, of_point
 
-    def _inner(self, outer: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def _linked(self, outer: FloatArray) -> tuple[FloatArray, FloatArray]:
         """What the sum of the terms should be, and the residual of the fit that a unit of it makes.
 
         The latter is to first order; both broadcast to (distinct points, rows).
         """
-        if self.separation.is_plain:
-            target, slope = self.y, np.ones_like(self.y)
-        else:
-            target = self.y ** (1.0 / outer)
-            slope = outer * self.y / target
+        target, slope = inner_target(self.separation, self.y, outer)
         size = slope if self.problem.scale == "level" else slope / self.y
         return target, size * self.root_weights
 
     def _column(self, term: LinearTerm) -> Column:
         expressions = [self.separation.outer, term.rest if term.log_rest is None else term.log_rest]
         (outer, rest), of_point = self._evaluate(expressions)
-        _, size = self._inner(outer)
+        _, size = self._linked(outer)
         shift = np.zeros(len(rest))
         if term.log_rest is not None and not np.isnan(rest).any():
             # N**-large underflows: taken at its largest, and the rest put into the coefficient
@@ -272,7 +269,7 @@ class Search:
         known = [t for t in self.separation.terms if t not in self.linear]
         expressions = [e for t in known for e in (t.rest, t.power)]
         (outer, *values), of_point = self._evaluate([self.separation.outer, *expressions])
-        wanted, size = self._inner(outer)
+        wanted, size = self._linked(outer)
         remainder = np.broadcast_to(wanted, outer.shape)
         for place, term in enumerate(known):
             rest, power = values[2 * place], values[2 * place + 1]
@@ -301,8 +298,8 @@ class Search:
             gap += solution[usable, k][:, None] * column.values[column.of_point[usable]]
         (outer,), of_point = self._evaluate([self.separation.outer])
         power = outer[of_point[usable], :1]
-        wanted, size = self._inner(power)
-        fitted = (wanted + gap / size) ** power
+        wanted, size = self._linked(power)
+        fitted = law_of(self.separation, wanted + gap / size, power)
         residual = fitted - self.y if self.problem.scale == "level" else np.log(fitted / self.y)
         residual = residual * self.root_weights
         loss = np.einsum("gn,gn->g", residual, residual)

@@ -42,7 +42,7 @@ def two_term_starts(problem: Problem, effort: int) -> list[tuple[FloatArray, Boo
 def _logarithms_of_terms(problem: Problem) -> list[Expression] | None:
     """Logarithm of each of two terms, less that of its coefficient; None for other laws."""
     separation = problem.law.separation
-    if separation.is_plain or problem.law.groups or len(separation.terms) != 2:
+    if separation.is_plain or separation.link or problem.law.groups or len(separation.terms) != 2:
         return None
     positive = {p.name for p in problem.law.parameters if p.positive} - set(problem.fixed)
     found: list[Expression] = []
