@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from scalinglaws.arrays import FloatArray
 from scalinglaws.display.card import Column, Table
 from scalinglaws.numerals import (
     format_compute,
@@ -228,6 +229,14 @@ def _upright(columns: list[Column], level: str) -> Table:
     if any(spans):
         found.append(Column(level, spans))
     return Table(tuple(found))
+
+
+def range_of(values: FloatArray) -> str:
+    """Smallest and largest of some values in words; nothing where none is finite."""
+    known = values[np.isfinite(values)]
+    return (
+        f", from {format_plain(known.min())} to {format_plain(known.max())}" if len(known) else ""
+    )
 
 
 def points_table(

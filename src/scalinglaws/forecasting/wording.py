@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scalinglaws.display import Card, Column, Shares, Table, pairs
-from scalinglaws.display.quantities import points_table
+from scalinglaws.display.quantities import points_table, range_of
 from scalinglaws.errors import DataError
 from scalinglaws.fitting.inference.prediction_card import call_at, describe_points
 from scalinglaws.numerals import (
@@ -83,9 +83,8 @@ def _outlook_of_many(found: Outlook, points: Mapping[str, Any]) -> Card:
     values = np.ravel(found.estimate)
     level = found.confidence_level
     numbers = (found.estimate, found.run_low, found.run_high)
-    ends = f"{format_plain(values.min())} to {format_plain(values.max())}"
     return Card(
-        f"Forecast of {found.target} at {plural(len(values), 'point')}, from {ends} "
+        f"Forecast of {found.target} at {plural(len(values), 'point')}{range_of(values)} "
         f"({format_level(level)}: intervals of a new run).",
         tables=(points_table(points, found.target, numbers, found.times_beyond, level),),
     )
@@ -176,7 +175,7 @@ def _decided(forecast: Forecast) -> list[str]:
     except DataError:
         return []
     return (
-        [f"At {format_compute(float(point['C']), 2)} FLOP: {found.sentence}"]
+        [f"At {format_compute(float(point['C']), 2)} FLOP o{found.sentence[1:]}"]
         if found.decides
         else []
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scalinglaws.display import Bars, Card, Interval, pairs
-from scalinglaws.display.quantities import points_table
+from scalinglaws.display.quantities import points_table, range_of
 from scalinglaws.numerals import (
     format_factor,
     format_interval,
@@ -76,14 +76,11 @@ def prediction_card(found: Prediction) -> Card:
 
 def _of_many(found: Prediction, target: str, law: str) -> Card:
     values = np.ravel(found.estimate)
-    known = values[np.isfinite(values)]
-    ends = (
-        f", from {format_plain(known.min())} to {format_plain(known.max())}" if len(known) else ""
-    )
     numbers = (found.estimate, found.run_low, found.run_high)
     level = format_level(found.confidence_level)
     return Card(
-        f"{target} at {plural(len(values), 'point')}{law}{ends} ({level}: intervals of a new run).",
+        f"{target} at {plural(len(values), 'point')}{law}{range_of(values)} "
+        f"({level}: intervals of a new run).",
         tables=(
             points_table(found.points, target, numbers, found.times_beyond, found.confidence_level),
         ),
@@ -141,7 +138,7 @@ def _caveats(found: Prediction) -> list[str]:
 
 
 def _distance(found: Prediction) -> tuple[str, ...]:
-    largest = float(np.max(found.times_beyond))
+    largest = float(np.max(found.times_beyond, initial=0.0))
     if not largest > _BARELY:
         return ()
     text = f"{format_factor(largest)} times the largest run"
