@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from copy import deepcopy
 from functools import cache
 from typing import Any
 
@@ -146,11 +147,11 @@ def _change(values: Any, rng: np.random.Generator) -> str:
     if action == "delete":
         del node[key]
     elif action == "double" and isinstance(node, list):
-        node.append(node[key])
+        node.append(deepcopy(node[key]))
     elif action == "nudge" and isinstance(node[key], float):
         node[key] *= float(choice(rng, (-1.0, 0.0, 1 + 1e-12, 2.0, 1e6)))
     else:
-        value = choice(rng, _VALUES)
+        value = deepcopy(choice(rng, _VALUES))
         node[key] = value
         action = f"= {str(value)[:30]!r}"
     return f"{'.'.join(words)} {action}"
