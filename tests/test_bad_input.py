@@ -228,7 +228,7 @@ def test_as_many_runs_as_coefficients_leave_no_intervals(runs: pd.DataFrame) -> 
         fit = sl.fit(runs.iloc[[0, 8, 19]], "power")
 
     assert fit.table["std_error"].isna().all()
-    assert "no intervals: 3 runs leave no degrees of freedom" in fit.summary()
+    assert "none: 3 runs leave no degrees of freedom" in fit.summary()
     assert np.isnan(fit.predict(N=1e9, D=1e10).curve_low)
 
 

@@ -152,6 +152,7 @@ def test_the_gallery_has_every_plot() -> None:
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
 def test_the_gallery_runs(script: Path) -> None:
     """Each script draws one figure."""
+    plt.close("all")
     runpy.run_path(str(script))
     assert len(plt.get_fignums()) == 1
     plt.close("all")

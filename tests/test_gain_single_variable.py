@@ -65,7 +65,8 @@ def test_every_single_variable_will_do(variable: str) -> None:
     assert f"x {words[variable]} at " in found.sentence
     assert "saved by the second recipe" in repr(found)
     axes = found.plot()
-    assert axes.get_ylabel() == ("compute" if variable == "C" else variable) + " multiplier"
+    name = "compute" if variable == "C" else variable
+    assert axes.get_ylabel() == f"{name} multiplier; 95 % confidence interval"
     axes.figure.clear()
 
 
