@@ -286,15 +286,15 @@ def _check_together(fields: Mapping[str, Any], *, whitened: bool) -> None:
         raise ValueError("the law has no value at the runs")
     if whitened:
         return
-    size = np.abs(residuals)
-    if fields["objective"] == "squared":
-        each = residuals**2
-    elif fields["objective"] == "absolute":
-        each = size
-    else:
-        delta = fields["delta"]
-        each = np.where(size <= delta, 0.5 * residuals**2, delta * (size - 0.5 * delta))
-    found, saved = float(runs.weights @ np.where(used, each, 0.0)), fields["objective_value"]
+    size, delta = np.abs(np.where(used, residuals, 0.0)), fields["delta"]
+    with np.errstate(over="ignore"):  # a damaged file may be far off
+        if fields["objective"] == "squared":
+            each = size**2
+        elif fields["objective"] == "absolute":
+            each = size
+        else:
+            each = np.where(size <= delta, 0.5 * size**2, delta * (size - 0.5 * delta))
+    found, saved = float(runs.weights @ each), fields["objective_value"]
     scale = 1.0 if fields["scale"] == "log" else float(np.abs(runs.y).max()) ** 2
     if not math.isclose(
         found, saved, rel_tol=_SAME, abs_tol=_ROUNDING * scale * runs.weights.sum()
