@@ -206,6 +206,22 @@ def test_the_point_asked_for_is_marked() -> None:
         _forecast().plot(at={"N": [1e6, 2e6], "D": [1e7, 1e7]})
 
 
+def test_a_forecast_ends_inside_its_picture() -> None:
+    """Also where no run beyond the known ones is usable: the band and the curve are whole."""
+    runs = sl.datasets.ladder().assign(loss=lambda t: 0.3 + t["loss"])
+    bad = runs["loss"] * (1 + np.random.default_rng(0).exponential(0.4, len(runs)))
+    found = sl.forecast(runs.assign(loss=bad))
+    largest = float(runs["C"].max())
+    assert not found.usable_to > largest
+    ax = found.plot()
+    bottom, top = ax.get_ylim()
+
+    curve = np.concatenate([np.asarray(line.get_ydata(), float) for line in ax.lines])
+    assert bottom < curve.min() <= curve.max() < top
+    last = np.asarray(ax.collections[0].get_paths()[0].vertices)
+    assert bottom < last[np.isclose(last[:, 0], largest)][:, 1].min()
+
+
 def test_a_chain_over_compute() -> None:
     """The curve is the prediction at the tokens per parameter of the largest run."""
     ax = _chain().plot("1e15", ratio=20.0)

@@ -187,7 +187,7 @@ class _Picture:
         """All marks, then the words, which need the limits."""
         path, rows = self.path, self.forecast.rows
         observed = rows.table.y[rows.places]
-        shown = [observed, self.estimate[path.usable]]
+        shown = [observed, self.estimate]
         values = None if self.law is None else self._law_values()
         if values is not None:
             shown.append(np.asarray(values.estimate))
@@ -209,6 +209,7 @@ class _Picture:
         """Limits of both axes."""
         path, rows = self.path, self.forecast.rows
         use = path.usable & ~path.known
+        use[np.flatnonzero(path.usable)[-1]] = True  # the end of the band, which is named
         ends = [np.asarray(getattr(path.outlook, name))[use] for name in ("run_low", "run_high")]
         values = np.concatenate([*shown, *ends])
         low, high = float(values.min()), float(values.max())
