@@ -25,6 +25,7 @@ from scalinglaws.planning.sampled_law import (
 )
 
 TWO = 2.0  # FLOPs for each parameter and served token: the forward pass
+_NO_SAVING = 1e-9  # share of the cost, below which a saving is only rounding
 _ROOM = (12.0, 6.0)  # e-folds below and above the compute-optimal size
 
 
@@ -278,12 +279,12 @@ def _as_frame(life: _Life, N: FloatArray, D: FloatArray, given: float | None) ->
     performance = plan.value(N, D)
     training, serving_ = plan.cost(N, D), life.serving(N)
     plain = plan.at_performance(performance)
-    other = plain.C + life.serving(plain.N)
+    saving = 1.0 - (training + serving_) / (plain.C + life.serving(plain.N))
     frame = pd.DataFrame({"served": life.tokens})
     for name, values in {
         "N": N, "D": D, "ratio": D / N, sample.target: performance, "training": training,
         "serving": serving_, "total": training + serving_,
-        "saving": 1.0 - (training + serving_) / other,
+        "saving": np.where(np.abs(saving) < _NO_SAVING, 0.0, saving),
     }.items():  # fmt: skip
         if name == sample.target and given is not None:
             frame[name] = given
