@@ -94,6 +94,9 @@ def test_runs_must_be_told_apart(running: pd.DataFrame) -> None:
     """By a column."""
     with pytest.raises(sl.DataError, match="No column such as 'run'"):
         sl.finish(running.drop(columns="run"), "r9", D=6e10)
+    last = running.groupby("run", as_index=False).last()
+    with pytest.raises(sl.DataError, match="has several rows of one run, and a run that still"):
+        sl.finish(last, "r9", D=6e10)
 
 
 def test_public_runs(data: Path) -> None:

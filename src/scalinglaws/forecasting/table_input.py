@@ -88,8 +88,8 @@ def read_checkpoints(
     )  # fmt: skip
     if not table.cluster_column or table.source is None:
         raise DataError(
-            "No column such as 'run' tells which rows are checkpoints of the same run; "
-            f"{col.describe_columns(frame)}"
+            "No column such as 'run' has several rows of one run, and a run that still trains "
+            f"needs checkpoints: one row each. {col.describe_columns(frame)}"
         )
     return table, table.source[table.cluster_column]
 
