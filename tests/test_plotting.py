@@ -246,7 +246,7 @@ def test_style_passes_through(fit: sl.Fit) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"x": "M"}, "`x` must be 'N' or 'D'; got 'M'"),
+        ({"x": "M"}, "`x` must be 'N', 'D' or 'C'; got 'M'"),
         ({"band": "both"}, "`band` must be 'curve', 'run' or 'none'"),
         ({"extrapolate": 0.5}, "`extrapolate` must be 1 or more"),
     ],

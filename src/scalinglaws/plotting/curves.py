@@ -174,7 +174,8 @@ def _axis_variable(fit: FitRecord, x: str | None) -> str:
     if x is None:
         return "D" if "D" in fit.law.variables else fit.law.variables[0]
     variable = fit.runs.variable_of(x)
-    check_option("x", variable, fit.law.variables)
+    compute = ("C",) if has_compute(fit) else ()
+    check_option("x", variable, (*fit.law.variables, *compute))
     return variable
 
 
