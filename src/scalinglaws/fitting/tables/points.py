@@ -16,6 +16,8 @@ from scalinglaws.errors import DataError
 from scalinglaws.fitting.tables import columns as col
 from scalinglaws.numerals import abridged, listed, parse_number
 
+_BEST = " For the best division of compute use sl.optimal(fit, C=...)."
+
 
 def read_points(
     law: Law,
@@ -123,6 +125,7 @@ def _named(
         raise ValueError(
             f"The prediction needs {', '.join(missing)}: the law is {law.formula}. "
             f"Pass {', '.join(f'{name}=...' for name in wanted)}{_known_groups(law, missing)}."
+            f"{_BEST if 'C' in given and {'N', 'D'} <= set(missing) else ''}"
         )
     return named
 
