@@ -331,6 +331,8 @@ def test_predictions_need_their_variables(runs: pd.DataFrame) -> None:
 
     with pytest.raises(ValueError, match=r"The prediction needs D: .* Pass N=\.\.\., D=\.\.\."):
         fit.predict(N=1e9)
+    with pytest.raises(ValueError, match=r"The prediction needs N, D: .* use sl\.optimal\(fit, C="):
+        fit.predict(C=1e24)
     with pytest.raises(ValueError, match="The law has no variable 'M'; it has N, D"):
         fit.predict(N=1e9, D=1e9, M=3)
     with pytest.raises(ValueError, match="N must be positive and finite; got -1"):
@@ -347,6 +349,8 @@ def test_far_extrapolation_is_said(runs: pd.DataFrame) -> None:
 
     with pytest.warns(sl.ExtrapolationWarning, match="Predicting 1e6 times beyond"):
         fit.predict(N=1e13, D=1e15)
+    with pytest.warns(sl.ExtrapolationWarning, match="Predicting 2,000 times beyond"):
+        fit.predict(N=2e11, D=1e14)
 
 
 def test_warnings_point_at_the_users_line(runs: pd.DataFrame) -> None:

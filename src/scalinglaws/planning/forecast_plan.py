@@ -13,7 +13,7 @@ from scalinglaws.errors import DataError, DataWarning, ExtrapolationWarning, Fit
 from scalinglaws.fitting.result import Fit
 from scalinglaws.forecasting.dispute import DISPUTE_LEVEL, disputes
 from scalinglaws.forecasting.forecast import Forecast
-from scalinglaws.numerals import format_plain
+from scalinglaws.numerals import format_factor
 from scalinglaws.planning.cost import RunCost
 from scalinglaws.planning.forecast_optima import CostedForecast, best_sizes
 from scalinglaws.planning.optima_trend import Interval
@@ -109,7 +109,7 @@ def _columns(name: str, values: FloatArray) -> dict[str, FloatArray]:
 def _warn_if_far(beyond: FloatArray) -> None:
     if beyond.max() > _FAR:
         warn(
-            f"Planning at {format_plain(float(beyond.max()), 3)} times the compute of the largest "
+            f"Planning at {format_factor(float(beyond.max()))} times the compute of the largest "
             f"run: {_HELD}.",
             ExtrapolationWarning,
         )
@@ -122,7 +122,7 @@ def _note(N: float, D: float, beyond: float, limits: Limits) -> list[str]:
     elif limits:
         notes.append(limit_note(limits, N, D))
     if beyond > 1:
-        notes.append(f"{format_plain(float(beyond), 3)} times the compute of the largest run")
+        notes.append(f"{format_factor(float(beyond))} times the compute of the largest run")
     if beyond > _FAR:
         notes.append(_HELD)
     return notes

@@ -11,7 +11,7 @@ import numpy as np
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import ExtrapolationWarning, warn
-from scalinglaws.numerals import format_count, format_plain
+from scalinglaws.numerals import format_count, format_factor
 from scalinglaws.planning.closed_form import ClosedForm, closed_form_of
 from scalinglaws.planning.cost import Cost, RunCost, cost_of
 from scalinglaws.planning.root_finding import Function, minimum, root
@@ -73,7 +73,7 @@ class Plan:
         finite = beyond[np.isfinite(beyond)]
         if len(finite) and finite.max() > _FAR:
             warn(
-                f"Planning at {format_plain(float(finite.max()), 3)} times the compute of the "
+                f"Planning at {format_factor(float(finite.max()))} times the compute of the "
                 "largest fitted run: model error is not included, and the intervals assume that "
                 "the law still holds there.",
                 ExtrapolationWarning,

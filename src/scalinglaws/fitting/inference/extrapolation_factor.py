@@ -13,7 +13,7 @@ from scalinglaws.core.groups import codes_of
 from scalinglaws.errors import ExtrapolationWarning, warn
 from scalinglaws.fitting.record import FitRecord
 from scalinglaws.fitting.tables.chunks import row_blocks
-from scalinglaws.numerals import format_plain
+from scalinglaws.numerals import format_factor
 
 _FAR = 100.0
 
@@ -76,7 +76,7 @@ def warn_if_far(beyond: FloatArray) -> None:
     largest = float(beyond.max(initial=0.0))
     if largest > _FAR:
         warn(
-            f"Predicting {format_plain(largest, 3)} times beyond the largest fitted run. The "
+            f"Predicting {format_factor(largest)} times beyond the largest fitted run. The "
             "intervals assume that the law still holds there, which these runs cannot test.",
             ExtrapolationWarning,
         )
