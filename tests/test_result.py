@@ -157,6 +157,8 @@ def test_the_distance_beyond_the_data_is_stated(fit: sl.Fit) -> None:
     assert "inside the range" in str(inside)
     assert outside.times_beyond == pytest.approx(2.0)
     assert "2 times the largest fitted run" in str(outside)
+    tiny = fit.predict(N=7, D=1e10)
+    assert "none, but N lies outside the range of the fitted runs" in " ".join(str(tiny).split())
 
 
 def test_frames_may_use_the_tables_own_names() -> None:

@@ -17,6 +17,7 @@ from scalinglaws.numerals import (
     format_plain,
     format_to,
     format_variable,
+    listed,
     plural,
 )
 
@@ -125,8 +126,27 @@ def _forecast_lines(found: Prediction, level: str) -> list[tuple[str, str]]:
 
 def _beyond(found: Prediction) -> str:
     if not found.times_beyond > _BARELY:
+        outside = _outside(found)
+        if outside:
+            return (
+                f"none, but {listed(outside)} lie{'s' if len(outside) == 1 else ''} outside the "
+                "range of the fitted runs"
+            )
         return "none: inside the range of the fitted runs"
     return f"{format_factor(float(found.times_beyond))} times the largest fitted run"
+
+
+def _outside(found: Prediction) -> list[str]:
+    """Variables that are smaller, or larger, than those of every fitted run."""
+    fitted = found.source[0].runs.values if found.source else {}
+    outside = []
+    for name, values in fitted.items():
+        low, high = float(values.min()), float(values.max())
+        point = float(found.points[name]) if name in found.points else low
+        margin = (_BARELY - 1) * abs(point)
+        if not low - margin <= point <= high + margin:
+            outside.append(name)
+    return outside
 
 
 def _caveats(found: Prediction) -> list[str]:
