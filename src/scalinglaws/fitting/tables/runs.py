@@ -331,8 +331,8 @@ def _warn_repeats(table: RunTable, frame: pd.DataFrame) -> None:
         warn(
             f"{plural(len(repeated), 'run')} repeat"
             f"{'s' if len(repeated) == 1 else ''} another run exactly (row"
-            f"{'s' if len(repeated) > 1 else ''} {rows}). They count as independent and make the "
-            "intervals too narrow; if they are copies, pass runs.drop_duplicates("
+            f"{'s' if len(repeated) > 1 else ''} {rows}). Each counts as independent, which makes "
+            "the intervals too narrow if it is a copy: then pass runs.drop_duplicates("
             f"subset={list(dict.fromkeys([*table.columns.values(), table.target]))}).",
             DataWarning,
         )
