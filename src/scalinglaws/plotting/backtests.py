@@ -12,6 +12,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 from scalinglaws.escaping import for_picture
 from scalinglaws.numerals import format_variable
 from scalinglaws.plotting.axes import frame, settle, write_title
+from scalinglaws.plotting.labels import shortened
 from scalinglaws.plotting.style import Style, style_of
 from scalinglaws.plotting.words import level_text
 
@@ -74,7 +75,8 @@ def draw_cuts(tested: Backtest, ax: Axes) -> None:
     widest = 100 * float(reach[np.isfinite(reach)].max())
     ax.set_xlim(-1.1 * widest, 1.1 * widest)
     ax.set_ylim(0.45 - len(cuts), 0.55)
-    frame(ax, f"% from the {tested.label}; × is outside", "")
+    subject = tested.label if tested.label == "forecast" else f"law {shortened(tested.label)}"
+    frame(ax, f"% from the {subject}; × is outside", "")
     ax.grid(visible=False)
     ax.yaxis.set_major_locator(NullLocator())
     ax.xaxis.set_major_locator(MaxNLocator(4, symmetric=True))
