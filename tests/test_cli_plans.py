@@ -184,6 +184,9 @@ def test_count(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "FLOP a token by 10 conventions" in out
     assert main(["count", str(config), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["N_no_emb"] == 85_056_000
+    config.write_text("<html>")
+    assert main(["count", str(config)]) == 1
+    assert capsys.readouterr().err.endswith("config.json is no config.json: it is not JSON.\n")
 
 
 def test_which_law_holds(saved: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -217,6 +220,18 @@ def test_errors_have_a_status(saved: Path, capsys: pytest.CaptureFixture[str]) -
     assert "columns of one length; a saved fit is none." in capsys.readouterr().err
     assert main(["plan", str(saved), "--within", "0.01"]) == 1
     assert "--within goes with --budget" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["plan", str(saved), "--budget", "lots"])
+    assert "argument --budget: 'lots' is not a number; write it as" in capsys.readouterr().err
+
+
+def test_a_table_is_no_saved_fit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """And the message has the command that saves one."""
+    table = tmp_path / "runs.csv"
+    make_runs().to_csv(table, index=False)
+
+    assert main(["plan", str(table), "--budget", "1e24"]) == 1
+    assert f"`scalinglaws fit {table} --save fit.json` writes one" in capsys.readouterr().err
 
 
 def test_a_published_law_is_planned_by_its_name(

@@ -60,6 +60,10 @@ def test_reach(files: dict[str, str], capsys: pytest.CaptureFixture[str]) -> Non
     assert main(["reach", files["fit.json"], "2.3", "--at", "N=3B", "--json"]) == 0
     (row,) = json.loads(capsys.readouterr().out)
     assert row["low"] == pytest.approx(expected.reach(2.3, N=3e9).low)
+    assert main(["reach", files["fit.json"], "2.3"]) == 1
+    said = capsys.readouterr().err
+    assert "give all but one, such as --at N=...." in said
+    assert "use scalinglaws plan --loss" in said
     assert main(["reach", files["grouped.json"], "2.3", "--at", "N=3B", "data=web"]) == 0
     assert "is reached at D" in capsys.readouterr().out
     assert main(["reach", CHINCHILLA, "2.0", "--at", "N=70B"]) == 0

@@ -15,11 +15,13 @@ from scalinglaws.cli_tables import (
     draw,
     law_from,
     level_option,
+    number,
     numbers_option,
     plot_option,
     show,
     verb,
 )
+from scalinglaws.errors import FileFormatError
 from scalinglaws.numerals import parse_number
 from scalinglaws.planning import (
     Envelope,
@@ -156,7 +158,7 @@ def _add_approaches(verbs: Any) -> None:
     _runs_option(parser)
     parser.add_argument("fit", type=Path, help="saved fit of a law to these runs")
     parser.add_argument(
-        "--budget", type=parse_number, required=True, help="budget of the comparison, in FLOPs"
+        "--budget", type=number, required=True, help="budget of the comparison, in FLOPs"
     )
     _profile_options(parser)
 
@@ -260,7 +262,10 @@ def _add_count(verbs: Any) -> None:
 
 
 def _count(options: argparse.Namespace) -> int:
-    config = json.loads(options.config.read_text(encoding="utf-8"))
+    try:
+        config = json.loads(options.config.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise FileFormatError(f"{options.config} is no config.json: it is not JSON.") from error
     shape = Transformer.from_config(config, context=options.context)
     if options.json:
         print(json.dumps({"N": shape.N, "N_active": shape.N_active, "N_no_emb": shape.N_no_emb}))

@@ -11,6 +11,7 @@ from scalinglaws.cli_tables import (
     fit_option,
     law_from,
     limits,
+    number,
     numbers_option,
     place_option,
     placed,
@@ -18,7 +19,6 @@ from scalinglaws.cli_tables import (
     show,
     verb,
 )
-from scalinglaws.numerals import parse_number
 from scalinglaws.planning import (
     limited_data,
     near_optimal,
@@ -149,7 +149,7 @@ def _add_overtrain(verbs: Any) -> None:
     fit_option(parser)
     place_option(parser)
     parser.add_argument(
-        "--budget", type=parse_number, required=True, help="compute of the optimal model, in FLOPs"
+        "--budget", type=number, required=True, help="compute of the optimal model, in FLOPs"
     )
     numbers_option(parser, "--smaller", "size reduction factors of the model (1.5 2 3 5 10)")
     plot_option(parser)
@@ -181,10 +181,10 @@ def _add_serve(verbs: Any) -> None:
         parser, "--served", "tokens served in the model's lifetime, such as 1e13", required=True
     )
     parser.add_argument(
-        "--loss", type=parse_number, help="loss to reach at the least cost (or give --budget)"
+        "--loss", type=number, help="loss to reach at the least cost (or give --budget)"
     )
     parser.add_argument(
-        "--budget", type=parse_number,
+        "--budget", type=number,
         help="total compute of training and serving, in FLOPs (or give --loss)",
     )  # fmt: skip
     parser.add_argument(
@@ -194,7 +194,7 @@ def _add_serve(verbs: Any) -> None:
         help="price of a served FLOP relative to a training FLOP (1)",
     )
     parser.add_argument(
-        "--serving-cost", type=parse_number, default=2.0, metavar="K",
+        "--serving-cost", type=number, default=2.0, metavar="K",
         help="serving cost of K*N FLOPs per token (2)",
     )  # fmt: skip
     _limit_options(parser)
@@ -252,10 +252,10 @@ def _add_next(verbs: Any) -> None:
     fit_option(parser)
     place_option(parser)
     parser.add_argument(
-        "--allowance", type=parse_number, required=True,
+        "--allowance", type=number, required=True,
         help="total compute of the new runs, in FLOPs",
     )  # fmt: skip
-    parser.add_argument("--budget", type=parse_number, help="compute of the target run, in FLOPs")
+    parser.add_argument("--budget", type=number, help="compute of the target run, in FLOPs")
     parser.add_argument(
         "--question", choices=QUESTIONS, default="loss",
         help="quantity whose uncertainty is reduced (loss)",
@@ -264,8 +264,8 @@ def _add_next(verbs: Any) -> None:
         "--rival", metavar="FIT", help="with --question law: saved fit of the alternative law"
     )
     parser.add_argument("--runs", type=int, default=10, help="maximum number of new runs (10)")
-    parser.add_argument("--largest", type=parse_number, help="maximum compute of a run, in FLOPs")
-    parser.add_argument("--shortest", type=parse_number, help="minimum training tokens of a run")
+    parser.add_argument("--largest", type=number, help="maximum compute of a run, in FLOPs")
+    parser.add_argument("--shortest", type=number, help="minimum training tokens of a run")
     parser.add_argument(
         "--noise",
         type=float,
@@ -300,8 +300,8 @@ def _next(options: argparse.Namespace) -> int:
 
 def _limit_options(parser: Any) -> None:
     parser.add_argument(
-        "--most-params", type=parse_number, help="maximum number of parameters (no limit)"
+        "--most-params", type=number, help="maximum number of parameters (no limit)"
     )
     parser.add_argument(
-        "--most-tokens", type=parse_number, help="maximum number of training tokens (no limit)"
+        "--most-tokens", type=number, help="maximum number of training tokens (no limit)"
     )

@@ -24,7 +24,16 @@ from scalinglaws.fitting.tables import columns as col
 from scalinglaws.loading import Loaded, load
 from scalinglaws.numerals import parse_number, plural
 
+_TABLES = (".csv", ".tsv", ".jsonl", ".parquet")  # files that hold runs, and never a fit
 LAW_HELP = "file written by fit --save, or published law such as chinchilla/epoch2024"
+
+
+def number(text: str) -> float:
+    """A number of an option, such as 7B, with the reason where it is none."""
+    try:
+        return parse_number(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def law_from(name: Path | str) -> Fit | Published:
@@ -44,6 +53,11 @@ def law_from(name: Path | str) -> Fit | Published:
 def model_from(name: Path | str) -> Loaded | Published:
     """What was saved in a file, or a published law where no file has that name."""
     key = Path(name).as_posix()
+    if Path(name).suffix.lower() in _TABLES and Path(name).is_file():
+        raise FileFormatError(
+            f"{name} is a table of runs, and this verb needs a saved fit: "
+            f"`scalinglaws fit {name} --save fit.json` writes one."
+        )
     if Path(name).exists():
         return load(name)
     if key not in published:
@@ -166,7 +180,7 @@ def fit_option(parser: Any) -> None:
     parser.add_argument("fit", type=Path, help=LAW_HELP)
     parser.add_argument(
         "--cost",
-        type=parse_number,
+        type=number,
         default=6.0,
         metavar="K",
         help="training cost of K*N*D FLOPs (6)",
@@ -226,7 +240,7 @@ def level_option(parser: Any) -> None:
 
 def numbers_option(parser: Any, option: str, text: str, **more: Any) -> None:
     """One number or several, written as people write them."""
-    parser.add_argument(option, nargs="+", type=parse_number, metavar="NUMBER", help=text, **more)
+    parser.add_argument(option, nargs="+", type=number, metavar="NUMBER", help=text, **more)
 
 
 def plot_option(parser: Any) -> None:

@@ -26,6 +26,9 @@ _OPTIONS = {
 _PHRASES = (
     (r"pass N=\.\.\., D=\.\.\. \. For compute alone, .*$", "give --at N=7B D=2T, or --at C=1e24."),
     (r"pass C=\.\.\., or N=\.\.\. and D=\.\.\. ?\.", "give --at C=1e24, or --at N=7B D=2T."),
+    (r"such as reach\(\w+, (.+?)\)\.", r"such as --at \1."),
+    (r"use sl\.optimal\(fit, C=\.\.\.\)", "use scalinglaws plan --budget"),
+    (r"use sl\.optimal\(fit, loss=\.\.\.\)", "use scalinglaws plan --loss"),
     (r"group is meant: (\w+)=['\"](.+?)['\"]", r"group is meant: --at \1=\2"),
     (r" See fit\.\w+\.", ""),
     (r"fit\.plot_residuals\(\)", "the residuals"),

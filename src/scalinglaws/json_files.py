@@ -162,7 +162,8 @@ def parsed(path: str | Path) -> Any:
         text = Path(path).read_text(encoding="utf-8-sig")
         return json.loads(text, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
-        raise FileFormatError(f"{path} is not a saved fit: it is not JSON ({error}).") from error
+        reason = "" if isinstance(error, json.JSONDecodeError) and not error.pos else f" ({error})"
+        raise FileFormatError(f"{path} is not a saved fit: it is not JSON{reason}.") from error
 
 
 def _refuse(name: str) -> Any:
