@@ -89,6 +89,11 @@ def _three(value: float, half: float) -> str:
     return f"{value:,.0f}" if 1000 <= abs(value) < 1e6 else format_plain(value, 3)
 
 
+def _factor(value: float, half: float) -> str:
+    """With two digits at least: near zero, the lower end of an interval is no less telling."""
+    return _three(value, min(half, abs(value)))
+
+
 def _whole(value: float, _: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else format_plain(value)
 
@@ -125,7 +130,7 @@ _KINDS: dict[str, tuple[Callable[[float, float], str], str, Mapping[str, str]]] 
         "overhead": "more compute", "saving": "saving", "regret": "worse by", "wasted": "wasted",
         "worth": "C if unlimited", "N_bias": "bias of N", "D_bias": "bias of D",
     }),
-    "factors": (_three, "x", {
+    "factors": (_factor, "x", {
         "smaller": "smaller", "times_tokens": "tokens", "limit": "limit", "span": "span",
         "gain": "gain", "to_6N": "of 6N",
     }),
@@ -149,6 +154,8 @@ def quantity(name: str) -> Quantity:
     --------
     >>> quantity("N").with_interval(1.1e11, 6.95e10, 1.77e11)
     '110B (69.5B to 177B)'
+    >>> quantity("gain").with_interval(0.472, 0.138, 3.41)
+    '0.47x (0.14 to 3.4x)'
     >>> quantity("loss").with_interval(1.86731, 1.7682, 1.9731)
     '1.87 (1.77 to 1.97)'
     """
