@@ -226,6 +226,15 @@ def test_bands_that_cannot_be_drawn(C: object, within: object, message: str) -> 
         plotting.plot_near_optimal(EPOCH, C, within)
 
 
+def test_a_single_gain_has_its_interval(fit: sl.Fit) -> None:
+    """As a bar: a band needs two budgets."""
+    found = sl.gain(fit, sl.published["chinchilla/hoffmann2022"], C=1e21, n_resamples=100)
+    row = found.table.iloc[0]
+
+    drawn = [np.asarray(line.get_ydata(), float) for line in plotting.plot_gain(found).lines]
+    assert any(np.array_equal(y, [row["gain_low"], row["gain_high"]]) for y in drawn)
+
+
 def test_axes_go_in_and_come_out(fit: sl.Fit) -> None:
     """A given Axes is drawn on and returned; nothing global changes."""
     before = dict(mpl.rcParams)

@@ -20,7 +20,7 @@ from scalinglaws.plotting.axes import (
     write_title,
 )
 from scalinglaws.plotting.labels import labels_of, named_ones, shortened
-from scalinglaws.plotting.marks import draw_band, draw_guide, draw_line
+from scalinglaws.plotting.marks import CURVE, draw_band, draw_guide, draw_line
 from scalinglaws.plotting.style import style_of
 from scalinglaws.plotting.words import level_text
 
@@ -96,6 +96,9 @@ def _draw_gain(ax: Axes, found: Gain, colour: str) -> tuple[FloatArray, bool]:
     low, high = table["gain_low"].to_numpy(), table["gain_high"].to_numpy()
     shown = np.isfinite(low) & np.isfinite(high) & (low > 0)
     banded = draw_band(ax, C, np.where(shown, low, np.nan), np.where(shown, high, np.nan), colour)
+    if len(C) == 1 and shown[0]:  # a band of no width is not seen
+        ax.plot([C[0], C[0]], [low[0], high[0]], color=colour, linewidth=CURVE * style_of(ax).line,
+                zorder=2.5)  # fmt: skip
     return np.concatenate([gain[gain > 0], low[shown], high[shown]]), banded
 
 
