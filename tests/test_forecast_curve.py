@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -110,6 +111,17 @@ def test_many_series() -> None:
     alone = sl.forecast(table[table["run"] == "r3"], x="D").predict(4e9)
     assert frame.loc[("r3", 4e9), "estimate"] == pytest.approx(alone.estimate, rel=1e-4)
     assert "5 forecasts" in repr(found)
+
+
+def test_several_curves_are_not_taken_for_one() -> None:
+    """Without `series`, a column that tells them apart is named; no column of one curve is."""
+    tables = [curve(0.01, seed=k).assign(run=f"r{k}", set="c4") for k in range(3)]
+    halves = np.repeat(["first", "second"], 15)
+    with pytest.warns(sl.DataWarning, match="Column 'run' tells 3 curves apart.*series='run'"):
+        sl.forecast(pd.concat(tables), x="D")
+    with warnings.catch_warnings(action="error"):
+        sl.forecast(tables[0].assign(part=halves), x="D")
+        sl.forecast(pd.concat(tables), x="D", series="run")
 
 
 def test_a_long_curve_is_averaged() -> None:

@@ -15,7 +15,7 @@ import pandas as pd
 from scalinglaws.arrays import BoolArray, FloatArray, IntArray
 from scalinglaws.core.law import Law
 from scalinglaws.display import Card, Displayed
-from scalinglaws.errors import DataError, ExtrapolationWarning, warn
+from scalinglaws.errors import DataError, DataWarning, ExtrapolationWarning, warn
 from scalinglaws.fitting.inference.covariance import t_quantile
 from scalinglaws.fitting.inference.reach import Reach, find_reach
 from scalinglaws.fitting.tables import columns as col
@@ -378,6 +378,7 @@ def forecast_curves(
     )  # fmt: skip
     check_limits(table, limits)
     if series is None:
+        _warn_of_several(table)
         found, failed = _each(table, {None: np.arange(table.n)}, limits, x, confidence_level)
         if failed:
             raise DataError(failed[None])
@@ -390,6 +391,20 @@ def forecast_curves(
         first = next(iter(failed.values()), "the table has no series.")
         raise DataError(f"No series of {series!r} can be forecast: {first}")
     return CurveForecasts(found, failed, "series")
+
+
+def _warn_of_several(table: RunTable) -> None:
+    """Warn of a column whose values alternate along x, as those of several curves do."""
+    order = np.argsort(table.values["x"], kind="stable")
+    for name, codes in sorted(table.factors.items(), key=lambda item: -int(item[1].max())):
+        n_levels = int(codes.max()) + 1
+        if np.count_nonzero(np.diff(codes[order])) >= 2 * n_levels:
+            warn(
+                f"Column {name!r} tells {n_levels} curves apart, whose points are forecast as one "
+                f"curve: pass series={name!r}, unless all repeat one run.",
+                DataWarning,
+            )
+            return
 
 
 def _each(
