@@ -371,7 +371,7 @@ def test_hours_and_money() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"device": "H10"}, "`device` must be 'A100', 'H100' and 'H200', or a number"),
+        ({"device": "H10"}, "`device` must be one of 'A100', 'H100' and 'H200', or a number"),
         ({"utilisation": 40}, "at most 1; got 40"),
         ({"price": -1}, "`price` must be a positive number; got -1"),
         ({"flops": float("nan")}, "`flops` must be finite"),

@@ -62,8 +62,8 @@ def bill(
     if isinstance(device, str):
         if device not in PEAKS:
             raise ValueError(
-                f"`device` must be {listed([repr(name) for name in PEAKS])}, or a number: the peak "
-                f"FLOP/s of another one; got {device!r}."
+                f"`device` must be one of {listed([repr(name) for name in PEAKS])}, or a number: "
+                f"the peak FLOP/s of another one; got {device!r}."
             )
         peak = PEAKS[device]
     else:
