@@ -500,6 +500,8 @@ def test_published_errors_say_what_to_do() -> None:
     """Unknown sets, missing and impossible values."""
     with pytest.raises(KeyError, match="Did you mean 'gadre/c4' or 'gadre/redpajama'"):
         sl.published["gadre/x"]
+    with pytest.raises(KeyError, match="Did you mean 'chinchilla/hoffmann2022'"):
+        sl.published["chinchilla/hofmann2022"]
     with pytest.raises(ValueError, match="The prediction needs D: the law is"):
         sl.published["chinchilla/epoch2024"].predict(N=1e9)
     with pytest.raises(ValueError, match="D must be positive and finite; got -1"):

@@ -262,7 +262,11 @@ class _UnknownSetError(KeyError):
     def __init__(self, name: object, sets: Mapping[str, tuple[Entry, Coefficients]]) -> None:
         near = difflib.get_close_matches(str(name), sets, n=3)
         of_law = [key for key in sets if key.partition("/")[0] == str(name).partition("/")[0]]
-        hint = f" Did you mean {' or '.join(map(repr, of_law or near))}?" if of_law or near else ""
+        if "/" in str(name):  # the nearest first
+            of_law.sort(key=lambda key: difflib.SequenceMatcher(None, str(name), key).ratio())
+            of_law.reverse()
+        meant = of_law or near
+        hint = f" Did you mean {' or '.join(map(repr, meant))}?" if meant else ""
         super().__init__(f"No published set is called {name!r}.{hint} sl.published lists them.")
 
     def __str__(self) -> str:
