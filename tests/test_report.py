@@ -141,6 +141,7 @@ def test_verdicts_and_sections(page: str) -> None:
         assert title in found.text
     assert found.tags["tr"] > 240
     assert "sha256 of the CSV above" in found.text
+    assert page.count('<g clip-path="url(#map)">') == 1  # the band ends with its panel
 
 
 @few_plans

@@ -104,6 +104,13 @@ def _cross(x: float, y: float) -> str:
     return f'<path class="do" d="M{svg.number(x - 3)} {svg.number(y - 3)}l6 6m0-6l-6 6"/>'
 
 
+def _within(panel: Panel, mark: str) -> str:
+    """A mark of the map that ends at the edges of its panel."""
+    left, top = panel.x.start, panel.y.end
+    inside = svg.rectangle(left, top, panel.x.end - left, panel.y.start - top, "")
+    return f'<clipPath id="map">{inside}</clipPath><g clip-path="url(#map)">{mark}</g>'
+
+
 def map_picture(subject: Subject) -> str:
     """The runs over N and D, with the compute-optimal line and its interval."""
     runs, line = subject.runs.frame, np.geomspace(*subject.span, 40)
@@ -123,7 +130,7 @@ def map_picture(subject: Subject) -> str:
         # along a budget, tokens fall as the size grows
         N = np.concatenate([best["N_low"], best["N_high"][::-1]])
         D = np.concatenate([line, line[::-1]]) / (subject.cost * N)
-        parts.append(svg.polyline(panel.x(N), panel.y(D), "lb", closed=True))
+        parts.append(_within(panel, svg.polyline(panel.x(N), panel.y(D), "lb", closed=True)))
         parts += [panel.curve(x[known], y[known], "law"),
                   panel.curve(x[~known], y[~known], "law beyond")]  # fmt: skip
     parts.append(panel.points(runs["N"].to_numpy(), runs["D"].to_numpy(), run_styles(subject), 2.6))
