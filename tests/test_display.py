@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 
 import scalinglaws as sl
-from scalinglaws.cli_words import in_terminal, nearest_verb
+from scalinglaws.cli.words import in_terminal, nearest_verb
 from scalinglaws.core.html_formula import to_html
 from scalinglaws.display import (
     Bars,

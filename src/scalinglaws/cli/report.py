@@ -6,8 +6,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from scalinglaws.cli_forecast import reading, table_options
-from scalinglaws.cli_tables import numbers_option, usual_law, write_file
+from scalinglaws.cli.models import usual_law
+from scalinglaws.cli.options import level_of, numbers_option, reading, table_options
+from scalinglaws.cli.output import DOUBTFUL, OK, write_file
 from scalinglaws.errors import DataError
 from scalinglaws.fitting.fit import fit
 from scalinglaws.fitting.result import Fit
@@ -18,7 +19,6 @@ from scalinglaws.forecasting.make import forecast
 from scalinglaws.loading import load
 from scalinglaws.readers import read_runs
 
-_OK, _DOUBTFUL = 0, 3
 _NO_LAW = "none"
 
 
@@ -54,7 +54,7 @@ def _report(options: argparse.Namespace) -> int:
 
     model = _model(options)
     write_file(lambda file: write_report(model, file, C=options.budget), options.output)
-    return _DOUBTFUL if isinstance(model, Fit) and not model.status.good else _OK
+    return DOUBTFUL if isinstance(model, Fit) and not model.status.good else OK
 
 
 def _model(options: argparse.Namespace) -> Fit | Forecast | CurveForecast:
@@ -71,9 +71,8 @@ def _model(options: argparse.Namespace) -> Fit | Forecast | CurveForecast:
             )
         return model
     runs = read_runs(options.runs)
-    level = 0.95 if options.confidence_level is None else options.confidence_level
     if options.law == _NO_LAW:
-        found: Forecast = forecast(runs, **given, confidence_level=level)
+        found: Forecast = forecast(runs, **given, confidence_level=level_of(options))
         return found
     law = options.law or usual_law(runs, options.y, given["columns"])
-    return fit(runs, law, **given, confidence_level=level)
+    return fit(runs, law, **given, confidence_level=level_of(options))

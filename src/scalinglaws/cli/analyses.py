@@ -1,58 +1,47 @@
-"""Command-line verbs for tables of runs, model shapes and training cost."""
+"""Command-line verbs for analyses of tables: optimal sizes, recipes and simulated runs."""
 
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from scalinglaws.cli_tables import (
+from scalinglaws.cli.models import law_from
+from scalinglaws.cli.options import (
     LAW_HELP,
-    draw,
-    law_from,
+    level_of,
     level_option,
     number,
     numbers_option,
     plot_option,
-    show,
     verb,
 )
-from scalinglaws.errors import FileFormatError
-from scalinglaws.numerals import parse_number
+from scalinglaws.cli.output import draw, show
 from scalinglaws.planning import (
     Envelope,
     IsoFLOP,
-    Transformer,
     approaches,
-    bill,
     compare_recipes,
     envelope,
     gain,
     isoflop,
     simulate,
 )
-from scalinglaws.planning.cost_estimate import PEAKS
 from scalinglaws.planning.isoflop_profiles import METHODS
 from scalinglaws.planning.recipes import SHARED
 from scalinglaws.readers import read_runs
 
 
-def add_designs(verbs: Any) -> None:
+def add_analyses(verbs: Any) -> None:
     """Add these verbs to the parser's."""
     _add_isoflop(verbs)
     _add_envelope(verbs)
     _add_approaches(verbs)
     _add_gain(verbs)
     _add_simulate(verbs)
-    _add_count(verbs)
-    _add_bill(verbs)
-
-
-# --- from runs alone -------------------------------------------------------------------------
 
 
 def _runs_option(parser: Any) -> None:
@@ -106,7 +95,7 @@ def _isoflop(options: argparse.Namespace) -> int:
     found = isoflop(
         read_runs(options.runs), y=options.y, truth=options.truth,
         exponent_prior=options.exponent_prior,
-        confidence_level=options.confidence_level or 0.95, **_profile(options),
+        confidence_level=level_of(options), **_profile(options),
     )  # fmt: skip
     _show_trend(found, found.optima, options)
     if options.plot:
@@ -129,7 +118,7 @@ def _add_envelope(verbs: Any) -> None:
 def _envelope(options: argparse.Namespace) -> int:
     found = envelope(
         read_runs(options.runs), y=options.y, truth=options.truth,
-        confidence_level=options.confidence_level or 0.95,
+        confidence_level=level_of(options),
     )  # fmt: skip
     _show_trend(found, found.exponents.reset_index(), options)
     return 0
@@ -166,7 +155,7 @@ def _add_approaches(verbs: Any) -> None:
 def _approaches(options: argparse.Namespace) -> int:
     frame = approaches(
         read_runs(options.runs), law_from(options.fit), C=options.budget, y=options.y,
-        confidence_level=options.confidence_level or 0.95, **_profile(options),
+        confidence_level=level_of(options), **_profile(options),
     )  # fmt: skip
     show(frame, options, index=True)
     return 0
@@ -204,7 +193,7 @@ def _gain(options: argparse.Namespace) -> int:
     if options.by is not None and len(files) == 1:
         found = compare_recipes(
             read_runs(files[0]), options.by, options.law, C=options.budget,
-            baseline=options.baseline, shared=options.shared, confidence_level=level or 0.95,
+            baseline=options.baseline, shared=options.shared, confidence_level=level_of(options),
         )  # fmt: skip
     elif options.by is None and len(files) == 2:
         if options.budget is None:
@@ -243,75 +232,3 @@ def _simulate(options: argparse.Namespace) -> int:
     frame = simulate(law, read_runs(options.design), options.noise, rng=options.seed)
     show(frame, options)
     return 0
-
-
-# --- model shapes and cost ---------------------------------------------------------------------
-
-
-def _add_count(verbs: Any) -> None:
-    parser = verb(
-        verbs, "count", "parameters and FLOPs of a Hugging Face config.json", _count,
-        "config.json --context 4096",
-    )  # fmt: skip
-    parser.add_argument("config", type=Path, help="config.json of a model")
-    parser.add_argument(
-        "--context",
-        type=int,
-        help="training sequence length, in tokens (the longest of the config)",
-    )
-
-
-def _count(options: argparse.Namespace) -> int:
-    try:
-        config = json.loads(options.config.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise FileFormatError(f"{options.config} is no config.json: it is not JSON.") from error
-    shape = Transformer.from_config(config, context=options.context)
-    if options.json:
-        print(json.dumps({"N": shape.N, "N_active": shape.N_active, "N_no_emb": shape.N_no_emb}))
-        return 0
-    flops = shape.flops()
-    if not options.csv:
-        show(shape, options)
-        print()
-    show(flops, options, index=True)
-    return 0
-
-
-def _add_bill(verbs: Any) -> None:
-    parser = verb(
-        verbs, "bill", "accelerator hours, cost and energy of training runs", _bill,
-        "5.76e23 --device H100 --utilisation 0.4 --price 2",
-    )  # fmt: skip
-    numbers_option(parser, "flops", "FLOPs of each run, such as 5.76e23")
-    parser.add_argument(
-        "--device",
-        required=True,
-        help=f"accelerator ({', '.join(PEAKS)}), or the peak FLOP/s of another one",
-    )
-    parser.add_argument(
-        "--utilisation",
-        type=float,
-        required=True,
-        help="share of the peak FLOP/s, from 0 to 1 (MFU)",
-    )
-    parser.add_argument("--price", type=float, help="price per accelerator hour (no cost)")
-    parser.add_argument("--power", type=float, help="power per accelerator, in watts (no energy)")
-
-
-def _bill(options: argparse.Namespace) -> int:
-    device = options.device if options.device in PEAKS else _peak(options.device)
-    frame = bill(
-        options.flops, device=device, utilisation=options.utilisation, price=options.price,
-        power=options.power,
-    )  # fmt: skip
-    show(frame, options)
-    return 0
-
-
-def _peak(text: str) -> float | str:
-    """FLOP/s; anything else is left for the message that lists the devices."""
-    try:
-        return parse_number(text)
-    except ValueError:
-        return text

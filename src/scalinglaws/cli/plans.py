@@ -5,20 +5,18 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from scalinglaws.cli_tables import (
+from scalinglaws.cli.models import law_from
+from scalinglaws.cli.options import (
     common,
-    draw,
     fit_option,
-    law_from,
-    limits,
     number,
     numbers_option,
     place_option,
     placed,
     plot_option,
-    show,
     verb,
 )
+from scalinglaws.cli.output import draw, show
 from scalinglaws.planning import (
     limited_data,
     near_optimal,
@@ -89,7 +87,7 @@ def _plan(options: argparse.Namespace) -> int:
     else:
         frame = optimal(
             fitted, C=options.budget, N=options.params, D=options.tokens, loss=options.loss,
-            limits=limits(options), forecast=options.forecast, **common(options), **at,
+            limits=_limits(options), forecast=options.forecast, **common(options), **at,
         )  # fmt: skip
     following = ""
     if options.budget is not None and options.within is None:
@@ -205,7 +203,7 @@ def _serve(options: argparse.Namespace) -> int:
     fitted = law_from(options.fit)
     wanted = {
         "loss": options.loss, "budget": options.budget, "price": options.price,
-        "serving_cost": options.serving_cost, "limits": limits(options), **common(options),
+        "serving_cost": options.serving_cost, "limits": _limits(options), **common(options),
         **placed(options),
     }  # fmt: skip
     show(serving(fitted, served=options.served, **wanted), options)
@@ -305,3 +303,9 @@ def _limit_options(parser: Any) -> None:
     parser.add_argument(
         "--most-tokens", type=number, help="maximum number of training tokens (no limit)"
     )
+
+
+def _limits(options: argparse.Namespace) -> dict[str, tuple[float, float]] | None:
+    """Limits of N and D from --most-params and --most-tokens."""
+    most = {"N": options.most_params, "D": options.most_tokens}
+    return {name: (0.0, value) for name, value in most.items() if value is not None} or None

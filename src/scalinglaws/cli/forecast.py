@@ -7,16 +7,16 @@ import json
 from pathlib import Path
 from typing import Any
 
-from scalinglaws.cli_tables import (
-    draw,
-    level_option,
+from scalinglaws.cli.options import (
+    level_of,
     numbers_option,
     pairs,
     plot_option,
-    save,
-    show,
+    reading,
+    table_options,
     verb,
 )
+from scalinglaws.cli.output import DOUBTFUL, OK, draw, save, show
 from scalinglaws.errors import FileFormatError
 from scalinglaws.fitting.result import Fit
 from scalinglaws.fitting.tables.points import to_values
@@ -32,7 +32,6 @@ from scalinglaws.numerals import format_compute
 from scalinglaws.planning import optimal
 from scalinglaws.readers import read_runs
 
-_OK, _DOUBTFUL = 0, 3
 _RUNS = "table with one row per run"
 
 
@@ -95,21 +94,6 @@ def _at_option(parser: Any, text: str, **more: Any) -> None:
     parser.add_argument("--at", nargs="+", default=[], metavar="NAME=VALUE", help=text, **more)
 
 
-def table_options(parser: Any) -> None:
-    """How a table of runs is read."""
-    parser.add_argument("--y", help="performance column (recognised by common names)")
-    parser.add_argument(
-        "--columns", nargs="+", default=[], metavar="N=params",
-        help="columns of N, D and C (recognised by common names)",
-    )  # fmt: skip
-    parser.add_argument("--weights", help="column of weights (equal weights)")
-    parser.add_argument(
-        "--missing", choices=("raise", "drop"), default="raise",
-        help="treatment of runs with unusable values: error, or drop (raise)",
-    )  # fmt: skip
-    level_option(parser)
-
-
 def _forecast(options: argparse.Namespace) -> int:
     if options.x is not None:
         return _curve(_read_curve(options), options)
@@ -130,10 +114,10 @@ def _forecast(options: argparse.Namespace) -> int:
     if options.budget:
         level = options.confidence_level
         show(optimal(model, C=options.budget, confidence_level=level), options)
-        return _OK
+        return OK
     if not at:
         _print_forecast(model, options)
-        return _OK
+        return OK
     points: dict[str, Any] = dict(at)
     if set(at) == {"C"}:  # at the largest runs' tokens per parameter
         points["N"], points["D"] = model.rows.path(to_values("C", at["C"]))
@@ -141,7 +125,7 @@ def _forecast(options: argparse.Namespace) -> int:
     assert isinstance(found, Outlook)
     show(found, options, frame=found.to_frame())
     usable = model.usable(given_points(model.rows, points, {}))
-    return _OK if usable.all() else _DOUBTFUL
+    return OK if usable.all() else DOUBTFUL
 
 
 def _other(model: Any, options: argparse.Namespace) -> int:
@@ -152,14 +136,13 @@ def _other(model: Any, options: argparse.Namespace) -> int:
             "printed; for anything else use sl.load in Python."
         )
     print(model)
-    return _OK
+    return OK
 
 
 def _read_curve(options: argparse.Namespace) -> CurveForecast:
-    level = 0.95 if options.confidence_level is None else options.confidence_level
     given = {key: value for key, value in reading(options).items() if key != "weights"}
     found: CurveForecast = forecast(
-        read_runs(options.runs), x=options.x, **given, confidence_level=level
+        read_runs(options.runs), x=options.x, **given, confidence_level=level_of(options)
     )
     return found
 
@@ -180,7 +163,7 @@ def _curve(model: CurveForecast, options: argparse.Namespace) -> int:
         show(found, options, frame=found.to_frame())
     else:
         show(model, options)
-    return _OK
+    return OK
 
 
 def _print_forecast(model: Forecast, options: argparse.Namespace) -> None:
@@ -206,7 +189,7 @@ def _backtest(options: argparse.Namespace) -> int:
     if options.plot:
         draw(found.plot, options.plot)
     show(found, options, frame=found.frame)
-    return _OK
+    return OK
 
 
 def _compare(options: argparse.Namespace) -> int:
@@ -214,29 +197,21 @@ def _compare(options: argparse.Namespace) -> int:
     unknown = set(at) - {"N", "D", "C"}
     if unknown:
         raise ValueError(f"--at names {', '.join(sorted(unknown))}; a target has N, D and C.")
-    level = (
-        {} if options.confidence_level is None else {"confidence_level": options.confidence_level}
-    )
-    asked: dict[str, Any] = {**at, **reading(options), **level}
+    asked: dict[str, Any] = {**at, **reading(options)}
+    if options.confidence_level is not None:
+        asked["confidence_level"] = options.confidence_level
     found = compare(read_runs(options.runs), options.laws, **asked)
     if options.plot:
         draw(found.plot, options.plot)
     show(found, options, frame=found.frame, index=True)
-    return _OK
+    return OK
 
 
 def _model(path: Path, options: argparse.Namespace) -> Loaded:
     """A saved fit or forecast, or the forecast of a table."""
     if path.suffix == ".json" and saved.is_saved(path):
         return load(path)
-    level = 0.95 if options.confidence_level is None else options.confidence_level
-    found: Forecast = forecast(read_runs(path), **reading(options), confidence_level=level)
+    found: Forecast = forecast(
+        read_runs(path), **reading(options), confidence_level=level_of(options)
+    )
     return found
-
-
-def reading(options: argparse.Namespace) -> dict[str, Any]:
-    """What `table_options` was given, as options of `fit` and `forecast`."""
-    return {
-        "y": options.y, "columns": pairs(options.columns, "--columns"),
-        "weights": options.weights, "missing": options.missing,
-    }  # fmt: skip

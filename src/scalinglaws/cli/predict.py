@@ -6,7 +6,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from scalinglaws.cli_tables import level_option, model_from, pairs, show, verb
+from scalinglaws.cli.models import model_from
+from scalinglaws.cli.options import level_option, pairs, verb
+from scalinglaws.cli.output import show
 from scalinglaws.errors import FileFormatError
 from scalinglaws.fitting.published import Published
 from scalinglaws.fitting.result import Fit

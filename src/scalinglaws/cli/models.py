@@ -1,0 +1,64 @@
+"""The model that a verb works on: a saved file, a published law, or the default law of a table."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from scalinglaws.errors import FileFormatError
+from scalinglaws.fitting.published import Published, published
+from scalinglaws.fitting.result import Fit
+from scalinglaws.fitting.tables import columns as col
+from scalinglaws.loading import Loaded, load
+
+_TABLES = (".csv", ".tsv", ".jsonl", ".parquet")  # files that hold runs, and never a fit
+
+
+def law_from(name: Path | str) -> Fit | Published:
+    """A saved fit, or a published law where no file has that name.
+
+    Raises
+    ------
+    FileFormatError
+        If it is a saved forecast.
+    """
+    found = model_from(name)
+    if not isinstance(found, Fit | Published):
+        raise FileFormatError(f"{name} is a saved {type(found).__name__}, and a plan needs a fit.")
+    return found
+
+
+def model_from(name: Path | str) -> Loaded | Published:
+    """What was saved in a file, or a published law where no file has that name."""
+    key = Path(name).as_posix()
+    if Path(name).suffix.lower() in _TABLES and Path(name).is_file():
+        raise FileFormatError(
+            f"{name} is a table of runs, and this verb needs a saved fit: "
+            f"`scalinglaws fit {name} --save fit.json` writes one."
+        )
+    if Path(name).exists():
+        return load(name)
+    if key not in published:
+        raise FileNotFoundError(
+            f"There is no file {key!r}, and no published law of that name; `scalinglaws laws` "
+            "lists the laws, and `scalinglaws laws NAME` the published coefficients of one."
+        )
+    return published[key]
+
+
+def usual_law(runs: pd.DataFrame, y: str | None, columns: Mapping[str, str]) -> str:
+    """The default law for a table; a note names it and how to choose another."""
+    target = (y or col.find_performance(runs)).lower()
+    is_loss = any(word in target for word in ("loss", "crossentropy"))
+    found = [v for v in ("N", "D") if v in columns or col.find_variable(runs, v)]
+    if not (is_loss and len(found) == 2 and not set(columns) - {"N", "D"}):
+        return "power"
+    print(
+        "note: fitting --law chinchilla, because the table has a loss with N and D; `scalinglaws "
+        "laws` lists others, such as --law power.",
+        file=sys.stderr,
+    )
+    return "chinchilla"

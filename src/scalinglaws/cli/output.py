@@ -1,0 +1,89 @@
+"""What verbs write: cards, tables, files and pictures."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from scalinglaws.cli.words import card_in_terminal
+from scalinglaws.display import Card, as_text, card_of
+from scalinglaws.display.quantities import plan_table
+from scalinglaws.errors import ScalingLawWarning
+from scalinglaws.escaping import one_line
+from scalinglaws.numerals import plural
+
+OK, WRONG, DOUBTFUL = 0, 1, 3  # exit status
+
+
+def show(
+    result: Any,
+    options: argparse.Namespace,
+    *,
+    frame: pd.DataFrame | None = None,
+    index: bool = False,
+    following: str = "",
+) -> None:
+    """Print a result as its card, or with all digits as CSV or JSON.
+
+    Parameters
+    ----------
+    result : what a verb of the package returns
+    options : of the command line
+    frame : the table of CSV and JSON; by default the result itself
+    index : whether its index is a column
+    following : the command that comes next
+    """
+    table = result if frame is None else frame
+    if options.json or options.csv:
+        print_frame(table.reset_index() if index else table, options)
+        return
+    card = card_of(result)
+    if card is None:
+        count = plural(len(table), "row")
+        card = Card(f"{count}.", tables=(plan_table(table, 0.95, upright=False),))
+    print(as_text(card_in_terminal(card, options, following)))
+
+
+def print_frame(frame: pd.DataFrame, options: argparse.Namespace) -> None:
+    """Print a table as JSON, or as CSV."""
+    if options.json:
+        text = frame.replace([np.inf, -np.inf], np.nan).to_json(
+            orient="records", double_precision=15
+        )
+        print(json.dumps(json.loads(text), allow_nan=False))
+    else:
+        print(frame.to_csv(index=False), end="")
+
+
+def save(result: Any, file: Path) -> None:
+    """Save a fit or a forecast, and say which file was written or replaced."""
+    write_file(result.save, file)
+
+
+def write_file(write: Callable[[Path], None], file: Path) -> None:
+    """Write a file, and say which one was written or replaced."""
+    size = file.stat().st_size if file.is_file() else None
+    write(file)
+    replaced = "" if size is None else f", which replaces a file of {size:,} bytes"
+    print(f"saved to {one_line(str(file))}{replaced}", file=sys.stderr)
+
+
+def draw(make: Callable[[], Any], file: Path) -> None:
+    """Save the picture that a function draws."""
+    import matplotlib as mpl
+
+    from scalinglaws.plotting.axes import figure_of
+
+    mpl.use("Agg")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ScalingLawWarning)  # the table has said it
+        ax = make()
+    figure_of(ax).savefig(file, dpi=150)
