@@ -13,7 +13,7 @@ from scalinglaws import datasets
 from scalinglaws.errors import ScalingLawWarning
 from scalinglaws.fitting.fit import fit
 from scalinglaws.fitting.result import Fit
-from scalinglaws.numerals import format_compute, format_count
+from scalinglaws.numerals import format_compute, format_count, format_level
 from scalinglaws.readers import read_runs
 
 # Shorter runs take fewer than a thousand steps: they are still warming up.
@@ -100,7 +100,7 @@ def held_out_table(fitted: Fit, targets: pd.DataFrame) -> str:
             "reached": loss.map("{:.3f}".format),
             "predicted": found["estimate"].map("{:.3f}".format),
             "error": (100 * (found["estimate"] / loss - 1)).map("{:+.1f} %".format),
-            f"{100 * fitted.confidence_level:g} % of a new run": [
+            f"{format_level(fitted.confidence_level)} of a new run": [
                 f"{low:.3f} to {high:.3f}"
                 for low, high in zip(found["run_low"], found["run_high"], strict=True)
             ],

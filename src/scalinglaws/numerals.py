@@ -91,18 +91,19 @@ def format_count(value: float, digits: int = 3) -> str:
 
     Examples
     --------
-    >>> format_count(7e9), format_count(1.4e12), format_count(224576)
-    ('7B', '1.4T', '225K')
+    >>> format_count(7e9), format_count(1.4e12), format_count(224576), format_count(1.13e11, 2)
+    ('7B', '1.4T', '225K', '110B')
     """
     if not math.isfinite(value):
         return str(value)
     rounded = float(f"{value:.{digits}g}")  # 999,999 is 1M, not 1000K
+    whole = max(digits, 3)  # 110B in two digits
     for size, letter in _LETTERS:
         if abs(rounded) >= size:
             return format_compute(value, digits) if abs(rounded) >= 1e15 else (
-                f"{rounded / size:.{digits}g}{letter}"
+                f"{rounded / size:.{whole}g}{letter}"
             )  # fmt: skip
-    return f"{rounded:.{digits}g}"
+    return f"{rounded:.{whole}g}"
 
 
 def format_compute(value: float, digits: int = 3) -> str:
@@ -121,11 +122,11 @@ def format_compute(value: float, digits: int = 3) -> str:
     return f"{mantissa}e{int(exponent)}"
 
 
-def format_variable(name: str, value: float) -> str:
+def format_variable(name: str, value: float, digits: int = 3) -> str:
     """Write the value of a variable in its own way: counts for N and D, powers of ten for C."""
     if name == "C" or not 1e-3 <= abs(value) < 1e15:
-        return format_compute(value)
-    return format_count(value)
+        return format_compute(value, digits)
+    return format_count(value, digits)
 
 
 def format_plain(value: float, digits: int = 4) -> str:

@@ -52,8 +52,7 @@ def _next(fit: Fit) -> str:
         return "fit.plot()"
     most = int(np.argmax(np.log(values["N"]) + np.log(values["D"])))
     at = (
-        f'{name}="{format_variable(name, float(f"{values[name][most] * 10**0.5:.2g}"))}"'
-        for name in ("N", "D")
+        f'{name}="{format_variable(name, values[name][most] * 10**0.5, 2)}"' for name in ("N", "D")
     )
     return f"fit.predict({', '.join(at)})"
 

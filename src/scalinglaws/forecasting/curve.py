@@ -211,7 +211,7 @@ class CurveForecast(Displayed, Saved):
         """How far the forecast can be used, as a sentence."""
         if np.isnan(self.usable_to):
             return "Not usable beyond the curve: the 90 % interval is wider than ±10 % at its end."
-        end = format_variable(self.variable, float(f"{self.usable_to:.2g}"))
+        end = format_variable(self.variable, self.usable_to, 2)
         factor = format_factor(self.usable_to / self.x[-1])
         return (
             f"The 90 % interval stays within ±10 % to {self.variable} {end}, {factor} times the "

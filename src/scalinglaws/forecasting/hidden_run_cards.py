@@ -38,7 +38,7 @@ def backtest_card(found: Backtest) -> Card:
     whose = "forecast" if found.label == "forecast" else f"law {found.label}"
     rows = [
         (
-            format_variable(found.by, float(f"{float(str(cut)):.2g}")), f"{row['known']:.0f}",
+            format_variable(found.by, float(str(cut)), 2), f"{row['known']:.0f}",
             f"{row['hidden']:.0f}", f"to {format_plain(row['farthest'], 2)}x",
             format_percent(row["error"]), _signed(row["bias"]), f"{100 * row['inside']:.0f} %",
         )

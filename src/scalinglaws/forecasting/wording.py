@@ -40,15 +40,6 @@ _CURVE_FAR = 2  # times the last point, to which public curves have tested forec
 _MADE_OF = "Variance from: coefficients of the law, its own error, noise of a single run."
 
 
-def count(value: float) -> str:
-    """A count in two digits."""
-    return format_count(float(f"{value:.2g}"))
-
-
-def _rounded(name: str, value: float) -> str:
-    return format_variable(name, float(f"{value:.2g}"))
-
-
 # --- one point, or many --------------------------------------------------------------------------
 
 
@@ -140,8 +131,8 @@ def _way(forecast: Forecast) -> Table:
         half = (found.run_high - found.run_low) / 2
         rows.append((
             format_compute(float(point["C"]), 2), f"{step}x" if step > 1 else "no",
-            count(float(point["N"])), count(float(point["D"])), format_to(found.estimate, half),
-            format_interval(found.run_low, found.run_high),
+            *(format_count(float(point[v]), 2) for v in ("N", "D")),
+            format_to(found.estimate, half), format_interval(found.run_low, found.run_high),
             *(f"{100 * share:.0f} %" for _, share in _parts(found)),
         ))  # fmt: skip
     level = format_level(forecast.confidence_level)
@@ -241,11 +232,11 @@ def curve_card(forecast: CurveForecast) -> Card:
         found = forecast.outlook(np.array(step * last), level)
         half = (found.run_high - found.run_low) / 2
         rows.append((
-            _rounded(variable, step * last), f"{step}x" if step > 1 else "no",
+            format_variable(variable, step * last, 2), f"{step}x" if step > 1 else "no",
             format_to(found.estimate, half), format_interval(found.run_low, found.run_high),
         ))  # fmt: skip
     x, beyond, estimates, spans = zip(*rows, strict=True)
-    there = _rounded(variable, _CURVE_FAR * last)
+    there = format_variable(variable, _CURVE_FAR * last, 2)
     quoted = _quoted(forecast.outlook(np.array(_CURVE_FAR * last), level))
     return Card(
         f"Forecast of {target} over {variable} from {plural(forecast.n, 'point')}: {quoted} at "
@@ -269,7 +260,7 @@ def curves_card(found: SeveralForecasts[CurveForecast]) -> Card:
         x = _CURVE_FAR * float(forecast.x[-1])
         here = forecast.outlook(np.array(x), forecast.confidence_level)
         rows.append((
-            str(name), str(forecast.n), _rounded(forecast.variable, x),
+            str(name), str(forecast.n), format_variable(forecast.variable, x, 2),
             format_to(here.estimate, (here.run_high - here.run_low) / 2),
             format_interval(here.run_low, here.run_high),
         ))  # fmt: skip

@@ -13,7 +13,7 @@ from scalinglaws.arrays import FloatArray
 from scalinglaws.display import Card, Displayed
 from scalinglaws.errors import FitError
 from scalinglaws.fitting.tables import columns as col
-from scalinglaws.numerals import format_compute, format_count, format_plain
+from scalinglaws.numerals import format_compute, format_count, format_level, format_plain
 from scalinglaws.options import check_count, check_option, check_share
 from scalinglaws.planning.analysis_cards import next_runs_card
 from scalinglaws.planning.cost import SIX, Cost
@@ -124,7 +124,7 @@ class NextRuns(Displayed):
         low, high = (write(float(self.answer[end].iloc[0])) for end in ("low", "high"))
         before, after = (_within(float(half)) for half in self.answer["half_width"])
         return (
-            f"{self.question}: {100 * self.confidence_level:g} % interval {low} to {high} now "
+            f"{self.question}: {format_level(self.confidence_level)} interval {low} to {high} now "
             f"({before}), {after} of the new estimate"
         )
 

@@ -10,11 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from scalinglaws.escaping import for_picture
-from scalinglaws.numerals import format_variable
+from scalinglaws.numerals import format_level, format_variable
 from scalinglaws.plotting.axes import frame, settle, write_title
 from scalinglaws.plotting.labels import shortened
 from scalinglaws.plotting.style import Style, style_of
-from scalinglaws.plotting.words import level_text
 
 if TYPE_CHECKING:
     from scalinglaws.forecasting.backtest import Backtest
@@ -58,7 +57,7 @@ def backtest_sentence(tested: Backtest) -> str:
     shown = _shown(tested)
     return (
         f"{int(shown['inside'].sum())} of {len(shown)} larger runs lie inside their "
-        f"{level_text(tested.confidence_level)} intervals"
+        f"{format_level(tested.confidence_level)} intervals"
     )
 
 
@@ -112,4 +111,4 @@ def _draw_cut(ax: Axes, style: Style, group: pd.DataFrame, place: int, known: st
 
 
 def _short(variable: str, value: float) -> str:
-    return format_variable(variable, float(f"{value:.2g}"))
+    return format_variable(variable, value, 2)

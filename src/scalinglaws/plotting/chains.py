@@ -14,7 +14,7 @@ from scalinglaws.errors import DataError, ScalingLawWarning
 from scalinglaws.fitting.chain import Chain
 from scalinglaws.fitting.tables.points import to_values
 from scalinglaws.forecasting.run_rows import compute_of
-from scalinglaws.numerals import format_compute
+from scalinglaws.numerals import format_compute, format_level
 from scalinglaws.plotting.axes import (
     LABELS,
     check_kind,
@@ -28,7 +28,7 @@ from scalinglaws.plotting.axes import (
 from scalinglaws.plotting.labels import labels_of
 from scalinglaws.plotting.marks import draw_line, draw_runs
 from scalinglaws.plotting.style import style_of
-from scalinglaws.plotting.words import level_text, with_interval
+from scalinglaws.plotting.words import with_interval
 
 if TYPE_CHECKING:
     from scalinglaws.forecasting.chained_forecast import ChainedForecast
@@ -186,7 +186,7 @@ def _draw(
     frame(ax, LABELS["C"], f"{target}{better}, at {ratio:.2g} tokens per parameter")
     far_field(ax, largest)
     labels.name(float(estimate[-1]), target, style.forecast, bold=True)
-    level = level_text(found.confidence_level)
+    level = format_level(found.confidence_level)
     if np.isfinite(low[-1]):
         labels.name(float(low[-1]), f"{level} prediction\ninterval", style.muted)
     last = float(estimate[-1]), float(low[-1]), float(high[-1])

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from scalinglaws.numerals import format_compute, plural
+from scalinglaws.numerals import format_compute, format_level, plural
 from scalinglaws.planning.next_runs import NextRuns
 from scalinglaws.plotting.axes import (
     LABELS,
@@ -20,7 +20,7 @@ from scalinglaws.plotting.axes import (
 from scalinglaws.plotting.labels import labels_of
 from scalinglaws.plotting.marks import draw_runs
 from scalinglaws.plotting.style import style_of
-from scalinglaws.plotting.words import level_text, percent
+from scalinglaws.plotting.words import percent
 
 _CHOSEN = 60.0  # area of a chosen run, pt²
 _CANDIDATES = (1.0, 26.0)  # area of the least and of the most telling candidate, pt²
@@ -116,5 +116,5 @@ def _sentence(plan: NextRuns) -> str:
         apart = float(plan.answer["sigma"].iloc[-1])
         return f"{runs} set{ending} the laws {apart:.1f} standard deviations apart"
     before, after = (f"±{percent(float(w))}" for w in plan.answer["half_width"])
-    level = level_text(plan.confidence_level)
+    level = format_level(plan.confidence_level)
     return f"{runs} narrow{ending} the {level} interval of {plan.question} from {before} to {after}"

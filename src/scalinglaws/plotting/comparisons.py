@@ -10,11 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
 
 from scalinglaws.escaping import for_picture
-from scalinglaws.numerals import format_plain, format_to, format_variable
+from scalinglaws.numerals import format_level, format_plain, format_to, format_variable
 from scalinglaws.plotting.axes import frame, log_axis, padded, settle, write_title
 from scalinglaws.plotting.labels import shortened
 from scalinglaws.plotting.style import style_of
-from scalinglaws.plotting.words import level_text, percent
+from scalinglaws.plotting.words import percent
 
 if TYPE_CHECKING:
     from scalinglaws.forecasting.comparison import Comparison
@@ -70,7 +70,7 @@ def plot_comparison(
     log_axis(ax.xaxis, None, *padded(float(low), float(high)))
     ax.set_ylim(0.4 - len(known), 1.0)
     at = ", ".join(f"{v} {format_variable(v, found.point[v])}" for v in ("N", "D"))
-    level = level_text(found.confidence_level)
+    level = format_level(found.confidence_level)
     frame(ax, f"{found.target} at {at}; {level} prediction interval", "")
     ax.yaxis.set_major_locator(NullLocator())
     write_title(ax, title, _sentence(known), own=own)

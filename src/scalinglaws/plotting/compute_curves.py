@@ -16,7 +16,7 @@ from scalinglaws.fitting.inference.predict import at
 from scalinglaws.fitting.record import FitRecord
 from scalinglaws.fitting.result import Fit
 from scalinglaws.forecasting.run_rows import compute_of
-from scalinglaws.numerals import format_compute, format_count
+from scalinglaws.numerals import format_compute, format_count, format_level
 from scalinglaws.planning.compute_optimal import optimal
 from scalinglaws.planning.select_group import chosen_group
 from scalinglaws.plotting.axes import (
@@ -34,7 +34,6 @@ from scalinglaws.plotting.marks import draw_band, draw_held_out, draw_line, draw
 from scalinglaws.plotting.style import norm_of, style_of
 from scalinglaws.plotting.words import (
     held_out_note,
-    level_text,
     reached,
     run_sentence,
     target_column,
@@ -98,7 +97,7 @@ def plot_against_compute(
     if alone:
         _draw_sizes(ax, fit, groups[0], frontiers[0], factor, labels=labels)
     finite = np.isfinite(frontiers[0][f"{fit.runs.target}_low"]).any()
-    kind = f"; band: {level_text(level)} confidence interval" if finite and band != "none" else ""
+    kind = f"; band: {format_level(level)} confidence interval" if finite and band != "none" else ""
     frame(ax, LABELS["C"], f"{fit.runs.target}{kind}")
     far_field(ax, largest)
     if labels:
@@ -182,7 +181,7 @@ def _draw_sizes(
         draw_line(ax, C[seen], y[seen], np.zeros(seen.sum(), bool), colour, width=1.1, zorder=2.4)
         if labels:
             labels_of(ax).note(
-                (C[seen][-1], y[seen][-1]), format_count(float(f"{size:.2g}")), colour,
+                (C[seen][-1], y[seen][-1]), format_count(size, 2), colour,
                 align=(0.0, 0.5),
             )  # fmt: skip
 

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.fitting.tables.points import to_values
-from scalinglaws.numerals import format_to, format_variable
+from scalinglaws.numerals import format_level, format_to, format_variable
 from scalinglaws.plotting.axes import (
     LABELS,
     far_field,
@@ -22,7 +22,7 @@ from scalinglaws.plotting.axes import (
 from scalinglaws.plotting.labels import labels_of
 from scalinglaws.plotting.marks import draw_interval, draw_line, draw_runs
 from scalinglaws.plotting.style import style_of
-from scalinglaws.plotting.words import level_text, with_interval
+from scalinglaws.plotting.words import with_interval
 
 if TYPE_CHECKING:
     from scalinglaws.forecasting.curve import CurveForecast
@@ -86,7 +86,7 @@ def plot_curve_forecast(
     log_axis(ax.xaxis, forecast.variable, float(x[0]), float(x[-1]))
     frame(ax, LABELS.get(forecast.variable, forecast.variable), forecast.target)
     far_field(ax, last, "beyond the curve")
-    level = level_text(forecast.confidence_level)
+    level = format_level(forecast.confidence_level)
     labels.name(float(estimate[-1]), "forecast", style.forecast, bold=True)
     labels.name(float(found.run_low[-1]), f"{level} prediction\ninterval", style.muted)
     subject = x[-1] if marked is None else marked

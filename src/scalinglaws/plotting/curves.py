@@ -19,6 +19,7 @@ from scalinglaws.fitting.inference.predict import at
 from scalinglaws.fitting.record import FitRecord
 from scalinglaws.fitting.result import Fit
 from scalinglaws.forecasting.run_rows import compute_of
+from scalinglaws.numerals import format_level
 from scalinglaws.options import check_option
 from scalinglaws.plotting.axes import (
     far_field,
@@ -39,7 +40,6 @@ from scalinglaws.plotting.words import (
     fit_sentence,
     held_out_note,
     held_out_sentence,
-    level_text,
     reached,
     run_sentence,
     target_column,
@@ -288,7 +288,7 @@ def _frame(ax: Axes, curves: Sequence[_Curve], banded: Sequence[_Curve], options
         y += ", higher is better"
     if banded:
         one = len(banded) == 1
-        y += f"; {'band' if one else 'bands'}: {level_text(options.level)} "
+        y += f"; {'band' if one else 'bands'}: {format_level(options.level)} "
         y += _KINDS[options.band][0 if one else 1]
         y += f" of {_curve_name(banded[0], 1)}" if one and len(curves) > 1 else ""
     frame(ax, x, y)

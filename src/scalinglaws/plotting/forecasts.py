@@ -17,8 +17,7 @@ from scalinglaws.fitting.tables import columns as col
 from scalinglaws.fitting.tables.points import to_values
 from scalinglaws.forecasting.dispute import DISPUTE_LEVEL, is_disputed
 from scalinglaws.forecasting.outlook import given_points, tabled_points
-from scalinglaws.forecasting.wording import count
-from scalinglaws.numerals import format_compute, format_to
+from scalinglaws.numerals import format_compute, format_count, format_level, format_to
 from scalinglaws.plotting.axes import (
     LABELS,
     far_field,
@@ -33,7 +32,7 @@ from scalinglaws.plotting.labels import labels_of, shortened
 from scalinglaws.plotting.marks import CURVE, draw_held_out, draw_interval, draw_line, draw_runs
 from scalinglaws.plotting.style import Style, style_of
 from scalinglaws.plotting.variance_strip import draw_shares
-from scalinglaws.plotting.words import level_text, with_interval
+from scalinglaws.plotting.words import with_interval
 
 if TYPE_CHECKING:
     from scalinglaws.fitting.result import Fit
@@ -234,7 +233,7 @@ class _Picture:
             low = ends[0] if place == 1 else low
             self.ax.fill_between(path.compute[use], ends[0][use], ends[1][use], color=colour,
                                  lw=0, zorder=1 + 0.1 * place)  # fmt: skip
-        kind = f"{level_text(forecast.confidence_level)} prediction\ninterval"
+        kind = f"{format_level(forecast.confidence_level)} prediction\ninterval"
         last = int(np.flatnonzero(use)[-1])
         if use[-1]:
             self.labels.name(low[-1], kind, self.style.muted)
@@ -264,7 +263,7 @@ class _Picture:
         place = float(path.compute[first]), float(values[first])
         self.ax.scatter(*place, s=60 * style.point, facecolors="none", edgecolors=style.law,
                         lw=1.5, zorder=7)  # fmt: skip
-        compute = format_compute(float(f"{place[0]:.1g}"), 1)
+        compute = format_compute(place[0], 1)
         self.labels.note(place, f"law disputed\nfrom {compute} FLOP on", style.law, leader=True)
 
     def _draw_runs(self, observed: FloatArray) -> None:
@@ -317,7 +316,7 @@ def _target_names(targets: pd.DataFrame, C: FloatArray, style: Style) -> dict[in
 def _name_y(path: _Path) -> str:
     rows = path.forecast.rows
     better = "" if rows.scale.falls else ", higher is better"
-    return f"{rows.table.target}{better}, at {count(path.ratio)} tokens per parameter"
+    return f"{rows.table.target}{better}, at {format_count(path.ratio, 2)} tokens per parameter"
 
 
 def _sentence(path: _Path, law: Fit | None) -> str:
@@ -327,7 +326,7 @@ def _sentence(path: _Path, law: Fit | None) -> str:
     found = forecast.outlook(one, forecast.confidence_level)
     where = f"{format_compute(float(point['C']), 2)} FLOP"
     if path.at is not None:
-        where = ", ".join(f"{v} {count(float(point[v]))}" for v in ("N", "D"))
+        where = ", ".join(f"{v} {format_count(float(point[v]), 2)}" for v in ("N", "D"))
     middle, low, high = (float(v) for v in (found.estimate, found.run_low, found.run_high))
     said = with_interval(middle, low, high, forecast.confidence_level)
     text = f"{where}: {forecast.rows.table.target} {said}"

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from scalinglaws.arrays import FloatArray
-from scalinglaws.numerals import format_compute, format_count, format_plain
+from scalinglaws.numerals import format_compute, format_count, format_level, format_plain
 from scalinglaws.options import check_option
 from scalinglaws.planning.compute_optimal import optimal
 from scalinglaws.planning.cost import SIX, Cost, RunCost, cost_of
@@ -37,7 +37,7 @@ from scalinglaws.plotting.labels import labels_of
 from scalinglaws.plotting.marks import draw_band, draw_line, draw_runs
 from scalinglaws.plotting.planned_lines import band_words, largest_compute, silent, with_edge
 from scalinglaws.plotting.style import style_of
-from scalinglaws.plotting.words import level_text, with_interval
+from scalinglaws.plotting.words import with_interval
 
 _POINTS = 80
 _NAMES = {"N": "size", "D": "number of tokens", "ratio": "tokens per parameter"}
@@ -159,9 +159,8 @@ def _sentence(plan: pd.DataFrame, y: str, name: str, level: float) -> str:
         middle, low, high = (format_count(v, 2) for v in ends)
     else:
         middle, low, high = (format_plain(v, 3) for v in ends)
-    said = f"{middle} ({level_text(level)}: {low} to {high})" if np.isfinite(ends[1:]).all() else (
-        middle
-    )  # fmt: skip
+    bounded = np.isfinite(ends[1:]).all()
+    said = f"{middle} ({format_level(level)}: {low} to {high})" if bounded else middle
     if y == "loss":
         said = with_interval(ends[0], ends[1], ends[2], level)
     what = _NAMES.get(y, name)

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from scipy.interpolate import Akima1DInterpolator
 
 from scalinglaws.arrays import FloatArray
-from scalinglaws.numerals import format_compute, format_count, format_plain
+from scalinglaws.numerals import format_compute, format_count, format_level, format_plain
 from scalinglaws.planning.envelope import Envelope
 from scalinglaws.planning.isoflop import IsoFLOP
 from scalinglaws.planning.isoflop_profiles import parabola_coefficients
@@ -27,7 +27,7 @@ from scalinglaws.plotting.axes import (
 from scalinglaws.plotting.labels import labels_of, named_ones
 from scalinglaws.plotting.marks import draw_line, draw_minima
 from scalinglaws.plotting.style import DASHED, norm_of, style_of
-from scalinglaws.plotting.words import level_text, two_digits
+from scalinglaws.plotting.words import two_digits
 
 _MOST_MINIMA = 5  # whose sizes are written
 _ROOM = 0.08  # of the axis, right of the training curves, for their names
@@ -139,7 +139,7 @@ def _name(ax: Axes, found: IsoFLOP, colours: Any, norm: Any) -> None:
         group, row = found.budgets[place], found.optima.iloc[place]
         last = group.rows[int(np.argmax(table.N[group.rows]))]
         unit = " FLOP" if k == 0 else ""
-        text = f"{format_compute(float(f'{group.C:.2g}'))}{unit}"
+        text = f"{format_compute(group.C, 2)}{unit}"
         if group.refusal:
             text += "\nno minimum"
         xy = float(table.N[last]), float(found.adjusted[last])
@@ -147,10 +147,10 @@ def _name(ax: Axes, found: IsoFLOP, colours: Any, norm: Any) -> None:
     for place in named if len(named) <= _MOST_MINIMA else (named[0], named[-1]):
         row = found.optima.iloc[place]
         if np.isfinite(row["N"]):
-            size = format_count(float(f"{row['N']:.2g}"))
+            size = format_count(row["N"], 2)
             labels.note((row["N"], row[table.target]), size, style.ink, align=(0.5, 1.0))
     exponent, low, high = _exponent(found.exponents)
-    level = level_text(found.confidence_level)
+    level = format_level(found.confidence_level)
     ends = " to ".join(format_plain(end, 3) for end in (low, high))
     labels.note(
         (1.0, 1.0), f"$N \\propto C^{{{exponent:.3f}}}$\n{level}: {ends}", style.ink,
@@ -169,7 +169,7 @@ def _sentence(exponents: pd.DataFrame, level: float) -> str:
     middle, low, high = (two_digits(100.0**power) for power in _exponent(exponents))
     return (
         f"100 times the compute wants {middle} times the parameters "
-        f"({level_text(level)}: {low} to {high})"
+        f"({format_level(level)}: {low} to {high})"
     )
 
 
@@ -218,7 +218,7 @@ def plot_envelope(
         colour = colours(float(norm(np.exp(size))))
         draw_line(ax, table.C[rows], table.y[rows], np.zeros(len(rows), bool), colour, width=1.1)
         if labels and place in named:
-            text = format_count(float(f"{np.exp(size):.2g}"))
+            text = format_count(float(np.exp(size)), 2)
             labels_of(ax).note((float(table.C[rows[-1]]), float(table.y[rows[-1]])), text, colour,
                                align=(0.0, 0.5))  # fmt: skip
     points = found.points.sort_values("C")

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from scalinglaws.arrays import FloatArray
-from scalinglaws.numerals import format_plain, format_variable
+from scalinglaws.numerals import format_level, format_plain, format_variable
 from scalinglaws.planning.compute_multiplier import Gain, Gains
 from scalinglaws.plotting.axes import (
     check_kind,
@@ -22,7 +22,6 @@ from scalinglaws.plotting.axes import (
 from scalinglaws.plotting.labels import labels_of, named_ones, shortened
 from scalinglaws.plotting.marks import CURVE, draw_band, draw_guide, draw_line
 from scalinglaws.plotting.style import style_of
-from scalinglaws.plotting.words import level_text
 
 _FEW = 12  # budgets, each of which is marked where a gain is drawn
 
@@ -75,7 +74,7 @@ def plot_gain(
     log_axis(ax.yaxis, None, *padded(shown.min(), shown.max(), 0.08))
     draw_guide(ax, ax.get_xlim(), [1.0, 1.0])
     first = "the first recipe" if isinstance(found, Gain) else str(found.baseline)
-    level = level_text(next(iter(several.values())).confidence_level)
+    level = format_level(next(iter(several.values())).confidence_level)
     kind = f"; {level} confidence interval" if banded else ""
     what, unit = ("compute", ", FLOP") if variable == "C" else (variable, "")
     frame(ax, f"{what} of {first}{unit}", f"{what} multiplier{kind}")
@@ -126,6 +125,6 @@ def _sentence(several: dict[str, Gain]) -> str:
     who = shortened(name) if name else "The second recipe"
     gain, low, high = (format_plain(float(row[f"gain{end}"]), 3) for end in ("", "_low", "_high"))
     what, unit = ("the compute", " FLOP") if best.variable == "C" else (best.variable, "")
-    where = format_variable(best.variable, float(f"{float(row[best.variable]):.2g}"))
+    where = format_variable(best.variable, float(row[best.variable]), 2)
     text = f"{who} is worth {gain} times {what} at {where}{unit}"
-    return f"{text} ({level_text(best.confidence_level)}: {low} to {high})" if low else text
+    return f"{text} ({format_level(best.confidence_level)}: {low} to {high})" if low else text

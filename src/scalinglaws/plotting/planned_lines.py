@@ -13,11 +13,11 @@ from matplotlib.axes import Axes
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import ScalingLawWarning
+from scalinglaws.numerals import format_level
 from scalinglaws.planning.cost import RunCost
 from scalinglaws.planning.sampled_law import LawWithValues, level_of, numbers, run_columns
 from scalinglaws.plotting.axes import far_field
 from scalinglaws.plotting.marks import draw_band, draw_line
-from scalinglaws.plotting.words import level_text
 
 
 @contextmanager
@@ -72,7 +72,7 @@ def heights_of(plan: pd.DataFrame, name: str, *others: float) -> tuple[float, fl
 
 def band_words(fit: LawWithValues, level: float | None, *, banded: bool) -> str:
     """What a band is, after the name of y."""
-    return f"; {level_text(level_of(fit, level))} confidence interval" if banded else ""
+    return f"; {format_level(level_of(fit, level))} confidence interval" if banded else ""
 
 
 def largest_compute(fit: LawWithValues, spent: RunCost) -> float:

@@ -16,13 +16,12 @@ from scalinglaws.core.formula import parse
 from scalinglaws.core.latex import name_to_latex, to_latex
 from scalinglaws.errors import FormulaError
 from scalinglaws.escaping import for_picture, maths_for_picture
-from scalinglaws.numerals import format_plain
+from scalinglaws.numerals import format_level, format_plain
 from scalinglaws.options import check_option
 from scalinglaws.plotting.axes import check_kind, frame, log_axis, settle, write_title
 from scalinglaws.plotting.labels import labels_of
 from scalinglaws.plotting.marks import draw_guide
 from scalinglaws.plotting.style import Style, style_of
-from scalinglaws.plotting.words import level_text
 
 # A parameter that moves by less than this factor is read best on a linear axis.
 _LINEAR_UP_TO = 1.3
@@ -150,7 +149,7 @@ def _note(ax: Axes, about: Mapping[str, Any], kind: str) -> None:
     """What the field and the lines are."""
     labels, style = labels_of(ax), style_of(ax)
     threshold = about["threshold"] if kind == "deviance" else np.sqrt(about["threshold"])
-    level = level_text(about["confidence_level"])
+    level = format_level(about["confidence_level"])
     labels.name(float(threshold), f"{level}\nthreshold,\n{format_plain(float(threshold), 3)}",
                 style.muted)  # fmt: skip
     labels.note((about["estimate"], 1.0), f"estimate\n{format_plain(about['estimate'])}",
@@ -163,7 +162,7 @@ def _note(ax: Axes, about: Mapping[str, Any], kind: str) -> None:
 
 def _sentence(about: Mapping[str, Any]) -> str:
     ends = " to ".join(_end(about[end]) for end in ("low", "high"))
-    level = level_text(about["confidence_level"])
+    level = format_level(about["confidence_level"])
     return f"{about['quantity']} is {format_plain(about['estimate'])} ({level}: {ends})"
 
 

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.fitting.tables.points import to_values
-from scalinglaws.numerals import format_variable, plural
+from scalinglaws.numerals import format_level, format_variable, plural
 from scalinglaws.plotting.axes import (
     LABELS,
     far_field,
@@ -25,7 +25,6 @@ from scalinglaws.plotting.curve_forecasts import points_along
 from scalinglaws.plotting.labels import labels_of, named_ones, shortened
 from scalinglaws.plotting.marks import draw_band, draw_line, draw_runs
 from scalinglaws.plotting.style import Style, norm_of, style_of
-from scalinglaws.plotting.words import level_text
 
 if TYPE_CHECKING:
     from scalinglaws.forecasting.curve import CurveForecast
@@ -158,7 +157,7 @@ def _plot(
     heights, x = np.concatenate(shown), np.concatenate([one.along for one in series])
     log_axis(ax.yaxis, None, *padded(float(heights.min()), float(heights.max())))
     log_axis(ax.xaxis, variable, float(x.min()), float(x.max()))
-    level = level_text(series[0].found.confidence_level)
+    level = format_level(series[0].found.confidence_level)
     better = "" if falls else ", higher is better"
     bands = f"; bands: {level} prediction intervals" if few else ""
     frame(ax, LABELS.get(variable, variable), f"{target}{better}{bands}")
@@ -168,7 +167,7 @@ def _plot(
         one = series[place]
         labels_of(ax).name_end(one.along, one.estimate, shortened(one.name), colours[place])
     best = shortened((series[0] if falls else series[-1]).name)
-    end = f"{variable} {format_variable(variable, float(f'{x.max():.2g}'))}"
+    end = f"{variable} {format_variable(variable, x.max(), 2)}"
     sentence = f"Of {plural(len(series), noun)}, {best} is forecast to be best at {end}"
     write_title(ax, title, sentence, own=own)
     return ax

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from scalinglaws.numerals import format_compute, format_count, format_plain
+from scalinglaws.numerals import format_compute, format_count, format_level, format_plain
 from scalinglaws.planning.cost import SIX, Cost
 from scalinglaws.planning.near_optimal import near_optimal, overtraining
 from scalinglaws.planning.sampled_law import (
@@ -34,7 +34,7 @@ from scalinglaws.plotting.labels import labels_of
 from scalinglaws.plotting.marks import draw_band, draw_guide, draw_line
 from scalinglaws.plotting.planned_lines import band_words, range_of, shade_beyond, silent
 from scalinglaws.plotting.style import style_of
-from scalinglaws.plotting.words import level_text, percent
+from scalinglaws.plotting.words import percent
 
 _POINTS = 40
 _RESAMPLES = 200  # ends of a band are sought anew for each
@@ -121,7 +121,7 @@ def plot_near_optimal(
     log_axis(ax.yaxis, "N", *padded(bands[0]["smallest"].min(), bands[0]["largest"].max()))
     level = level_of(fit, confidence_level)
     bounded = bool(np.isfinite(bounds).any())
-    words = f"; dotted: {level_text(level)} confidence interval of the optimum" if bounded else ""
+    words = f"; dotted: {format_level(level)} confidence interval of the optimum" if bounded else ""
     frame(ax, LABELS["C"], f"{LABELS['N']}{words}")
     shade_beyond(ax, along, bands[-1])
     if labels:

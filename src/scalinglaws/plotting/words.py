@@ -13,7 +13,7 @@ from scalinglaws.errors import DataError, ScalingLawWarning
 from scalinglaws.fitting.diagnostics.status import Status
 from scalinglaws.fitting.record import FitRecord
 from scalinglaws.fitting.result import Fit
-from scalinglaws.numerals import format_error, format_plain, format_to, plural
+from scalinglaws.numerals import format_error, format_level, format_plain, format_to, plural
 
 _LONGEST_LABEL = 24
 _DOUBTS = {Status.LACK_OF_FIT: ": lack of fit", Status.NOT_CONVERGED: ": not converged"}
@@ -34,18 +34,13 @@ def signed_percent(share: float) -> str:
     return f"{'+' if share > 0 else ''}{percent(share)}"
 
 
-def level_text(level: float) -> str:
-    """A confidence level: 95 %."""
-    return f"{100 * level:g} %"
-
-
 def with_interval(estimate: float, low: float, high: float, level: float) -> str:
     """An estimate with its interval: 1.87 (90 %: 1.77 to 1.97)."""
     half = (high - low) / 2
     if not np.isfinite(half):
         return format_plain(estimate, 3)
     ends = " to ".join(format_to(end, half) for end in (low, high))
-    return f"{format_to(estimate, half)} ({level_text(level)}: {ends})"
+    return f"{format_to(estimate, half)} ({format_level(level)}: {ends})"
 
 
 def law_words(fit: FitRecord) -> str:

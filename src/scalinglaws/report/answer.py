@@ -11,8 +11,15 @@ from scalinglaws.fitting.summary import describe_method
 from scalinglaws.forecasting.backtest import Backtest
 from scalinglaws.forecasting.curve import CurveForecast
 from scalinglaws.forecasting.forecast import Forecast
-from scalinglaws.forecasting.wording import count
-from scalinglaws.numerals import format_percent, format_plain, format_to, plural
+from scalinglaws.numerals import (
+    format_count,
+    format_factor,
+    format_level,
+    format_percent,
+    format_plain,
+    format_to,
+    plural,
+)
 from scalinglaws.report.forecast_picture import compute, disputed_from, shown_value
 from scalinglaws.report.subject import Subject
 
@@ -63,7 +70,7 @@ def rounded(estimate: float, low: float, high: float) -> tuple[str, str, str]:
 def times_text(subject: Subject, factor: float) -> str:
     """How many times beyond the runs."""
     what = "compute" if subject.variable == "C" else subject.variable
-    return f"{format_plain(float(f'{factor:.2g}'))} times the {what} of the largest run"
+    return f"{format_factor(factor, 2)} times the {what} of the largest run"
 
 
 def width_of(answer: pd.Series, name: str = "forecast", interval: str = "forecast") -> str:
@@ -92,14 +99,14 @@ def about_runs(subject: Subject) -> str:
     runs = subject.runs
     parts = [plural(runs.n, "run")]
     if subject.has_sizes:
-        ends = (count(v) for v in (runs.frame["N"].min(), runs.frame["N"].max()))
+        ends = (format_count(v, 2) for v in (runs.frame["N"].min(), runs.frame["N"].max()))
         parts = [f"{parts[0]} of {' to '.join(ends)} parameters"]
     largest = shown_value(subject, subject.largest)
     unit = "FLOP" if subject.variable == "C" else subject.variable
     parts[0] += f", up to {largest} {unit}" if subject.variable == "C" else f", {unit} to {largest}"
     if subject.fit is not None:
         parts.append(f"law: {subject.fit.law.label}")
-    return " · ".join([*parts, f"all intervals: {100 * subject.level:g} %"])
+    return " · ".join([*parts, f"all intervals: {format_level(subject.level)}"])
 
 
 def verdicts_of(subject: Subject) -> list[Verdict]:
@@ -163,5 +170,5 @@ def record_of(tested: Backtest) -> str:
     return (
         f"In {plural(len(tested.n_known), 'back-test')} on this table, {held} of "
         f"{plural(hidden, 'hidden run')} ({100 * held / hidden:.0f} %) fell inside its "
-        f"{100 * tested.confidence_level:g} % interval."
+        f"{format_level(tested.confidence_level)} interval."
     )

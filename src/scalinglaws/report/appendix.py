@@ -10,6 +10,7 @@ import pandas as pd
 from scalinglaws.escaping import for_page
 from scalinglaws.numerals import (
     format_compute,
+    format_level,
     format_percent,
     format_plain,
     format_to,
@@ -102,7 +103,7 @@ def coefficients_section(subject: Subject) -> str:
     tables = [(fit.table, "Coefficients")]
     if len(fit.identified):
         tables.append((fit.identified, "Identified combinations"))
-    level = f"{100 * fit.confidence_level:g} %"
+    level = format_level(fit.confidence_level)
     formula = for_page(f"{fit.runs.target} ~ {fit.law.formula.rpartition('~')[2].strip()}")
     parts = [f'<p class="lead"><code>{formula}</code></p>']
     parts += [_coefficients(values, f"{name}, with {level} intervals") for name, values in

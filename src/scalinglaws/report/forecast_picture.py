@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 
 from scalinglaws.arrays import FloatArray
-from scalinglaws.forecasting.wording import count
-from scalinglaws.numerals import format_compute, format_to, format_variable
+from scalinglaws.numerals import format_compute, format_count, format_to, format_variable
 from scalinglaws.plotting.axes import LABELS
 from scalinglaws.report import svg
 from scalinglaws.report.subject import Subject
@@ -160,7 +159,7 @@ def disputed_from(subject: Subject) -> pd.Series | None:
 def compute(value: float) -> str:
     """Compute in one digit where that is close, else in two."""
     one = float(f"{value:.1g}")
-    return format_compute(one if abs(np.log(value / one)) < 0.1 else float(f"{value:.2g}"), 2)
+    return format_compute(value, 1 if abs(np.log(value / one)) < 0.1 else 2)
 
 
 def _names(panel: Panel, line: pd.DataFrame, *, wide: bool) -> str:
@@ -211,7 +210,7 @@ def _size_key(subject: Subject, x: float, y: float) -> str:
         return ""
     sizes, step = subject.runs.frame["N"], 120 / _SHADES
     patches = "".join(svg.rectangle(x + k * step, y, step, 6, f"s{k}") for k in range(_SHADES))
-    ends = [count(v) for v in (sizes.min(), sizes.max())]
+    ends = [format_count(v, 2) for v in (sizes.min(), sizes.max())]
     return (
         svg.words(x, y - 5, "parameters of the run", "t") + patches
         + svg.words(x, y + 18, ends[0], "t") + svg.words(x + 120, y + 18, ends[1], "t", "end")
@@ -245,4 +244,4 @@ def _strip(x: Scale, top: float, subject: Subject, label: str, *, wide: bool) ->
 
 def shown_value(subject: Subject, value: float) -> str:
     """A value of the variable in the headline and in sentences."""
-    return format_variable(subject.variable, float(f"{value:.2g}"))
+    return format_variable(subject.variable, value, 2)

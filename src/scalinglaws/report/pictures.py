@@ -45,7 +45,7 @@ def backtest_picture(
             some = others[others["cut"] == cut]
             x, y = panel.x(some["times_beyond"].to_numpy()), panel.y(_inside(some, reach))
             parts += [_dot(a, b, "dl", 1.8) for a, b in zip(x, y, strict=True)]
-        known = f"{tested.n_known[cut]} runs to {format_variable(tested.by, float(f'{cut:.2g}'))}"
+        known = f"{tested.n_known[cut]} runs to {format_variable(tested.by, cut, 2)}"
         n, held = (frame["cut"] == cut).sum(), frame.loc[frame["cut"] == cut, "inside"].sum()
         parts += [svg.words(left, top - 22, known, "lab"),
                   svg.words(left, top - 8, f"{held} of {n} inside", "t")]  # fmt: skip

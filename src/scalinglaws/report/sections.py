@@ -8,9 +8,11 @@ import pandas as pd
 from scalinglaws.escaping import for_page
 from scalinglaws.forecasting.backtest import Backtest
 from scalinglaws.forecasting.forecast import Forecast
-from scalinglaws.forecasting.wording import count
 from scalinglaws.numerals import (
     format_compute,
+    format_count,
+    format_factor,
+    format_level,
     format_percent,
     format_plain,
     format_variable,
@@ -135,10 +137,10 @@ def _plan_table(subject: Subject) -> str:
     head += [f"{subject.target}, law"] if "law" in found else []
     rows = []
     for k, row in found.iterrows():
-        sizes = [_with_interval(count(row[name]), plan, int(str(k)), name) for name in ("N", "D")]
+        sizes = [_with_interval(row, plan, int(str(k)), name) for name in ("N", "D")]
         cells = [
             format_compute(row["x"], 2), _times(float(row["beyond"])), *sizes,
-            count(row["D"] / row["N"]),
+            format_count(row["D"] / row["N"], 2),
         ]  # fmt: skip
         for name in ("forecast", "law"):
             if name in found:
@@ -147,20 +149,21 @@ def _plan_table(subject: Subject) -> str:
                 )
                 cells.append(f"{estimate} <i>{low} to {high}</i>" if low else estimate)
         rows.append(cells)
-    level = f"{100 * subject.level:g} %"
+    level = format_level(subject.level)
     caption = f"Plans. Intervals: {level}; of a new run for the forecast, of the curve for the law"
     return table(head, rows, caption)
 
 
-def _with_interval(text: str, plan: pd.DataFrame | None, k: int, name: str) -> str:
+def _with_interval(row: pd.Series, plan: pd.DataFrame | None, k: int, name: str) -> str:
+    text = format_count(row[name], 2)
     if plan is None or f"{name}_low" not in plan or not np.isfinite(plan[f"{name}_low"].iloc[k]):
         return text
-    ends = (count(plan[f"{name}_{end}"].iloc[k]) for end in ("low", "high"))
+    ends = (format_count(plan[f"{name}_{end}"].iloc[k], 2) for end in ("low", "high"))
     return f"{text} <i>{' to '.join(ends)}</i>"
 
 
 def _times(beyond: float) -> str:
-    return f"{format_plain(float(f'{beyond:.2g}'))}×" if beyond > 1 else "no"
+    return f"{format_factor(beyond, 2)}×" if beyond > 1 else "no"
 
 
 # --- back-tests ----------------------------------------------------------------------------------
@@ -188,7 +191,7 @@ def backtest_section(subject: Subject) -> str:
     other = law if isinstance(law, Backtest) and law is not main else None
     whose = "forecast" if main is forecast else "law"
     dots = '; <span class="k3">● law</span>' if other is not None else ""
-    level = f"{100 * main.confidence_level:g} %"
+    level = format_level(main.confidence_level)
     key = (
         f'<figcaption><span class="k1">● {whose}, inside</span>; × {whose}, outside{dots}. '
         f"Pale bars: {level} intervals.</figcaption></figure>"
@@ -208,7 +211,7 @@ def _backtest_table(main: Backtest, other: Backtest | None, whose: str) -> str:
     rows = []
     for cut, row in main.summary.iterrows():
         cells = [
-            format_variable(main.by, float(f"{float(str(cut)):.2g}")), f"{row['known']:.0f}",
+            format_variable(main.by, float(str(cut)), 2), f"{row['known']:.0f}",
             f"{row['hidden']:.0f}", f"{format_plain(row['farthest'], 2)}×", *_scores(row),
         ]  # fmt: skip
         if other is not None:  # the law may have too few runs at a cut

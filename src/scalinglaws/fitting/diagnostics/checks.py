@@ -19,7 +19,7 @@ from scalinglaws.fitting.diagnostics.outliers import FAR_OFF, outliers
 from scalinglaws.fitting.diagnostics.status import Status, Verdict
 from scalinglaws.fitting.tables.chunks import spread_rows
 from scalinglaws.fitting.tables.columns import listed_rows
-from scalinglaws.numerals import format_error, format_plain, format_to, listed, plural
+from scalinglaws.numerals import format_error, format_level, format_plain, format_to, listed, plural
 
 if TYPE_CHECKING:
     from scalinglaws.fitting.result import Fit
@@ -199,7 +199,7 @@ def _bound_sentence(fit: Fit, j: int) -> str:
     if parameter.role == "offset" and fit.at_zero[j]:
         high = float(fit.table["high"].iloc[j])
         text = f"{parameter.name} is 0: these runs show no irreducible loss"
-        level = f"{100 * fit.confidence_level:g} %"
+        level = format_level(fit.confidence_level)
         text += f", or one of at most {format_plain(high, 2)} ({level})." if high < np.inf else "."
     elif fit.at_zero[j]:
         text = f"{parameter.name} is 0: these runs show no such term."

@@ -23,7 +23,7 @@ from scalinglaws.fitting.inference.quantity import (
     parameter_quantity,
 )
 from scalinglaws.fitting.record import FitRecord
-from scalinglaws.numerals import format_plain, listed
+from scalinglaws.numerals import format_level, format_plain, listed
 from scalinglaws.options import check_count, check_level, check_option
 from scalinglaws.workers import Workers
 
@@ -91,7 +91,7 @@ def _bootstrap(request: Request) -> Intervals:
     check_count("n_resamples", request.n_resamples)
     if request.n_resamples < needed:
         raise ValueError(
-            f"Percentiles at {100 * level:g} % need {needed} resamples or more; got "
+            f"Percentiles at {format_level(level)} need {needed} resamples or more; got "
             f"n_resamples={request.n_resamples}."
         )
     assert request.method in KINDS

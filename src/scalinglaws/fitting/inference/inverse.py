@@ -63,7 +63,7 @@ class OpenVariable:
         turns = _turns(signs)
         within = [k for k in turns if self.inside[0] < self.x[k] < self.inside[1]]
         if within:
-            turn = format_variable(self.name, float(f"{self.x[within[0]]:.2g}"))
+            turn = format_variable(self.name, self.x[within[0]], 2)
             raise FitError(
                 f"The law turns near {self.name} = {turn}, so that it has each value twice there: "
                 "an inverse needs a law that falls or rises all the way."

@@ -21,7 +21,7 @@ from scalinglaws.arrays import FloatArray
 from scalinglaws.display import Card, Displayed
 from scalinglaws.display.quantities import plan_table
 from scalinglaws.fitting.tables.points import to_values
-from scalinglaws.numerals import format_plain, format_variable, plural
+from scalinglaws.numerals import format_level, format_plain, format_variable, plural
 
 # From x to the estimate and both ends of the interval of the curve, each in the shape of x.
 Curve = Callable[[FloatArray], tuple[FloatArray, FloatArray, FloatArray]]
@@ -67,7 +67,7 @@ class Reach(Displayed):
             return self._card_of_many()
         text = f"{self.target} {format_plain(self.value)} is {self._where}"
         if np.isfinite(self.low) and self.high > 0:
-            level = f"{100 * self.confidence_level:g} %"
+            level = format_level(self.confidence_level)
             text += f" ({level}: {self._written(self.low)} to {self._written(self.high)})"
         return Card(text)
 
@@ -97,7 +97,7 @@ class Reach(Displayed):
             return "infinity" if np.isinf(self.most) else f"beyond {self._written(self.most)}"
         if x == 0 < self.least:
             return f"below {self._written(self.least)}"
-        return format_variable(self.variable, float(f"{x:.2g}"))
+        return format_variable(self.variable, x, 2)
 
 
 def stacked_reaches(found: Mapping[Any, Reach], column: str) -> pd.DataFrame:
