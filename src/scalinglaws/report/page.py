@@ -16,6 +16,7 @@ from scalinglaws.errors import ScalingLawWarning
 from scalinglaws.escaping import for_page, json_for_page
 from scalinglaws.fitting.fit import installed_versions
 from scalinglaws.json_files import checked_path, write_whole
+from scalinglaws.plotting.style import DARK, LIGHT, Style
 from scalinglaws.report import appendix, sections
 from scalinglaws.report.planner import planner_of
 from scalinglaws.report.reproduction import code_of, csv_of
@@ -45,7 +46,8 @@ def write_report(
 
 def html_of(subject: Subject) -> str:
     """The whole page."""
-    css, js = _file("page.css"), _file("runs.js") + _file("planner.js")
+    css = _filled(_file("page.css"), {"light": _colours(LIGHT), "dark": _colours(DARK)})
+    js = _file("runs.js") + _file("planner.js")
     return _filled(_file("page.html"), {
         "policy": _policy(css, js), "title": for_page(sections.title_of(subject)), "css": css,
         "body": _body(subject), "data": json_for_page(planner_of(subject)), "js": js,
@@ -86,6 +88,18 @@ def _policy(css: str, js: str) -> str:
 
 def _hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _colours(style: Style) -> str:
+    """Variables of the style sheet, in the colours of the pictures."""
+    named = {
+        "ink": style.ink, "mut": style.muted, "grid": style.grid, "far": style.far,
+        "fc": style.forecast, "law": style.law, "lawb": style.law_band, "ok": style.hues[3],
+    }  # fmt: skip
+    named |= dict(zip(("bp", "bl", "bn"), style.bands, strict=True))
+    named |= {f"m{k}": colour for k, colour in enumerate(style.sizes)}
+    named |= {f"v{k}": colour for k, colour in enumerate(style.shares)}
+    return "\n".join(f"--{name}: {colour};" for name, colour in named.items())
 
 
 def _file(name: str) -> str:
