@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from scalinglaws import json_files
 from scalinglaws.display import Card, Displayed, as_text
 from scalinglaws.fitting import storage
 from scalinglaws.fitting.diagnostics.checks import run_checks
@@ -630,8 +629,10 @@ class Fit(Displayed, FitRecord):
             Number of values at which the law is refitted, including the estimate.
         confidence_level : float, optional
             Level of the interval; by default that of the fit.
-        legend : bool, default True
-            Whether to draw a legend.
+        labels : bool, default True
+            Whether to write names and notes.
+        title : bool or str, optional
+            Sentence above the picture; by default the result, on a new figure.
 
         Returns
         -------
@@ -717,29 +718,3 @@ class Fit(Displayed, FitRecord):
             If the file cannot be written.
         """
         storage.write(self, path, follow_links=follow_links)
-
-
-def load(path: str | Path) -> Fit:
-    """Read a fit that `Fit.save` wrote.
-
-    Parameters
-    ----------
-    path : str or Path
-
-    Raises
-    ------
-    FileFormatError
-        If the file is not a saved fit, was edited or damaged, or is from a newer version.
-
-    Examples
-    --------
-    >>> import tempfile, pathlib
-    >>> import scalinglaws as sl
-    >>> runs = sl.datasets.ladder()
-    >>> fit = sl.fit(runs[runs["D"] > 1.5e6], "kaplan")
-    >>> path = pathlib.Path(tempfile.mkdtemp()) / "fit.json"
-    >>> fit.save(path)
-    >>> bool((sl.load(path).params == fit.params).all())
-    True
-    """
-    return Fit(**storage.built(json_files.parsed(path), path))

@@ -12,7 +12,6 @@ from scalinglaws.core.catalogue.entry import (
 )
 
 _READ = "read in the paper, second hand"
-_INF = float("inf")
 _EXPERTS = "1/(1/(n_exp - 1 + 1/(1/E_start - 1/E_max)) + 1/E_max)"
 _SATURATION = {"E_start": "effective experts of a dense model", "E_max": "most effective experts"}
 

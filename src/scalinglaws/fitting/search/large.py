@@ -21,7 +21,7 @@ from scalinglaws.fitting.search.scale import ResidualScale
 from scalinglaws.fitting.solver.absolute import to_vertex
 from scalinglaws.fitting.solver.build_model import (
     OTHER_DIVISION,
-    bind,
+    bind_problem,
     same_everywhere,
     term_shares,
 )
@@ -105,7 +105,7 @@ def _searched(problem: Problem) -> tuple[Problem, Estimate, list[_Minimum]]:
     n = len(problem.y)
     rng = np.random.default_rng(_SEED)
     small = _sampled(problem, _SEARCHED, rng)
-    found = estimate(small, _bound(small))
+    found = estimate(small, bind_problem(small))
     n_compared = min(max(_COMPARED, n // _COMPARED_SHARE), _MOST_COMPARED)
     larger = replace(_sampled(problem, n_compared, rng), delta=found.delta)
     return small, found, _compared(larger, found)
@@ -142,10 +142,6 @@ def _absolute(problem: Problem, model: Model) -> Estimate:
     )
 
 
-def _bound(problem: Problem) -> Model:
-    return bind(problem.law, problem.columns, problem.y, problem.scale)
-
-
 def _sampled(problem: Problem, n_rows: int, rng: np.random.Generator) -> Problem:
     """A table of fewer rows, drawn in proportion to the weights."""
     rows = _draw(problem.weights, n_rows, rng)
@@ -171,7 +167,7 @@ def _draw(weights: FloatArray, n_drawn: int, rng: np.random.Generator) -> IntArr
 
 def _compared(problem: Problem, found: Estimate) -> list[_Minimum]:
     """The minima of a search that a larger sample does not rule out, the best first."""
-    finisher = _Finisher(problem, _bound(problem), _ROUGH)
+    finisher = _Finisher(problem, bind_problem(problem), _ROUGH)
     minima = [_Minimum(found.theta, found.free)]
     if found.rivals is not None:
         minima += map(_Minimum, found.rivals.theta, found.rivals.free)
@@ -242,7 +238,7 @@ class _Finisher:
 
     def reactivated(self, best: _Minimum, sample: Problem) -> _Minimum:
         """The same minimum, or a lower one in which a coefficient at zero is at work."""
-        starts = reactivated_starts(sample, _bound(sample), self.loss, best.theta, best.free)
+        starts = reactivated_starts(sample, bind_problem(sample), self.loss, best.theta, best.free)
         if not len(starts.theta):
             return best
         there = self.model.sums(starts.theta, self.weights, self.loss)

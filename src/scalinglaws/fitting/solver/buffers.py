@@ -14,7 +14,8 @@ from contextlib import contextmanager
 import numpy as np
 import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
+from scalinglaws.arrays import FloatArray
+
 # Larger arrays are not kept.
 _MOST_KEPT = 1_000_000
 _LINE = 64  # bytes

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.intp]
+from scalinglaws.arrays import IntArray
 
 # Rows of a block of a large table, and the size up to which a table is one block.
 _ROWS, _ONE_BLOCK = 16_384, 65_536
