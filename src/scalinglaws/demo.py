@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import matplotlib as mpl
 import pandas as pd
 
 from scalinglaws import datasets
-from scalinglaws.errors import ScalingLawWarning
+from scalinglaws.errors import no_warnings
 from scalinglaws.fitting.fit import fit
 from scalinglaws.fitting.result import Fit
 from scalinglaws.numerals import format_compute, format_count, format_level
@@ -46,8 +45,7 @@ def run_demo(folder: Path, say: Callable[[str], object] = print) -> None:
         ("kaplan", runs, "kaplan"),
         (f"kaplan-above-{format_count(_LONG_ENOUGH)}", long, "kaplan"),
     ):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ScalingLawWarning)  # the summary says the same
+        with no_warnings():  # the summary says the same
             fitted = fit(table, law)
         say(f"{'=' * 88}\n{title}: {fitted.summary()}\n")
         say(f"{title}, extrapolated to the larger runs:\n{held_out_table(fitted, targets)}\n")
@@ -75,8 +73,7 @@ def run_demo_of_logs(logs: str, folder: Path, say: Callable[[str], object] = pri
     runs = read_runs(logs, every="eval")
     runs.to_csv(folder / "runs.csv", index=False)
     say(f"{len(runs)} evaluations of {runs['run'].nunique()} runs.\n{runs.attrs['source']}\n")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ScalingLawWarning)  # the summary says the same
+    with no_warnings():  # the summary says the same
         fitted = fit(runs[runs["D"] > 0], "chinchilla")
     say(f"{'=' * 88}\nchinchilla: {fitted.summary()}\n")
     _draw(fitted, "chinchilla", None, folder)
@@ -86,8 +83,7 @@ def run_demo_of_logs(logs: str, folder: Path, say: Callable[[str], object] = pri
 
 def held_out_table(fitted: Fit, targets: pd.DataFrame) -> str:
     """Predictions for runs that were not fitted, beside what they really reached."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ScalingLawWarning)
+    with no_warnings():
         found = fitted.predict(targets)
     assert isinstance(found, pd.DataFrame)
     loss = targets["loss"]

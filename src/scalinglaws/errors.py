@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from scalinglaws.escaping import for_terminal
@@ -56,6 +58,14 @@ class LackOfFitWarning(ScalingLawWarning):
 
 class ExtrapolationWarning(ScalingLawWarning):
     """A prediction lies far beyond the observed runs."""
+
+
+@contextmanager
+def no_warnings() -> Iterator[None]:
+    """Without the library's warnings, where the result itself has what they say."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ScalingLawWarning)
+        yield
 
 
 def warn(message: str, category: type[ScalingLawWarning]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ import pandas as pd
 from scalinglaws.cli.words import card_in_terminal
 from scalinglaws.display import Card, as_text, card_of
 from scalinglaws.display.quantities import plan_table
-from scalinglaws.errors import ScalingLawWarning
+from scalinglaws.errors import no_warnings
 from scalinglaws.escaping import one_line
 from scalinglaws.numerals import plural
 
@@ -83,7 +82,6 @@ def draw(make: Callable[[], Any], file: Path) -> None:
     from scalinglaws.plotting.axes import figure_of
 
     mpl.use("Agg")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ScalingLawWarning)  # the table has said it
+    with no_warnings():  # the table has said it
         ax = make()
     figure_of(ax).savefig(file, dpi=150)

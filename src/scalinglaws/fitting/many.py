@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -13,7 +12,7 @@ import pandas as pd
 from scalinglaws.core.groups import distinct_labels, warn_of_look_alikes
 from scalinglaws.core.law import Law
 from scalinglaws.display import Card, Column, Displayed, Table
-from scalinglaws.errors import DataError, ScalingLawError, ScalingLawWarning, warn
+from scalinglaws.errors import DataError, ScalingLawError, ScalingLawWarning, no_warnings, warn
 from scalinglaws.fitting.fit import fit
 from scalinglaws.fitting.inference.prediction import Prediction
 from scalinglaws.fitting.inference.reach import stacked_reaches
@@ -251,8 +250,7 @@ def _keys(frame: pd.DataFrame, by: object) -> list[str]:
 
 def _fit_quietly(task: _Task) -> Fit | str:
     """The fit, or the reason for its failure; warnings are silent, since the status has them."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ScalingLawWarning)
+    with no_warnings():
         try:
             return fit(task.runs, task.law, **task.options)
         except ScalingLawError as error:

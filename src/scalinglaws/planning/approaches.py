@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -12,7 +11,7 @@ import pandas as pd
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.display import with_card
-from scalinglaws.errors import ScalingLawError, ScalingLawWarning
+from scalinglaws.errors import ScalingLawError, no_warnings
 from scalinglaws.planning.budgets import cost_of_runs, read_columns
 from scalinglaws.planning.compute_optimal import optimal
 from scalinglaws.planning.envelope import Envelope, envelope
@@ -108,8 +107,7 @@ def approaches(
 
 def _tried(analysis: Any, budget: float) -> dict[str, Any]:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ScalingLawWarning)  # refused budgets are no news here
+        with no_warnings():  # refused budgets are no news here
             found: IsoFLOP | Envelope = analysis()
     except ScalingLawError as error:
         missing = dict.fromkeys(_NUMBERS, np.nan)
@@ -149,8 +147,7 @@ def _of_law(
     with np.errstate(all="ignore"):
         exponent = np.log(best.N[:, 1:] / best.N[:, :1]) / np.log(ends[1] / ends[0])
     low, high = central_interval(exponent[1:], level)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ScalingLawWarning)  # the note says the same
+    with no_warnings():  # the note says the same
         plan = optimal(
             fit, C=budget, cost=cost.factor or cost.function, confidence_level=level,
             n_resamples=n_resamples, rng=rng,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -12,7 +11,7 @@ import pandas as pd
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.display import Card, Displayed
-from scalinglaws.errors import DataError, FitError, ScalingLawWarning
+from scalinglaws.errors import DataError, FitError, no_warnings
 from scalinglaws.fitting.fit import fit as fit_law
 from scalinglaws.numerals import format_compute
 from scalinglaws.planning.analysis_cards import bias_card
@@ -145,8 +144,7 @@ def _truth_of(given: LawWithValues | str, table: RunColumns) -> Truth:
     if not isinstance(given, str):
         return Truth(given, f"the law {given.law.label!r} as given")
     runs = pd.DataFrame({"N": table.N, "D": table.D, table.target: table.y})
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ScalingLawWarning)  # it is a yardstick, not an answer
+    with no_warnings():  # it is a yardstick, not an answer
         fitted = fit_law(runs, given, y=table.target, columns={"N": "N", "D": "D"})
     return Truth(fitted, f"the law {fitted.law.label!r} fitted to these runs")
 
@@ -200,8 +198,7 @@ def bias_of(
 
 def drawn(law: LawWithValues, level: float, n_draws: int) -> SampledLaw:
     """A law with draws; it is a yardstick, not an answer, and warns of nothing."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ScalingLawWarning)  # without draws there is no interval
+    with no_warnings():  # without draws there is no interval
         return sample_of(law, confidence_level=level, n_resamples=n_draws, rng=0, delta=False)
 
 

@@ -14,7 +14,7 @@ from scipy.special import fdtrc
 
 from scalinglaws.core.groups import distinct_labels, warn_of_look_alikes
 from scalinglaws.core.law import Law
-from scalinglaws.errors import DataError, IdentifiabilityWarning, ScalingLawWarning
+from scalinglaws.errors import DataError, IdentifiabilityWarning, no_warnings
 from scalinglaws.fitting.arguments import resolve_law
 from scalinglaws.fitting.diagnostics.status import Status
 from scalinglaws.fitting.fit import fit as fit_law
@@ -267,8 +267,7 @@ def _squares(tables: list[pd.DataFrame], law: Law, options: Mapping[str, Any]) -
     """Sum of squared log residuals of the best fit."""
     total = 0.0
     for table in tables:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ScalingLawWarning)  # the separate fits have said it
+        with no_warnings():  # the separate fits have said it
             fitted = fit_law(table, law, objective="squared", method="nls", **options)
         total += float((fitted.residuals**2).sum())
     return total

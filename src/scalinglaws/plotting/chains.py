@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from scalinglaws.arrays import FloatArray
-from scalinglaws.errors import DataError, ScalingLawWarning
+from scalinglaws.errors import DataError, no_warnings
 from scalinglaws.fitting.chain import Chain
 from scalinglaws.fitting.tables.points import to_values
 from scalinglaws.forecasting.run_rows import compute_of
@@ -95,8 +94,7 @@ def plot_chain(
     along = np.unique(np.append(np.geomspace(float(C.min()), end, _POINTS), C[top]))
     sizes = np.sqrt(along / (factor * ratio))
     points = {"N": sizes, "D": ratio * sizes} | ({"C": along} if "C" in runs.values else {})
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ScalingLawWarning)  # the picture shows how far it goes
+    with no_warnings():  # the picture shows how far it goes
         found = chain.predict(points, n_resamples=_RESAMPLES)
     ax = _draw(ax, along, found, float(C[top]), chain.target, ratio, title)
     last = chain.fits[-1].runs

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from scalinglaws.arrays import FloatArray
-from scalinglaws.errors import ScalingLawWarning
+from scalinglaws.errors import no_warnings
 from scalinglaws.fitting.inference.predict import at
 from scalinglaws.fitting.record import FitRecord
 from scalinglaws.fitting.result import Fit
@@ -120,8 +119,7 @@ def _frontier(
     along = np.unique(np.append(np.geomspace(*span, _POINTS), [largest, _round_budget(span[1])]))
     others = _medians(fit, group)
     subject, variables = chosen_group(fit, {**others, **group.labels})
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ScalingLawWarning)  # the picture shows how far it goes
+    with no_warnings():  # the picture shows how far it goes
         plan = optimal(subject, C=along, cost=factor, n_resamples=0, **variables)
         columns = {"N": plan["N"].to_numpy(), "D": plan["D"].to_numpy()}
         constant = {v: np.full(len(plan), m) for v, m in others.items()}

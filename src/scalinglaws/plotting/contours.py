@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from scalinglaws.arrays import FloatArray
-from scalinglaws.errors import FitError
+from scalinglaws.errors import FitError, no_warnings
 from scalinglaws.numerals import format_compute, format_plain
 from scalinglaws.planning.compute_optimal import optimal
 from scalinglaws.planning.cost import SIX, Cost, RunCost, cost_of
@@ -23,7 +23,7 @@ from scalinglaws.planning.select_group import chosen_group
 from scalinglaws.plotting.axes import LABELS, frame, log_axis, padded, settle, write_title
 from scalinglaws.plotting.labels import labels_of
 from scalinglaws.plotting.marks import draw_line, draw_runs
-from scalinglaws.plotting.planned_lines import largest_compute, silent, with_edge
+from scalinglaws.plotting.planned_lines import largest_compute, with_edge
 from scalinglaws.plotting.style import DASHED, style_of
 from scalinglaws.plotting.words import two_digits
 
@@ -179,7 +179,7 @@ def _draw_frontier(
     low, high = (float(spent(*map(np.array, c))) for c in zip(*spans.values(), strict=True))
     largest, style = largest_compute(fit, spent), style_of(ax)
     along = with_edge(np.geomspace(low, high, _POINTS), largest)
-    with silent():
+    with no_warnings():
         plan = optimal(fit, C=along, cost=cost, n_resamples=0, **variables)
     N, D, C = (plan[v].to_numpy() for v in ("N", "D", "C"))
     draw_line(ax, N, D, largest < C, style.law, casing=True)

@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from scalinglaws.arrays import FloatArray
+from scalinglaws.errors import no_warnings
 from scalinglaws.numerals import format_compute, format_count, format_level, format_plain
 from scalinglaws.options import check_option
 from scalinglaws.planning.compute_optimal import optimal
@@ -35,7 +36,7 @@ from scalinglaws.plotting.axes import (
 )
 from scalinglaws.plotting.labels import labels_of
 from scalinglaws.plotting.marks import draw_band, draw_line, draw_runs
-from scalinglaws.plotting.planned_lines import band_words, largest_compute, silent, with_edge
+from scalinglaws.plotting.planned_lines import band_words, largest_compute, with_edge
 from scalinglaws.plotting.style import style_of
 from scalinglaws.plotting.words import with_interval
 
@@ -97,7 +98,7 @@ def plot_frontier(
     low, high = _span(fit, spent, C)
     largest = largest_compute(fit, spent)
     along = with_edge(np.geomspace(low, high, _POINTS), largest)
-    with silent():
+    with no_warnings():
         plan = optimal(
             fit, C=along, cost=cost, confidence_level=confidence_level, n_resamples=n_resamples,
             rng=rng, **variables,

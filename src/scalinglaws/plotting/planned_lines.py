@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -12,20 +9,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from scalinglaws.arrays import FloatArray
-from scalinglaws.errors import ScalingLawWarning
 from scalinglaws.numerals import format_level
 from scalinglaws.planning.cost import RunCost
 from scalinglaws.planning.sampled_law import LawWithValues, level_of, numbers, run_columns
 from scalinglaws.plotting.axes import far_field
 from scalinglaws.plotting.marks import draw_band, draw_line
-
-
-@contextmanager
-def silent() -> Iterator[None]:
-    """Without warnings of extrapolation: the picture shows how far it goes."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ScalingLawWarning)
-        yield
 
 
 def range_of(name: str, given: Any) -> tuple[float, float]:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from scalinglaws.errors import no_warnings
 from scalinglaws.numerals import format_compute, format_count
 from scalinglaws.options import check_option
 from scalinglaws.planning.compute_optimal import optimal
@@ -32,7 +33,6 @@ from scalinglaws.plotting.planned_lines import (
     heights_of,
     range_of,
     shade_beyond,
-    silent,
 )
 from scalinglaws.plotting.style import norm_of, style_of
 from scalinglaws.plotting.words import two_digits
@@ -100,7 +100,7 @@ def plot_serving(
         "n_resamples": n_resamples, "rng": rng, **variables,
     }  # fmt: skip
     along = np.geomspace(*ends, _POINTS)
-    with silent():
+    with no_warnings():
         plan = serving(
             fit, served=along, budget=budget, serving_cost=serving_cost, price=price,
             limits=limits, **shared,
@@ -193,7 +193,7 @@ def plot_limited_data(
         "C": along, "cost": cost, "confidence_level": confidence_level, "rng": rng,
         "repeats": repeats, "excess": excess, "n_resamples": n_resamples, **variables,
     }  # fmt: skip
-    with silent():
+    with no_warnings():
         plans = [limited_data(fit, unique=amount, **options) for amount in amounts]
         plenty = 1e6 * plans[-1]["D"].max()
         unlimited = limited_data(fit, unique=plenty, **{**options, "n_resamples": 0})

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from scalinglaws.errors import no_warnings
 from scalinglaws.numerals import format_compute, format_count, format_level, format_plain
 from scalinglaws.planning.cost import SIX, Cost
 from scalinglaws.planning.near_optimal import near_optimal, overtraining
@@ -32,7 +33,7 @@ from scalinglaws.plotting.axes import (
 )
 from scalinglaws.plotting.labels import labels_of
 from scalinglaws.plotting.marks import draw_band, draw_guide, draw_line
-from scalinglaws.plotting.planned_lines import band_words, range_of, shade_beyond, silent
+from scalinglaws.plotting.planned_lines import band_words, range_of, shade_beyond
 from scalinglaws.plotting.style import style_of
 from scalinglaws.plotting.words import percent
 
@@ -100,7 +101,7 @@ def plot_near_optimal(
     ends, shares = range_of("C", C), np.sort(numbers("within", within))[::-1]
     fit, variables = chosen_group(fit, variables)
     along = np.geomspace(*ends, _POINTS)
-    with silent():
+    with no_warnings():
         bands = [
             near_optimal(
                 fit, C=along, within=float(share), cost=cost, confidence_level=confidence_level,
@@ -193,7 +194,7 @@ def plot_overtraining(
         "C": C, "cost": cost, "confidence_level": confidence_level, "rng": rng,
         "n_resamples": n_resamples, **variables,
     }  # fmt: skip
-    with silent():
+    with no_warnings():
         limit = float(overtraining(fit, smaller=[1.0], **options)["limit"].iloc[0])
         low, high = (1.0, 0.93 * limit) if smaller is None else smaller
         price = overtraining(fit, smaller=np.geomspace(low, high, 60), **options)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from scalinglaws.arrays import FloatArray
-from scalinglaws.errors import DataError, ScalingLawWarning
+from scalinglaws.errors import DataError, no_warnings
 from scalinglaws.fitting.diagnostics.status import Status
 from scalinglaws.fitting.record import FitRecord
 from scalinglaws.fitting.result import Fit
@@ -101,8 +100,7 @@ def reached(fit: FitRecord, targets: pd.DataFrame) -> FloatArray:
 def predicted(fit: FitRecord, targets: pd.DataFrame) -> FloatArray:
     """What the law predicts for held-out runs."""
     assert isinstance(fit, Fit)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ScalingLawWarning)  # the picture shows how far they are
+    with no_warnings():  # the picture shows how far they are
         found: Any = fit.predict(targets)
     return np.asarray(found["estimate"], dtype=np.float64)
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-import warnings
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scalinglaws.errors import ScalingLawWarning
+from scalinglaws.errors import no_warnings
 from scalinglaws.escaping import for_page, json_for_page
 from scalinglaws.fitting.fit import installed_versions
 from scalinglaws.json_files import checked_path, write_whole
@@ -38,8 +37,7 @@ def write_report(
 ) -> None:
     """Write the page of a fit or a forecast; see `Fit.report`."""
     checked_path(path, follow_links=follow_links)  # before the work
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ScalingLawWarning)  # the page itself says it
+    with no_warnings():  # the page itself says it
         text = html_of(subject_of(model, C, law))
     write_whole(text.encode(), path, follow_links=follow_links)
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.core.law import Law
-from scalinglaws.errors import DataError, FitError, ScalingLawWarning
+from scalinglaws.errors import DataError, FitError, ScalingLawWarning, no_warnings
 from scalinglaws.fitting.inference.extrapolation_factor import times_beyond
 from scalinglaws.fitting.inference.intervals import intervals
 from scalinglaws.fitting.inference.predict import at, constant_ratio
@@ -118,8 +118,7 @@ def reach_along(
     beyond: Callable[[FloatArray], FloatArray] | None,
 ) -> Reach:
     """Where a curve along the open variable comes to a value, without warnings on the way."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ScalingLawWarning)
+    with no_warnings():
         x, falls = unknown.monotone(np.asarray(curve(unknown.x)[0]))
         return find_reach(
             curve, x, value, limits=unknown.limits(x), falls=falls, times_beyond=beyond,

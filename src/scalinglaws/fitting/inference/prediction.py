@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
@@ -13,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from scalinglaws.display import Card, Displayed
-from scalinglaws.errors import ScalingLawWarning
+from scalinglaws.errors import no_warnings
 from scalinglaws.fitting.inference.prediction_card import prediction_card
 
 if TYPE_CHECKING:
@@ -67,8 +66,7 @@ class Prediction(Displayed):
 
         if self.source is None:
             return Beside(nothing(self.without_forecast), np.nan)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ScalingLawWarning)  # the prediction has said it
+        with no_warnings():  # the prediction has said it
             return beside(*self.source, self.confidence_level)
 
     @property
