@@ -17,6 +17,7 @@ from scalinglaws.cli.options import (
     verb,
 )
 from scalinglaws.cli.output import draw, show
+from scalinglaws.fitting.tables.points import positive_numbers
 from scalinglaws.planning import (
     limited_data,
     near_optimal,
@@ -28,7 +29,6 @@ from scalinglaws.planning import (
     serving,
 )
 from scalinglaws.planning.next_runs import QUESTIONS
-from scalinglaws.planning.sampled_law import numbers
 
 _SMALLER = (1.5, 2.0, 3.0, 5.0, 10.0)
 _AROUND = 30.0  # how far a picture goes beyond the numbers asked for
@@ -281,7 +281,7 @@ def _add_next(verbs: Any) -> None:
 
 def _next(options: argparse.Namespace) -> int:
     fitted = law_from(options.fit)
-    (allowance,) = numbers("--allowance", options.allowance)
+    (allowance,) = positive_numbers("--allowance", options.allowance)
     found = next_runs(
         fitted, budget=allowance, C=options.budget,
         question=options.question, rival=law_from(options.rival) if options.rival else None,

@@ -12,6 +12,7 @@ import pandas as pd
 from scalinglaws.arrays import FloatArray
 from scalinglaws.display import with_card
 from scalinglaws.errors import ScalingLawError, no_warnings
+from scalinglaws.fitting.tables.points import positive_number
 from scalinglaws.planning.budgets import cost_of_runs, read_columns
 from scalinglaws.planning.compute_optimal import optimal
 from scalinglaws.planning.envelope import Envelope, envelope
@@ -24,7 +25,6 @@ from scalinglaws.planning.sampled_law import (
     Rng,
     central_interval,
     check_fit,
-    number,
     sample_of,
 )
 
@@ -84,7 +84,7 @@ def approaches(
     ['envelope', 'IsoFLOP', 'law']
     """
     check_fit(fit)
-    budget = number("C", C)
+    budget = positive_number("C", C)
     table = read_columns(runs, y, columns)
     common: dict[str, Any] = {
         "y": y, "columns": columns, "truth": fit, "confidence_level": confidence_level, "rng": rng,

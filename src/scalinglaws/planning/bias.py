@@ -13,6 +13,7 @@ from scalinglaws.arrays import FloatArray
 from scalinglaws.display import Card, Displayed
 from scalinglaws.errors import DataError, FitError, no_warnings
 from scalinglaws.fitting.fit import fit as fit_law
+from scalinglaws.fitting.tables.points import positive_numbers
 from scalinglaws.numerals import format_compute
 from scalinglaws.planning.analysis_cards import bias_card
 from scalinglaws.planning.budgets import Budget, RunColumns
@@ -23,7 +24,6 @@ from scalinglaws.planning.sampled_law import (
     SampledLaw,
     central_interval,
     check_fit,
-    numbers,
     sample_of,
 )
 
@@ -82,7 +82,7 @@ class Bias(Displayed):
         DataFrame
             One row per budget.
         """
-        budgets = numbers("C", C)
+        budgets = positive_numbers("C", C)
         frame = pd.DataFrame({"C": budgets})
         for name in ("N", "D"):
             frame = frame.assign(

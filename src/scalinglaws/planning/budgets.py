@@ -12,10 +12,10 @@ import pandas as pd
 from scalinglaws.arrays import FloatArray, IntArray
 from scalinglaws.errors import DataError
 from scalinglaws.fitting.tables import columns as col
+from scalinglaws.fitting.tables.points import positive_numbers
 from scalinglaws.numerals import format_compute, listed
 from scalinglaws.options import is_number
 from scalinglaws.planning.cost import SIX, RunCost, cost_of
-from scalinglaws.planning.sampled_law import numbers
 
 TOLERANCE = 0.05  # share by which compute may be off its budget
 _CONSTANT = 1e-6  # relative spread of C/ND that is rounding
@@ -126,7 +126,7 @@ def find_budgets(table: RunColumns, budgets: Any, tolerance: float) -> list[Budg
     C = table.C
     logs = np.log(C)
     if budgets is not None:
-        named = np.sort(numbers("budgets", budgets))
+        named = np.sort(positive_numbers("budgets", budgets))
         nearest = np.abs(logs[:, None] - np.log(named)).argmin(axis=1)
         near = np.abs(logs - np.log(named)[nearest]) <= width
         members = [np.flatnonzero(near & (nearest == k)) for k in range(len(named))]

@@ -16,6 +16,7 @@ from scalinglaws.arrays import FloatArray
 from scalinglaws.display import Card, Displayed
 from scalinglaws.errors import FitError
 from scalinglaws.fitting.result import Fit
+from scalinglaws.fitting.tables.points import positive_numbers
 from scalinglaws.numerals import format_plain, format_variable
 from scalinglaws.options import generator_of
 from scalinglaws.planning.analysis_cards import gain_card, gains_card
@@ -26,7 +27,6 @@ from scalinglaws.planning.sampled_law import (
     LawWithValues,
     Rng,
     check_fit,
-    numbers,
     sample_of,
 )
 from scalinglaws.planning.select_group import OneGroup
@@ -344,7 +344,7 @@ def _amounts(
     if given is None or (C is not None and name != "C"):
         raise ValueError(f"Say at which {name} of the baseline to compare: {name}=... .")
     others.pop(name, None)
-    return np.sort(numbers(name, given)), others
+    return np.sort(positive_numbers(name, given)), others
 
 
 def _generators(

@@ -10,6 +10,7 @@ import pandas as pd
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import FitError
+from scalinglaws.fitting.tables.points import positive_numbers
 from scalinglaws.forecasting.forecast import Forecast
 from scalinglaws.numerals import abridged, format_plain
 from scalinglaws.options import check_count, check_level, generator_of
@@ -17,12 +18,7 @@ from scalinglaws.planning.cost import SIX, Cost, cost_of
 from scalinglaws.planning.forecast_plan import beside_plan, plan_of_forecast
 from scalinglaws.planning.plan import Optimum, Plan, limit_note, limits_of, plan_of
 from scalinglaws.planning.plan_cards import About, about_of, optimal_card, shown
-from scalinglaws.planning.sampled_law import (
-    DEFAULT_RESAMPLES,
-    LawWithValues,
-    Rng,
-    numbers,
-)
+from scalinglaws.planning.sampled_law import DEFAULT_RESAMPLES, LawWithValues, Rng
 
 
 def optimal(
@@ -190,7 +186,7 @@ def _budgets_of_forecast(
     if variables or forecast:
         name = next(iter(variables), "forecast")
         raise ValueError(f"A plan from a forecast takes no `{name}`.")
-    return numbers("C", queries["C"])
+    return positive_numbers("C", queries["C"])
 
 
 def _query(given: Mapping[str, Any]) -> tuple[str, FloatArray]:
@@ -199,7 +195,7 @@ def _query(given: Mapping[str, Any]) -> tuple[str, FloatArray]:
         raise ValueError(
             f"Give exactly one of `C`, `N`, `D` and `loss`; got {' and '.join(present) or 'none'}."
         )
-    return present[0], numbers(present[0], given[present[0]])
+    return present[0], positive_numbers(present[0], given[present[0]])
 
 
 def _refuse_without_optimum(found: Optimum, plan: Plan, query: str) -> None:

@@ -11,11 +11,12 @@ import pandas as pd
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import FitError
+from scalinglaws.fitting.tables.points import positive_number, positive_numbers
 from scalinglaws.planning.cost import SIX, Cost
 from scalinglaws.planning.plan import Plan, plan_of
 from scalinglaws.planning.plan_cards import about_of, limited_data_card, shown
 from scalinglaws.planning.root_finding import Function, minimum
-from scalinglaws.planning.sampled_law import LawWithValues, Rng, number, numbers
+from scalinglaws.planning.sampled_law import LawWithValues, Rng
 from scalinglaws.planning.select_group import chosen_group
 
 # Repetitions after which a repeated token, and an excess parameter, has lost 1 - 1/e of its value:
@@ -138,7 +139,9 @@ def limited_data(
     >>> bool(plan["epochs"].iloc[0] > 1 and plan["epochs"].iloc[1] == 1)
     True
     """
-    budgets, tokens = np.broadcast_arrays(numbers("C", C), numbers("unique", unique))
+    budgets, tokens = np.broadcast_arrays(
+        positive_numbers("C", C), positive_numbers("unique", unique)
+    )
     fit, variables = chosen_group(fit, variables)
     own = UNIQUE in fit.law.variables
     if own and not (repeats is None and excess is None):
@@ -147,7 +150,7 @@ def limited_data(
             "out `repeats` and `excess`."
         )
     decays = {
-        name: number(name, default if given is None else given)
+        name: positive_number(name, default if given is None else given)
         for name, given, default in (("repeats", repeats, REPEATS), ("excess", excess, EXCESS))
     }
     plan = plan_of(

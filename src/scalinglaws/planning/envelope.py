@@ -13,6 +13,7 @@ import pandas as pd
 from scalinglaws.arrays import BoolArray, FloatArray, IntArray
 from scalinglaws.display import Card, Displayed
 from scalinglaws.errors import DataError
+from scalinglaws.fitting.tables.points import positive_numbers
 from scalinglaws.numerals import plural
 from scalinglaws.options import check_count, check_level, check_share, generator_of
 from scalinglaws.planning.analysis_cards import envelope_card
@@ -25,7 +26,7 @@ from scalinglaws.planning.optima_trend import (
     fit_trend,
 )
 from scalinglaws.planning.plan import Plan
-from scalinglaws.planning.sampled_law import LawWithValues, Rng, central_interval, numbers
+from scalinglaws.planning.sampled_law import LawWithValues, Rng, central_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -83,7 +84,7 @@ class Envelope(Displayed):
             ``C``, ``N`` and ``D`` with ``_low`` and ``_high``, and ``times_beyond``.
         """
         largest = float(self.points["C"].max())
-        return carried_on(self.trends, numbers("C", C), largest, self.confidence_level)
+        return carried_on(self.trends, positive_numbers("C", C), largest, self.confidence_level)
 
     def plot(
         self, *, ax: Axes | None = None, labels: bool = True, title: bool | str | None = None

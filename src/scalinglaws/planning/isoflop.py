@@ -14,6 +14,7 @@ from scalinglaws.arrays import FloatArray
 from scalinglaws.display import Card, Displayed
 from scalinglaws.errors import DataError, DataWarning, warn
 from scalinglaws.fitting.tables import columns as col
+from scalinglaws.fitting.tables.points import positive_numbers
 from scalinglaws.numerals import abridged, format_compute, listed, plural
 from scalinglaws.options import (
     check_count,
@@ -52,13 +53,7 @@ from scalinglaws.planning.optima_trend import (
     fit_trend,
     precision_of,
 )
-from scalinglaws.planning.sampled_law import (
-    DEFAULT_RESAMPLES,
-    LawWithValues,
-    Rng,
-    central_interval,
-    numbers,
-)
+from scalinglaws.planning.sampled_law import DEFAULT_RESAMPLES, LawWithValues, Rng, central_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -116,7 +111,7 @@ class IsoFLOP(Displayed):
             ``C``, ``N`` and ``D`` with ``_low`` and ``_high``, and ``times_beyond``.
         """
         largest = float(self.optima.loc[self.optima["N"].notna(), "C"].max())
-        return carried_on(self.trends, numbers("C", C), largest, self.confidence_level)
+        return carried_on(self.trends, positive_numbers("C", C), largest, self.confidence_level)
 
     def plot(
         self, *, ax: Axes | None = None, labels: bool = True, title: bool | str | None = None

@@ -9,19 +9,14 @@ import pandas as pd
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import FitError
+from scalinglaws.fitting.tables.points import positive_number, positive_numbers
 from scalinglaws.numerals import format_plain
 from scalinglaws.options import is_number
 from scalinglaws.planning.cost import SIX, Cost
 from scalinglaws.planning.plan import Plan, plan_of
 from scalinglaws.planning.plan_cards import about_of, near_optimal_card, overtraining_card, shown
 from scalinglaws.planning.root_finding import root
-from scalinglaws.planning.sampled_law import (
-    DEFAULT_RESAMPLES,
-    LawWithValues,
-    Rng,
-    number,
-    numbers,
-)
+from scalinglaws.planning.sampled_law import DEFAULT_RESAMPLES, LawWithValues, Rng
 
 _WIDEST = np.log(1e6)  # of a band, to either side
 _ALL_THE_TOKENS = 1e60
@@ -81,7 +76,7 @@ def near_optimal(
     """
     if not is_number(within) or not 0 < within < 1:
         raise ValueError(f"`within` is a share such as 0.01, between 0 and 1; got {within!r}.")
-    budgets = numbers("C", C)[None, :]
+    budgets = positive_numbers("C", C)[None, :]
     plan = plan_of(
         fit, cost, variables, confidence_level=confidence_level, n_resamples=n_resamples, rng=rng
     )
@@ -168,8 +163,8 @@ def overtraining(
     >>> bool(abs(price["overhead"][0]) < 1e-9 and price["overhead"][1] > 0)
     True
     """
-    budget = np.full((1, 1), number("C", C))
-    factors = numbers("smaller", smaller)
+    budget = np.full((1, 1), positive_number("C", C))
+    factors = positive_numbers("smaller", smaller)
     plan = plan_of(
         fit, cost, variables, confidence_level=confidence_level, n_resamples=n_resamples, rng=rng
     )

@@ -13,6 +13,7 @@ from scalinglaws.arrays import FloatArray
 from scalinglaws.display import Card, Displayed
 from scalinglaws.errors import FitError
 from scalinglaws.fitting.tables import columns as col
+from scalinglaws.fitting.tables.points import positive_number, positive_numbers
 from scalinglaws.numerals import format_compute, format_count, format_level, format_plain
 from scalinglaws.options import check_count, check_option, check_share
 from scalinglaws.planning.analysis_cards import next_runs_card
@@ -33,8 +34,6 @@ from scalinglaws.planning.sampled_law import (
     LawWithValues,
     Rng,
     SampledLaw,
-    number,
-    numbers,
     run_columns,
     sample_of,
 )
@@ -232,7 +231,7 @@ def next_runs(
             'The questions "loss" and "N" need the target `C` and no `rival`; "law" needs `rival` '
             "and no `C`."
         )
-    allowance = number("budget", budget)
+    allowance = positive_number("budget", budget)
     plan = plan_of(
         fit, cost, variables, confidence_level=confidence_level, n_resamples=n_resamples,
         rng=rng, delta=False,
@@ -242,7 +241,7 @@ def next_runs(
     law_error = run_noise if model_error is None else check_share("model_error", model_error)
     known = coefficients_of(sample)
     observed = run_columns(fit)
-    ceiling = allowance if largest is None else min(number("largest", largest), allowance)
+    ceiling = allowance if largest is None else min(positive_number("largest", largest), allowance)
     table = _candidates(candidates, plan, observed, ceiling, _shortest(shortest, observed))
     note = (
         f"coefficients are assumed, not fitted ({sample.no_interval})" if sample.no_interval else ""
@@ -254,7 +253,7 @@ def next_runs(
         belief = Belief(shown, apart, np.zeros(1), 0.0, run_noise**2)
         chosen = choose(belief, spent, allowance, most_runs)
         return _of_laws(belief, chosen, table, sample, rival, observed, note)
-    target = number("C", C)
+    target = positive_number("C", C)
     asked = question_of(plan, known, target, question)
     truths = [known, *plausible(plan, known, target, _TRUTHS)]
     belief = belief_of(plan, truths, target, question, table, run_noise, law_error)
@@ -281,7 +280,7 @@ def _unit(observed: dict[str, FloatArray]) -> float:
 
 def _shortest(given: Any, observed: dict[str, FloatArray]) -> float:
     if given is not None:
-        return number("shortest", given)
+        return positive_number("shortest", given)
     return float(observed["D"].min()) if "D" in observed else 0.0
 
 
@@ -295,7 +294,7 @@ def _candidates(
     if given is not None:
         frame = col.as_frame(given, "candidates")
         N, D = (
-            numbers(f"candidates[{v!r}]", frame[col.resolve_variable(frame, v, {})])
+            positive_numbers(f"candidates[{v!r}]", frame[col.resolve_variable(frame, v, {})])
             for v in ("N", "D")
         )
     else:

@@ -11,18 +11,12 @@ import numpy as np
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import ExtrapolationWarning, warn
+from scalinglaws.fitting.tables.points import positive_number
 from scalinglaws.numerals import format_count, format_factor
 from scalinglaws.planning.closed_form import ClosedForm, closed_form_of
 from scalinglaws.planning.cost import Cost, RunCost, cost_of
 from scalinglaws.planning.root_finding import Function, minimum, root
-from scalinglaws.planning.sampled_law import (
-    LawWithValues,
-    Rng,
-    SampledLaw,
-    number,
-    run_columns,
-    sample_of,
-)
+from scalinglaws.planning.sampled_law import LawWithValues, Rng, SampledLaw, run_columns, sample_of
 from scalinglaws.planning.select_group import chosen_group
 
 Limits = Mapping[str, tuple[float, float]]
@@ -335,8 +329,8 @@ def limits_of(limits: Mapping[str, tuple[Any, Any]] | None) -> Limits:
             raise ValueError(f"`limits` are of 'N' and 'D'; got {name!r}.")
         if not isinstance(pair, tuple | list) or len(pair) != 2:
             raise ValueError(f"`limits` of {name} must be (low, high); got {pair!r}.")
-        low = 1e-12 if pair[0] in (0, None) else number(f"limits[{name!r}]", pair[0])
-        high = 1e30 if pair[1] in (np.inf, None) else number(f"limits[{name!r}]", pair[1])
+        low = 1e-12 if pair[0] in (0, None) else positive_number(f"limits[{name!r}]", pair[0])
+        high = 1e30 if pair[1] in (np.inf, None) else positive_number(f"limits[{name!r}]", pair[1])
         if not low < high:
             raise ValueError(f"`limits` of {name} must have low < high; got {pair!r}.")
         found[name] = (low, high)

@@ -20,6 +20,7 @@ from scalinglaws.fitting.diagnostics.status import Status
 from scalinglaws.fitting.fit import fit as fit_law
 from scalinglaws.fitting.result import Fit
 from scalinglaws.fitting.tables import columns as col
+from scalinglaws.fitting.tables.points import positive_numbers
 from scalinglaws.numerals import abridged, listed
 from scalinglaws.options import check_option, generator_of
 from scalinglaws.planning.compute_multiplier import (
@@ -31,7 +32,7 @@ from scalinglaws.planning.compute_multiplier import (
     gain_of,
 )
 from scalinglaws.planning.cost import SIX, Cost, cost_of
-from scalinglaws.planning.sampled_law import DEFAULT_RESAMPLES, Rng, numbers
+from scalinglaws.planning.sampled_law import DEFAULT_RESAMPLES, Rng
 from scalinglaws.planning.single_variable import single_variable
 
 SHARED = ("nothing", "exponents")
@@ -152,7 +153,7 @@ def _two_recipes(
     if alone is None:
         pooled = fit_with_levels(both, is_second, law, options)
         amounts = _amounts(pooled, cost, C)
-        budgets = np.sort(numbers(*next(iter(amounts.items()))))
+        budgets = np.sort(positive_numbers(*next(iter(amounts.items()))))
         found = gain_of(*_pair(pooled, **asked), budgets)
         return replace(found, tests=tests, fits={"pooled": pooled})
     fits = {"baseline": alone, "recipe": fit_law(both[is_second], law, **options)}

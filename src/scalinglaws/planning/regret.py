@@ -7,15 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from scalinglaws.fitting.tables.points import positive_numbers
 from scalinglaws.planning.cost import SIX, Cost
 from scalinglaws.planning.plan import plan_of
 from scalinglaws.planning.plan_cards import about_of, regret_card, shown
-from scalinglaws.planning.sampled_law import (
-    DEFAULT_RESAMPLES,
-    LawWithValues,
-    Rng,
-    numbers,
-)
+from scalinglaws.planning.sampled_law import DEFAULT_RESAMPLES, LawWithValues, Rng
 
 
 def regret(
@@ -58,7 +54,7 @@ def regret(
     >>> print(judged["regret"].abs().round(3).tolist())
     [0.0, 0.054]
     """
-    size, data = numbers("N", N), numbers("D", D)
+    size, data = positive_numbers("N", N), positive_numbers("D", D)
     if len(size) != len(data) and 1 not in (len(size), len(data)):
         raise ValueError(
             f"`N` and `D` are paired, one with one; got {len(size)} and {len(data)} of them."

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from scalinglaws.arrays import BoolArray, FloatArray
+from scalinglaws.arrays import FloatArray
 from scalinglaws.core.law import Law
 from scalinglaws.errors import (
     ExtrapolationWarning,
@@ -22,7 +22,7 @@ from scalinglaws.errors import (
 )
 from scalinglaws.fitting.chain import Chain
 from scalinglaws.fitting.many import Fits
-from scalinglaws.fitting.tables.points import to_values
+from scalinglaws.fitting.tables.points import positive_number
 from scalinglaws.forecasting.chained_forecast import ChainedForecast
 from scalinglaws.forecasting.curve import CurveForecast
 from scalinglaws.forecasting.forecast import Forecast
@@ -33,7 +33,6 @@ from scalinglaws.planning.delta_method import Delta, Inferable
 
 Rng = np.random.Generator | int | None
 DEFAULT_RESAMPLES = 1000
-_LEAST = 1e-100  # and its inverse the most: a budget whose powers are numbers
 
 
 class LawWithValues(Protocol):
@@ -373,7 +372,7 @@ def _extra(law: Law, variables: Mapping[str, Any]) -> dict[str, float]:
             f"The law also has the variable{'s' if len(absent) > 1 else ''} {', '.join(absent)}: "
             f"say at which value to plan, with {', '.join(f'{v}=...' for v in absent)}."
         )
-    return {name: number(name, value) for name, value in variables.items()}
+    return {name: positive_number(name, value) for name, value in variables.items()}
 
 
 def _draws(fit: LawWithValues, n_resamples: int, rng: Rng) -> tuple[pd.DataFrame | None, str]:
@@ -423,28 +422,3 @@ def run_columns(fit: LawWithValues) -> dict[str, FloatArray]:
     """N and D of the fitted runs; empty for a law without runs."""
     values = getattr(getattr(fit, "runs", None), "values", {})
     return {v: np.asarray(values[v]) for v in ("N", "D") if v in values}
-
-
-def number(name: str, value: Any) -> float:
-    """One positive number, given as such or as text."""
-    found = numbers(name, value)
-    if len(found) != 1:
-        raise ValueError(f"`{name}` must be one number; got {value!r}.")
-    return float(found[0])
-
-
-def numbers(name: str, value: Any) -> FloatArray:
-    """Positive numbers, given as such or as text, as a flat array.
-
-    Raises
-    ------
-    ValueError
-        If one of them is not positive and finite, or has powers that are not.
-    """
-    found = to_values(f"`{name}`", value).ravel()
-    wrong: BoolArray = ~((found >= _LEAST) & (found <= 1 / _LEAST))
-    if wrong.any() or not len(found):
-        shown = format_plain(found[wrong][0]) or "nan" if len(found) else "nothing"
-        limits = "" if not len(found) or not 0 < found[wrong][0] < np.inf else ", 1e-100 to 1e100"
-        raise ValueError(f"`{name}` must be positive and finite{limits}; got {shown}.")
-    return found

@@ -10,19 +10,14 @@ import pandas as pd
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import FitError
+from scalinglaws.fitting.tables.points import positive_number, positive_numbers
 from scalinglaws.numerals import format_count
 from scalinglaws.options import is_number
 from scalinglaws.planning.cost import SIX, Cost, RunCost, cost_of
 from scalinglaws.planning.plan import Limits, Plan, limits_of, plan_of
 from scalinglaws.planning.plan_cards import about_of, served_for_card, serving_card, shown
 from scalinglaws.planning.root_finding import minimum
-from scalinglaws.planning.sampled_law import (
-    DEFAULT_RESAMPLES,
-    LawWithValues,
-    Rng,
-    number,
-    numbers,
-)
+from scalinglaws.planning.sampled_law import DEFAULT_RESAMPLES, LawWithValues, Rng
 
 TWO = 2.0  # FLOPs for each parameter and served token: the forward pass
 _NO_SAVING = 1e-9  # share of the cost, below which a saving is only rounding
@@ -103,7 +98,7 @@ def serving(
         raise ValueError("Give exactly one of `loss` and `budget`.")
     if not is_number(price) or not 0 < price < np.inf:
         raise ValueError(f"`price` is a positive ratio; got {price!r}.")
-    tokens = numbers("served", served)
+    tokens = positive_numbers("served", served)
     plan = plan_of(
         fit, cost, variables, confidence_level=confidence_level, n_resamples=n_resamples,
         rng=rng,
@@ -113,15 +108,15 @@ def serving(
     life = _Life(plan, each, float(price), limits_of(limits), tokens)
     with np.errstate(all="ignore"):
         if budget is None:
-            wanted = np.full((sample.n_rows, len(tokens)), number("loss", loss))
+            wanted = np.full((sample.n_rows, len(tokens)), positive_number("loss", loss))
             N, D, end = life.cheapest(wanted)
         else:
-            N, D, end = life.best(number("budget", budget))
+            N, D, end = life.best(positive_number("budget", budget))
         _require(N, life.limits)
         frame = _as_frame(life, N, D, given=None if loss is None else float(wanted[0, 0]))
     frame["times_beyond"] = plan.times_beyond(frame["training"].to_numpy())
     frame["note"] = _notes(life, N, D[0], end[0])
-    allowance = None if budget is None else number("budget", budget)
+    allowance = None if budget is None else positive_number("budget", budget)
     return shown(frame, serving_card, about_of(sample), budget=allowance)
 
 
@@ -172,7 +167,7 @@ def served_for(
         rng=rng,
     )  # fmt: skip
     sample = plan.sample
-    size, data = np.array([[number("N", N)]]), np.array([[number("D", D)]])
+    size, data = np.array([[positive_number("N", N)]]), np.array([[positive_number("D", D)]])
     by_n, by_d = plan.elasticities(size, data)
     with np.errstate(divide="ignore", invalid="ignore"):  # a law that no data improves any more
         tokens = np.maximum(SIX / TWO * data * (by_n / by_d - 1.0), 0.0)

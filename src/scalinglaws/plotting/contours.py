@@ -10,15 +10,11 @@ from matplotlib.axes import Axes
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import FitError, no_warnings
+from scalinglaws.fitting.tables.points import positive_numbers
 from scalinglaws.numerals import format_compute, format_plain
 from scalinglaws.planning.compute_optimal import optimal
 from scalinglaws.planning.cost import SIX, Cost, RunCost, cost_of
-from scalinglaws.planning.sampled_law import (
-    LawWithValues,
-    numbers,
-    run_columns,
-    sample_of,
-)
+from scalinglaws.planning.sampled_law import LawWithValues, run_columns, sample_of
 from scalinglaws.planning.select_group import chosen_group
 from scalinglaws.plotting.axes import LABELS, frame, log_axis, padded, settle, write_title
 from scalinglaws.plotting.labels import labels_of
@@ -157,7 +153,7 @@ def _draw_budgets(
         first, last = int(np.ceil(corners[0])), int(np.floor(corners[1]))
         chosen = 10.0 ** np.arange(first, last + 1, max(1, (last - first) // 5))
     else:
-        chosen = numbers("budgets", budgets)
+        chosen = positive_numbers("budgets", budgets)
     N = np.geomspace(*spans["N"], 200)
     for budget in chosen:
         D = spent.tokens(N, np.full(N.shape, budget))

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import no_warnings
+from scalinglaws.fitting.tables.points import positive_numbers
 from scalinglaws.numerals import format_compute, format_count, format_level, format_plain
 from scalinglaws.options import check_option
 from scalinglaws.planning.compute_optimal import optimal
@@ -20,7 +21,6 @@ from scalinglaws.planning.sampled_law import (
     LawWithValues,
     Rng,
     level_of,
-    numbers,
     run_columns,
     target_of,
 )
@@ -141,7 +141,7 @@ def _runs(fit: LawWithValues, spent: RunCost, y: str) -> tuple[FloatArray, Float
 
 def _span(fit: LawWithValues, spent: RunCost, C: Any) -> tuple[float, float]:
     if C is not None:
-        ends = numbers("C", C)
+        ends = positive_numbers("C", C)
         if len(ends) < 2:
             raise ValueError(f"`C` must be (low, high); got {C!r}.")
         return float(ends.min()), float(ends.max())

@@ -9,9 +9,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from scalinglaws.arrays import FloatArray
+from scalinglaws.fitting.tables.points import positive_numbers
 from scalinglaws.numerals import format_level
 from scalinglaws.planning.cost import RunCost
-from scalinglaws.planning.sampled_law import LawWithValues, level_of, numbers, run_columns
+from scalinglaws.planning.sampled_law import LawWithValues, level_of, run_columns
 from scalinglaws.plotting.axes import far_field
 from scalinglaws.plotting.marks import draw_band, draw_line
 
@@ -24,7 +25,7 @@ def range_of(name: str, given: Any) -> tuple[float, float]:
     ValueError
         If they are not a low and a high one.
     """
-    ends = numbers(name, given)
+    ends = positive_numbers(name, given)
     if len(ends) != 2 or not ends[0] < ends[1]:
         raise ValueError(f"`{name}` must be (low, high), a range to draw; got {given!r}.")
     return float(ends[0]), float(ends[1])

@@ -10,18 +10,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from scalinglaws.errors import no_warnings
+from scalinglaws.fitting.tables.points import positive_numbers
 from scalinglaws.numerals import format_compute, format_count
 from scalinglaws.options import check_option
 from scalinglaws.planning.compute_optimal import optimal
 from scalinglaws.planning.cost import SIX, Cost
 from scalinglaws.planning.data_constrained import limited_data
-from scalinglaws.planning.sampled_law import (
-    DEFAULT_RESAMPLES,
-    LawWithValues,
-    Rng,
-    numbers,
-    target_of,
-)
+from scalinglaws.planning.sampled_law import DEFAULT_RESAMPLES, LawWithValues, Rng, target_of
 from scalinglaws.planning.select_group import chosen_group
 from scalinglaws.planning.serving import TWO, serving
 from scalinglaws.plotting.axes import LABELS, frame, log_axis, padded, settle, write_title
@@ -185,7 +180,7 @@ def plot_limited_data(
     'epochs'
     """
     check_option("y", y, ("loss", "N", "D", "epochs", "worth"))
-    ends, amounts = range_of("C", C), np.sort(numbers("unique", unique))
+    ends, amounts = range_of("C", C), np.sort(positive_numbers("unique", unique))
     fit, variables = chosen_group(fit, variables)
     name = target_of(fit) if y == "loss" else y
     along = np.geomspace(*ends, _POINTS_OF_LIMITED)

@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from scalinglaws.errors import no_warnings
+from scalinglaws.fitting.tables.points import positive_number, positive_numbers
 from scalinglaws.numerals import format_compute, format_count, format_level, format_plain
 from scalinglaws.planning.cost import SIX, Cost
 from scalinglaws.planning.near_optimal import near_optimal, overtraining
@@ -17,8 +18,6 @@ from scalinglaws.planning.sampled_law import (
     LawWithValues,
     Rng,
     level_of,
-    number,
-    numbers,
     target_of,
 )
 from scalinglaws.planning.select_group import chosen_group
@@ -98,7 +97,7 @@ def plot_near_optimal(
     >>> ax.get_ylabel()
     'parameters N'
     """
-    ends, shares = range_of("C", C), np.sort(numbers("within", within))[::-1]
+    ends, shares = range_of("C", C), np.sort(positive_numbers("within", within))[::-1]
     fit, variables = chosen_group(fit, variables)
     along = np.geomspace(*ends, _POINTS)
     with no_warnings():
@@ -217,7 +216,7 @@ def plot_overtraining(
         if labels:
             labels_of(ax).note((limit, 0.5), f"limit,\n{format_plain(limit, 3)} times",
                                align=(1.0, 0.5), coordinates=ax.get_xaxis_transform())  # fmt: skip
-    budget, share = format_compute(number("C", C), 2), float(half["overhead"])
+    budget, share = format_compute(positive_number("C", C), 2), float(half["overhead"])
     sentence = f"Half the optimal size takes {percent(share)} more compute than {budget} FLOP"
     if not np.isfinite(share):
         sentence = f"No amount of tokens makes up for half the optimal size at {budget} FLOP"

@@ -13,6 +13,7 @@ import pandas as pd
 from scalinglaws.arrays import FloatArray, IntArray
 from scalinglaws.errors import DataError, FitError
 from scalinglaws.fitting.result import Fit
+from scalinglaws.fitting.tables.points import positive_numbers
 from scalinglaws.forecasting.backtest import Backtest, backtest
 from scalinglaws.forecasting.curve import CurveForecast
 from scalinglaws.forecasting.deciding_run import DecidingRun
@@ -20,7 +21,6 @@ from scalinglaws.forecasting.forecast import Forecast
 from scalinglaws.forecasting.run_rows import compute_of
 from scalinglaws.planning import optimal
 from scalinglaws.planning.cost import SIX
-from scalinglaws.planning.sampled_law import numbers
 from scalinglaws.report.values import values_at
 
 _SAME_COST = 1e-3  # relative difference of FLOPs per parameter and token from 6
@@ -278,7 +278,7 @@ def subject_of(model: Any, C: Any = None, law: Fit | None = None) -> Subject:
     ValueError
         If budgets are given for what has no C, or the law is not of the forecast's variables.
     """
-    budgets = () if C is None else tuple(map(float, numbers("C", C)))
+    budgets = () if C is None else tuple(map(float, positive_numbers("C", C)))
     if isinstance(model, Fit):
         try:
             found = Subject(model, model.forecast, "", budgets)

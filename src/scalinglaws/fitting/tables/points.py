@@ -1,4 +1,4 @@
-"""Read and check the points of a prediction."""
+"""Read and check the points of a prediction, and the budgets of a plan."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from scalinglaws.arrays import FloatArray
+from scalinglaws.arrays import BoolArray, FloatArray
 from scalinglaws.core.law import Law
 from scalinglaws.core.roles import positive_variables
 from scalinglaws.errors import DataError
 from scalinglaws.fitting.tables import columns as col
-from scalinglaws.numerals import abridged, listed, parse_number
+from scalinglaws.numerals import abridged, format_plain, listed, parse_number
+
+_LEAST = 1e-100  # and its inverse the most: a budget whose powers are numbers
 
 _BEST = " For the best division of compute use sl.optimal(fit, C=...)."
 
@@ -163,3 +165,28 @@ def _checked(law: Law, columns: dict[str, npt.NDArray[Any]]) -> dict[str, npt.ND
         shapes = [f"{name} has shape {np.shape(v)}" for name, v in columns.items() if np.ndim(v)]
         raise DataError(f"The points do not go together: {listed(shapes)}.") from None
     return columns
+
+
+def positive_number(name: str, value: Any) -> float:
+    """One positive number, given as such or as text."""
+    found = positive_numbers(name, value)
+    if len(found) != 1:
+        raise ValueError(f"`{name}` must be one number; got {value!r}.")
+    return float(found[0])
+
+
+def positive_numbers(name: str, value: Any) -> FloatArray:
+    """Positive numbers, given as such or as text, as a flat array.
+
+    Raises
+    ------
+    ValueError
+        If one of them is not positive and finite, or has powers that are not.
+    """
+    found = to_values(f"`{name}`", value).ravel()
+    wrong: BoolArray = ~((found >= _LEAST) & (found <= 1 / _LEAST))
+    if wrong.any() or not len(found):
+        shown = format_plain(found[wrong][0]) or "nan" if len(found) else "nothing"
+        limits = "" if not len(found) or not 0 < found[wrong][0] < np.inf else ", 1e-100 to 1e100"
+        raise ValueError(f"`{name}` must be positive and finite{limits}; got {shown}.")
+    return found
