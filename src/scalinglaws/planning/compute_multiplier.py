@@ -21,14 +21,9 @@ from scalinglaws.numerals import format_plain, format_variable
 from scalinglaws.options import generator_of
 from scalinglaws.planning.analysis_cards import gain_card, gains_card
 from scalinglaws.planning.cost import SIX, Cost, cost_of
+from scalinglaws.planning.law_with_values import LawWithValues, check_fit
 from scalinglaws.planning.plan import Plan
-from scalinglaws.planning.sampled_law import (
-    DEFAULT_RESAMPLES,
-    LawWithValues,
-    Rng,
-    check_fit,
-    sample_of,
-)
+from scalinglaws.planning.sampled_law import DEFAULT_RESAMPLES, Rng, sample_of
 from scalinglaws.planning.select_group import OneGroup
 from scalinglaws.planning.single_variable import (
     SingleVariable,

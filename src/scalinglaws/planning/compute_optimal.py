@@ -16,9 +16,10 @@ from scalinglaws.numerals import abridged, format_plain
 from scalinglaws.options import check_count, check_level, generator_of
 from scalinglaws.planning.cost import SIX, Cost, cost_of
 from scalinglaws.planning.forecast_plan import beside_plan, plan_of_forecast
+from scalinglaws.planning.law_with_values import LawWithValues
 from scalinglaws.planning.plan import Optimum, Plan, limit_note, limits_of, plan_of
 from scalinglaws.planning.plan_cards import About, about_of, optimal_card, shown
-from scalinglaws.planning.sampled_law import DEFAULT_RESAMPLES, LawWithValues, Rng
+from scalinglaws.planning.sampled_law import DEFAULT_RESAMPLES, Rng
 
 
 def optimal(

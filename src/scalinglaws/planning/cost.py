@@ -11,8 +11,8 @@ import numpy as np
 from scalinglaws.arrays import FloatArray
 from scalinglaws.numerals import abridged
 from scalinglaws.options import is_number
+from scalinglaws.planning.law_with_values import LawWithValues
 from scalinglaws.planning.root_finding import root
-from scalinglaws.planning.sampled_law import LawWithValues
 
 CostFunction = Callable[[Any, Any], Any]
 Cost = float | CostFunction | LawWithValues

@@ -13,10 +13,11 @@ from scalinglaws.fitting.tables.points import positive_number, positive_numbers
 from scalinglaws.numerals import format_plain
 from scalinglaws.options import is_number
 from scalinglaws.planning.cost import SIX, Cost
+from scalinglaws.planning.law_with_values import LawWithValues
 from scalinglaws.planning.plan import Plan, plan_of
 from scalinglaws.planning.plan_cards import about_of, near_optimal_card, overtraining_card, shown
 from scalinglaws.planning.root_finding import root
-from scalinglaws.planning.sampled_law import DEFAULT_RESAMPLES, LawWithValues, Rng
+from scalinglaws.planning.sampled_law import DEFAULT_RESAMPLES, Rng
 
 _WIDEST = np.log(1e6)  # of a band, to either side
 _ALL_THE_TOKENS = 1e60

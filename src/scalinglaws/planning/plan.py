@@ -15,8 +15,9 @@ from scalinglaws.fitting.tables.points import positive_number
 from scalinglaws.numerals import format_count, format_factor
 from scalinglaws.planning.closed_form import ClosedForm, closed_form_of
 from scalinglaws.planning.cost import Cost, RunCost, cost_of
+from scalinglaws.planning.law_with_values import LawWithValues, run_columns
 from scalinglaws.planning.root_finding import Function, minimum, root
-from scalinglaws.planning.sampled_law import LawWithValues, Rng, SampledLaw, run_columns, sample_of
+from scalinglaws.planning.sampled_law import Rng, SampledLaw, sample_of
 from scalinglaws.planning.select_group import chosen_group
 
 Limits = Mapping[str, tuple[float, float]]

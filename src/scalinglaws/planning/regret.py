@@ -9,9 +9,10 @@ import pandas as pd
 
 from scalinglaws.fitting.tables.points import positive_numbers
 from scalinglaws.planning.cost import SIX, Cost
+from scalinglaws.planning.law_with_values import LawWithValues
 from scalinglaws.planning.plan import plan_of
 from scalinglaws.planning.plan_cards import about_of, regret_card, shown
-from scalinglaws.planning.sampled_law import DEFAULT_RESAMPLES, LawWithValues, Rng
+from scalinglaws.planning.sampled_law import DEFAULT_RESAMPLES, Rng
 
 
 def regret(

@@ -21,7 +21,8 @@ from scalinglaws.fitting.inference.reach import Reach
 from scalinglaws.fitting.result import Fit
 from scalinglaws.fitting.tables.runs import RunTable
 from scalinglaws.numerals import listed, plural
-from scalinglaws.planning.sampled_law import LawWithValues, Rng, check_fit
+from scalinglaws.planning.law_with_values import LawWithValues, check_fit
+from scalinglaws.planning.sampled_law import Rng
 
 Function = Callable[[Mapping[str, Any]], Any]
 

@@ -14,10 +14,11 @@ from scalinglaws.fitting.tables.points import positive_number, positive_numbers
 from scalinglaws.numerals import format_count
 from scalinglaws.options import is_number
 from scalinglaws.planning.cost import SIX, Cost, RunCost, cost_of
+from scalinglaws.planning.law_with_values import LawWithValues
 from scalinglaws.planning.plan import Limits, Plan, limits_of, plan_of
 from scalinglaws.planning.plan_cards import about_of, served_for_card, serving_card, shown
 from scalinglaws.planning.root_finding import minimum
-from scalinglaws.planning.sampled_law import DEFAULT_RESAMPLES, LawWithValues, Rng
+from scalinglaws.planning.sampled_law import DEFAULT_RESAMPLES, Rng
 
 TWO = 2.0  # FLOPs for each parameter and served token: the forward pass
 _NO_SAVING = 1e-9  # share of the cost, below which a saving is only rounding

@@ -12,16 +12,10 @@ from scalinglaws.arrays import FloatArray
 from scalinglaws.core.law import Law
 from scalinglaws.fitting.inference.extrapolation_factor import warn_if_far
 from scalinglaws.fitting.inference.inverse import OpenVariable, open_variable
+from scalinglaws.planning.law_with_values import LawWithValues, refuse_groups, target_of
 from scalinglaws.planning.plan import Optimum
 from scalinglaws.planning.root_finding import root
-from scalinglaws.planning.sampled_law import (
-    LawWithValues,
-    Rng,
-    SampledLaw,
-    refuse_groups,
-    sample_at,
-    target_of,
-)
+from scalinglaws.planning.sampled_law import Rng, SampledLaw, sample_at
 
 _USUAL = ("C", "D", "N")
 

@@ -14,7 +14,8 @@ from scalinglaws.fitting.tables.points import positive_numbers
 from scalinglaws.numerals import format_compute, format_plain
 from scalinglaws.planning.compute_optimal import optimal
 from scalinglaws.planning.cost import SIX, Cost, RunCost, cost_of
-from scalinglaws.planning.sampled_law import LawWithValues, run_columns, sample_of
+from scalinglaws.planning.law_with_values import LawWithValues, run_columns
+from scalinglaws.planning.sampled_law import sample_of
 from scalinglaws.planning.select_group import chosen_group
 from scalinglaws.plotting.axes import LABELS, frame, log_axis, padded, settle, write_title
 from scalinglaws.plotting.labels import labels_of

@@ -12,7 +12,7 @@ from scalinglaws.arrays import FloatArray
 from scalinglaws.fitting.tables.points import positive_numbers
 from scalinglaws.numerals import format_level
 from scalinglaws.planning.cost import RunCost
-from scalinglaws.planning.sampled_law import LawWithValues, level_of, run_columns
+from scalinglaws.planning.law_with_values import LawWithValues, level_of, run_columns
 from scalinglaws.plotting.axes import far_field
 from scalinglaws.plotting.marks import draw_band, draw_line
 
