@@ -78,6 +78,49 @@ class _Repeated:
         flat = fresh.reshape(len(fresh), -1)
         return self.plan.beside("D", flat).N.reshape(-1, *fresh.shape[1:])
 
+    def best(self, budgets: FloatArray, tokens: FloatArray) -> FloatArray:
+        """Compute-optimal N at pairs of a budget and unique tokens, (rows, pairs)."""
+        free = self.plan.at_budget(budgets[None, :])
+
+        def value(x: FloatArray) -> FloatArray:
+            N = np.exp(x)
+            C, U = (v if x.ndim == 2 else v[:, None] for v in (budgets, tokens))
+            D = self.plan.cost.tokens(N, np.broadcast_to(C, x.shape))
+            found = self.plan.sample.sign * self.value(N, D, np.broadcast_to(U, x.shape))
+            return np.where(np.isnan(found), np.inf, found)
+
+        centre = np.log(free.N)
+        best, _ = minimum(value, _quotient(value), centre - _ROOM, centre + _ROOM)
+        # with enough unique tokens the plan is that of unlimited data, to the last digit
+        return np.where(tokens >= free.D, free.N, np.exp(best))
+
+
+@dataclass(frozen=True)
+class _WithUnique:
+    """A law that has the unique tokens as a variable; one pair at a time."""
+
+    plan: Plan
+
+    def value(self, N: FloatArray, D: FloatArray, unique: FloatArray) -> FloatArray:
+        """Performance of N parameters on D tokens of which `unique` are unique."""
+        columns = [
+            self._at(U).value(N[:, j : j + 1], D[:, j : j + 1])[:, 0] for j, U in enumerate(unique)
+        ]
+        return np.stack(columns, axis=1)
+
+    def best(self, budgets: FloatArray, tokens: FloatArray) -> FloatArray:
+        """Compute-optimal N at pairs of a budget and unique tokens, (rows, pairs)."""
+        columns = []
+        for budget, unique in zip(budgets, tokens, strict=True):
+            best = self._at(unique).at_budget(np.full((1, 1), budget))
+            columns.append(np.where(best.end == 0, best.N, np.nan)[:, 0])
+        return np.stack(columns, axis=1)
+
+    def _at(self, unique: float) -> Plan:
+        sample = self.plan.sample
+        extra = {**sample.extra, UNIQUE: float(unique)}
+        return Plan(replace(sample, extra=extra), self.plan.cost, {})
+
 
 def limited_data(
     fit: LawWithValues,
@@ -158,19 +201,11 @@ def limited_data(
         fit, cost, {**variables, UNIQUE: _ENDLESS} if own else variables,
         confidence_level=confidence_level, n_resamples=n_resamples, rng=rng,
     )  # fmt: skip
-    sample = plan.sample
+    sample, law = plan.sample, _WithUnique(plan) if own else _Repeated(plan, **decays)
     with np.errstate(all="ignore"):
-        if own:
-            N = _best_of_own(plan, budgets, tokens)
-        else:
-            law = _Repeated(plan, **decays)
-            N = _best(law, budgets, tokens)
+        N = law.best(budgets, tokens)
         D = plan.cost.tokens(N, np.broadcast_to(budgets, N.shape))
-        performance = (
-            _performance_of_own(plan, N, D, tokens)
-            if own
-            else law.value(N, D, np.broadcast_to(tokens, N.shape))
-        )
+        performance = law.value(N, D, tokens)
         worth = np.minimum(plan.at_performance(performance).C / budgets, 1.0)
     if np.isnan(N[0]).any():
         raise FitError(
@@ -192,46 +227,6 @@ def limited_data(
         for often, caveats in zip(epochs[0] > 1, sample.caveats_at(N), strict=True)
     ]
     return shown(frame, limited_data_card, about_of(sample))
-
-
-def _best_of_own(plan: Plan, budgets: FloatArray, tokens: FloatArray) -> FloatArray:
-    """By a law that has the different tokens as a variable, one pair at a time."""
-    columns = []
-    for budget, unique in zip(budgets, tokens, strict=True):
-        best = _with_unique(plan, unique).at_budget(np.full((1, 1), budget))
-        columns.append(np.where(best.end == 0, best.N, np.nan)[:, 0])
-    return np.stack(columns, axis=1)
-
-
-def _performance_of_own(plan: Plan, N: FloatArray, D: FloatArray, tokens: FloatArray) -> FloatArray:
-    columns = [
-        _with_unique(plan, unique).value(N[:, j : j + 1], D[:, j : j + 1])[:, 0]
-        for j, unique in enumerate(tokens)
-    ]
-    return np.stack(columns, axis=1)
-
-
-def _with_unique(plan: Plan, unique: float) -> Plan:
-    sample = plan.sample
-    extra = {**sample.extra, UNIQUE: float(unique)}
-    return Plan(replace(sample, extra=extra), plan.cost, {})
-
-
-def _best(law: _Repeated, budgets: FloatArray, tokens: FloatArray) -> FloatArray:
-    plan = law.plan
-    free = plan.at_budget(budgets[None, :])
-
-    def value(x: FloatArray) -> FloatArray:
-        N = np.exp(x)
-        C, U = (v if x.ndim == 2 else v[:, None] for v in (budgets, tokens))
-        D = plan.cost.tokens(N, np.broadcast_to(C, x.shape))
-        found = plan.sample.sign * law.value(N, D, np.broadcast_to(U, x.shape))
-        return np.where(np.isnan(found), np.inf, found)
-
-    centre = np.log(free.N)
-    best, _ = minimum(value, _quotient(value), centre - _ROOM, centre + _ROOM)
-    # with enough unique tokens the plan is that of unlimited data, to the last digit
-    return np.where(tokens >= free.D, free.N, np.exp(best))
 
 
 def _quotient(value: Function) -> Function:
