@@ -14,11 +14,14 @@ The constants were chosen on optima of public IsoFLOP sweeps; see `benchmarks/fo
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.fitting.inference.covariance import t_quantile
+from scalinglaws.numerals import abridged
+from scalinglaws.planning.isoflop_profiles import Minima
 from scalinglaws.planning.optima_trend import Interval
 
 # Standard deviations of an optimum: the least one that a profile is trusted to have, and how far
@@ -72,6 +75,40 @@ class DriftingPowerLaw:
         half = t_quantile(level, _DOF) * np.sqrt(self.covariance[1, 1])
         exponent = self.coefficients[1:]
         return exponent, exponent - half, exponent + half
+
+
+def checked_prior(prior: Any, method: str, weighted: bool) -> tuple[float, float]:
+    """Mean and standard deviation of `exponent_prior`.
+
+    Raises
+    ------
+    ValueError
+        If they are none, or another option has a say in the weights.
+    """
+    try:
+        mean, sd = map(float, prior)
+    except (TypeError, ValueError):
+        mean, sd = np.nan, np.nan
+    if not (np.isfinite(mean) and 0 < sd < np.inf):
+        raise ValueError(
+            "`exponent_prior` is (mean, sd) with a positive standard deviation, such as "
+            f"(0.5, 0.15); got {abridged(prior)}."
+        )
+    if method != "parabola" or weighted:
+        other = "weighted" if weighted else f"method={method!r}"
+        raise ValueError(f"`exponent_prior` weights the minima of parabolas; leave out `{other}`.")
+    return mean, sd
+
+
+def power_laws_with_prior(
+    log_c: FloatArray, minima: Minima, errors: FloatArray, prior: tuple[float, float]
+) -> dict[str, DriftingPowerLaw]:
+    """Power laws of N and D, whose exponents sum to one."""
+    mean, sd = prior
+    return {
+        "N": power_law_with_prior(log_c, minima.log_n[0], errors, prior),
+        "D": power_law_with_prior(log_c, minima.log_d[0], errors, (1 - mean, sd)),
+    }
 
 
 def power_law_with_prior(

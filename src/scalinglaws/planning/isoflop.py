@@ -15,7 +15,7 @@ from scalinglaws.display import Card, Displayed
 from scalinglaws.errors import DataError, DataWarning, warn
 from scalinglaws.fitting.tables import columns as col
 from scalinglaws.fitting.tables.points import positive_numbers
-from scalinglaws.numerals import abridged, format_compute, listed, plural
+from scalinglaws.numerals import format_compute, listed, plural
 from scalinglaws.options import (
     check_count,
     check_level,
@@ -33,7 +33,7 @@ from scalinglaws.planning.budgets import (
     find_budgets,
     read_columns,
 )
-from scalinglaws.planning.exponent_prior import power_law_with_prior
+from scalinglaws.planning.exponent_prior import checked_prior, power_laws_with_prior
 from scalinglaws.planning.isoflop_profiles import (
     METHODS,
     RISE,
@@ -258,7 +258,7 @@ def isoflop(
     for name, value in (("window", window), ("rise", rise)):
         if not is_number(value) or not value > 0:
             raise ValueError(f"`{name}` must be a positive number; got {value!r}.")
-    prior = None if exponent_prior is None else _checked_prior(exponent_prior, method, weighted)
+    prior = None if exponent_prior is None else checked_prior(exponent_prior, method, weighted)
     known_noise = None if noise is None else check_share("noise", noise)
     table = read_columns(runs, y, columns)
     if isinstance(budgets, str) and budgets in col.as_frame(runs):
@@ -278,16 +278,13 @@ def isoflop(
     known = np.where(minima.end == 0, minima.log_n, np.nan)  # a minimum at an end may lie beyond
     precision = precision_of(known[1:]) if weighted else None
     if prior is None:
-        trends: dict[str, PowerLaw] = {
-            "N": fit_trend(log_c, minima.log_n, precision),
-            "D": fit_trend(log_c, minima.log_d, precision),
+        trends: Mapping[str, PowerLaw] = {
+            name: fit_trend(log_c, logs, precision)
+            for name, logs in (("N", minima.log_n), ("D", minima.log_d))
         }
     else:
         errors = standard_errors(table, accepted, adjusted, found_noise)
-        trends = {
-            "N": power_law_with_prior(log_c, minima.log_n[0], errors, prior),
-            "D": power_law_with_prior(log_c, minima.log_d[0], errors, (1 - prior[0], prior[1])),
-        }
+        trends = power_laws_with_prior(log_c, minima, errors, prior)
     bias, no_bias = stated(
         None if prior else truth,
         table,
@@ -300,22 +297,6 @@ def isoflop(
     )  # fmt: skip
     _warn_refused(found)
     return found
-
-
-def _checked_prior(prior: Any, method: str, weighted: bool) -> tuple[float, float]:
-    try:
-        mean, sd = map(float, prior)
-    except (TypeError, ValueError):
-        mean, sd = np.nan, np.nan
-    if not (np.isfinite(mean) and 0 < sd < np.inf):
-        raise ValueError(
-            "`exponent_prior` is (mean, sd) with a positive standard deviation, such as "
-            f"(0.5, 0.15); got {abridged(prior)}."
-        )
-    if method != "parabola" or weighted:
-        other = "weighted" if weighted else f"method={method!r}"
-        raise ValueError(f"`exponent_prior` weights the minima of parabolas; leave out `{other}`.")
-    return mean, sd
 
 
 def _at_least_two(groups: Sequence[Budget]) -> list[Budget]:
