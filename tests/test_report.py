@@ -137,7 +137,7 @@ def test_verdicts_and_sections(page: str) -> None:
     found = Page(page)
     assert page.count('<li class="good">') + page.count('<li class="warn">') == 3
     for title in ("Plan a budget", "Has this worked before", "The runs", "Coefficients",
-                  "What to mind", "Reproduce"):  # fmt: skip
+                  "Caveats", "Reproduce"):  # fmt: skip
         assert title in found.text
     assert found.tags["tr"] > 240
     assert "sha256 of the CSV above" in found.text

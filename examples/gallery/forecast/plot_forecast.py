@@ -4,7 +4,7 @@ A forecast over compute
 
 :func:`~scalinglaws.plotting.plot_forecast` draws the runs, the forecast with its interval, and
 the share of each source of variance. Hollow points are larger runs that were held out. The
-back-test stands beside the forecast.
+back-test is drawn beside the forecast.
 """
 
 import scalinglaws as sl

@@ -23,7 +23,7 @@ def typeset(law: Law) -> Typeset:
 
 
 def law_card(law: Law) -> Card:
-    """What a law says of itself."""
+    """The card of a law."""
     what = law.description or f"A law of {', '.join(law.variables) or 'no variable'}."
     lines = [
         ("variables", ", ".join(law.variables)),

@@ -102,7 +102,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Card:
-    """What a result says.
+    """The description of a result.
 
     Attributes
     ----------

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def fit_card(fit: Fit) -> Card:
-    """What a fit says of itself."""
+    """The card of a fit."""
     level = format_level(fit.confidence_level)
     tables = [_coefficients(fit.table, level)]
     if len(fit.identified):

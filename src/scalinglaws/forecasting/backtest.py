@@ -1,4 +1,4 @@
-"""backtest(): what would have been said from the smaller runs, against what happened."""
+"""backtest(): the larger runs predicted from the smaller ones, and what they reached."""
 
 from __future__ import annotations
 

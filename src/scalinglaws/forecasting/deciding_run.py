@@ -1,4 +1,4 @@
-"""Whether one run decides a forecast: what would be said without it."""
+"""Whether one run decides a forecast: the forecast without it."""
 
 from __future__ import annotations
 

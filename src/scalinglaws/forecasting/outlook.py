@@ -1,4 +1,4 @@
-"""What a forecast says at given points, and how these points are read."""
+"""A forecast at given points, and how these points are read."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ class Moments:
 
 @dataclass(frozen=True)
 class Posterior:
-    """What the runs say of the flexible law and of its error.
+    """The posterior of the flexible law and of its error.
 
     Attributes
     ----------

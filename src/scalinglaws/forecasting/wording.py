@@ -1,4 +1,4 @@
-"""How forecasts read: the answer, a table along the way, what to mind, and the next call."""
+"""How forecasts read: the answer, a table along the way, caveats, and the next call."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ def checked_prior(prior: Any, method: str, weighted: bool) -> tuple[float, float
     Raises
     ------
     ValueError
-        If they are none, or another option has a say in the weights.
+        If they are none, or another option sets the weights.
     """
     try:
         mean, sd = map(float, prior)

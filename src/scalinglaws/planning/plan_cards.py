@@ -36,7 +36,7 @@ _LARGEST_RUN = "times the compute of the largest run"
 
 @dataclass(frozen=True)
 class About:
-    """What a plan says of itself besides its numbers.
+    """Facts of a plan besides its numbers.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ class About:
 
 
 def about_of(sample: SampledLaw) -> About:
-    """What the plan of a law says of itself."""
+    """Facts of the plan of a law."""
     return About(sample.target, sample.level)
 
 
@@ -92,7 +92,7 @@ def _caveats(frame: pd.DataFrame, row: pd.Series, of: str = "law") -> tuple[str,
     found += [f"{key} {listed(names)}: {_sentence(part)}" for part, names in rows.items()]
     beyond = float(row.get(BEYOND, np.nan))
     if 1 < beyond < np.inf:
-        assumed = ": the intervals take the law to hold there" if of == "law" else ""
+        assumed = ": the intervals assume the law holds there" if of == "law" else ""
         found.append(f"{format_factor(beyond)} {_LARGEST_RUN}{assumed}.")
     return tuple(found)
 

@@ -1,4 +1,4 @@
-"""Numbers and sentences of pictures: shares, levels, errors, and what a fit says of its runs."""
+"""Numbers and sentences of pictures: shares, errors, and how far runs lie from a law."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def answer_of(subject: Subject) -> list[tuple[str, bool]]:
         scatter = format_percent(fit.noise) if fit.scale == "log" else ""
         tail = [(", with a scatter of ", False), (scatter, True)] if scatter else []
         return [(f"The law {law} fitted to {runs}", False), *tail]
-    estimate, low, high = spoken(answer)
+    estimate, low, high = rounded_answer(answer)
     where = shown_value(subject, float(answer["x"]))
     start = f"With {where} FLOP" if subject.variable == "C" else f"At {subject.variable} {where}"
     what = "a loss" if subject.target == "loss" else subject.target
@@ -52,7 +52,7 @@ def answer_of(subject: Subject) -> list[tuple[str, bool]]:
     return [*pieces, (", between ", False), (low, True), (" and ", False), (high, True)]
 
 
-def spoken(answer: pd.Series) -> tuple[str, str, str]:
+def rounded_answer(answer: pd.Series) -> tuple[str, str, str]:
     """Estimate and prediction interval, of the forecast where there is one; rounded."""
     name, run = ("forecast", "forecast") if "forecast" in answer else ("law", "law_run")
     low, high = float(answer[f"{run}_low"]), float(answer[f"{run}_high"])
@@ -80,7 +80,7 @@ def width_of(answer: pd.Series, name: str = "forecast", interval: str = "forecas
 
 
 def beyond_text(subject: Subject) -> str:
-    """How far the headline's point is, and what the law alone says there."""
+    """How far the headline's point is, and the prediction of the law alone."""
     answer = subject.answer
     if answer is None:
         return ""
@@ -129,8 +129,8 @@ def _of_law(subject: Subject) -> Verdict:
     answer = subject.answer
     if answer is None or not isinstance(subject.forecast, Forecast):
         return Verdict(
-            False, "Law not tested", "No forecast of these runs stands beside it; its intervals "
-            "take it to be true.",
+            False, "Law not tested", "No forecast of these runs tests it. Its intervals assume "
+            "that it holds.",
         )  # fmt: skip
     first = disputed_from(subject)
     share = float(answer["law"]) / float(answer["forecast"]) - 1

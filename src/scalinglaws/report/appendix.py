@@ -1,4 +1,4 @@
-"""The runs, the coefficients, what to mind and how to reproduce the page, as HTML."""
+"""The runs, the coefficients, caveats and how to reproduce the page, as HTML."""
 
 from __future__ import annotations
 
@@ -138,15 +138,14 @@ def _coefficients(values: pd.DataFrame, caption: str) -> str:
 
 
 _RECIPE = (
-    "A change of recipe, data or optimiser between the runs and the target cannot be seen in a "
-    "table."
+    "A table cannot show a change of recipe, data or optimiser between the runs and the target."
 )
 
 
 def caveats_section(subject: Subject) -> str:
-    """What to mind, the most serious first."""
+    """Caveats, the most serious first."""
     items = "".join(f"<li>{prose(text)}</li>\n" for text in _caveats(subject))
-    return section("caveats", "What to mind", [f'<ol class="mind">\n{items}</ol>'])
+    return section("caveats", "Caveats", [f'<ol class="mind">\n{items}</ol>'])
 
 
 def _caveats(subject: Subject) -> list[str]:
@@ -161,7 +160,7 @@ def _caveats(subject: Subject) -> list[str]:
         found += [v.detail for v in fit.verdicts] + list(fit.facts)
         left_out = [f"{label} ({why})" for label, why in fit.runs.dropped]
         found += [f"Left out of the fit: rows {listed(left_out)}."] if left_out else []
-        found.append("Intervals of the law take the law to be true: model error is not included.")
+        found.append("Model error is not included: intervals of the law assume that it holds.")
     if forecast is not None:
         found += list(forecast.facts)
     if isinstance(subject.plan, pd.DataFrame):

@@ -42,7 +42,7 @@ def forecast_picture(subject: Subject, width: float, style: str) -> str:
     if has_strip:
         parts.append(_strip(Scale(*subject.span, 44, right), foot + 10, subject, label, wide=wide))
         height = foot + _STRIP + 50
-    says = (
+    alt = (
         f"{subject.target} against {label}: {len(subject.runs.x)} runs, the law and the forecast "
         "with its interval beyond them, and what the variance of the forecast is made of."
     )
@@ -51,7 +51,7 @@ def forecast_picture(subject: Subject, width: float, style: str) -> str:
         f' data-{axis}="{",".join(f"{v:.8g}" for v in values)}"'
         for axis, values in zip("xy", ends, strict=True)
     )
-    return svg.picture(parts, width, height, says, style, data)
+    return svg.picture(parts, width, height, alt, style, data)
 
 
 def run_styles(subject: Subject) -> list[str]:

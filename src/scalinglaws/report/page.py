@@ -37,7 +37,7 @@ def write_report(
 ) -> None:
     """Write the page of a fit or a forecast; see `Fit.report`."""
     checked_path(path, follow_links=follow_links)  # before the work
-    with no_warnings():  # the page itself says it
+    with no_warnings():  # the page has the verdicts
         text = html_of(subject_of(model, C, law))
     write_whole(text.encode(), path, follow_links=follow_links)
 
@@ -72,7 +72,7 @@ def _made_with(subject: Subject, csv: str) -> list[str]:
     return [
         f"Made on {datetime.now(UTC).date().isoformat()} with {versions}.",
         f"sha256 of the CSV above: {hashlib.sha256(csv.encode()).hexdigest()}{digest}.",
-        "Draws have seed 0. This file asks nothing of a network.",
+        "Draws have seed 0. This file loads nothing from a network.",
     ]
 
 

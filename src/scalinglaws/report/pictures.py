@@ -52,8 +52,8 @@ def backtest_picture(
     rows = -(-len(cuts) // columns)
     height = 38 + rows * (_HIGH + _GAP_Y) - _GAP_Y + 36
     parts.append(svg.words(40, height - 3, "times the largest run that was known", "t"))
-    says = "Back-tests: errors of the forecasts of hidden runs, with their intervals; see the table"
-    return svg.picture(parts, width, height, says, style)
+    alt = "Back-tests: errors of the forecasts of hidden runs, with their intervals; see the table"
+    return svg.picture(parts, width, height, alt, style)
 
 
 def _per_cent(frame: pd.DataFrame) -> pd.DataFrame:
@@ -135,8 +135,8 @@ def map_picture(subject: Subject) -> str:
                   panel.curve(x[~known], y[~known], "law beyond")]  # fmt: skip
     parts.append(panel.points(runs["N"].to_numpy(), runs["D"].to_numpy(), run_styles(subject), 2.6))
     parts += [panel.bottom("N", LABELS["N"]), svg.words(0, 11, LABELS["D"], "t")]
-    says = "The runs by parameters and training tokens, with the compute-optimal line"
-    return svg.picture(parts, _SIDE, 340, says)
+    alt = "The runs by parameters and training tokens, with the compute-optimal line"
+    return svg.picture(parts, _SIDE, 340, alt)
 
 
 def residual_picture(subject: Subject) -> str:
@@ -168,8 +168,8 @@ def residual_picture(subject: Subject) -> str:
         panel.bottom(subject.variable, LABELS.get(subject.variable, subject.variable)),
         svg.words(0, 11, "run above or below the law", "t"),
     ]  # fmt: skip
-    says = f"Residuals of the law against {subject.variable}"
-    return svg.picture(parts, _SIDE, 340, says)
+    alt = f"Residuals of the law against {subject.variable}"
+    return svg.picture(parts, _SIDE, 340, alt)
 
 
 def interval_glyph(low: float, estimate: float, high: float, reach: float) -> str:

@@ -73,7 +73,7 @@ def forecast_section(subject: Subject) -> str:
         "The band’s three shades add up: <b>coefficients</b> (dark), <b>law’s error</b>, "
         "<b>noise of a run</b> (pale). "
         if has_forecast
-        else "The band is the prediction interval of the law, which it takes to be true. "
+        else "The band is the prediction interval of the law, if the law holds. "
     )
     notes = "".join(f"<p>{text}</p>" for text in _notes(subject))
     return section("forecast", _forecast_title(subject), [
@@ -90,7 +90,7 @@ def _forecast_title(subject: Subject) -> str:
     first = disputed_from(subject)
     if first is None:
         return "Law and forecast agree beyond the runs"
-    return f"Law and forecast part at {compute(first['x'])} FLOP"
+    return f"Law and forecast differ from {compute(first['x'])} FLOP on"
 
 
 def _notes(subject: Subject) -> list[str]:
@@ -181,7 +181,7 @@ _OF_CUTS = (
 
 
 def backtest_section(subject: Subject) -> str:
-    """What the smaller runs would have said of the larger ones."""
+    """Predictions of the larger runs from the smaller ones."""
     forecast, law = subject.forecast_tested, subject.law_tested
     title = "Has this worked before, on this table?"
     main = forecast if isinstance(forecast, Backtest) else law

@@ -160,12 +160,17 @@ def width_of(text: str) -> float:
 
 
 def picture(
-    parts: Iterable[str], width: float, height: float, says: str, style: str = "", data: str = ""
+    parts: Iterable[str],
+    width: float,
+    height: float,
+    alt: str,
+    style: str = "",
+    data: str = "",
 ) -> str:
-    """An SVG element; `says` describes it to those who do not see it."""
+    """An SVG element; `alt` is its text for those who do not see it."""
     shown = f' class="{style}"' if style else ""
     return (
         f'<svg{shown} viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" '
-        f'height="{height:.0f}" role="img" aria-label="{for_page(says)}"{data}>'
+        f'height="{height:.0f}" role="img" aria-label="{for_page(alt)}"{data}>'
         f"{''.join(parts)}</svg>"
     )

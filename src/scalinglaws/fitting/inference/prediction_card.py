@@ -162,4 +162,4 @@ def _distance(found: Prediction) -> tuple[str, ...]:
     if not largest > _BARELY:
         return ()
     text = f"{format_factor(largest)} times the largest run"
-    return (f"{text}: the intervals take the law to hold there.",)
+    return (f"{text}: the intervals assume the law holds there.",)
