@@ -11,6 +11,7 @@ import numpy as np
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import ExtrapolationWarning, warn
+from scalinglaws.fitting.inference.extrapolation_factor import FAR
 from scalinglaws.fitting.tables.points import positive_number
 from scalinglaws.numerals import format_count, format_factor
 from scalinglaws.planning.closed_form import ClosedForm, closed_form_of
@@ -28,7 +29,6 @@ _SIZES = (float(np.log(1e-12)), float(np.log(1e21)))
 _TOKENS = (float(np.log(1e-12)), float(np.log(1e30)))
 # How far from the estimate's optimum those of its draws are looked for at first, in e-folds.
 _NEAR, _NEAR_STEPS = 5.0, 29
-_FAR = 100.0  # times the compute of the largest run
 _BUDGETS = (float(np.log(1e-9)), float(np.log(1e40)))
 
 
@@ -66,7 +66,7 @@ class Plan:
         with np.errstate(all="ignore"):  # of a cost without end
             beyond = np.asarray(C / self.cost(runs["N"], runs["D"]).max())
         finite = beyond[np.isfinite(beyond)]
-        if len(finite) and finite.max() > _FAR:
+        if len(finite) and finite.max() > FAR:
             warn(
                 f"Planning at {format_factor(float(finite.max()))} times the compute of the "
                 "largest fitted run: model error is not included, and the intervals assume that "

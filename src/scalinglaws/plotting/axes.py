@@ -28,6 +28,7 @@ _FINE = ((1, 1.2, 1.5, 2, 2.2, 2.5, 3, 3.5, 4, 5, 6, 7, 8), (1, 1.2, 1.5, 2, 2.5
 _FEWEST_TICKS, _MOST_TICKS = 3, 7
 _TICKS_PER_INCH = (1.3, 2.2)  # labels are wider than high
 _EXACT = 1 + 1e-9  # for ticks at the very end of an axis
+FAR = 100.0  # times the largest run, to which pictures go by themselves
 _SIZE = (6.4, 4.0)  # inches of a new figure
 _PAD = 0.08  # inches around a new figure
 _OUTDENT = 30.0  # points by which titles begin left of the panel, above the tick labels
@@ -93,11 +94,11 @@ def log_axis(axis: Axis, name: str | None, low: float, high: float) -> None:
 
 def _with_earlier(axis: Axis, low: float, high: float) -> tuple[float, float]:
     """Limits that contain those of an earlier picture on the same axes."""
-    said = labels_of(axis.axes).said.limits
+    limits = labels_of(axis.axes).drawn.limits
     key = "x" if isinstance(axis, XAxis) else "y"
-    if key in said:
-        low, high = min(low, said[key][0]), max(high, said[key][1])
-    said[key] = (low, high)
+    if key in limits:
+        low, high = min(low, limits[key][0]), max(high, limits[key][1])
+    limits[key] = (low, high)
     return low, high
 
 

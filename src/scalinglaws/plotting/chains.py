@@ -15,6 +15,7 @@ from scalinglaws.fitting.tables.points import to_values
 from scalinglaws.forecasting.run_rows import compute_of
 from scalinglaws.numerals import format_compute, format_level
 from scalinglaws.plotting.axes import (
+    FAR,
     LABELS,
     check_kind,
     far_field,
@@ -32,7 +33,7 @@ from scalinglaws.plotting.words import with_interval
 if TYPE_CHECKING:
     from scalinglaws.forecasting.chained_forecast import ChainedForecast
 
-_POINTS, _FAR = 80, 100.0
+_POINTS = 80
 _RESAMPLES = 2000
 
 
@@ -90,7 +91,7 @@ def plot_chain(
     if ratio is None:
         ratio = float(runs.values["D"][top] / runs.values["N"][top])
     factor = float(C[top] / (runs.values["N"][top] * runs.values["D"][top]))
-    end = _FAR * float(C[top]) if to is None else float(to_values("to", to))
+    end = FAR * float(C[top]) if to is None else float(to_values("to", to))
     along = np.unique(np.append(np.geomspace(float(C.min()), end, _POINTS), C[top]))
     sizes = np.sqrt(along / (factor * ratio))
     points = {"N": sizes, "D": ratio * sizes} | ({"C": along} if "C" in runs.values else {})
@@ -140,7 +141,7 @@ def plot_chained_forecast(
     >>> ax = plot_chained_forecast(found)
     """
     rows = forecast.loss.rows
-    end = _FAR * rows.largest if to is None else float(to_values("to", to))
+    end = FAR * rows.largest if to is None else float(to_values("to", to))
     along = np.unique(np.append(np.geomspace(float(rows.C.min()), end, _POINTS), rows.largest))
     sizes, tokens = rows.path(along, ratio)
     found = forecast.outlook({"N": sizes, "D": tokens, "C": along}, forecast.confidence_level)

@@ -19,6 +19,7 @@ from scalinglaws.numerals import format_compute, format_count, format_level
 from scalinglaws.planning.compute_optimal import optimal
 from scalinglaws.planning.select_group import chosen_group
 from scalinglaws.plotting.axes import (
+    FAR,
     LABELS,
     far_field,
     frame,
@@ -40,7 +41,6 @@ from scalinglaws.plotting.words import (
 )
 
 _POINTS, _SIZES = 80, 4
-_FAR = 100.0  # times the largest run, to which the frontier is drawn
 _AROUND = (0.03, 30.0)  # tokens per parameter of the curve of a size, relative to the best
 
 
@@ -70,11 +70,11 @@ def plot_against_compute(
     model that is trained longer.
     """
     ax, own = settle(ax)
-    style, C, earlier = style_of(ax), compute_of(fit.runs), labels_of(ax).said.fits
+    style, C, earlier = style_of(ax), compute_of(fit.runs), labels_of(ax).drawn.fits
     # the first frontier has the colour of laws, which is the second hue
     groups = groups_of(fit, group, style, len(earlier) + 1 if earlier else 0)
     largest = float(C.max())
-    end = largest * (_FAR if extrapolate is None else extrapolate)
+    end = largest * (FAR if extrapolate is None else extrapolate)
     span = padded(float(C.min()), end, 0.02)
     factor = float(np.median(C / (fit.runs.values["N"] * fit.runs.values["D"])))
     alone = len(groups) == 1 and not earlier
@@ -104,7 +104,7 @@ def plot_against_compute(
         if alone and targets is None:
             _note_largest(ax, fit, C)
     write_title(ax, title, _sentence(fit, frontiers[0], level), own=own)
-    labels_of(ax).said.fits.append(shortened(fit.law.label))
+    labels_of(ax).drawn.fits.append(shortened(fit.law.label))
     return ax
 
 
@@ -199,12 +199,12 @@ def _name(
 ) -> None:
     """Names right of the frontiers: of the only one, of groups, or of fits."""
     style, labels = style_of(ax), labels_of(ax)
-    if len(labels.said.fits) == 1 and labels.once("first fit"):
-        labels.name(labels.said.first_end, labels.said.fits[0], style.law, bold=True)
+    if len(labels.drawn.fits) == 1 and labels.once("first fit"):
+        labels.name(labels.drawn.first_end, labels.drawn.fits[0], style.law, bold=True)
     for group, plan in zip(groups, frontiers, strict=True):
         height = float(plan[fit.runs.target].iloc[-1])
         if alone:
-            labels.said.first_end = height
+            labels.drawn.first_end = height
             labels.name(height, "compute-\noptimal", style.law)
         else:
             labels.name(height, shortened(group.name or fit.law.label), group.hue, bold=True)

@@ -153,7 +153,7 @@ def plot_fit(
     x = _axis_variable(fit, x)
     ax, own = settle(ax)
     options = _Options(band, level, point or {}, line or {})
-    earlier = labels_of(ax).said.fits
+    earlier = labels_of(ax).drawn.fits
     groups = groups_of(fit, group, style_of(ax), len(earlier))
     families = [Family(fit, x, targets, one, len(groups)) for one in groups]
     span = padded(*_span(families, extrapolate))
@@ -307,11 +307,11 @@ def _own_label(fit: FitRecord, label: str | None, earlier: Sequence[str]) -> str
 def _name(ax: Axes, curves: Sequence[_Curve], label: str) -> None:
     """Names right of the curves: of their sizes, their groups, or of the fit among several."""
     labels = labels_of(ax)
-    earlier, last = labels.said.fits, curves[-1]
+    earlier, last = labels.drawn.fits, curves[-1]
     n_groups = len({curve.family for curve in curves})
     if earlier:
         if len(earlier) == 1 and labels.once("first fit"):
-            labels.name(labels.said.first_end, earlier[0], style_of(ax).ink, bold=True)
+            labels.name(labels.drawn.first_end, earlier[0], style_of(ax).ink, bold=True)
         labels.name_end(last.along, last.estimate, shortened(label), last.family.group.hue,
                         bold=True)  # fmt: skip
     else:
@@ -322,8 +322,8 @@ def _name(ax: Axes, curves: Sequence[_Curve], label: str) -> None:
         by = last.family.by
         if by and n_groups == 1:
             _name_scale(ax, _PLURALS.get(by, by))
-        labels.said.first_end = float(last.estimate[-1])
-    labels.said.fits.append(shortened(label))
+        labels.drawn.first_end = float(last.estimate[-1])
+    labels.drawn.fits.append(shortened(label))
 
 
 def _curve_name(curve: _Curve, n_groups: int) -> str:

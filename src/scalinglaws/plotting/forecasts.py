@@ -19,6 +19,7 @@ from scalinglaws.forecasting.dispute import DISPUTE_LEVEL, is_disputed
 from scalinglaws.forecasting.outlook import given_points, tabled_points
 from scalinglaws.numerals import format_compute, format_count, format_level, format_to
 from scalinglaws.plotting.axes import (
+    FAR,
     LABELS,
     far_field,
     frame,
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from scalinglaws.forecasting.forecast import Forecast
 
 _POINTS = 160
-_FAR, _NEAR = 100.0, 10.0  # times the largest run to which a picture goes, at most and at least
+_NEAR = 10.0  # times the largest run to which a picture goes at least
 _PAST = 2.0  # times the compute of the point that was asked for
 _ON_PATH = np.log(2.0)  # difference of ln(D/N) up to which a run counts as on the path
 _MOST_NAMES = 4  # of held-out runs
@@ -153,7 +154,7 @@ class _Path:
                     f"({format_compute(rows.largest)}); got {to!r}."
                 )
             return end
-        end = _FAR * rows.largest
+        end = FAR * rows.largest
         if np.isfinite(self.forecast.usable_to):
             end = float(np.clip(4 * self.forecast.usable_to, _NEAR * rows.largest, end))
         return end if self.at is None else max(end, _PAST * float(self.at["C"]))

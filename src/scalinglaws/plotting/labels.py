@@ -60,8 +60,8 @@ class _Name:
 
 
 @dataclass(eq=False)
-class _Said:
-    """What a panel says already, so that no second drawing repeats it."""
+class _Drawn:
+    """What a panel shows already, so that no second drawing repeats it."""
 
     once: set[str] = field(default_factory=set)
     limits: dict[str, tuple[float, float]] = field(default_factory=dict)
@@ -78,7 +78,7 @@ class Labels(Artist):
 
     def __init__(self, ax: Axes) -> None:
         super().__init__()
-        self.panel, self.said = ax, _Said()
+        self.panel, self.drawn = ax, _Drawn()
         self._names: list[_Name] = []
         self._notes: list[_Note] = []
         self.set_zorder(-1000)
@@ -202,10 +202,10 @@ class Labels(Artist):
         self._notes.append(_Note(placed, (1.0, 1.0), self.panel.transAxes, (1.0, 1.0)))
 
     def once(self, key: str) -> bool:
-        """Whether this is said for the first time in the panel."""
-        if key in self.said.once:
+        """Whether this is written for the first time in the panel."""
+        if key in self.drawn.once:
             return False
-        self.said.once.add(key)
+        self.drawn.once.add(key)
         return True
 
     # --- placement -----------------------------------------------------------------------------

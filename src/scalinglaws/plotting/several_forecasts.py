@@ -13,6 +13,7 @@ from scalinglaws.arrays import FloatArray
 from scalinglaws.fitting.tables.points import to_values
 from scalinglaws.numerals import format_level, format_variable, plural
 from scalinglaws.plotting.axes import (
+    FAR,
     LABELS,
     far_field,
     frame,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from scalinglaws.forecasting.forecast import Forecast
     from scalinglaws.forecasting.outlook import Outlook
 
-_POINTS, _FAR = 120, 100.0
+_POINTS = 120
 _HUES = 4  # series that have a colour of their own, and a band
 
 
@@ -124,7 +125,7 @@ def plot_grouped_forecast(
     """
     series = []
     largest = max(forecast.rows.largest for forecast in forecasts.values())
-    end = _FAR * largest if to is None else float(to_values("to", to))
+    end = FAR * largest if to is None else float(to_values("to", to))
     for name, forecast in forecasts.items():
         rows = forecast.rows
         C = np.append(np.geomspace(float(rows.C.min()), end, _POINTS), rows.largest)

@@ -11,7 +11,7 @@ import numpy as np
 
 from scalinglaws.arrays import FloatArray, IntArray
 from scalinglaws.fitting.record import FitRecord
-from scalinglaws.fitting.solver.objective import is_constant
+from scalinglaws.fitting.solver.objective import NORMAL_MEDIAN, is_constant
 from scalinglaws.fitting.tables.chunks import places_where
 
 # Residuals in units of the robust scale, and the share of the runs up to which they are a few.
@@ -19,7 +19,6 @@ FAR_OFF, _MOST_FAR = 12.0, 0.2
 _ROUNDING = 1e-14  # of residuals, relative to their magnitude
 _STEPS = 30
 _LEAST_DOF = 3
-_NORMAL_MEDIAN = 0.6744897501960817  # of |standard normal|
 
 
 def outliers(fit: FitRecord) -> IntArray:
@@ -32,7 +31,7 @@ def outliers(fit: FitRecord) -> IntArray:
         residuals = residuals * np.sqrt(weights / weights.mean())
     # about p residuals are next to zero by construction
     sizes = np.sort(np.abs(residuals[weights > 0]))[len(fit.kept) :]
-    scale = max(float(np.median(sizes)) / _NORMAL_MEDIAN, _ROUNDING * fit.model.magnitude)
+    scale = max(float(np.median(sizes)) / NORMAL_MEDIAN, _ROUNDING * fit.model.magnitude)
     far = places_where(fit.n, lambda rows: np.abs(residuals[rows]) > FAR_OFF * scale)
     return far if len(far) <= _MOST_FAR * fit.n else nothing
 

@@ -15,7 +15,7 @@ from scalinglaws.fitting.record import FitRecord
 from scalinglaws.fitting.tables.chunks import row_blocks
 from scalinglaws.numerals import format_factor
 
-_FAR = 100.0
+FAR = 100.0  # extrapolation factor beyond which predictions and plans warn
 
 
 def times_beyond(fit: FitRecord, columns: Mapping[str, npt.NDArray[Any]]) -> FloatArray:
@@ -74,7 +74,7 @@ def _largest_product(columns: list[FloatArray]) -> float:
 def warn_if_far(beyond: FloatArray) -> None:
     """Warn of a large extrapolation factor."""
     largest = float(beyond.max(initial=0.0))
-    if largest > _FAR:
+    if largest > FAR:
         warn(
             f"Predicting {format_factor(largest)} times beyond the largest fitted run. The "
             "intervals assume that the law still holds there, which these runs cannot test.",

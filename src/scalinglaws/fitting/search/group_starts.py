@@ -20,14 +20,14 @@ from scalinglaws.core.rewriting import pool
 from scalinglaws.core.structure import LinearTerm
 from scalinglaws.fitting.search.normal_equations import Column
 from scalinglaws.fitting.search.split_groups import each_group
-from scalinglaws.fitting.search.starts import Candidates, Search, find_starts
+from scalinglaws.fitting.search.starts import MOST_ROWS, Candidates, Search, find_starts
 from scalinglaws.fitting.solver.build_model import bind, groups_of
 from scalinglaws.fitting.solver.linear_solve import solve_positive_definite
 from scalinglaws.fitting.solver.model import to_natural
 from scalinglaws.fitting.solver.objective import Loss
 from scalinglaws.fitting.solver.problem import Problem
 
-_MOST_ROWS, _LEAST_ROWS = 2000, 100  # of the table and of a group, for the search alone
+_LEAST_ROWS = 100  # of a group, for the search alone
 # Basins of the search with the groups' own coefficients, at effort 0, 1 and 2.
 _BASINS = (5, 12, 40)
 _PROPOSALS = 4
@@ -62,13 +62,13 @@ def _sampled(problem: Problem) -> Problem:
     """Evenly spread rows of each group: enough for a start, whatever the size of the table."""
     counts = problem.weights > 0
     n = int(counts.sum())
-    if n <= _MOST_ROWS and counts.all():
+    if n <= MOST_ROWS and counts.all():
         return problem
     group_of, _ = groups_of(problem.law, problem.columns)
     parts = []
     for group in range(group_of.max() + 1):
         rows = np.flatnonzero((group_of == group) & counts)
-        size = min(len(rows), max(_LEAST_ROWS, _MOST_ROWS * len(rows) // n))
+        size = min(len(rows), max(_LEAST_ROWS, MOST_ROWS * len(rows) // n))
         parts.append(rows[np.linspace(0, len(rows) - 1, size).astype(np.intp)])
     rows = np.sort(np.concatenate(parts))
     columns = {name: column[rows] for name, column in problem.columns.items()}

@@ -8,11 +8,11 @@ from scalinglaws.arrays import FloatArray
 from scalinglaws.core.expression import Expression, evaluate, power
 from scalinglaws.core.inversion import HOLE, Inversion, invert
 from scalinglaws.fitting.search.grid import search_space
+from scalinglaws.fitting.search.normal_equations import RIDGE
 from scalinglaws.fitting.solver.linear_solve import solve_positive_definite
 from scalinglaws.fitting.solver.problem import Problem
 
 _STEP = 1e-30  # of the complex-step derivative
-_RIDGE = 1e-13  # only keeps equal columns solvable
 _LARGEST_EXPONENT = 100.0  # a larger one makes a break an indicator of the runs beyond it
 _MOST_ELEMENTS = 500_000  # of an array of points and rows
 
@@ -95,7 +95,7 @@ def _solve(
     right = np.einsum("kgn,gn->gk", columns, rest)
     usable = np.isfinite(gram).all(axis=(1, 2)) & np.isfinite(right).all(axis=1)
     gram[~usable], right[~usable] = np.eye(len(linear)), np.nan
-    scaled, solved = solve_positive_definite(gram + _RIDGE * np.eye(len(linear)), right)
+    scaled, solved = solve_positive_definite(gram + RIDGE * np.eye(len(linear)), right)
     solution = np.where(solved[:, None], scaled / norm.T, np.nan)
     logs = np.array([name in form.logs for name in linear])
     solution = np.where(logs, np.exp(np.where(logs, solution, 0.0)), solution)

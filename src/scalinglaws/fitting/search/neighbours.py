@@ -20,7 +20,7 @@ from scalinglaws.core.expression import Expression, evaluate, names_in
 from scalinglaws.core.parameter import Parameter
 from scalinglaws.fitting.search.grid import grid_of
 from scalinglaws.fitting.search.per_term_starts import per_term_starts
-from scalinglaws.fitting.search.starts import Candidates, starts_on
+from scalinglaws.fitting.search.starts import MOST_ROWS, Candidates, starts_on
 from scalinglaws.fitting.solver.model import to_natural
 from scalinglaws.fitting.solver.problem import Problem
 
@@ -29,7 +29,6 @@ from scalinglaws.fitting.solver.problem import Problem
 _FACTORS = {1: (0.25, 0.5, 1.0, 2.0, 4.0), 2: (0.25, 0.5, 1.0, 2.0), 3: (0.3, 1.0, 3.0)}
 _SIZES = {1: tuple(np.geomspace(0.003, 10.0, 24)), 2: (0.03, 0.3, 10.0), 3: (10.0,)}
 _MOST_STARTS = 16
-_MOST_ROWS = 2000
 
 
 def neighbouring_starts(problem: Problem, theta: FloatArray) -> Candidates:
@@ -89,7 +88,7 @@ class _Sample:
     """The linear problem for the coefficients, on at most a few thousand runs."""
 
     def __init__(self, problem: Problem, logs: Mapping[str, Expression]) -> None:
-        rows = np.linspace(0, len(problem.y) - 1, min(len(problem.y), _MOST_ROWS)).astype(np.intp)
+        rows = np.linspace(0, len(problem.y) - 1, min(len(problem.y), MOST_ROWS)).astype(np.intp)
         self._columns = {name: column[rows] for name, column in problem.columns.items()}
         self._names, self._fixed, self._logs = problem.law.parameter_names, problem.fixed, logs
         y = problem.y[rows]

@@ -16,7 +16,7 @@ from scalinglaws.fitting.solver.linear_solve import solve_positive_definite
 
 # Columns are multiplied all with all if that is at most so many products a point searched.
 _MOST_PRODUCTS = 64
-_RIDGE = 1e-13  # only keeps equal columns solvable
+RIDGE = 1e-13  # only keeps equal columns solvable
 
 
 @dataclass
@@ -82,7 +82,7 @@ class NormalEquations:
             gram = moments[:, :-1, :-1] / (norm[:, :, None] * norm[:, None, :])
         usable = np.isfinite(right) & np.isfinite(norm)
         gram = np.where(usable[:, :, None] & usable[:, None, :], gram, 0.0)
-        gram += _RIDGE * np.eye(len(columns))
+        gram += RIDGE * np.eye(len(columns))
         return cls(gram, np.where(usable, right, 0.0), norm, moments[:, -1, -1], usable)
 
     def solve(

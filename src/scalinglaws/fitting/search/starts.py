@@ -28,7 +28,7 @@ from scalinglaws.fitting.search.two_term_starts import two_term_starts
 from scalinglaws.fitting.solver.problem import Problem
 
 _MOST_LINEAR = 5  # every set of zero coefficients is tried up to here
-_MOST_ROWS = 2000  # of the table, for the search alone
+MOST_ROWS = 2000  # of the table, for the search alone
 # Basins kept of the best solution at each point, of the whole law, and of each smaller one, at
 # effort 0, 1 and 2.
 _BASINS, _BASINS_OF_WHOLE, _BASINS_OF_SUBSET = (5, 4, 16), (3, 8, 32), (0, 3, 12)
@@ -132,9 +132,9 @@ def _sampled(problem: Problem) -> Problem:
 def _sample(weights: FloatArray) -> IntArray:
     """Evenly spread rows that count: enough for a start, whatever the size of the table."""
     rows = np.flatnonzero(weights)
-    if len(rows) <= _MOST_ROWS:
+    if len(rows) <= MOST_ROWS:
         return rows
-    return rows[np.linspace(0, len(rows) - 1, _MOST_ROWS).astype(np.intp)]
+    return rows[np.linspace(0, len(rows) - 1, MOST_ROWS).astype(np.intp)]
 
 
 class Search:

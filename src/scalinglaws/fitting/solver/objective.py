@@ -19,8 +19,7 @@ from scalinglaws.options import ObjectiveName
 HUBER_FACTOR = 1.345
 # A weighted median of more values is bracketed by that of a sample, to this share on each side.
 _SORTED_WHOLE, _BRACKET_ROWS, _SIDE = 100_000, 20_000, 0.03
-# median of |standard normal|
-_NORMAL_MEDIAN = 0.6744897501960817
+NORMAL_MEDIAN = 0.6744897501960817  # of |standard normal|
 
 
 @dataclass(frozen=True)
@@ -132,7 +131,7 @@ def robust_scale(
     if not used.all():
         sizes, weights = sizes[used], weights[used]
     n_small = max(0, min(n_parameters, len(sizes) - 1))
-    return weighted_median(sizes, weights, n_small) / _NORMAL_MEDIAN
+    return weighted_median(sizes, weights, n_small) / NORMAL_MEDIAN
 
 
 def is_constant(weights: FloatArray) -> bool:
