@@ -11,6 +11,7 @@ import numpy as np
 from scalinglaws.arrays import FloatArray
 from scalinglaws.display import Card, Displayed
 from scalinglaws.errors import DataError
+from scalinglaws.forecasting.outlook import USABLE_LEVEL
 from scalinglaws.forecasting.posterior import Posterior
 from scalinglaws.forecasting.run_rows import check_design
 from scalinglaws.numerals import format_compute, format_to
@@ -67,10 +68,10 @@ def find_deciding_run(forecast: Forecast, point: Mapping[str, FloatArray]) -> De
     DataError
         If no run can be left out.
     """
-    from scalinglaws.forecasting.forecast import VERDICT_LEVEL, from_rows
+    from scalinglaws.forecasting.forecast import from_rows
 
     rows, level = forecast.rows, forecast.confidence_level
-    with_all = forecast.outlook(point, VERDICT_LEVEL)
+    with_all = forecast.outlook(point, USABLE_LEVEL)
     half = _distance(with_all.run_high, with_all.run_low) / 2
     ln_n, ln_d = forecast.posterior.origin
     place = float(np.log(point["N"])) - ln_n, float(np.log(point["D"])) - ln_d

@@ -20,7 +20,14 @@ from scalinglaws.fitting.inference.reach import Reach
 from scalinglaws.fitting.tables.columns import listed_rows
 from scalinglaws.forecasting import saved, wording
 from scalinglaws.forecasting.deciding_run import DecidingRun, find_deciding_run
-from scalinglaws.forecasting.outlook import FIELDS, Outlook, given_points, points_of
+from scalinglaws.forecasting.outlook import (
+    FIELDS,
+    USABLE_LEVEL,
+    USABLE_WIDTH,
+    Outlook,
+    given_points,
+    points_of,
+)
 from scalinglaws.forecasting.posterior import Moments, Posterior, infer
 from scalinglaws.forecasting.run_rows import RunRows, facts_of
 from scalinglaws.forecasting.runs_along import FARTHEST, reach_of_runs, runs_along
@@ -33,10 +40,6 @@ if TYPE_CHECKING:
     from scalinglaws.fitting.result import Fit
     from scalinglaws.forecasting.backtest import Backtest
 
-# A forecast is usable while the half-width of its 90 % interval of a new run is below a tenth, and
-# not beyond the distance to which it was held against real runs.
-VERDICT_LEVEL = 0.9
-_USABLE = 0.1
 _ALONG = np.geomspace(1.0, FARTHEST, 60)
 
 _OUTLIER_WEIGHT = 0.05  # of a run whose residual is some ten standard deviations
@@ -125,15 +128,15 @@ class Forecast(Displayed, Saved):
         usable = np.ravel(self.usable(points, moments))
         if usable.all():
             return
-        found = self.outlook(points, VERDICT_LEVEL, moments)
+        found = self.outlook(points, USABLE_LEVEL, moments)
         widest = 100 * float(np.max(found.half_width))
         furthest = float(np.max(found.times_beyond))
         if furthest > FARTHEST:
             why = f"up to {furthest:.3g} times the largest run, and tested to {FARTHEST:g} times"
         else:
             why = (
-                f"the {100 * VERDICT_LEVEL:g} % prediction interval is up to ±{widest:.2g} % wide, "
-                f"and ±{100 * _USABLE:g} % is the most"
+                f"the {100 * USABLE_LEVEL:g} % prediction interval is up to ±{widest:.2g} % wide, "
+                f"and ±{100 * USABLE_WIDTH:g} % is the most"
             )
         warn(
             f"The forecast is not usable at {np.count_nonzero(~usable)} of {usable.size} points: "
@@ -177,8 +180,8 @@ class Forecast(Displayed, Saved):
         self, points: Mapping[str, FloatArray], moments: Moments | None = None
     ) -> npt.NDArray[np.bool_]:
         """Where the forecast is narrow and near enough; see `predict`."""
-        found = self.outlook(points, VERDICT_LEVEL, moments)
-        return np.asarray((found.half_width <= _USABLE) & (found.times_beyond <= FARTHEST))
+        found = self.outlook(points, USABLE_LEVEL, moments)
+        return np.asarray((found.half_width <= USABLE_WIDTH) & (found.times_beyond <= FARTHEST))
 
     def reach(
         self,

@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from scalinglaws.fitting.tables import columns as col
 from scalinglaws.forecasting.chained_forecast import ChainedForecast, chain_metric
-from scalinglaws.forecasting.curve import CurveForecast, CurveForecasts, forecast_curves
+from scalinglaws.forecasting.curve import CurveForecast
+from scalinglaws.forecasting.curves import CurveForecasts, forecast_curves
 from scalinglaws.forecasting.forecast import Forecast, from_rows
 from scalinglaws.forecasting.grouped_forecast import GroupedForecast, forecast_groups
 from scalinglaws.forecasting.table_input import read_groups, read_rows

@@ -17,6 +17,8 @@ from scalinglaws.forecasting import wording
 from scalinglaws.forecasting.run_rows import RunRows
 from scalinglaws.numerals import abridged, listed
 
+# A forecast is usable while its prediction interval at this level has at most this half-width.
+USABLE_LEVEL, USABLE_WIDTH = 0.9, 0.1
 FIELDS = (
     "estimate", "curve_low", "curve_high", "run_low", "run_high", "times_beyond",
     "share_coefficients", "share_law_error", "share_noise",
