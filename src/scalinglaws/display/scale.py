@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scalinglaws.arrays import FloatArray
 from scalinglaws.display.card import Bars, Interval
 from scalinglaws.numerals import format_plain, format_variable
 
@@ -67,20 +66,25 @@ class Scale:
             return [float(v) for v in inside[:: -(-len(inside) // _MOST_TICKS)]]
         if not high > low:
             return []
-        return [float(v) for v in _even(low, high)]
+        return even_ticks(low, high, _MOST_TICKS)
 
     def _back(self, value: float) -> float:
         return float(np.exp(value)) if self.logarithmic else value
 
 
-def _even(low: float, high: float) -> FloatArray:
-    """Multiples of 1, 2 or 5 times a power of ten."""
-    rough = (high - low) / _MOST_TICKS
+def even_ticks(low: float, high: float, most: int) -> list[float]:
+    """Multiples of 1, 2 or 5 times a power of ten, in at most so many steps.
+
+    Examples
+    --------
+    >>> even_ticks(0.0, 1.0, 4)
+    [0.0, 0.5, 1.0]
+    """
+    rough = (high - low) / most
     unit = 10.0 ** np.floor(np.log10(rough))
     step = next(unit * s for s in (*_STEPS, 10.0) if unit * s >= rough)
-    return np.asarray(
-        step * np.arange(np.ceil(low / step), np.floor(high / step * (1 + 1e-12)) + 1)
-    )
+    first, last = np.ceil(low / step - 1e-9), np.floor(high / step + 1e-9)
+    return [float(f"{k * step:.10g}") for k in np.arange(first, last + 1)]
 
 
 def bar_scale(bars: Bars) -> Scale:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from scalinglaws.arrays import FloatArray
+from scalinglaws.display.scale import even_ticks
 from scalinglaws.escaping import for_page
 from scalinglaws.plotting.axes import log_ticks, tick_text
 
@@ -44,12 +45,7 @@ class Scale:
         most = max(2, int(abs(self.end - self.start) / _PIXELS_PER_TICK[0 if along_x else 1]))
         if self.log:
             return log_ticks(self.low, self.high, most)
-        step = 10.0 ** np.floor(np.log10((self.high - self.low) / most))
-        step = next(
-            m * step for m in (1, 2, 5, 10) if (self.high - self.low) / (m * step) < most + 1
-        )
-        first, last = np.ceil(self.low / step - 1e-9), np.floor(self.high / step + 1e-9)
-        return [float(f"{k * step:.10g}") for k in np.arange(first, last + 1)]
+        return even_ticks(self.low, self.high, most + 1)
 
 
 @dataclass(frozen=True)
