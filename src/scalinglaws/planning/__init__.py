@@ -5,8 +5,6 @@ The main verbs are also found at the top of the package.
 
 from scalinglaws.planning.approaches import approaches as approaches
 from scalinglaws.planning.bias import Bias as Bias
-from scalinglaws.planning.compute_multiplier import Gain as Gain
-from scalinglaws.planning.compute_multiplier import Gains as Gains
 from scalinglaws.planning.compute_multiplier import gain as gain
 from scalinglaws.planning.compute_optimal import optimal as optimal
 from scalinglaws.planning.cost_estimate import bill as bill
@@ -14,6 +12,8 @@ from scalinglaws.planning.data_constrained import effective as effective
 from scalinglaws.planning.data_constrained import limited_data as limited_data
 from scalinglaws.planning.envelope import Envelope as Envelope
 from scalinglaws.planning.envelope import envelope as envelope
+from scalinglaws.planning.gain_results import Gain as Gain
+from scalinglaws.planning.gain_results import Gains as Gains
 from scalinglaws.planning.isoflop import IsoFLOP as IsoFLOP
 from scalinglaws.planning.isoflop import isoflop as isoflop
 from scalinglaws.planning.near_optimal import near_optimal as near_optimal

@@ -24,8 +24,8 @@ from scalinglaws.numerals import (
 
 if TYPE_CHECKING:
     from scalinglaws.planning.bias import Bias
-    from scalinglaws.planning.compute_multiplier import Gain, Gains
     from scalinglaws.planning.envelope import Envelope
+    from scalinglaws.planning.gain_results import Gain, Gains
     from scalinglaws.planning.isoflop import IsoFLOP
     from scalinglaws.planning.next_runs import NextRuns
 

@@ -23,15 +23,9 @@ from scalinglaws.fitting.tables import columns as col
 from scalinglaws.fitting.tables.points import positive_numbers
 from scalinglaws.numerals import abridged, listed
 from scalinglaws.options import check_option, generator_of
-from scalinglaws.planning.compute_multiplier import (
-    Frontier,
-    Gain,
-    Gains,
-    frontier_of,
-    gain,
-    gain_of,
-)
+from scalinglaws.planning.compute_multiplier import Frontier, frontier_of, gain, gain_of
 from scalinglaws.planning.cost import SIX, Cost, cost_of
+from scalinglaws.planning.gain_results import Gain, Gains
 from scalinglaws.planning.sampled_law import DEFAULT_RESAMPLES, Rng
 from scalinglaws.planning.single_variable import single_variable
 

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.numerals import format_level, format_plain, format_variable
-from scalinglaws.planning.compute_multiplier import Gain, Gains
+from scalinglaws.planning.gain_results import Gain, Gains
 from scalinglaws.plotting.axes import (
     check_kind,
     far_field,
