@@ -227,11 +227,11 @@ class Fit(Displayed, FitRecord):
 
         Notes
         -----
-        The interval turns the confidence interval (curve) of `predict` over (Fieller 1954, J. R.
-        Stat. Soc. B 16): from the last value of the variable at which its near end has not come to
-        the performance, to the first at which its far end has. It assumes that the law still holds
-        there. A floor that stopped at zero leaves the upper end open where the floor's own interval
-        contains the performance.
+        The interval inverts the confidence interval (curve) of `predict` (Fieller 1954, J. R. Stat.
+        Soc. B 16). It begins at the last value at which the near end of that interval has not
+        reached the performance, and ends at the first at which the far end has. It assumes that the
+        law still holds there. A floor that stopped at zero leaves the upper end open where the
+        floor's own interval contains the performance.
 
         Examples
         --------

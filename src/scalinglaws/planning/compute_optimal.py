@@ -117,7 +117,7 @@ def optimal(
     surface along the budget, with quantiles over joint draws of that surface. The performance is
     the forecast's at that N and D, with the interval of the curve. ``note`` says which of the two.
 
-    A law's N is *disputed*, as predictions are, where ln N is farther from the forecast's than 0.7
+    A law's N is *disputed* by the rule of predictions: ln N is farther from the forecast's than 0.7
     of the wider half-width of the two 90 % intervals. The plan stays the law's.
 
     Examples

@@ -136,8 +136,8 @@ def beside_plan(
 ) -> dict[str, Any]:
     """Columns of the forecast beside a law's plan at budgets; missing where there is none.
 
-    The optimum of the forecast on the budget, the forecast's performance at the law's N and D, and
-    whether the law's N is disputed, by the rule of predictions (`forecasting.dispute`) for ln N.
+    These are the optimum of the forecast on the budget, and its performance at the law's N and D.
+    The law's N is disputed by the rule of predictions (`forecasting.dispute`) for ln N.
 
     Warns
     -----

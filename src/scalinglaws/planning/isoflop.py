@@ -229,12 +229,12 @@ def isoflop(
     an interval that ends at one of them is cut there, and ``status`` says so. Where the minima
     scatter around the power law by more than their noise, its intervals are widened by that ratio.
 
-    With `exponent_prior` the minima have their standard errors by the delta method, at least .03,
-    and lie within .05 of the power law, plus a random walk of variance .001 for each e-fold of
-    compute. Beyond the last budget the line may bend by .05 for each e-fold (standard deviations of
-    ln N). Level, exponent and predictions are those of generalised least squares; intervals are
-    Student's t with 6 degrees of freedom. Measured on held-out optima of public sweeps:
-    `docs/planning.md`.
+    With `exponent_prior` the minima have their standard errors by the delta method, at least .03.
+    They scatter by .05 around the power law, which drifts by a random walk of variance .001 for
+    each e-fold of compute. Beyond the last budget the line may bend by .05 for each e-fold
+    (standard deviations of ln N). Level, exponent and predictions are those of generalised least
+    squares; intervals are Student's t with 6 degrees of freedom. Measured on held-out optima of
+    public sweeps: `docs/planning.md`.
 
     References
     ----------

@@ -1,9 +1,9 @@
 """Where a prediction along one variable comes to a value: the inverse of `predict`, with interval.
 
-The confidence interval of the curve is turned over (Fieller 1954, J. R. Stat. Soc. B 16): from the
-last x at which its near end has not come to the value, to the first at which its far end has. For a
-curve that falls, or rises, all the way, it covers as often as the interval of the curve does. It
-has no upper end where the curve may never come to the value.
+The interval inverts the confidence interval of the curve (Fieller 1954, J. R. Stat. Soc. B 16). It
+begins at the last x at which the near end has not reached the value, and ends at the first at which
+the far end has. For a monotone curve it covers as often as the interval of the curve does. It has
+no upper end where the curve may never reach the value.
 """
 
 from __future__ import annotations
