@@ -16,7 +16,7 @@ from scalinglaws.cli.options import (
     level_of,
     pairs,
     plot_option,
-    reading,
+    table_arguments,
     table_options,
 )
 from scalinglaws.cli.output import DOUBTFUL, OK, draw, save, show
@@ -130,7 +130,7 @@ def _demo(options: argparse.Namespace) -> int:
 
 def _fit(options: argparse.Namespace) -> int:
     runs = read_runs(options.runs)
-    given = reading(options)
+    given = table_arguments(options)
     fixed = pairs(options.fixed, "--fixed", "E=1.7")
     fitted = fit(
         runs,

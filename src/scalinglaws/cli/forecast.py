@@ -12,7 +12,7 @@ from scalinglaws.cli.options import (
     numbers_option,
     pairs,
     plot_option,
-    reading,
+    table_arguments,
     table_options,
     verb,
 )
@@ -140,7 +140,7 @@ def _other(model: Any, options: argparse.Namespace) -> int:
 
 
 def _read_curve(options: argparse.Namespace) -> CurveForecast:
-    given = {key: value for key, value in reading(options).items() if key != "weights"}
+    given = {key: value for key, value in table_arguments(options).items() if key != "weights"}
     found: CurveForecast = forecast(
         read_runs(options.runs), x=options.x, **given, confidence_level=level_of(options)
     )
@@ -197,7 +197,7 @@ def _compare(options: argparse.Namespace) -> int:
     unknown = set(at) - {"N", "D", "C"}
     if unknown:
         raise ValueError(f"--at names {', '.join(sorted(unknown))}; a target has N, D and C.")
-    asked: dict[str, Any] = {**at, **reading(options)}
+    asked: dict[str, Any] = {**at, **table_arguments(options)}
     if options.confidence_level is not None:
         asked["confidence_level"] = options.confidence_level
     found = compare(read_runs(options.runs), options.laws, **asked)
@@ -212,6 +212,6 @@ def _model(path: Path, options: argparse.Namespace) -> Loaded:
     if path.suffix == ".json" and saved.is_saved(path):
         return load(path)
     found: Forecast = forecast(
-        read_runs(path), **reading(options), confidence_level=level_of(options)
+        read_runs(path), **table_arguments(options), confidence_level=level_of(options)
     )
     return found

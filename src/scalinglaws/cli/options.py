@@ -40,8 +40,8 @@ def format_options(parser: Any) -> None:
     formats.add_argument("--json", action="store_true", help="JSON output with all digits")
 
 
-def fit_option(parser: Any) -> None:
-    """A saved fit, what a run costs, and where in the law's other variables to plan."""
+def plan_options(parser: Any) -> None:
+    """A saved fit, what a run costs, and values of the law's other variables or groups."""
     parser.add_argument("fit", type=Path, help=LAW_HELP)
     parser.add_argument(
         "--cost",
@@ -51,25 +51,24 @@ def fit_option(parser: Any) -> None:
         help="training cost of K*N*D FLOPs (6)",
     )
     level_option(parser)
-
-
-def place_option(parser: Any) -> None:
-    """Values of further variables, and groups."""
     parser.add_argument(
         "--at", nargs="+", default=[], metavar="NAME=VALUE",
         help="values of other variables of the law, or the group, such as data=c4",
     )  # fmt: skip
 
 
-def placed(options: argparse.Namespace) -> dict[str, Any]:
-    """What `place_option` was given.
+def plan_arguments(options: argparse.Namespace) -> dict[str, Any]:
+    """What `plan_options` was given, as arguments of a plan.
 
     Raises
     ------
     ValueError
-        If an item is not NAME=VALUE.
+        If an item of --at is not NAME=VALUE.
     """
-    return pairs(options.at, "--at", "data=c4")
+    return {
+        "cost": options.cost, "confidence_level": options.confidence_level,
+        **pairs(options.at, "--at", "data=c4"),
+    }  # fmt: skip
 
 
 def pairs(items: Sequence[str], option: str, example: str = "N=7B") -> dict[str, str]:
@@ -87,11 +86,6 @@ def pairs(items: Sequence[str], option: str, example: str = "N=7B") -> dict[str,
             raise ValueError(f"{option} is written NAME=VALUE, such as {example}; got {item!r}.")
         found[name.strip()] = value.strip()
     return found
-
-
-def common(options: argparse.Namespace) -> dict[str, Any]:
-    """The options that every plan of a saved fit has."""
-    return {"cost": options.cost, "confidence_level": options.confidence_level}
 
 
 def level_option(parser: Any) -> None:
@@ -135,7 +129,7 @@ def table_options(parser: Any) -> None:
     level_option(parser)
 
 
-def reading(options: argparse.Namespace) -> dict[str, Any]:
+def table_arguments(options: argparse.Namespace) -> dict[str, Any]:
     """What `table_options` was given, as options of `fit` and `forecast`."""
     return {
         "y": options.y, "columns": pairs(options.columns, "--columns", "N=params"),

@@ -7,12 +7,10 @@ from typing import Any
 
 from scalinglaws.cli.models import law_from
 from scalinglaws.cli.options import (
-    common,
-    fit_option,
     number,
     numbers_option,
-    place_option,
-    placed,
+    plan_arguments,
+    plan_options,
     plot_option,
     verb,
 )
@@ -49,8 +47,7 @@ def _add_plan(verbs: Any) -> None:
         verbs, "plan", "compute-optimal parameters and tokens of a saved fit", _plan,
         "fit.json --budget 1e24 1e25 --plot frontier.png",
     )  # fmt: skip
-    fit_option(parser)
-    place_option(parser)
+    plan_options(parser)
     numbers_option(parser, "--budget", "training compute in FLOPs, such as 1e24")
     numbers_option(
         parser, "--params", "parameters N, to compute their compute-optimal budget, such as 7B"
@@ -77,17 +74,15 @@ def _add_plan(verbs: Any) -> None:
 
 
 def _plan(options: argparse.Namespace) -> int:
-    fitted, at = law_from(options.fit), placed(options)
+    fitted, given = law_from(options.fit), plan_arguments(options)
     if options.within is not None:
         if options.budget is None:
             raise ValueError("--within goes with --budget.")
-        frame = near_optimal(
-            fitted, C=options.budget, within=options.within, **common(options), **at
-        )
+        frame = near_optimal(fitted, C=options.budget, within=options.within, **given)
     else:
         frame = optimal(
             fitted, C=options.budget, N=options.params, D=options.tokens, loss=options.loss,
-            limits=_limits(options), forecast=options.forecast, **common(options), **at,
+            limits=_limits(options), forecast=options.forecast, **given,
         )  # fmt: skip
     following = ""
     if options.budget is not None and options.within is None:
@@ -99,15 +94,16 @@ def _plan(options: argparse.Namespace) -> int:
         from scalinglaws.plotting import plot_contours, plot_frontier, plot_near_optimal
 
         if options.contours:
-            draw(lambda: plot_contours(fitted, cost=options.cost, **at), options.plot)
+            del given["confidence_level"]  # contours have no interval
+            draw(lambda: plot_contours(fitted, **given), options.plot)
         elif options.within is not None:
             around = min(options.budget) / _AROUND, max(options.budget) * _AROUND
             draw(
-                lambda: plot_near_optimal(fitted, around, options.within, **common(options), **at),
+                lambda: plot_near_optimal(fitted, around, options.within, **given),
                 options.plot,
             )
         else:
-            draw(lambda: plot_frontier(fitted, **common(options), **at), options.plot)
+            draw(lambda: plot_frontier(fitted, **given), options.plot)
     return 0
 
 
@@ -116,8 +112,7 @@ def _add_judge(verbs: Any) -> None:
         verbs, "judge", "regret of a trained model relative to the compute-optimal one", _judge,
         "fit.json --params 8B --tokens 15T",
     )  # fmt: skip
-    fit_option(parser)
-    place_option(parser)
+    plan_options(parser)
     numbers_option(parser, "--params", "parameters of the model, such as 8B", required=True)
     numbers_option(parser, "--tokens", "training tokens of the model, such as 15T", required=True)
     parser.add_argument(
@@ -127,15 +122,17 @@ def _add_judge(verbs: Any) -> None:
 
 
 def _judge(options: argparse.Namespace) -> int:
-    fitted, at = law_from(options.fit), placed(options)
+    fitted, given = law_from(options.fit), plan_arguments(options)
     if not options.served:
-        show(regret(fitted, N=options.params, D=options.tokens, **common(options), **at), options)
+        show(
+            regret(fitted, N=options.params, D=options.tokens, **given),
+            options,
+        )
         return 0
     if len(options.params) != 1 or len(options.tokens) != 1:
         raise ValueError("--served is about one model: give one --params and one --tokens.")
-    level = options.confidence_level
-    frame = served_for(fitted, N=options.params, D=options.tokens, confidence_level=level, **at)
-    show(frame, options)
+    del given["cost"]  # of training, which is spent
+    show(served_for(fitted, N=options.params, D=options.tokens, **given), options)
     return 0
 
 
@@ -144,8 +141,7 @@ def _add_overtrain(verbs: Any) -> None:
         verbs, "overtrain", "extra compute for a smaller model at equal loss", _overtrain,
         "fit.json --budget 1e24 --smaller 1.5 2 3",
     )  # fmt: skip
-    fit_option(parser)
-    place_option(parser)
+    plan_options(parser)
     parser.add_argument(
         "--budget", type=number, required=True, help="compute of the optimal model, in FLOPs"
     )
@@ -154,15 +150,15 @@ def _add_overtrain(verbs: Any) -> None:
 
 
 def _overtrain(options: argparse.Namespace) -> int:
-    fitted, at = law_from(options.fit), placed(options)
+    fitted, given = law_from(options.fit), plan_arguments(options)
     smaller = options.smaller or _SMALLER
-    frame = overtraining(fitted, C=options.budget, smaller=smaller, **common(options), **at)
+    frame = overtraining(fitted, C=options.budget, smaller=smaller, **given)
     show(frame, options)
     if options.plot:
         from scalinglaws.plotting import plot_overtraining
 
         draw(
-            lambda: plot_overtraining(fitted, options.budget, **common(options), **at),
+            lambda: plot_overtraining(fitted, options.budget, **given),
             options.plot,
         )
     return 0
@@ -173,8 +169,7 @@ def _add_serve(verbs: Any) -> None:
         verbs, "serve", "model with the least cost of training and serving", _serve,
         "fit.json --served 1e13 --loss 2.0",
     )  # fmt: skip
-    fit_option(parser)
-    place_option(parser)
+    plan_options(parser)
     numbers_option(
         parser, "--served", "tokens served in the model's lifetime, such as 1e13", required=True
     )
@@ -203,8 +198,7 @@ def _serve(options: argparse.Namespace) -> int:
     fitted = law_from(options.fit)
     wanted = {
         "loss": options.loss, "budget": options.budget, "price": options.price,
-        "serving_cost": options.serving_cost, "limits": _limits(options), **common(options),
-        **placed(options),
+        "serving_cost": options.serving_cost, "limits": _limits(options), **plan_arguments(options),
     }  # fmt: skip
     show(serving(fitted, served=options.served, **wanted), options)
     if options.plot:
@@ -219,15 +213,14 @@ def _add_repeat(verbs: Any) -> None:
         verbs, "repeat", "optimal epochs and size for limited unique tokens", _repeat,
         "fit.json --budget 1e24 --unique 1T",
     )  # fmt: skip
-    fit_option(parser)
-    place_option(parser)
+    plan_options(parser)
     numbers_option(parser, "--budget", "training compute in FLOPs", required=True)
     numbers_option(parser, "--unique", "unique tokens available, such as 1T", required=True)
     plot_option(parser)
 
 
 def _repeat(options: argparse.Namespace) -> int:
-    fitted, wanted = law_from(options.fit), {**common(options), **placed(options)}
+    fitted, wanted = law_from(options.fit), plan_arguments(options)
     show(limited_data(fitted, C=options.budget, unique=options.unique, **wanted), options)
     if options.plot:
         from scalinglaws.plotting import plot_limited_data
@@ -247,8 +240,7 @@ def _add_next(verbs: Any) -> None:
         verbs, "next", "next runs that reduce a prediction's uncertainty most", _next,
         "fit.json --allowance 1e21 --budget 1e24",
     )  # fmt: skip
-    fit_option(parser)
-    place_option(parser)
+    plan_options(parser)
     parser.add_argument(
         "--allowance", type=number, required=True,
         help="total compute of the new runs, in FLOPs",
@@ -286,7 +278,7 @@ def _next(options: argparse.Namespace) -> int:
         fitted, budget=allowance, C=options.budget,
         question=options.question, rival=law_from(options.rival) if options.rival else None,
         most_runs=options.runs, largest=options.largest, shortest=options.shortest,
-        noise=options.noise, model_error=options.model_error, **common(options), **placed(options),
+        noise=options.noise, model_error=options.model_error, **plan_arguments(options),
     )  # fmt: skip
     show(found, options, frame=found.runs)
     if options.plot:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from scalinglaws.cli.models import usual_law
-from scalinglaws.cli.options import level_of, numbers_option, reading, table_options
+from scalinglaws.cli.options import level_of, numbers_option, table_arguments, table_options
 from scalinglaws.cli.output import DOUBTFUL, OK, write_file
 from scalinglaws.errors import DataError
 from scalinglaws.fitting.fit import fit
@@ -59,7 +59,7 @@ def _report(options: argparse.Namespace) -> int:
 
 def _model(options: argparse.Namespace) -> Fit | Forecast | CurveForecast:
     """A saved fit or forecast, or the law, or the forecast, of a table."""
-    given = reading(options)
+    given = table_arguments(options)
     if options.runs.suffix == ".json" and saved.is_saved(options.runs):
         if options.law is not None or any(given[name] for name in ("y", "columns", "weights")):
             raise DataError(f"{options.runs} is a saved model: it has its law, y and columns.")
