@@ -84,3 +84,10 @@ def test_public_tables_of_several_data_sets(data: Path, name: str) -> None:
     assert [effect.column for effect in group_effects(together)] == ["series"]
     for _, alone in runs.groupby("series"):
         assert not group_effects(sl.fit(alone, "chinchilla", units="trust"))
+
+
+def test_a_metric_without_anything_left_has_no_effect() -> None:
+    """Not a division by zero."""
+    runs = pooled({"a": 1.8, "b": 1.8})
+    runs["loss"] = 5 * runs["N"] ** -0.1
+    assert not sl.forecast(runs).facts or "explains" not in " ".join(sl.forecast(runs).facts)

@@ -129,7 +129,8 @@ class Tape:
         gradients: list[dict[int, Value]] = []
         for step, leaf in zip(self.steps, self._leaves, strict=True):
             if step.function == "known":
-                locals_.append(Local(leaf))
+                # Python's own numbers raise where NumPy's become infinite
+                locals_.append(Local(np.float64(leaf) if isinstance(leaf, float | int) else leaf))
                 gradients.append({})
                 continue
             if step.function == "parameter":

@@ -212,7 +212,12 @@ def fit_each(
     """
     frame = col.as_frame(runs)
     keys = _keys(frame, by)
-    groups = list(frame.groupby(keys[0] if len(keys) == 1 else keys, sort=True, observed=True))
+    try:
+        groups = list(frame.groupby(keys[0] if len(keys) == 1 else keys, sort=True, observed=True))
+    except UnicodeEncodeError as error:
+        raise DataError(
+            f"{by!r} has the label {error.object[:20]!r}, which is no valid text. Correct it."
+        ) from error
     tasks = [_Task(group, law, options) for _, group in groups]
     answers = map_tasks(_fit_quietly, tasks, workers)
     names = [name for name, _ in groups]

@@ -144,7 +144,14 @@ def compute_of(table: RunTable) -> FloatArray:
     if "C" in table.values:
         return table.values["C"]
     compute = None if table.source is None else usable_compute(table.source)
-    return 6.0 * table.values["N"] * table.values["D"] if compute is None else compute
+    if compute is not None:
+        return compute
+    with np.errstate(over="ignore"):
+        compute = 6.0 * table.values["N"] * table.values["D"]
+    if not np.isfinite(compute).all():
+        label = table.index[int(np.argmin(np.isfinite(compute)))]
+        raise DataError(f"6ND is too large for a number in row {label!r}: correct N or D there.")
+    return compute
 
 
 def usable_compute(frame: pd.DataFrame) -> FloatArray | None:

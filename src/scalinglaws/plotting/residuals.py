@@ -111,7 +111,8 @@ def _scale_residuals(ax: Axes, residuals: FloatArray, noise: float, *, in_percen
     """A linear axis around zero, with signs."""
     largest = 1.25 * max(float(np.abs(residuals).max()), noise if np.isfinite(noise) else 0.0)
     ax.set_yscale("linear")
-    ax.set_ylim(-largest, largest)
+    if largest > 0:
+        ax.set_ylim(-largest, largest)
     unit = " %" if in_percent else ""
 
     def text(value: float, _: object) -> str:

@@ -106,6 +106,8 @@ class Residuals:
         if n_extra == 0 or dof - n_extra < 3:
             return None
         total, explained = float(scores @ scores), float(np.sum((extra.T @ scores) ** 2))
+        if total == 0.0:
+            return None
         residual = max(total - explained, 1e-300) / (dof - n_extra)
         p_value = float(fdtrc(n_extra, dof - n_extra, explained / n_extra / residual))
         return p_value, 1.0 - residual / (total / dof)

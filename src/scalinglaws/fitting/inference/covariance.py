@@ -31,6 +31,7 @@ _MOST_PAIRED = 4096
 # (4.5 phi(0)^2 z^2)^(1/3) with z = 1.96: share of the residuals inside the window, times n^(1/3)
 _WINDOW_SHARE = 1.943
 _ABSOLUTE = 1e-6  # threshold of absolute deviations, relative to the largest residual
+_LEAST_EFFECT = 1e-150  # size of a column, so that its inverse and squares are numbers
 _MOST_ELEMENTS = 4_000_000  # of the work arrays of one batch of quantities
 
 
@@ -248,8 +249,9 @@ def sandwich(
     few = p / n  # a share of the mean slope keeps the curvature regular
     bread = np.asarray(np.linalg.inv((1.0 - few) * curvature + few * mean * np.eye(p)))
     factor = 1.0 + few * (1.0 - max(mean, 0.5)) / max(mean, 0.5)
-    half = to_basis @ bread
-    covariance = np.asarray(factor**2 * half @ meat @ half.T, dtype=np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):  # no digits are left of such a parameter
+        half = to_basis @ bread
+        covariance = np.asarray(factor**2 * half @ meat @ half.T, dtype=np.float64)
     return Sandwich(covariance, to_basis, bread, gradient, n, p, rows)
 
 
@@ -283,9 +285,11 @@ def _slopes(residuals: FloatArray, delta: float, window: float) -> FloatArray:
 
 def _inverse_triangle(columns: FloatArray) -> FloatArray:
     """R^-1 of the QR decomposition, columns scaled first."""
-    size = np.maximum(np.linalg.norm(columns, axis=0), 1e-300)
+    size = np.maximum(np.linalg.norm(columns, axis=0), _LEAST_EFFECT)
     triangle = np.linalg.qr(columns / size, mode="r")
-    return np.asarray(np.linalg.solve(triangle, np.eye(len(size))) / size[:, None])
+    with np.errstate(over="ignore"):
+        inverse = np.linalg.solve(triangle, np.eye(len(size))) / size[:, None]
+    return np.asarray(np.clip(inverse, -1.0 / _LEAST_EFFECT, 1.0 / _LEAST_EFFECT))
 
 
 def _sorted_clusters(

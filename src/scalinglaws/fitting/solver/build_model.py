@@ -151,7 +151,9 @@ def _roles_agree(law: Law, terms: tuple[LogAffineTerm, ...]) -> bool:
 
 def term_shares(law: Law, columns: Mapping[str, Any], natural: FloatArray) -> FloatArray:
     """Size of each term of a law relative to their sum, shape (terms, rows)."""
-    params = law.local(dict(zip(law.parameter_names, map(float, natural), strict=True)), columns)
+    params = law.local(
+        dict(zip(law.parameter_names, map(np.float64, natural), strict=True)), columns
+    )
     names: dict[str, Any] = {**params, **columns}
     n = len(next(iter(columns.values())))
     sizes = []
