@@ -333,7 +333,7 @@ def test_beyond_the_floor() -> None:
 def test_far_plans_warn() -> None:
     """Beyond a hundred times the largest run."""
     fit = sl.fit(make_runs(noise=0.005), "chinchilla")
-    with pytest.warns(sl.ExtrapolationWarning, match="Planning at 1e3 times the compute of"):
+    with pytest.warns(sl.ExtrapolationWarning, match="Planning at 1,000 times the compute of"):
         sl.optimal(fit, C=6e25)
 
 

@@ -84,7 +84,7 @@ def even_ticks(low: float, high: float, most: int) -> list[float]:
     unit = 10.0 ** np.floor(np.log10(rough))
     step = next(unit * s for s in (*_STEPS, 10.0) if unit * s >= rough)
     first, last = np.ceil(low / step - 1e-9), np.floor(high / step + 1e-9)
-    return [float(f"{k * step:.10g}") for k in np.arange(first, last + 1)]
+    return [float(f"{k * step:.10g}") + 0.0 for k in np.arange(first, last + 1)]  # no -0
 
 
 def bar_scale(bars: Bars) -> Scale:
