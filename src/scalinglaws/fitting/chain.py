@@ -214,7 +214,23 @@ class Chain(Displayed):
         ax: Axes | None = None,
         title: bool | str | None = None,
     ) -> Axes:
-        """Draw the last quantity against compute; see `scalinglaws.plotting.plot_chain`."""
+        """Draw the last quantity against compute; see `scalinglaws.plotting.plot_chain`.
+
+        Parameters
+        ----------
+        to : float or str, optional
+            Compute up to which to draw; by default 100 times the largest run.
+        ratio : float, optional
+            Tokens per parameter of the curve; by default those of the largest run.
+        ax : Axes, optional
+            Axes to draw in; by default those of a new figure.
+        title : bool or str, optional
+            Sentence above the picture; by default the result, on a new figure.
+
+        Returns
+        -------
+        Axes
+        """
         from scalinglaws.plotting import plot_chain
 
         return plot_chain(self, to, ratio=ratio, ax=ax, title=title)

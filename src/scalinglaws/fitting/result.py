@@ -585,6 +585,8 @@ class Fit(Displayed, FitRecord):
             Axes to draw in; by default those of a new figure.
         point : mapping, optional
             Matplotlib style of the points.
+        title : bool or str, optional
+            Sentence above the picture; by default the result, on a new figure.
 
         Returns
         -------
@@ -602,7 +604,23 @@ class Fit(Displayed, FitRecord):
         point: Mapping[str, Any] | None = None,
         title: bool | str | None = None,
     ) -> Axes:
-        """Plot what each run reached against what the law predicts, with held-out `targets`."""
+        """Plot what each run reached against what the law predicts, with held-out `targets`.
+
+        Parameters
+        ----------
+        ax : Axes, optional
+            Axes to draw in; by default those of a new figure.
+        targets : DataFrame, optional
+            Held-out runs.
+        point : mapping, optional
+            Matplotlib style of the points.
+        title : bool or str, optional
+            Sentence above the picture; by default the result, on a new figure.
+
+        Returns
+        -------
+        Axes
+        """
         from scalinglaws.plotting.residuals import plot_observed
 
         return plot_observed(self, ax=ax, targets=targets, point=point, title=title)

@@ -177,6 +177,10 @@ class ChainedForecast(Displayed, Saved):
             Where to draw; by default a new figure.
         title : bool or str, optional
             Sentence above the picture; by default the result, on a new figure.
+
+        Returns
+        -------
+        Axes
         """
         from scalinglaws.plotting.chains import plot_chained_forecast
 

@@ -252,7 +252,15 @@ class CurveForecast(Displayed, Saved):
         return plot_curve_forecast(self, to, at=at, ax=ax, title=title)
 
     def report(self, path: str | Path, *, follow_links: bool = False) -> None:
-        """Write a page about this forecast; see `Forecast.report`."""
+        """Write a page about this forecast; see `Forecast.report`.
+
+        Parameters
+        ----------
+        path : str or Path
+            File of the page.
+        follow_links : bool, default False
+            Whether a symbolic link is followed.
+        """
         from scalinglaws.report.page import write_report
 
         write_report(self, path, follow_links=follow_links)

@@ -409,6 +409,17 @@ class Forecast(Displayed, Saved):
         """Write a page about this forecast, beside a law where one is given; see `Fit.report`.
 
         Without a law, a budget is planned at the largest runs' tokens per parameter.
+
+        Parameters
+        ----------
+        path : str or Path
+            File of the page.
+        C : number or array, optional
+            Budgets to plan for.
+        law : Fit, optional
+            Law to show beside the forecast.
+        follow_links : bool, default False
+            Whether a symbolic link is followed.
         """
         from scalinglaws.report.page import write_report
 

@@ -120,6 +120,19 @@ class GroupedForecast(Displayed, SeveralForecasts[Forecast]):
         """Draw the runs and the forecast of each group, by default to 100 times the largest run.
 
         Each curve has the tokens per parameter of the largest runs of its group.
+
+        Parameters
+        ----------
+        to : float or str, optional
+            Compute up to which to draw; by default 100 times the largest run.
+        ax : Axes, optional
+            Axes to draw in; by default those of a new figure.
+        title : bool or str, optional
+            Sentence above the picture; by default the result, on a new figure.
+
+        Returns
+        -------
+        Axes
         """
         from scalinglaws.plotting.several_forecasts import plot_grouped_forecast
 

@@ -90,7 +90,21 @@ class Envelope(Displayed):
     def plot(
         self, *, ax: Axes | None = None, labels: bool = True, title: bool | str | None = None
     ) -> Axes:
-        """Draw the curves and their envelope; see `scalinglaws.plotting.plot_envelope`."""
+        """Draw the curves and their envelope; see `scalinglaws.plotting.plot_envelope`.
+
+        Parameters
+        ----------
+        ax : Axes, optional
+            Axes to draw in; by default those of a new figure.
+        labels : bool, default True
+            Whether curves are named.
+        title : bool or str, optional
+            Sentence above the picture; by default the result, on a new figure.
+
+        Returns
+        -------
+        Axes
+        """
         from scalinglaws.plotting import plot_envelope
 
         return plot_envelope(self, ax=ax, labels=labels, title=title)
