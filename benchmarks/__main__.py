@@ -5,6 +5,7 @@ python -m benchmarks --quick                  each in small, for a smoke test
 python -m benchmarks --only cold_fit --write  one subject, into benchmarks/results/
 python -m benchmarks --only global_minimum --seeds 0:500 --save part.csv
 python -m benchmarks --only global_minimum --parts part.csv other.csv --write
+python -m benchmarks --only global_minimum --save now.csv --rival part.csv
 python -m benchmarks --only campaign --parts campaign.csv
 """
 
@@ -31,7 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = _parser().parse_args(arguments)
     options = Options(
         quick=asked.quick, full=asked.full, data=data_folder(asked.data), rounds=asked.rounds,
-        seeds=asked.seeds, real=not asked.no_real, save=asked.save, parts=tuple(asked.parts or ()),
+        seeds=asked.seeds, real=not asked.no_real, save=asked.save,
+        rival=asked.rival, parts=tuple(asked.parts or ()),
     )  # fmt: skip
     missed = 0
     for subject in asked.only or SUBJECTS:
@@ -62,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--seeds", type=_seeds, default=range(1000), help="random tables, FIRST:END")
     add("--no-real", action="store_true", help="random tables only")
     add("--save", type=Path, help="CSV to which each table's outcome is added, and resumed from")
+    add("--rival", type=Path, help="CSV of an earlier run: take the rival's searches from there")
     add("--parts", type=Path, nargs="+", help="summarise CSVs of earlier runs")
     return parser
 

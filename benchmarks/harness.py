@@ -31,6 +31,7 @@ class Options:
     seeds: range = range(1000)
     real: bool = True
     save: Path | None = None
+    rival: Path | None = None
     parts: tuple[Path, ...] = ()
 
     def count(self, usual: int, quick: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -102,6 +103,17 @@ def test_an_outcome_is_read_as_it_was_saved(tmp_path: Path) -> None:
     saved = outcomes([case], file, 40)
     assert read(file) == saved
     assert outcomes([case], file, 40) == saved
+
+
+def test_the_rivals_searches_are_taken_from_an_earlier_study(tmp_path: Path) -> None:
+    """All but the times is the same, and no random start is made; another threshold is searched."""
+    file = tmp_path / "earlier.csv"
+    case = random_case(7)
+    (before,) = outcomes([case], file, 40)
+    (after,) = outcomes([case], None, 0, file)
+    assert replace(after, seconds=0, rival_seconds=0) == replace(before, seconds=0, rival_seconds=0)
+    known = {(case.name, case.law, case.objective, case.scale): replace(before, delta=1.0)}
+    assert compare(case, 40, known).random == pytest.approx(before.random, rel=1e-9)
 
 
 @pytest.mark.parametrize(("name", "columns"), [
