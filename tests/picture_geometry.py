@@ -50,7 +50,7 @@ def box_of(text: Text) -> Bbox:
 
 
 def check_picture(ax: Axes) -> None:
-    """Fail if a text leaves the figure, lies on another or on a point, or cannot be read."""
+    """Fail if a text leaves the figure, lies on another text, a point or a leader, or is pale."""
     figure = ax.get_figure(root=True)
     figure.canvas.draw()
     texts = texts_of(figure)
@@ -67,8 +67,24 @@ def check_picture(ax: Axes) -> None:
         across = min(a.x1, b.x1) - max(a.x0, b.x0)
         along = min(a.y1, b.y1) - max(a.y0, b.y0)
         assert min(across, along) <= _TOUCH, f"{one.get_text()!r} lies on {other.get_text()!r}"
+    _check_leaders(boxes)
     for panel in figure.axes:
         _check_points(panel, boxes)
+
+
+def _check_leaders(boxes: dict[Text, Bbox]) -> None:
+    """No line from a text to its mark crosses another text."""
+    for text in boxes:
+        arrow = text.arrow_patch if isinstance(text, Annotation) else None
+        if arrow is None or not arrow.get_visible():
+            continue
+        scale = 72.0 / text.get_figure(root=True).dpi
+        start, *_, end = scale * arrow.get_transform().transform(arrow.get_path().vertices)
+        places = start + np.linspace(0, 1, 200)[:, None] * (end - start)
+        for other, box in boxes.items():
+            inside = ((places > box.min + 1) & (places < box.max - 1)).all(axis=1)
+            crossed = other is not text and inside.any()
+            assert not crossed, f"the leader of {text.get_text()!r} crosses {other.get_text()!r}"
 
 
 def _check_contrast(text: Text) -> None:

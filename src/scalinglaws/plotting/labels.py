@@ -247,9 +247,13 @@ class Labels(Artist):
                 note.text.xybox = (x, y)
                 continue
             self._put(note.text, (x, y), halo=not free)
-            if note.text.arrow_patch is not None and not note.leader:
-                away = np.abs(np.array([x, y]) - anchor) - np.array(size) / 2
-                note.text.arrow_patch.set_visible(bool(np.hypot(*np.maximum(away, 0)) > _ASTRAY))
+            if note.text.arrow_patch is None:
+                continue
+            away = np.abs(np.array([x, y]) - anchor) - np.array(size) / 2
+            led = note.leader or bool(np.hypot(*np.maximum(away, 0)) > _ASTRAY)
+            note.text.arrow_patch.set_visible(led)
+            if led:
+                panel.take_leader(anchor, np.array([x, y]))
 
     def _put(self, text: Text, place: tuple[float, float], *, halo: bool) -> None:
         """A text at its place, with a halo where it lies on something."""

@@ -24,6 +24,7 @@ _POINT, _LINE, _BAND, _TEXT = 20.0, 3.0, 0.4, 200.0  # cost of a point, of 3 poi
 _DISTANCE = 0.06  # cost of a point of distance from the mark
 _STEPS = 2.0  # points between the places that are tried
 _TRIED = 60  # places on a line
+_ON_LEADER = 24  # points at which a leader is tried
 _MOST_ON_LINE = 75.0  # cost of a text on a line, the line itself among it
 _AROUND = np.array([[0, 0], [0, 1], [1, 0], [0, -1], [-1, 0]])  # the middle and edges of a point
 
@@ -39,6 +40,7 @@ class Panel:
         self.width, self.height = self.scale * ax.bbox.width, self.scale * ax.bbox.height
         shape = (int(self.width / _CELL) + 2, int(self.height / _CELL) + 2)
         self._cost = np.zeros(shape)
+        self._written = np.zeros(shape)  # texts and leaders, which no leader may cross
         for line in ax.lines:
             self._add_line(line)
         for collection in ax.collections:
@@ -80,13 +82,26 @@ class Panel:
         else:
             shift = (np.array(align) - 0.5) * 2 * half
             away = np.hypot(x_off + shift[0], y_off + shift[1])
-        cost = cost + _DISTANCE * away + _TEXT * (away < clear)
+        cost = cost + _DISTANCE * away + _TEXT * (away < clear) + self._crossed(x, y, anchor)
         place = np.unravel_index(int(np.argmin(cost)), cost.shape)
         middle = float(x[place[0]]), float(y[place[1]])
         self._fill(
             middle[0] - half[0], middle[1] - half[1], middle[0] + half[0], middle[1] + half[1]
         )
         return *middle, bool(filled[place] < _BAND)
+
+    def _crossed(self, x: FloatArray, y: FloatArray, anchor: FloatArray) -> FloatArray:
+        """Cost of texts and leaders on the straight way from each place to the anchor."""
+        shares = np.linspace(0.0, 1.0, _ON_LEADER)
+        columns = self._cells(anchor[0] + shares * (x[:, None] - anchor[0]), 0)
+        rows = self._cells(anchor[1] + shares * (y[:, None] - anchor[1]), 1)
+        return np.asarray(self._written[columns[:, None], rows[None, :]].sum(axis=2))
+
+    def take_leader(self, start: FloatArray, end: FloatArray) -> None:
+        """No later text or leader may cross this one."""
+        places = _filled_in(np.array([start, end], dtype=np.float64))
+        self._add(places, _TEXT)
+        self._add(places, _TEXT, self._written)
 
     def spot_on(self, line: FloatArray, size: tuple[float, float]) -> tuple[float, float] | None:
         """The place on a line where a text covers least else; None if there is none."""
@@ -127,13 +142,14 @@ class Panel:
             for a, b, side in ((x0, x1, 0), (y0, y1, 1))
         )
         self._cost[columns, rows] += _TEXT
+        self._written[columns, rows] += _TEXT
 
-    def _add(self, places: FloatArray, cost: float) -> None:
+    def _add(self, places: FloatArray, cost: float, to: FloatArray | None = None) -> None:
         """Marks at these points, as far as they lie in the panel."""
         places = places[np.isfinite(places).all(axis=1)]
         inside = ((places >= 0) & (places <= (self.width, self.height))).all(axis=1)
         cells = np.floor(places[inside] / _CELL).astype(np.intp)
-        np.add.at(self._cost, (cells[:, 0], cells[:, 1]), cost)
+        np.add.at(self._cost if to is None else to, (cells[:, 0], cells[:, 1]), cost)
 
     def _add_line(self, line: Line2D) -> None:
         if not line.get_visible():
