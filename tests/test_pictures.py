@@ -76,6 +76,13 @@ def _chain() -> Any:
     return sl.chain(_ladder(), to_metric)
 
 
+@cache
+def _comparison() -> sl.Comparison:
+    runs = sl.datasets.ladder()
+    laws = ["chinchilla", "kaplan", "gadre"]
+    return sl.compare(runs[runs["D"] > 1.5e6], laws, N="1M", D="16M")
+
+
 def _targets() -> pd.DataFrame:
     return sl.datasets.ladder("target")
 
@@ -134,6 +141,7 @@ PICTURES: dict[str, Draw] = {
     "three curves": lambda ax: _curves(3).plot(ax=ax),
     "twelve curves": lambda ax: _curves(12).plot(ax=ax),
     "forecasts of groups": lambda ax: _forecast_of_groups().plot(ax=ax),
+    "comparison": lambda ax: _comparison().plot(ax=ax),
     "chain": lambda ax: _chain().plot(ax=ax),
     "isoflop": lambda ax: sl.isoflop(profiles(EPOCH, width=4)).plot(ax=ax),
     "many budgets": lambda ax: _many_budgets().plot(ax=ax),
@@ -175,6 +183,15 @@ def test_texts_in_one_column(name: str) -> None:
 
     assert PICTURES[name](ax) is ax
     check_picture(ax)
+
+
+@pytest.mark.parametrize("ground", ["default", "dark_background"])
+def test_texts_of_a_corner(ground: str) -> None:
+    """All panels of a corner, of a few parameters and of many."""
+    with plt.style.context(ground):
+        for fit in (_ladder(), _fit(), _grouped()):
+            axes = plotting.plot_corner(fit.draws(500, rng=0), estimate=fit.params)
+            check_picture(axes[0, 0])
 
 
 def test_names_are_drawn_as_they_are() -> None:
@@ -266,7 +283,11 @@ def test_names_move_as_little_as_possible() -> None:
     assert named_ones(1) == [0]
 
 
-def test_titles_are_wrapped_but_not_before_a_per_cent_sign() -> None:
+def test_titles_are_wrapped_between_words_that_belong_together() -> None:
+    """Not before a per cent sign, nor inside an interval that fits on a line."""
     text = "one two 95 % three"
     assert wrapped(text, 1e3, 10) == text
     assert "95 %" in wrapped(text, 1.0, 10).split("\n")
+    said = "the optimal size is 112B (95 %: 109B to 119B)"
+    assert wrapped(said, 200.0, 10) == "the optimal size is 112B\n(95 %: 109B to 119B)"
+    assert wrapped(said, 60.0, 10).count("\n") > 3

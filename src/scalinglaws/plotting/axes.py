@@ -143,9 +143,10 @@ def _even_ticks(low: float, high: float, most: int) -> list[float]:
     """Round numbers at equal steps: over less than a decade they are easier to read."""
     rough = (high - low) / min(most, 5)
     size = 10.0 ** np.floor(np.log10(rough))
-    step = min((m * size for m in (1, 2, 5, 10)), key=lambda s: abs(s - rough))
-    first = np.ceil(low / step - 1e-9)
-    return [float(f"{k * step:.10g}") for k in np.arange(first, np.floor(high / step + 1e-9) + 1)]
+    steps = sorted((m * size for m in (1, 2, 5, 10)), key=lambda s: abs(s - rough))
+    each = [np.arange(np.ceil(low / s - 1e-9), np.floor(high / s + 1e-9) + 1) * s for s in steps]
+    ticks = next((t for t in each if len(t) <= most), each[0])
+    return [float(f"{tick:.10g}") for tick in ticks]
 
 
 def padded(low: float, high: float, share: float = 0.04) -> tuple[float, float]:

@@ -18,7 +18,8 @@ from scalinglaws.core.latex import name_to_latex
 from scalinglaws.escaping import maths_for_picture
 from scalinglaws.numerals import format_plain, listed
 from scalinglaws.plotting.axes import check_kind, log_axis
-from scalinglaws.plotting.style import Style, style_of
+from scalinglaws.plotting.labels import wrapped
+from scalinglaws.plotting.style import Style, inches, style_of
 
 # A column whose central draws span this factor is read best as a logarithm.
 _LOG_FROM = 1.5
@@ -267,7 +268,10 @@ def _describe(
 ) -> None:  # fmt: skip
     """What is drawn, as lines of text in the last panel above the diagonal."""
     method, k = draws.attrs.get("method"), len(panels)
-    lines = [(f"{n:,} draws" + (f" ({method})" if method else ""), style.ink)]
+    last = panels[0, k - 1]
+    drawn = wrapped(f"{n:,} draws, {method}" if method else f"{n:,} draws",
+                    72 * inches(last)[0], _TEXT).split("\n")  # fmt: skip
+    lines = [(text, style.ink) for text in drawn]
     if n_left_out:
         lines.append((f"{n_left_out} not finite, left out", style.ink))
     if k > 1:
@@ -276,8 +280,9 @@ def _describe(
     if marked:
         lines.append(("the estimate", style.law))
     for place, (text, colour) in enumerate(lines):
-        panels[0, k - 1].annotate(
+        written = last.annotate(
             text, (1.0, 1.0), xycoords="axes fraction", xytext=(0, -_LINE * place),
             textcoords="offset points", ha="right", va="top", fontsize=_TEXT,
             color=style.readable(colour), annotation_clip=False,
         )  # fmt: skip
+        written.set_in_layout(False)  # else a wide text moves the column of panels below it

@@ -36,6 +36,7 @@ _LINE = 1.25  # height of a line of text, of its font size
 _NEAR, _AFTER_LEADER, _LEADER_FROM = 5.0, 13.0, 2.0  # points, of a name right of the panel
 _ASTRAY = 12.0  # points between a text and its mark, from which on a leader joins them
 _CLEAR = 9.0  # points between a note and its mark, at least, for the leader to be seen
+_BREAK = r" (?!%|t\b)"  # spaces for new lines: not before a per cent sign, nor in "Student t"
 _LEAST_NAME = 24  # characters of a name, from which on it is cut
 
 
@@ -330,10 +331,13 @@ def shortened(name: str, most: int = _LEAST_NAME) -> str:
 
 
 def wrapped(text: str, width: float, size: float, *, bold: bool = False) -> str:
-    """A text in lines that are at most so many points wide."""
+    """A text in lines that are at most so many points wide; parentheses stay whole if they can."""
     prop = FontProperties(size=size, weight="bold" if bold else "normal")
+    words: list[str] = []
+    for part in re.split(rf"{_BREAK}(?![^()]*\))", text):
+        words += [part] if _width(part, prop) <= width else re.split(_BREAK, part)
     lines: list[str] = []
-    for word in re.split(r" (?!%)", text):
+    for word in words:
         longer = f"{lines[-1]} {word}" if lines else word
         if lines and _width(longer, prop) > width:
             lines.append(word)
