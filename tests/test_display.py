@@ -17,7 +17,7 @@ import pytest
 
 import scalinglaws as sl
 from scalinglaws.cli.words import in_terminal, nearest_verb
-from scalinglaws.core.html_formula import to_html
+from scalinglaws.core.typeset import to_html
 from scalinglaws.display import (
     Bars,
     Card,

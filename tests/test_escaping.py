@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.mathtext import MathTextParser
 
 import scalinglaws as sl
-from scalinglaws.core.latex import name_to_latex
+from scalinglaws.core.typeset import name_to_latex
 from scalinglaws.escaping import (
     for_html,
     for_latex,

@@ -6,8 +6,8 @@ import pytest
 
 from scalinglaws.core.expression import Apply, Name, Number
 from scalinglaws.core.formula import parse
-from scalinglaws.core.latex import to_latex
 from scalinglaws.core.law import Law
+from scalinglaws.core.typeset import to_latex
 from scalinglaws.errors import FormulaError
 
 

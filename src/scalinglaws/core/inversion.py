@@ -17,7 +17,6 @@ from scalinglaws.core.algebra import (
     EULER,
     ONE,
     ZERO,
-    Product,
     add,
     affine,
     depends_on,
@@ -25,6 +24,7 @@ from scalinglaws.core.algebra import (
     products,
 )
 from scalinglaws.core.expression import Apply, Expression, Name, Number, evaluate, power, walk
+from scalinglaws.core.structure import log_affine
 
 HOLE = Name("inner part")  # no identifier, so that it cannot collide with a name
 _FIRST_ARGUMENT_ONLY = ("share",)
@@ -159,32 +159,15 @@ def _log_form(node: Expression, names: Sequence[str]) -> Form | None:
     parts = products(node, names)
     if len(parts) != 1 or parts[0].sign < 0:
         return None
+    bases = {base.name for base in parts[0].factors if isinstance(base, Name)}
     best: Form | None = None
     for name in names:
-        best = _log_affine(parts[0], [*(best.slopes if best else ()), name]) or best
+        linear = [*(best.slopes if best else ()), name]
+        logs = frozenset(bases & set(linear))
+        found = log_affine(parts[0], linear, logs)
+        if found is not None:
+            best = Form(found.constant, found.slopes, logarithmic=True, logs=logs)
     return best
-
-
-def _log_affine(part: Product, linear: Sequence[str]) -> Form | None:
-    constant: Expression = ZERO
-    slopes: dict[str, Expression] = {}
-    bases = [b.name for b in part.factors if isinstance(b, Name) and b.name in linear]
-    for base, exponent in part.factors.items():
-        form = affine(exponent, linear)
-        if depends_on(exponent, bases) or form is None:
-            return None
-        if isinstance(base, Name) and base.name in bases:
-            if form[1]:
-                return None
-            slopes[base.name] = exponent
-            continue
-        if depends_on(base, linear):
-            return None
-        log_base = ONE if base == EULER else Apply("log", (base,))
-        constant = add(constant, multiply(form[0], log_base))
-        for name, slope in form[1].items():
-            slopes[name] = add(slopes.get(name, ZERO), multiply(slope, log_base))
-    return Form(constant, slopes, logarithmic=True, logs=frozenset(bases))
 
 
 def _with_hole(expression: Expression, part: Expression) -> Expression:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -15,18 +15,11 @@ from scalinglaws.core.algebra import substitute
 from scalinglaws.core.autodiff import Derivatives
 from scalinglaws.core.expression import Expression, Name, evaluate, names_in
 from scalinglaws.core.formula import Formula, parse
-from scalinglaws.core.indexed import IndexedNames
+from scalinglaws.core.groups import IndexedNames
 from scalinglaws.core.inversion import Inversion, find_inversion
-from scalinglaws.core.latex import name_to_latex, to_latex
-from scalinglaws.core.law_card import law_card, typeset
-from scalinglaws.core.parameter import Parameter
-from scalinglaws.core.roles import roles
-from scalinglaws.core.structure import (
-    LogAffineTerm,
-    Separation,
-    log_affine_terms,
-    separate,
-)
+from scalinglaws.core.parameters import Parameter, roles
+from scalinglaws.core.structure import LogAffineTerm, Separation, log_affine_terms, separate
+from scalinglaws.core.typeset import law_card, law_to_latex, typeset
 from scalinglaws.display import Card, Displayed, Typeset
 from scalinglaws.errors import FormulaError
 from scalinglaws.numerals import abridged, cut
@@ -40,9 +33,6 @@ if TYPE_CHECKING:
 # Names that are variables without being told: parameters, training tokens, training FLOPs.
 STANDARD_VARIABLES = ("N", "D", "C")
 _LABEL = 200  # characters of a formula that stands for a law
-_ARGUMENTS = (
-    "formula", "variables", "name", "bounds", "levels", "limits", "description", "reference",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=True, repr=False)
@@ -123,52 +113,47 @@ class Law(Displayed, IndexedNames):
         parsed = parse(formula)
         wanted = STANDARD_VARIABLES if variables is None else tuple(variables)
         found, shown = names_in(parsed.expression), abridged(formula, _LABEL)
-        if variables is not None:
-            for variable in wanted:
-                if variable not in found:
-                    raise FormulaError(
-                        f"The variable {variable!r} does not occur in the law {shown}."
-                    )
-        # a frozen dataclass sets its own fields this way
-        object.__setattr__(self, "formula", formula)
-        object.__setattr__(self, "variables", tuple(n for n in found if n in wanted))
-        object.__setattr__(self, "name", name)
-        object.__setattr__(self, "bounds", dict(bounds or {}))
-        object.__setattr__(self, "levels", {k: tuple(v) for k, v in (levels or {}).items()})
-        object.__setattr__(self, "limits", tuple(limits) if isinstance(limits, list) else limits)
-        object.__setattr__(self, "description", description)
-        object.__setattr__(self, "reference", reference)
-        object.__setattr__(self, "_parsed", parsed)
+        for variable in variables or ():
+            if variable not in found:
+                raise FormulaError(f"The variable {variable!r} does not occur in the law {shown}.")
+        # the fields of a frozen dataclass can be set in no other way
+        self.__dict__.update(
+            formula=formula, variables=tuple(n for n in found if n in wanted), name=name,
+            bounds=dict(bounds or {}), levels={k: tuple(v) for k, v in (levels or {}).items()},
+            limits=tuple(limits) if isinstance(limits, list) else limits,
+            description=description, reference=reference, parsed=parsed,
+        )  # fmt: skip
+        self._check(shown)
+
+    def _check(self, shown: str) -> None:
+        """Refuse arguments that contradict the formula."""
         if not self.parameter_names:
             raise FormulaError(
                 f"The law {shown} has no parameters: every name in it is a variable."
             )
-        for symbol, column in parsed.groups.items():
+        for symbol, column in self.groups.items():
             for variable, what in ((symbol, "have an index"), (column, "be an index")):
                 if variable in self.variables:
                     raise FormulaError(
                         f"{variable!r} is a variable of the law {shown} and cannot {what}."
                     )
         for parameter, pair in self.bounds.items():
-            low, high = pair if isinstance(pair, tuple | list) and len(pair) == 2 else (None, None)
             if parameter not in (*self.parameter_names, *self.symbols):
                 raise FormulaError(
                     f"`bounds` names {parameter!r}, which is no parameter of the law; "
                     f"the parameters are {', '.join(self.parameter_names)}."
                 )
-            if not (is_number(low) and is_number(high) and low < high):
+            if not _is_range(pair):
                 raise FormulaError(
                     f"`bounds` of {parameter!r} must be (low, high) with low < high; got {pair}."
                 )
-        if limits is not None:
-            low, high = limits if isinstance(limits, tuple | list) and len(limits) == 2 else (0, 0)
-            if not (is_number(low) and is_number(high) and low < high):
-                raise FormulaError(f"`limits` must be (low, high) with low < high; got {limits}.")
+        if self.limits is not None and not _is_range(self.limits):
+            raise FormulaError(f"`limits` must be (low, high) with low < high; got {self.limits}.")
 
-    @property
+    @cached_property
     def parsed(self) -> Formula:
         """The expression tree and the target."""
-        return self._parsed  # type: ignore[attr-defined,no-any-return]
+        return parse(self.formula)
 
     @property
     def target(self) -> str | None:
@@ -204,17 +189,14 @@ class Law(Displayed, IndexedNames):
     def parameters(self) -> tuple[Parameter, ...]:
         """Role and range of each parameter."""
         found_roles = roles(self.parsed.expression, self.symbols)
-        searched = self.separation.searched
         found = []
         for symbol, names in self.members.items():
-            role = found_roles[symbol]
+            role, linear = found_roles[symbol], symbol not in self.separation.searched
             every = self.bounds.get(symbol, (role.lower, role.upper))
             for name in names:
                 low, high = self.bounds.get(name, every)
                 positive = role.kind != "exponent" and low >= 0 and (role.positive or low > 0)
-                found.append(
-                    Parameter(name, symbol, role.kind, symbol not in searched, positive, low, high)
-                )
+                found.append(Parameter(name, symbol, role.kind, linear, positive, low, high))
         return tuple(found)
 
     @property
@@ -225,13 +207,7 @@ class Law(Displayed, IndexedNames):
     @property
     def latex(self) -> str:
         """The law typeset, without dollar signs."""
-        left = f"{name_to_latex(self.target)} = " if self.target else ""
-        defined = [
-            rf"{name_to_latex(name)} = {to_latex(part)}"
-            for name, part in self.parsed.definitions.items()
-        ]
-        where = r" \quad \mathrm{where} \quad " + r", \; ".join(defined) if defined else ""
-        return left + to_latex(self.indexed) + where
+        return law_to_latex(self)
 
     @property
     def indexed(self) -> Expression:
@@ -260,8 +236,10 @@ class Law(Displayed, IndexedNames):
 
     def replaced(self, **changes: Any) -> Law:
         """The same law with some of its arguments replaced."""
-        own = {name: getattr(self, name) for name in _ARGUMENTS}
-        return Law(**{**own, **changes})
+        return Law(**{**self._arguments(), **changes})
+
+    def _arguments(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     # --- evaluation ----------------------------------------------------------------------
 
@@ -309,7 +287,7 @@ class Law(Displayed, IndexedNames):
         """
         names = self._names(params, data, variables)
         own = Derivatives(self.parsed.expression, names, self.symbols).gradient
-        return self._scattered(own, 1, data, variables)
+        return self.scattered(own, 1, self._columns(self.group_columns, data, variables))
 
     def hessian(
         self, params: Mapping[str, Any], data: Columns | None = None, /, **variables: Any
@@ -328,7 +306,7 @@ class Law(Displayed, IndexedNames):
         """
         names = self._names(params, data, variables)
         own = Derivatives(self.parsed.expression, names, self.symbols).hessian
-        return self._scattered(own, 2, data, variables)
+        return self.scattered(own, 2, self._columns(self.group_columns, data, variables))
 
     def variable_gradient(
         self, params: Mapping[str, Any], data: Columns | None = None, /, **variables: Any
@@ -348,45 +326,29 @@ class Law(Displayed, IndexedNames):
         names = self._names(params, data, variables)
         return Derivatives(self.parsed.expression, names, self.variables).gradient
 
-    def _scattered(
-        self,
-        own: npt.NDArray[Any],
-        n_axes: int,
-        data: Columns | None,
-        variables: Mapping[str, Any],
-    ) -> npt.NDArray[Any]:
-        """Derivatives in the symbols as derivatives in the parameters of each row."""
-        if not self.groups:
-            return own
-        shape, p = own.shape[:-n_axes], len(self.parameter_names)
-        places = self.places(self._columns(self.group_columns, data, variables))
-        rows = np.stack([np.broadcast_to(place, shape) for place in places.values()], axis=-1)
-        if n_axes == 2:  # places in the flattened matrix
-            rows = (rows[..., :, None] * p + rows[..., None, :]).reshape(
-                *shape, rows.shape[-1] ** 2
-            )
-        found = np.zeros((*shape, p**n_axes), dtype=own.dtype)
-        np.put_along_axis(found, rows, own.reshape(rows.shape), axis=-1)
-        return found.reshape(*shape, *[p] * n_axes)
-
     def _names(
         self, params: Mapping[str, Any], data: Columns | None, variables: Mapping[str, Any]
     ) -> dict[str, npt.NDArray[Any]]:
-        columns = self._columns((*self.variables, *self.group_columns), data, variables)
-        self._check_levels()
+        wanted_columns = (*self.variables, *self.group_columns)
+        columns = self._columns(wanted_columns, data, variables)
+        for column in self.group_columns:
+            if column not in self.levels:
+                raise ValueError(
+                    f"The law {self.label!r} has parameters indexed by {column!r}, but the values "
+                    f"of that column are not set: pass levels={{{column!r}: [...]}} to Law, or fit "
+                    "the law."
+                )
         for kind, wanted, given in (
             ("parameter", self.parameter_names, params),
-            ("variable", (*self.variables, *self.group_columns), columns),
+            ("variable", wanted_columns, columns),
         ):
             missing = [name for name in wanted if name not in given]
             if missing:
                 raise ValueError(
-                    f"The law {self.label!r} needs the {kind}"
-                    f"{'s' if len(missing) > 1 else ''} {', '.join(missing)}; "
-                    f"got {', '.join(map(str, given)) or 'none'}."
+                    f"The law {self.label!r} needs the {kind}{'s' if len(missing) > 1 else ''} "
+                    f"{', '.join(missing)}; got {', '.join(map(str, given)) or 'none'}."
                 )
-        every = self.local(params, columns)
-        every.update({v: columns[v] for v in self.variables})
+        every = {**self.local(params, columns), **{v: columns[v] for v in self.variables}}
         # to floating point at once: 6*N*D overflows int64 without a word
         return {k: np.asarray(v) * 1.0 for k, v in every.items()}
 
@@ -396,28 +358,16 @@ class Law(Displayed, IndexedNames):
         found = {} if data is None else {v: data[v] for v in wanted if v in data}
         return {**found, **variables}
 
-    def _check_levels(self) -> None:
-        for column in self.group_columns:
-            if column not in self.levels:
-                raise ValueError(
-                    f"The law {self.label!r} has parameters indexed by {column!r}, but the values "
-                    f"of that column are not set: pass levels={{{column!r}: [...]}} to Law, or fit "
-                    "the law."
-                )
-
     # --- as data -------------------------------------------------------------------------
 
     def to_dict(self) -> dict[str, Any]:
         """The law's arguments as plain JSON values."""
         return {
-            "formula": self.formula,
+            **self._arguments(),
             "variables": list(self.variables),
-            "name": self.name,
             "bounds": {k: [_plain(v) for v in pair] for k, pair in self.bounds.items()},
             "levels": {column: list(levels) for column, levels in self.levels.items()},
             "limits": None if self.limits is None else [_plain(v) for v in self.limits],
-            "description": self.description,
-            "reference": self.reference,
         }
 
     @classmethod
@@ -425,18 +375,22 @@ class Law(Displayed, IndexedNames):
         """The inverse of `to_dict`."""
         limits = values.get("limits")
         return cls(
-            values["formula"],
-            variables=values["variables"],
-            name=values["name"],
+            **{k: values[k] for k in ("formula", "variables", "name", "description", "reference")},
             bounds={k: (float(a), float(b)) for k, (a, b) in values["bounds"].items()},
             levels=values.get("levels"),
             limits=None if limits is None else (float(limits[0]), float(limits[1])),
-            description=values["description"],
-            reference=values["reference"],
         )
 
     def __reduce__(self) -> tuple[Any, tuple[dict[str, Any]]]:
         return Law.from_dict, (self.to_dict(),)
+
+
+def _is_range(pair: object) -> bool:
+    """(low, high) with low < high."""
+    if not isinstance(pair, tuple | list) or len(pair) != 2:
+        return False
+    low, high = pair
+    return is_number(low) and is_number(high) and bool(low < high)
 
 
 def _plain(value: float) -> float | str:

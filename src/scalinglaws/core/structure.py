@@ -4,11 +4,12 @@
   taken (`log_affine_terms`)? Then value, gradient and Hessian are a softmax and its moments.
 * Which parameters enter linearly once the others are known (`separate`)? Then a start needs a
   search over the others only.
+* With logarithms for its positive parameters, products become exponentials (`LogSpace`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from scalinglaws.core.algebra import (
@@ -24,7 +25,7 @@ from scalinglaws.core.algebra import (
     products,
     substitute,
 )
-from scalinglaws.core.expression import Apply, Expression, Name, names_in
+from scalinglaws.core.expression import Apply, Expression, Name, Number, names_in
 
 # --- sums of positive products ---------------------------------------------------------------
 
@@ -52,34 +53,48 @@ def log_affine_terms(
         for base in part.factors
         if isinstance(base, Name) and base.name in parameters
     }
-    plain = set(parameters) - coefficients
-    terms = [_log_affine(part, coefficients, plain) for part in parts]
-    if any(term is None for term in terms):
-        return None
-    return tuple(term for term in terms if term is not None)
+    found = []
+    for part in parts:
+        term = log_affine(part, parameters, coefficients)
+        positive = part.sign > 0 and all(
+            is_positive_factor(base, exponent, parameters)
+            for base, exponent in part.factors.items()
+        )
+        if term is None or not positive:
+            return None
+        if any(names_in(term.slopes[name]) for name in coefficients & set(term.slopes)):
+            return None  # a**N has no logarithm that is affine in log a with a known slope
+        found.append(term)
+    return tuple(found)
 
 
-def _log_affine(part: Product, coefficients: set[str], plain: set[str]) -> LogAffineTerm | None:
-    if part.sign < 0:
-        return None
+def log_affine(
+    part: Product, parameters: Collection[str], coefficients: Collection[str]
+) -> LogAffineTerm | None:
+    """The logarithm of a product, if it is affine in the parameters.
+
+    Parameters
+    ----------
+    part : the product
+    parameters : names in which it shall be affine
+    coefficients : those of them that enter by their logarithm
+    """
     constant: Expression = ZERO
     slopes: dict[str, Expression] = {}
     for base, exponent in part.factors.items():
+        form = affine(exponent, parameters)
+        if form is None or depends_on(exponent, coefficients):
+            return None
         if isinstance(base, Name) and base.name in coefficients:
-            if names_in(exponent):
+            if form[1]:
                 return None
             slopes[base.name] = exponent
             continue
-        if depends_on(base, coefficients | plain) or not is_positive_factor(
-            base, exponent, coefficients | plain
-        ):
-            return None
-        parts = affine(exponent, plain)
-        if parts is None or depends_on(exponent, coefficients):
+        if depends_on(base, parameters):
             return None
         log_base: Expression = ONE if base == EULER else Apply("log", (base,))
-        constant = add(constant, multiply(parts[0], log_base))
-        for name, slope in parts[1].items():
+        constant = add(constant, multiply(form[0], log_base))
+        for name, slope in form[1].items():
             slopes[name] = add(slopes.get(name, ZERO), multiply(slope, log_base))
     return LogAffineTerm(constant, slopes)
 
@@ -197,3 +212,93 @@ def _linear_term(part: Product, coefficient: str | None, parameters: Collection[
             else:
                 log_rest = add(log_rest, multiply(exponent, Apply("log", (base,))))
     return LinearTerm(part.sign, coefficient, power, rest, log_rest)
+
+
+# --- in log space -----------------------------------------------------------------------------
+
+_MINUS_ONE = Number(-1.0)
+
+
+def working_name(parameter: str) -> str:
+    """Name under which the logarithm of a positive parameter stands; no user's name has a space."""
+    return f"log {parameter}"
+
+
+def working_names(parameters: Sequence[str], positive: Sequence[bool]) -> list[str]:
+    """Names of the working parameters, in order; `positive` tells which are logarithms."""
+    pairs = zip(parameters, positive, strict=True)
+    return [working_name(name) if is_positive else name for name, is_positive in pairs]
+
+
+@dataclass(frozen=True)
+class _Factored:
+    """``rest * exp(logarithm)``."""
+
+    rest: Expression
+    logarithm: Expression
+
+    def times(self, other: _Factored) -> _Factored:
+        return _Factored(multiply(self.rest, other.rest), add(self.logarithm, other.logarithm))
+
+
+class LogSpace:
+    """Rewrites expressions in which some parameters stand for their logarithms.
+
+    ``A / N**alpha`` becomes ``exp(log A - alpha * log N)``, in which the logarithm of the
+    coefficient is the working parameter itself and ``log N`` is known. A power costs one
+    exponential instead of a power function and its poles, no factor under- or overflows on its own,
+    and the logarithm of a law that is a product or a power of a sum needs no exponential at all.
+
+    Parameters
+    ----------
+    parameters : names of all parameters; every other name is known
+    positive : those worked on as logarithms
+    """
+
+    def __init__(self, parameters: Collection[str], positive: Collection[str]) -> None:
+        self._parameters, self._positive = set(parameters), set(positive)
+
+    def value(self, expression: Expression) -> Expression:
+        """The same value."""
+        factored = self._factored(expression)
+        if factored.logarithm == ZERO:
+            return factored.rest
+        return multiply(factored.rest, Apply("exp", (factored.logarithm,)))
+
+    def logarithm(self, expression: Expression) -> Expression:
+        """The logarithm of the value."""
+        factored = self._factored(expression)
+        if factored.rest == ONE:
+            return factored.logarithm
+        return add(Apply("log", (factored.rest,)), factored.logarithm)
+
+    def _factored(self, expression: Expression) -> _Factored:
+        if not depends_on(expression, self._parameters):
+            return _Factored(expression, ZERO)
+        if isinstance(expression, Name):
+            if expression.name in self._positive:
+                return _Factored(ONE, Name(working_name(expression.name)))
+            return _Factored(expression, ZERO)
+        assert isinstance(expression, Apply)
+        match expression.function, expression.arguments:
+            case "*", (u, v):
+                return self._factored(u).times(self._factored(v))
+            case "/", (u, v):
+                return self._factored(u).times(self._power(v, _MINUS_ONE))
+            case "**", (u, exponent):
+                return self._power(u, exponent)
+            case "sqrt", (u,):
+                return self._power(u, Number(0.5))
+            case "exp", (u,):
+                return _Factored(ONE, self.value(u))
+        inner = tuple(self.value(argument) for argument in expression.arguments)
+        return _Factored(Apply(expression.function, inner), ZERO)
+
+    def _power(self, base: Expression, exponent: Expression) -> _Factored:
+        whole = isinstance(exponent, Number) and exponent.value == int(exponent.value)
+        if not whole:
+            # only a positive base has such a power, and so it has a logarithm
+            return _Factored(ONE, multiply(self.value(exponent), self.logarithm(base)))
+        factored = self._factored(base)
+        rest = ONE if factored.rest == ONE else Apply("**", (factored.rest, exponent))
+        return _Factored(rest, multiply(exponent, factored.logarithm))

@@ -19,7 +19,7 @@ import pandas as pd
 from scalinglaws import json_files
 from scalinglaws.arrays import FloatArray
 from scalinglaws.core.law import Law
-from scalinglaws.core.roles import positive_variables
+from scalinglaws.core.parameters import positive_variables
 from scalinglaws.fitting import stored_values as stored
 from scalinglaws.fitting.arguments import DELTAS, METHODS
 from scalinglaws.fitting.record import Evidence, FitRecord

@@ -14,7 +14,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from scipy.stats import gaussian_kde
 
 from scalinglaws.arrays import FloatArray
-from scalinglaws.core.latex import name_to_latex
+from scalinglaws.core.typeset import name_to_latex
 from scalinglaws.escaping import maths_for_picture
 from scalinglaws.numerals import format_plain, listed
 from scalinglaws.plotting.axes import check_kind, log_axis

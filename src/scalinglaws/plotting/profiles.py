@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.core.formula import parse
-from scalinglaws.core.latex import name_to_latex, to_latex
+from scalinglaws.core.typeset import name_to_latex, to_latex
 from scalinglaws.errors import FormulaError
 from scalinglaws.escaping import for_picture, maths_for_picture
 from scalinglaws.numerals import format_level, format_plain

@@ -21,7 +21,7 @@ import pandas as pd
 from scipy.optimize import brentq
 
 from scalinglaws.arrays import BoolArray, FloatArray
-from scalinglaws.core.roles import LARGEST_EXPONENT
+from scalinglaws.core.parameters import LARGEST_EXPONENT
 from scalinglaws.errors import ConvergenceWarning, FitError, warn
 from scalinglaws.fitting.inference.covariance import mean_slope, t_quantile
 from scalinglaws.fitting.inference.quantity import Quantity, is_determined, is_floor

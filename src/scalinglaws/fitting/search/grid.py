@@ -15,7 +15,7 @@ import numpy as np
 
 from scalinglaws.arrays import FloatArray, IntArray
 from scalinglaws.core.expression import Apply, Expression, Name, evaluate, names_in, walk
-from scalinglaws.core.parameter import Parameter
+from scalinglaws.core.parameters import Parameter
 from scalinglaws.fitting.solver.problem import Problem
 
 # Exponents searched, as sizes; published ones lie between 0.03 and 2.

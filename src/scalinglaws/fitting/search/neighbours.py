@@ -17,7 +17,7 @@ from scipy.optimize import nnls
 from scalinglaws.arrays import BoolArray, FloatArray
 from scalinglaws.core.algebra import ONE
 from scalinglaws.core.expression import Expression, evaluate, names_in
-from scalinglaws.core.parameter import Parameter
+from scalinglaws.core.parameters import Parameter
 from scalinglaws.fitting.search.grid import grid_of
 from scalinglaws.fitting.search.per_term_starts import per_term_starts
 from scalinglaws.fitting.search.starts import MOST_ROWS, Candidates, starts_on

@@ -15,7 +15,7 @@ import numpy as np
 from scalinglaws.arrays import BoolArray, FloatArray
 from scalinglaws.core.algebra import ONE
 from scalinglaws.core.expression import evaluate, names_in
-from scalinglaws.core.parameter import Parameter
+from scalinglaws.core.parameters import Parameter
 from scalinglaws.core.structure import LinearTerm
 from scalinglaws.fitting.search.link import log_slope
 from scalinglaws.fitting.search.starts import Candidates

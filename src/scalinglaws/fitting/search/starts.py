@@ -17,7 +17,7 @@ import numpy as np
 from scalinglaws.arrays import BoolArray, FloatArray, IntArray
 from scalinglaws.core.expression import Expression, evaluate, names_in
 from scalinglaws.core.inversion import Inversion
-from scalinglaws.core.parameter import Parameter
+from scalinglaws.core.parameters import Parameter
 from scalinglaws.core.structure import LinearTerm
 from scalinglaws.fitting.search.grid import LARGEST_GRID, SearchSpace, search_space
 from scalinglaws.fitting.search.inverse_search import inverse_points

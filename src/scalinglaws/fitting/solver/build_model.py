@@ -11,8 +11,7 @@ from scalinglaws.arrays import FloatArray, IntArray
 from scalinglaws.core.expression import Expression, evaluate, names_in
 from scalinglaws.core.groups import codes_of
 from scalinglaws.core.law import Law
-from scalinglaws.core.logspace import LogSpace, working_names
-from scalinglaws.core.structure import LogAffineTerm
+from scalinglaws.core.structure import LogAffineTerm, LogSpace, working_names
 from scalinglaws.fitting.solver.general import GeneralBlock
 from scalinglaws.fitting.solver.grouped import GroupedBlock, Part
 from scalinglaws.fitting.solver.log_affine import LogAffineBlock

@@ -11,7 +11,7 @@ import pandas as pd
 
 from scalinglaws.arrays import BoolArray, FloatArray
 from scalinglaws.core.law import Law
-from scalinglaws.core.roles import positive_variables
+from scalinglaws.core.parameters import positive_variables
 from scalinglaws.errors import DataError
 from scalinglaws.fitting.tables import columns as col
 from scalinglaws.numerals import abridged, format_plain, listed, parse_number

@@ -14,7 +14,7 @@ import pandas as pd
 from scalinglaws.arrays import FloatArray, IntArray
 from scalinglaws.core.groups import categories
 from scalinglaws.core.law import Law
-from scalinglaws.core.roles import positive_variables
+from scalinglaws.core.parameters import positive_variables
 from scalinglaws.errors import DataError, DataWarning, warn
 from scalinglaws.fitting.tables import columns as col
 from scalinglaws.fitting.tables.chunks import is_large, places_where, row_blocks
