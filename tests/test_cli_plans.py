@@ -215,14 +215,14 @@ def test_errors_have_a_status(saved: Path, capsys: pytest.CaptureFixture[str]) -
     assert main(["plan", str(saved)]) == 1
     assert "Give exactly one of --budget, --params, --tokens and --loss" in capsys.readouterr().err
     assert main(["next", str(saved), "--allowance", "nan", "--budget", "1e22"]) == 1
-    assert "`--allowance` must be positive and finite; got nan." in capsys.readouterr().err
+    assert "--allowance must be positive and finite; got nan." in capsys.readouterr().err
     assert main(["isoflop", str(saved)]) == 1
     assert "columns of one length; a saved fit is none." in capsys.readouterr().err
     assert main(["plan", str(saved), "--within", "0.01"]) == 1
     assert "--within goes with --budget" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main(["plan", str(saved), "--budget", "lots"])
-    assert "argument --budget: 'lots' is not a number; write it as" in capsys.readouterr().err
+    assert "argument --budget/--C: 'lots' is not a number; write it as" in capsys.readouterr().err
 
 
 def test_a_table_is_no_saved_fit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

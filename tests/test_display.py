@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 
 import scalinglaws as sl
-from scalinglaws.cli.words import in_terminal, nearest_verb
+from scalinglaws.cli.vocabulary import in_terminal, nearest_verb
 from scalinglaws.core.typeset import to_html
 from scalinglaws.display import (
     Bars,
@@ -295,7 +295,7 @@ def test_messages_speak_of_options(message: str, options: list[str], expected: s
 
 
 @pytest.mark.parametrize(
-    ("word", "expected"), [("plam", "plan"), ("serving", "serve"), ("xyzzy", "")]
+    ("word", "expected"), [("plam", "plan"), ("servings", "serve"), ("xyzzy", "")]
 )
 def test_a_misspelt_verb_has_a_nearest_one(
     word: str, expected: str, capsys: pytest.CaptureFixture[str]

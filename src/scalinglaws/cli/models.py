@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
 
-from scalinglaws.errors import FileFormatError
+from scalinglaws.errors import DataError, FileFormatError
 from scalinglaws.fitting.published import Published, published
 from scalinglaws.fitting.result import Fit
 from scalinglaws.fitting.tables import columns as col
+from scalinglaws.forecasting import saved
 from scalinglaws.loading import Loaded, load
 
 _TABLES = (".csv", ".tsv", ".jsonl", ".parquet")  # files that hold runs, and never a fit
@@ -47,6 +49,26 @@ def model_from(name: Path | str) -> Loaded | Published:
             "lists the laws, and `scalinglaws laws NAME` the published coefficients of one."
         )
     return published[key]
+
+
+def given_model(options: argparse.Namespace) -> Loaded | None:
+    """The saved fit or forecast in the file of a verb that takes tables too; none of a table.
+
+    Raises
+    ------
+    DataError
+        If options say how to read a table or to fit, and the file is no table.
+    """
+    path: Path = options.runs
+    if path.suffix != ".json" or not saved.is_saved(path):
+        return None
+    given = set(options.flags) & set(vars(options)) - {"confidence_level", "by", "cuts"}
+    if given:
+        named = ", ".join(options.flags[name] for name in sorted(given))
+        raise DataError(
+            f"{path} is a saved model: it has its law, y and columns; leave out {named}."
+        )
+    return load(path)
 
 
 def usual_law(runs: pd.DataFrame, y: str | None, columns: Mapping[str, str]) -> str:

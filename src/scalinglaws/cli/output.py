@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scalinglaws.cli.words import card_in_terminal
+from scalinglaws.cli.vocabulary import card_in_terminal
 from scalinglaws.display import Card, as_text, card_of
 from scalinglaws.display.quantities import plan_table
 from scalinglaws.errors import no_warnings

@@ -17,6 +17,8 @@ VERBS = {
     "overtraining": "overtrain", "limited_data": "repeat", "next_runs": "next",
     "compare_recipes": "gain", "read_runs": "read", "served_for": "judge --served",
 }  # fmt: skip
+# Functions that a verb of another name calls: their names are understood as verbs, too.
+FUNCTIONS = {name: verb for name, verb in VERBS.items() if " " not in verb}
 # Arguments whose option has another name, each with the first one that a verb has.
 _OPTIONS = {
     "C": ("--budget",), "N": ("--params",), "D": ("--tokens",), "budget": ("--allowance",),
