@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 import scalinglaws as sl
-from scalinglaws.fitting.inference.bootstrap import shared_out
+from scalinglaws.fitting.inference.draws import shared_out
 from scalinglaws.fitting.search.global_search import estimate
 from scalinglaws.fitting.solver.build_model import bind
 from scalinglaws.fitting.solver.model import Model, to_natural

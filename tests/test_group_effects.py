@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import scalinglaws as sl
-from scalinglaws.fitting.diagnostics.group_effects import group_effects
+from scalinglaws.fitting.diagnostics.residual_tests import group_effects
 
 
 def pooled(floors: dict[str, float], n_sizes: int = 6) -> pd.DataFrame:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import scalinglaws as sl
-from scalinglaws.fitting.diagnostics.lack_of_fit import compare_with_repeats
+from scalinglaws.fitting.diagnostics.scatter import compare_with_repeats
 from tests.conftest import make_runs
 
 

@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 import scalinglaws as sl
-from scalinglaws.fitting.inference.prediction_noise import run_ends
+from scalinglaws.fitting.inference.predict import run_ends
 
 
 def runs_of(n: int, errors: np.ndarray) -> pd.DataFrame:

@@ -15,9 +15,8 @@ from scipy.optimize import least_squares
 
 import scalinglaws as sl
 from scalinglaws.fitting.inference.covariance import t_quantile
-from scalinglaws.fitting.inference.derived import quantities_of
 from scalinglaws.fitting.inference.profile import Profile
-from scalinglaws.fitting.inference.quantity import parameter_quantity
+from scalinglaws.fitting.inference.quantities import parameter_quantity, quantities_of
 from scalinglaws.fitting.solver.reparametrised import Reparametrised
 from scalinglaws.plotting import plot_corner, plot_profile
 from tests.conftest import make_runs

@@ -28,7 +28,7 @@ from scalinglaws.errors import ScalingLawError as ScalingLawError
 from scalinglaws.errors import ScalingLawWarning as ScalingLawWarning
 from scalinglaws.fitting.chain import Chain as Chain
 from scalinglaws.fitting.chain import chain as chain
-from scalinglaws.fitting.diagnostics.status import Status as Status
+from scalinglaws.fitting.diagnostics.checks import Status as Status
 from scalinglaws.fitting.fit import fit as fit
 from scalinglaws.fitting.inference.prediction import Prediction as Prediction
 from scalinglaws.fitting.many import Fits as Fits

@@ -13,17 +13,20 @@ import pandas as pd
 from scalinglaws.arrays import FloatArray
 from scalinglaws.display import Card, Displayed, pairs
 from scalinglaws.errors import FitError, IdentifiabilityWarning, warn
-from scalinglaws.fitting.inference.extrapolation_factor import times_beyond, warn_if_far
 from scalinglaws.fitting.inference.inverse import open_variable_of, reach_along
-from scalinglaws.fitting.inference.predict import points, within_limits
-from scalinglaws.fitting.inference.prediction import Prediction
-from scalinglaws.fitting.inference.prediction_card import call_at
-from scalinglaws.fitting.inference.prediction_noise import run_draws
+from scalinglaws.fitting.inference.predict import (
+    points,
+    run_draws,
+    times_beyond,
+    warn_if_far,
+    within_limits,
+)
+from scalinglaws.fitting.inference.prediction import Prediction, call_at
 from scalinglaws.fitting.inference.reach import Reach
 from scalinglaws.fitting.result import Fit
 from scalinglaws.fitting.tables.points import frame_of_points
 from scalinglaws.numerals import abridged, listed, plural
-from scalinglaws.options import check_level, generator_of
+from scalinglaws.options import generator_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -105,8 +108,7 @@ class Chain(Displayed):
         second law must be fitted to measured losses, not to the values of the first law, which
         would count that noise twice.
         """
-        level = self.fits[-1].confidence_level if confidence_level is None else confidence_level
-        check_level(level)
+        level = self.fits[-1].level_or_default(confidence_level)
         if "forecast" in variables:
             raise ValueError(f"`forecast` is for single fits: {_NO_FORECAST}")
         data = frame_of_points(data)
@@ -159,8 +161,7 @@ class Chain(Displayed):
         Reach
             As in `Fit.reach`.
         """
-        level = self.fits[-1].confidence_level if confidence_level is None else confidence_level
-        check_level(level)
+        level = self.fits[-1].level_or_default(confidence_level)
         unknown = open_variable_of(self.fits[0], variables)
 
         def curve(x: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:

@@ -18,8 +18,7 @@ from scalinglaws.display import Card, Column, Displayed, Table, pairs
 from scalinglaws.display.quantities import points_table
 from scalinglaws.fitting.inference.inverse import open_variable, reach_along
 from scalinglaws.fitting.inference.predict import possible
-from scalinglaws.fitting.inference.prediction import NO_FORECAST
-from scalinglaws.fitting.inference.prediction_card import describe_points
+from scalinglaws.fitting.inference.prediction import NO_FORECAST, describe_points
 from scalinglaws.fitting.inference.reach import Reach
 from scalinglaws.fitting.tables.points import frame_of_points, read_points
 from scalinglaws.numerals import format_plain, plural

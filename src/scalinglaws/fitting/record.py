@@ -29,7 +29,7 @@ from scalinglaws.fitting.tables import columns as col
 from scalinglaws.fitting.tables.chunks import row_blocks, spread_rows
 from scalinglaws.fitting.tables.clusters import cluster_codes
 from scalinglaws.fitting.tables.runs import RunTable
-from scalinglaws.options import ObjectiveName, ScaleName
+from scalinglaws.options import ObjectiveName, ScaleName, check_level
 
 SANDWICH = "HC2 sandwich, Student t"
 CLUSTERED = "CR2 sandwich, Student t"
@@ -134,6 +134,12 @@ class FitRecord:
     def converged(self) -> bool:
         """Whether the search reached a minimum."""
         return self.evidence.converged
+
+    def level_or_default(self, confidence_level: float | None) -> float:
+        """A confidence level, by default that of the fit."""
+        level = self.confidence_level if confidence_level is None else confidence_level
+        check_level(level)
+        return level
 
     # --- residuals ---------------------------------------------------------------------------
 

@@ -14,17 +14,16 @@ import pandas as pd
 
 from scalinglaws.display import Card, Displayed, as_text
 from scalinglaws.fitting import storage
-from scalinglaws.fitting.diagnostics.checks import run_checks
-from scalinglaws.fitting.diagnostics.status import Status, Verdict, most_serious
-from scalinglaws.fitting.diagnostics.trend import Trend, trend
-from scalinglaws.fitting.inference import bootstrap, draws, intervals
-from scalinglaws.fitting.inference.bootstrap import Kind
-from scalinglaws.fitting.inference.derived import Asked, quantities_of
+from scalinglaws.fitting.diagnostics.checks import Status, Verdict, run_checks
+from scalinglaws.fitting.diagnostics.residual_tests import Trend, trend
+from scalinglaws.fitting.inference import draws, intervals
+from scalinglaws.fitting.inference.draws import Kind
 from scalinglaws.fitting.inference.intervals import IntervalMethod
 from scalinglaws.fitting.inference.inverse import reach_of_fit
 from scalinglaws.fitting.inference.predict import predict
 from scalinglaws.fitting.inference.prediction import Prediction
 from scalinglaws.fitting.inference.profile import profile_table
+from scalinglaws.fitting.inference.quantities import Asked, quantities_of
 from scalinglaws.fitting.inference.reach import Reach
 from scalinglaws.fitting.record import FitRecord
 from scalinglaws.fitting.summary import fit_card
@@ -109,7 +108,8 @@ class Fit(Displayed, FitRecord):
     @property
     def status(self) -> Status:
         """The most serious verdict, or CONVERGED."""
-        return most_serious(self.verdicts)
+        found = (verdict.status for verdict in self.verdicts)
+        return min(found, key=list(Status).index, default=Status.CONVERGED)
 
     @cached_property
     def trend(self) -> Trend | None:
@@ -324,7 +324,7 @@ class Fit(Displayed, FitRecord):
         ((200, 4), 0)
         """
         fit = self if clusters is None else self.clustered(clusters)
-        return bootstrap.bootstrap(fit, n_resamples, method, rng, workers)
+        return draws.bootstrap(fit, n_resamples, method, rng, workers)
 
     def intervals(
         self,
@@ -388,11 +388,10 @@ class Fit(Displayed, FitRecord):
         True
         """
         fit = self if clusters is None else self.clustered(clusters)
-        options = {
-            "method": method, "confidence_level": confidence_level, "n_resamples": n_resamples,
-            "rng": rng, "workers": workers,
-        }  # fmt: skip
-        return intervals.intervals(fit, quantities, options)
+        return intervals.intervals(
+            fit, quantities, confidence_level, method=method, n_resamples=n_resamples, rng=rng,
+            workers=workers,
+        )  # fmt: skip
 
     def draws(
         self, n_resamples: int = 1000, rng: np.random.Generator | int | None = 0

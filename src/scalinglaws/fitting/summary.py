@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from scalinglaws.display import Card, Column, Table, pairs
-from scalinglaws.fitting.diagnostics.trend import Trend
+from scalinglaws.fitting.diagnostics.residual_tests import Trend
 from scalinglaws.fitting.tables.chunks import is_large
 from scalinglaws.numerals import (
     format_error,

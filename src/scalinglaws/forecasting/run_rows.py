@@ -12,8 +12,7 @@ import pandas as pd
 
 from scalinglaws.arrays import BoolArray, FloatArray, IntArray
 from scalinglaws.errors import DataError, DataWarning, warn
-from scalinglaws.fitting.diagnostics.group_effects import GroupEffect, effects_in
-from scalinglaws.fitting.diagnostics.trend import Residuals
+from scalinglaws.fitting.diagnostics.residual_tests import GroupEffect, Residuals, effects_in
 from scalinglaws.fitting.tables import columns as col
 from scalinglaws.fitting.tables.runs import RunTable
 from scalinglaws.forecasting.metric_scale import MetricScale

@@ -10,7 +10,7 @@ import numpy as np
 from scalinglaws.display import Card, Column, Shares, Table, pairs
 from scalinglaws.display.quantities import points_table, range_of
 from scalinglaws.errors import DataError
-from scalinglaws.fitting.inference.prediction_card import call_at, describe_points
+from scalinglaws.fitting.inference.prediction import call_at, describe_points
 from scalinglaws.numerals import (
     format_compute,
     format_count,

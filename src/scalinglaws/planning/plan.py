@@ -11,7 +11,7 @@ import numpy as np
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import ExtrapolationWarning, warn
-from scalinglaws.fitting.inference.extrapolation_factor import FAR
+from scalinglaws.fitting.inference.predict import FAR
 from scalinglaws.fitting.tables.points import positive_number
 from scalinglaws.numerals import format_count, format_factor
 from scalinglaws.planning.closed_form import ClosedForm, closed_form_of

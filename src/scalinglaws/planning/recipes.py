@@ -16,7 +16,7 @@ from scalinglaws.core.groups import distinct_labels, warn_of_look_alikes
 from scalinglaws.core.law import Law
 from scalinglaws.errors import DataError, IdentifiabilityWarning, no_warnings
 from scalinglaws.fitting.arguments import resolve_law
-from scalinglaws.fitting.diagnostics.status import Status
+from scalinglaws.fitting.diagnostics.checks import Status
 from scalinglaws.fitting.fit import fit as fit_law
 from scalinglaws.fitting.result import Fit
 from scalinglaws.fitting.tables import columns as col

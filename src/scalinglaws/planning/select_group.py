@@ -15,7 +15,7 @@ from scalinglaws.core.groups import level_of, member
 from scalinglaws.core.law import Law
 from scalinglaws.display import Card, Displayed
 from scalinglaws.errors import DataError
-from scalinglaws.fitting.diagnostics.status import Status
+from scalinglaws.fitting.diagnostics.checks import Status
 from scalinglaws.fitting.inference.prediction import Prediction
 from scalinglaws.fitting.inference.reach import Reach
 from scalinglaws.fitting.result import Fit

@@ -10,8 +10,8 @@ import numpy as np
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.core.law import Law
-from scalinglaws.fitting.inference.extrapolation_factor import warn_if_far
 from scalinglaws.fitting.inference.inverse import OpenVariable, open_variable
+from scalinglaws.fitting.inference.predict import warn_if_far
 from scalinglaws.planning.law_with_values import LawWithValues, refuse_groups, target_of
 from scalinglaws.planning.plan import Optimum
 from scalinglaws.planning.root_finding import root

@@ -9,7 +9,7 @@ import pandas as pd
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import DataError, no_warnings
-from scalinglaws.fitting.diagnostics.status import Status
+from scalinglaws.fitting.diagnostics.checks import Status
 from scalinglaws.fitting.record import FitRecord
 from scalinglaws.fitting.result import Fit
 from scalinglaws.numerals import format_error, format_level, format_plain, format_to, plural

@@ -1,22 +1,30 @@
-"""Checks of a fit: each is one function that yields verdicts, registered at the end.
+"""Verdicts on a fit, and the checks that give them.
 
-A verdict explains in one or two sentences why the numbers of this fit are doubtful.
+A verdict explains in one or two sentences why the numbers of this fit are doubtful. Each check is
+one function that yields verdicts, registered at the end.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from scalinglaws.core.expression import names_in
-from scalinglaws.fitting.diagnostics.group_effects import group_effects
+from scalinglaws.errors import (
+    ConvergenceWarning,
+    DataWarning,
+    IdentifiabilityWarning,
+    LackOfFitWarning,
+    ScalingLawWarning,
+)
 from scalinglaws.fitting.diagnostics.identifiability import combination_label
-from scalinglaws.fitting.diagnostics.lack_of_fit import compare_with_repeats
-from scalinglaws.fitting.diagnostics.outliers import FAR_OFF, outliers
-from scalinglaws.fitting.diagnostics.status import Status, Verdict
+from scalinglaws.fitting.diagnostics.residual_tests import group_effects
+from scalinglaws.fitting.diagnostics.scatter import FAR_OFF, compare_with_repeats, outliers
 from scalinglaws.fitting.tables.chunks import spread_rows
 from scalinglaws.fitting.tables.columns import listed_rows
 from scalinglaws.numerals import format_error, format_level, format_plain, format_to, listed, plural
@@ -28,7 +36,57 @@ _NAMED_SHARE = 0.3  # of a weak direction that a parameter must have to be named
 _WRONG_WAY = 0.3  # rank correlation
 _FEW_SPARE = 3  # clusters beyond the parameters, below which standard errors are doubtful
 
+
+class Status(Enum):
+    """Verdict on a fit, the most serious one first; the value is the sentence shown."""
+
+    NOT_CONVERGED = "The solver did not reach an optimum; do not use these numbers."
+    NOT_IDENTIFIED = "These runs cannot determine every parameter of this law."
+    STARTS_DISAGREE = "Different starting points end in different minima; the best one is reported."
+    FEW_CLUSTERS = "Too few independent runs to estimate the standard errors well."
+    LACK_OF_FIT = "Lack of fit: runs scatter around the law more than repeated runs differ."
+    GROUPS_DIFFER = "Runs differ between the values of a column that the law does not use."
+    AT_BOUND = "A parameter is at the limit of its range."
+    OUTLIERS = "A few runs are outliers and may distort the fit."
+    WEAKLY_IDENTIFIED = "These runs barely determine some of the parameters."
+    CONVERGED = "Converged: the optimum was reached, and no check found a problem."
+
+    @property
+    def good(self) -> bool:
+        """No check failed."""
+        return self is Status.CONVERGED
+
+    @property
+    def warning(self) -> type[ScalingLawWarning]:
+        """Class of the warning that `fit` issues."""
+        return _WARNINGS.get(self, IdentifiabilityWarning)
+
+    def __str__(self) -> str:
+        return self.value
+
+
+_WARNINGS: dict[Status, type[ScalingLawWarning]] = {
+    Status.NOT_CONVERGED: ConvergenceWarning,
+    Status.STARTS_DISAGREE: ConvergenceWarning,
+    Status.FEW_CLUSTERS: DataWarning,
+    Status.LACK_OF_FIT: LackOfFitWarning,
+    Status.GROUPS_DIFFER: LackOfFitWarning,
+    Status.OUTLIERS: LackOfFitWarning,
+}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Outcome of one check: its kind, and a sentence about this fit."""
+
+    status: Status
+    detail: str
+
+
 Verdicts = Iterator[Verdict]
+
+
+# --- checks --------------------------------------------------------------------------------------
 
 
 def convergence(fit: Fit) -> Verdicts:

@@ -32,6 +32,7 @@ _MOST_PAIRED = 4096
 _WINDOW_SHARE = 1.943
 _ABSOLUTE = 1e-6  # threshold of absolute deviations, relative to the largest residual
 _LEAST_EFFECT = 1e-150  # size of a column, so that its inverse and squares are numbers
+_ROUNDING = 1e-14  # of a correlation
 _MOST_ELEMENTS = 4_000_000  # of the work arrays of one batch of quantities
 
 
@@ -313,6 +314,18 @@ def residual_noise(residuals: FloatArray, weights: FloatArray, n_estimated: int)
         for rows in row_blocks(len(weights))
     )
     return float(np.sqrt(squares / float(weights.sum()) * n / (n - n_estimated)))
+
+
+def root_of(covariance: FloatArray) -> FloatArray:
+    """Lower triangle whose product with its transpose is the covariance, singular or not."""
+    size = np.sqrt(np.maximum(np.diag(covariance), 1e-300))
+    scaled = covariance / np.outer(size, size)
+    ridge = _ROUNDING * np.eye(len(size))
+    while True:
+        try:
+            return np.asarray(size[:, None] * np.linalg.cholesky(scaled + ridge))
+        except np.linalg.LinAlgError:
+            ridge = 10.0 * ridge
 
 
 def t_quantile(confidence_level: float, dof: FloatArray | float) -> FloatArray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -12,19 +13,21 @@ import pandas as pd
 from scalinglaws.arrays import BoolArray, FloatArray
 from scalinglaws.errors import ConvergenceWarning, FitError, warn
 from scalinglaws.fitting.diagnostics.identifiability import combination_label
-from scalinglaws.fitting.inference.bootstrap import KINDS, resample
 from scalinglaws.fitting.inference.covariance import half_widths, sandwich
-from scalinglaws.fitting.inference.derived import Asked, quantities_of
+from scalinglaws.fitting.inference.draws import KINDS, resample
 from scalinglaws.fitting.inference.profile import METHOD, profile_ends
-from scalinglaws.fitting.inference.quantity import (
+from scalinglaws.fitting.inference.quantities import (
+    Asked,
     Quantity,
     is_determined,
     is_floor,
+    linear_quantity,
     parameter_quantity,
+    quantities_of,
 )
 from scalinglaws.fitting.record import FitRecord
 from scalinglaws.numerals import format_level, format_plain, listed
-from scalinglaws.options import check_count, check_level, check_option
+from scalinglaws.options import check_count, check_option
 from scalinglaws.workers import Workers
 
 IntervalMethod = Literal["sandwich", "equal-noise", "profile", "cases", "clusters"]
@@ -42,6 +45,30 @@ class Request:
     n_resamples: int = 1000
     rng: np.random.Generator | int | None = 0
     workers: Workers = 1
+
+    @cached_property
+    def centres(self) -> FloatArray:
+        """Estimates, as working values."""
+        theta = self.fit.theta[None, :]
+        return np.array([float(q.value(theta)[0]) for q in self.quantities])
+
+    @cached_property
+    def gradients(self) -> FloatArray:
+        """Of the working values, shape (quantities, parameters)."""
+        theta = self.fit.theta[None, :]
+        slopes = np.array([q.gradient(theta)[0] for q in self.quantities])
+        return np.where(np.isfinite(slopes), slopes, 0.0).reshape(-1, theta.shape[1])
+
+    @cached_property
+    def undetermined(self) -> BoolArray:
+        """Mask of the quantities that are not identified."""
+        return np.array([not is_determined(self.fit, q) for q in self.quantities], dtype=np.bool_)
+
+    @cached_property
+    def at_bound(self) -> BoolArray:
+        """Mask of the quantities that are parameters at a bound."""
+        places = [-1 if q.parameter is None else q.parameter for q in self.quantities]
+        return np.append(self.fit.at_bound, False)[places]
 
 
 @dataclass(frozen=True)
@@ -61,7 +88,7 @@ class Intervals:
 def _sandwich(request: Request) -> Intervals:
     fit = request.fit
     assert fit.sandwich is not None
-    errors, dof = fit.sandwich.errors(_gradients(request)[:, fit.kept])
+    errors, dof = fit.sandwich.errors(request.gradients[:, fit.kept])
     return _symmetric(request, errors, dof, fit.interval_method)
 
 
@@ -69,7 +96,7 @@ def _equal_noise(request: Request) -> Intervals:
     """Of the curvature of least squares: sigma^2 (X'X)^-1."""
     fit = request.fit
     assert fit.sandwich is not None
-    along = _gradients(request)[:, fit.kept] @ fit.sandwich.to_basis
+    along = request.gradients[:, fit.kept] @ fit.sandwich.to_basis
     scale = float(np.sqrt(np.mean(fit.runs.weights[fit.runs.weights > 0])))
     errors = fit.noise * scale * np.linalg.norm(along, axis=1)
     return _symmetric(request, errors, np.full(len(along), float(fit.dof)), "equal noise, t")
@@ -78,8 +105,8 @@ def _equal_noise(request: Request) -> Intervals:
 def _profile(request: Request) -> Intervals:
     fit = request.fit
     ends = np.array([
-        profile_ends(fit, q, request.level) if is_determined(fit, q) else [-np.inf, np.inf]
-        for q in request.quantities
+        [-np.inf, np.inf] if lost else profile_ends(fit, q, request.level)
+        for q, lost in zip(request.quantities, request.undetermined, strict=True)
     ])  # fmt: skip
     equal = _equal_noise(request)
     return Intervals(equal.errors, equal.dof, ends.reshape(-1, 2), METHOD)
@@ -99,12 +126,11 @@ def _bootstrap(request: Request) -> Intervals:
     tails = np.array([0.5 - 0.5 * level, 0.5 + 0.5 * level])
     values = [np.asarray(q.value(drawn.theta), dtype=np.float64) for q in request.quantities]
     ends = np.array([np.quantile(v, tails, method="inverted_cdf") for v in values])
-    bounded, is_open = _bounded(fit, request.quantities), _open(fit, request.quantities)
-    ends[is_open] = -np.inf, np.inf
-    ends[bounded] = np.nan
+    ends[request.undetermined] = -np.inf, np.inf
+    ends[request.at_bound] = np.nan
     known = [v[np.isfinite(v)] for v in values]
     errors = np.array([np.std(v, ddof=1) if len(v) > 1 else np.nan for v in known])
-    errors[is_open | bounded] = np.nan
+    errors[request.undetermined | request.at_bound] = np.nan
     dof = np.full(len(values), float(fit.dof))
     counts = {"n_resamples": len(drawn.converged), "n_failed": drawn.n_failed}
     return Intervals(errors, dof, ends, f"{drawn.method}, percentiles", counts)
@@ -121,15 +147,14 @@ METHODS: dict[IntervalMethod, Callable[[Request], Intervals]] = {
 
 def _symmetric(request: Request, errors: FloatArray, dof: FloatArray, method: str) -> Intervals:
     """Student's t intervals; those of floors on the natural scale, truncated at zero."""
-    fit, quantities = request.fit, request.quantities
+    fit = request.fit
     half = half_widths(request.level, dof, errors)
     half = np.where(np.isinf(half), np.inf, np.where(errors > 0, half, 0.0))
-    is_open, bounded = _open(fit, quantities), _bounded(fit, quantities)
-    half[is_open], half[bounded] = np.inf, np.nan
-    errors = np.where(is_open | bounded, np.nan, errors)
+    half[request.undetermined], half[request.at_bound] = np.inf, np.nan
+    errors = np.where(request.undetermined | request.at_bound, np.nan, errors)
     with np.errstate(invalid="ignore"):
-        ends = _centres(request)[:, None] + half[:, None] * np.array([-1.0, 1.0])
-    for row, quantity in enumerate(quantities):
+        ends = request.centres[:, None] + half[:, None] * np.array([-1.0, 1.0])
+    for row, quantity in enumerate(request.quantities):
         if not is_floor(fit, quantity):
             continue
         assert quantity.parameter is not None
@@ -164,44 +189,19 @@ def _log_upper_end_of_zero(fit: FitRecord, j: int, level: float) -> float:
         return smallest + float(np.log(step + np.hypot(step, half)))
 
 
-# --- what intervals are of ----------------------------------------------------------------------
-
-
-def _centres(request: Request) -> FloatArray:
-    theta = request.fit.theta[None, :]
-    return np.array([float(q.value(theta)[0]) for q in request.quantities])
-
-
-def _gradients(request: Request) -> FloatArray:
-    theta = request.fit.theta[None, :]
-    found = np.array([q.gradient(theta)[0] for q in request.quantities])
-    return np.where(np.isfinite(found), found, 0.0).reshape(-1, theta.shape[1])
-
-
-def _open(fit: FitRecord, quantities: Sequence[Quantity]) -> BoolArray:
-    return np.array([not is_determined(fit, q) for q in quantities], dtype=np.bool_)
-
-
-def _bounded(fit: FitRecord, quantities: Sequence[Quantity]) -> BoolArray:
-    """Mask of the quantities that are parameters at a bound."""
-    places = [-1 if q.parameter is None else q.parameter for q in quantities]
-    return np.append(fit.at_bound, False)[places]
-
-
 # --- tables -------------------------------------------------------------------------------------
 
 
-def intervals(fit: FitRecord, asked: Asked | None, request_options: dict[str, Any]) -> pd.DataFrame:
+def intervals(
+    fit: FitRecord, asked: Asked | None, confidence_level: float | None, **options: Any
+) -> pd.DataFrame:
     """See `Fit.intervals`."""
-    options = dict(request_options)
     check_option("method", options["method"], tuple(METHODS))
-    level = options.pop("confidence_level")
-    level = fit.confidence_level if level is None else level
-    check_level(level)
+    level = fit.level_or_default(confidence_level)
     _refuse(fit)
     request = Request(fit, quantities_of(fit, asked), level, **options)
     table = _as_frame(request, METHODS[request.method](request))
-    _warn_of_missing_ends(table, _bounded(fit, request.quantities))
+    _warn_of_missing_ends(table, request.at_bound)
     return table
 
 
@@ -217,7 +217,7 @@ def _as_frame(request: Request, found: Intervals) -> pd.DataFrame:
 def _natural(request: Request, found: Intervals) -> dict[str, FloatArray]:
     """Natural values; the standard error of a positive quantity is its relative one times it."""
     rows = np.empty((len(request.quantities), 4))
-    centres = _centres(request)
+    centres = request.centres
     for row, quantity in enumerate(request.quantities):
         low, high = found.ends[row]
         low, estimate, high = quantity.natural(np.array([low, centres[row], high]))
@@ -278,16 +278,6 @@ def combination_table(fit: FitRecord) -> pd.DataFrame:
     request = Request(fit, quantities, fit.confidence_level)
     found = _as_frame(request, _sandwich(request))[columns]
     return found.rename_axis("parameter").assign(status="estimated")
-
-
-def linear_quantity(name: str, direction: FloatArray) -> Quantity:
-    """A linear combination of working parameters."""
-    moving = np.flatnonzero(direction)  # others may be logarithms of zero
-
-    def value(theta: FloatArray) -> FloatArray:
-        return np.asarray(theta[:, moving] @ direction[moving])
-
-    return Quantity(name, value, lambda theta: np.broadcast_to(direction, theta.shape))
 
 
 def _has_interval(fit: FitRecord, j: int, status: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,15 +11,13 @@ import numpy.typing as npt
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.core.law import Law
-from scalinglaws.errors import DataError, FitError, ScalingLawWarning, no_warnings
-from scalinglaws.fitting.inference.extrapolation_factor import times_beyond
+from scalinglaws.errors import DataError, FitError, no_warnings
 from scalinglaws.fitting.inference.intervals import intervals
-from scalinglaws.fitting.inference.predict import at, constant_ratio
+from scalinglaws.fitting.inference.predict import at, constant_ratio, times_beyond
 from scalinglaws.fitting.inference.reach import Curve, Reach, find_reach
 from scalinglaws.fitting.record import FitRecord
 from scalinglaws.fitting.tables.points import read_points
 from scalinglaws.numerals import format_variable, listed
-from scalinglaws.options import check_level
 
 Columns = dict[str, npt.NDArray[Any]]
 
@@ -91,8 +88,7 @@ def reach_of_fit(
     fit: FitRecord, value: Any, confidence_level: float | None, variables: Mapping[str, Any]
 ) -> Reach:
     """See `Fit.reach`."""
-    level = fit.confidence_level if confidence_level is None else confidence_level
-    check_level(level)
+    level = fit.level_or_default(confidence_level)
     unknown = open_variable_of(fit, variables)
 
     def curve(x: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -217,15 +213,11 @@ def _with_floors_at_zero(
     if not places or not fit.converged or fit.dof <= 0 or fit.sandwich is None:
         return found
     names = [fit.law.parameter_names[j] for j in places]
-    options = {
-        "method": "sandwich", "confidence_level": level, "n_resamples": 0, "rng": 0, "workers": 1,
-    }  # fmt: skip
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore", ScalingLawWarning)
+    with no_warnings(), np.errstate(all="ignore"):
         columns = unknown.columns(unknown.x[[0, -1]])
         start, end = fit.law.value(fit.values, columns)
         shares = fit.law.gradient(fit.values, columns)[-1, places]  # 0 for other groups' floors
-        room = float(shares @ intervals(fit, names, options)["high"])
+        room = float(shares @ intervals(fit, names, level, method="sandwich")["high"])
     if end > start:
         return found
     high = np.where(np.asarray(found.value) <= end + room, np.inf, found.high)

@@ -24,7 +24,7 @@ from scalinglaws.arrays import BoolArray, FloatArray
 from scalinglaws.core.parameters import LARGEST_EXPONENT
 from scalinglaws.errors import ConvergenceWarning, FitError, warn
 from scalinglaws.fitting.inference.covariance import mean_slope, t_quantile
-from scalinglaws.fitting.inference.quantity import Quantity, is_determined, is_floor
+from scalinglaws.fitting.inference.quantities import Quantity, is_determined, is_floor
 from scalinglaws.fitting.record import FitRecord
 from scalinglaws.fitting.solver.model import Model, to_natural
 from scalinglaws.fitting.solver.newton import Solution, minimise

@@ -1,12 +1,15 @@
-"""Trend check: whether the residuals follow a smooth surface in the law's variables.
+"""F tests of the residuals for patterns: a smooth surface, and differences between groups.
 
-An F test of a quadratic surface in the standardised logarithms of the variables, fitted to the
-scores, with the directions of the parameters projected out. With clusters, it uses cluster means.
-Real tables nearly always have a trend, because no law is exactly right.
+The scores are tested with the directions of the parameters projected out; with clusters, their
+means. `trend` tests a quadratic surface in the standardised logarithms of the variables. Real
+tables nearly always have a trend, because no law is exactly right. `group_effects` tests the means
+of the levels of a column that the law ignores, with that surface projected out as well: a law of
+the wrong shape is not taken for a group effect.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations_with_replacement
@@ -17,35 +20,10 @@ from scipy.special import fdtrc
 from scalinglaws.arrays import BoolArray, FloatArray, IntArray
 from scalinglaws.fitting.record import FitRecord
 
-_LEVEL, _LEAST_SHARE = 0.01, 0.25
+_TREND_LEVEL, _GROUP_LEVEL = 0.01, 1e-3
+_LEAST_SHARE = 0.25  # of the variance of the residuals
 _LEAST_LEFT = 1e-2  # of a direction that is tested, after projection
 _ROUNDING = 1e-9  # of residuals, relative to what rounding is relative to
-
-
-@dataclass(frozen=True)
-class Trend:
-    """A smooth pattern in the residuals.
-
-    Attributes
-    ----------
-    p_value : float
-        Of the F test of no pattern.
-    share : float
-        Adjusted share of the residual variance that the surface explains.
-    size : float
-        Typical size of the surface, in the residuals' scale.
-    variables : tuple of str
-    """
-
-    p_value: float
-    share: float
-    size: float
-    variables: tuple[str, ...]
-
-    @property
-    def is_clear(self) -> bool:
-        """Significant, and a large part of the residual variance."""
-        return self.p_value < _LEVEL and self.share > _LEAST_SHARE
 
 
 @dataclass(frozen=True)
@@ -149,6 +127,35 @@ def _outside(columns: FloatArray, basis: FloatArray) -> FloatArray:
     return np.asarray(left[:, singular > _LEAST_LEFT])
 
 
+# --- a smooth surface ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Trend:
+    """A smooth pattern in the residuals.
+
+    Attributes
+    ----------
+    p_value : float
+        Of the F test of no pattern.
+    share : float
+        Adjusted share of the residual variance that the surface explains.
+    size : float
+        Typical size of the surface, in the residuals' scale.
+    variables : tuple of str
+    """
+
+    p_value: float
+    share: float
+    size: float
+    variables: tuple[str, ...]
+
+    @property
+    def is_clear(self) -> bool:
+        """Significant, and a large part of the residual variance."""
+        return self.p_value < _TREND_LEVEL and self.share > _LEAST_SHARE
+
+
 def trend(fit: FitRecord) -> Trend | None:
     """The trend of a fit; None where there are too few runs, or none that vary."""
     residuals = residuals_of(fit)
@@ -157,3 +164,63 @@ def trend(fit: FitRecord) -> Trend | None:
         return None
     p_value, share = test
     return Trend(p_value, share, float(np.sqrt(max(share, 0.0))) * fit.noise, residuals.names)
+
+
+# --- groups --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class GroupEffect:
+    """A column between whose levels the runs differ.
+
+    Attributes
+    ----------
+    column : str
+    n_levels : int
+    p_value : float
+        Of the F test of no difference.
+    share : float
+        Adjusted share of the variance of the residuals that the levels explain.
+    """
+
+    column: str
+    n_levels: int
+    p_value: float
+    share: float
+
+
+def group_effects(fit: FitRecord) -> list[GroupEffect]:
+    """Significant and large effects of the factors of a fitted table, the largest share first."""
+    factors = fit.runs.factors
+    residuals = residuals_of(fit) if factors else None
+    return [] if residuals is None else effects_in(residuals, factors)
+
+
+def effects_in(residuals: Residuals, factors: Mapping[str, IntArray]) -> list[GroupEffect]:
+    """Effects of factors, which have a level for each row of the table."""
+    tested = (_effect(residuals, name, codes[residuals.used]) for name, codes in factors.items())
+    clear = [
+        effect
+        for effect in tested
+        if effect and effect.p_value < _GROUP_LEVEL / len(factors) and effect.share > _LEAST_SHARE
+    ]
+    return sorted(clear, key=lambda effect: -effect.share)
+
+
+def _effect(residuals: Residuals, column: str, codes: IntArray) -> GroupEffect | None:
+    """The test of one factor; None if a variable determines its levels, or runs are too few."""
+    levels, codes = np.unique(codes, return_inverse=True)
+    indicators = unit_means((codes[:, None] == np.arange(len(levels))) * 1.0, residuals.clusters)
+    if len(levels) < 2 or _is_nested(residuals.variables, indicators):
+        return None
+    test = residuals.f_test(indicators, beyond=residuals.surface)
+    return None if test is None else GroupEffect(column, len(levels), *test)
+
+
+def _is_nested(variables: FloatArray, indicators: FloatArray) -> bool:
+    """Whether some variable has a single value in each level, and not the same in all."""
+    level = indicators.argmax(axis=1)
+    first = np.zeros((indicators.shape[1], variables.shape[1]))
+    first[level] = variables
+    single = (first[level] == variables).all(axis=0)
+    return bool((single & (np.ptp(variables, axis=0) > 0)).any())

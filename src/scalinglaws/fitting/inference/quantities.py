@@ -1,22 +1,23 @@
-"""Derived quantities: expressions or functions of the parameters."""
+"""Quantities with an interval: parameters, and smooth functions of them, with gradients."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from numpy.exceptions import ComplexWarning
 
-from scalinglaws.arrays import FloatArray
+from scalinglaws.arrays import BoolArray, FloatArray
 from scalinglaws.core.autodiff import Derivatives
 from scalinglaws.core.expression import Expression, evaluate, names_in
 from scalinglaws.core.formula import parse
+from scalinglaws.core.law import Law
 from scalinglaws.errors import FormulaError
-from scalinglaws.fitting.inference.quantity import Quantity, parameter_quantity
+from scalinglaws.fitting.inference.covariance import root_of
 from scalinglaws.fitting.record import FitRecord
 from scalinglaws.fitting.solver.model import to_natural
 from scalinglaws.numerals import listed
@@ -24,10 +25,111 @@ from scalinglaws.numerals import listed
 Function = Callable[[Mapping[str, Any]], Any]
 Asked = str | Sequence[str] | Mapping[str, str | Function]
 
+_SAME = 1e-6  # relative: of equally good fits, and of a change along a direction not identified
 _COMPLEX_STEP = 1e-30
 _REAL_STEP = 1e-3
 # Normal draws of the coefficients over which a quantity must stay positive to be a logarithm.
 _TRIALS, _SEED = 64, 0
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A smooth function of the working parameters, with its gradient.
+
+    Attributes
+    ----------
+    name : str
+    value : callable
+        From working parameters, shape (batch, parameters), to shape (batch,).
+    gradient : callable
+        From working parameters to the derivatives of the value, shape (batch, parameters).
+    is_log : bool
+        Whether the value is the logarithm of a positive quantity; intervals are computed on the
+        log scale and exponentiated.
+    parameter : int or None
+        Index of the parameter, if the quantity is one.
+    """
+
+    name: str
+    value: Callable[[FloatArray], FloatArray]
+    gradient: Callable[[FloatArray], FloatArray]
+    is_log: bool = False
+    parameter: int | None = None
+
+    def natural(self, values: FloatArray) -> FloatArray:
+        """Values as they are shown."""
+        with np.errstate(over="ignore"):
+            return np.asarray(np.exp(values) if self.is_log else values, dtype=np.float64)
+
+
+def linear_quantity(
+    name: str, direction: FloatArray, *, is_log: bool = False, parameter: int | None = None
+) -> Quantity:
+    """A linear combination of working parameters."""
+    moving = np.flatnonzero(direction)  # others may be logarithms of zero
+
+    def value(theta: FloatArray) -> FloatArray:
+        return np.asarray(theta[:, moving] @ direction[moving])
+
+    def gradient(theta: FloatArray) -> FloatArray:
+        return np.broadcast_to(direction, theta.shape)
+
+    return Quantity(name, value, gradient, is_log, parameter)
+
+
+def parameter_quantity(law: Law, name: str) -> Quantity:
+    """One parameter of a law.
+
+    Raises
+    ------
+    ValueError
+        If the law has no such parameter.
+    """
+    names = law.parameter_names
+    if name not in names:
+        raise ValueError(f"The law has no parameter {name!r}; it has {', '.join(names)}.")
+    j = names.index(name)
+    direction = np.zeros(len(names))
+    direction[j] = 1.0
+    return linear_quantity(name, direction, is_log=law.parameters[j].positive, parameter=j)
+
+
+# --- what is identified -------------------------------------------------------------------------
+
+
+def is_floor(fit: FitRecord, quantity: Quantity) -> bool:
+    """Whether a quantity is a floor: a linear offset whose logarithm may go to minus infinity."""
+    j = quantity.parameter
+    return j is not None and fit.law.parameters[j].is_floor
+
+
+def not_determined(fit: FitRecord, gradients: FloatArray) -> BoolArray:
+    """Gradients that do not vanish along a direction that is not identified."""
+    change = np.abs(gradients @ fit.null_space)
+    size = np.abs(gradients) @ np.abs(fit.null_space)
+    return np.asarray((change > _SAME * size + 1e-300).any(axis=1))
+
+
+def is_determined(fit: FitRecord, quantity: Quantity) -> bool:
+    """Whether a quantity is identified.
+
+    It is not if an unidentified direction changes it, if an equally good fit has another value, or
+    if it belongs to a term of size zero.
+    """
+    j = quantity.parameter
+    if j is not None and fit.at_zero[j] and not is_floor(fit, quantity):
+        return False
+    if not fit.null_space.shape[1] and not len(fit.alternatives):
+        return True
+    with np.errstate(all="ignore"):
+        gradient = np.nan_to_num(quantity.gradient(fit.theta[None, :]))
+        others = np.where(fit.problem.positive, np.log(fit.alternatives), fit.alternatives)
+        here, there = quantity.value(fit.theta[None, :]), quantity.value(others)
+    same = np.isclose(there, here, rtol=_SAME, atol=0.0) | (there == here)
+    return bool(not not_determined(fit, gradient)[0] and same.all())
+
+
+# --- what is asked for --------------------------------------------------------------------------
 
 
 def quantities_of(fit: FitRecord, asked: Asked | None) -> list[Quantity]:
@@ -68,8 +170,7 @@ def quantities_of(fit: FitRecord, asked: Asked | None) -> list[Quantity]:
 def _quantity(fit: FitRecord, name: str, what: str | Function) -> Quantity:
     if isinstance(what, str):
         if what in fit.law.parameter_names:
-            found = parameter_quantity(fit.law, what)
-            return Quantity(name, found.value, found.gradient, found.is_log, found.parameter)
+            return replace(parameter_quantity(fit.law, what), name=name)
         return _in_working(fit, name, _Typed(fit, what))
     if not callable(what):
         raise TypeError(f"{name!r} must be an expression or a function; got {what!r}.")
@@ -208,11 +309,7 @@ def _in_working(fit: FitRecord, name: str, source: _Typed | _Called) -> Quantity
 def _stays_positive(fit: FitRecord, value: Callable[[FloatArray], npt.NDArray[Any]]) -> bool:
     """Whether a quantity is positive over the plausible range of the parameters."""
     rng = np.random.default_rng(_SEED)
-    scale = np.sqrt(np.maximum(np.diag(fit.covariance), 0.0))
-    size = np.where(scale > 0, scale, 1.0)
-    correlation = fit.covariance / np.outer(size, size)
-    values, vectors = np.linalg.eigh(correlation)
-    root = vectors * np.sqrt(np.maximum(values, 0.0))
-    steps = size * (rng.standard_normal((_TRIALS, len(scale))) @ root.T)
+    root = root_of(fit.covariance)
+    steps = rng.standard_normal((_TRIALS, len(root))) @ root.T
     found = np.real(value(np.concatenate([fit.theta[None, :], fit.theta + steps])))
     return bool(np.isfinite(found[0]) and np.nanmin(found) > 0)

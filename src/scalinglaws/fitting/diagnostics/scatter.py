@@ -1,7 +1,11 @@
-"""F test for lack of fit: residual scatter compared with that of replicates.
+"""Scatter of the residuals: compared with that of replicates, and outliers.
 
 Runs with the same variables and different seeds measure the noise without any law. If the residuals
 scatter much more, the law has the wrong shape in the range of the runs.
+
+An outlier can bias the fit, especially least squares. The residuals are therefore first fitted by
+least absolute deviations in the directions of the parameters, which removes the bias
+to first order.
 """
 
 from __future__ import annotations
@@ -12,7 +16,9 @@ import numpy as np
 from scipy.special import fdtrc
 
 from scalinglaws.arrays import FloatArray, IntArray
-from scalinglaws.fitting.tables.chunks import row_blocks, summed
+from scalinglaws.fitting.record import FitRecord
+from scalinglaws.fitting.solver.objective import NORMAL_MEDIAN, is_constant
+from scalinglaws.fitting.tables.chunks import places_where, row_blocks, summed
 
 _LEAST_REPEATS = 4  # degrees of freedom of the noise
 _LEAST_POINTS = 2  # repeated at so many places, since noise may differ between them
@@ -20,6 +26,11 @@ _LEVEL = 0.001
 # Repeated runs that agree to this share of the scatter are copies, and measure no noise.
 _COPIES = 1e-18
 _LEAST_RATIO = 1.5  # a tiny misfit in a huge table is not worth a warning
+# Residuals in units of the robust scale, and the share of the runs up to which they are a few.
+FAR_OFF, _MOST_FAR = 12.0, 0.2
+_ROUNDING = 1e-14  # of residuals, relative to their magnitude
+_STEPS = 30
+_LEAST_DOF = 3
 
 
 @dataclass(frozen=True)
@@ -82,3 +93,49 @@ def compare_with_repeats(
         dof_repeats=dof_repeats,
         p_value=float(fdtrc(dof_misfit, dof_repeats, ratio)),
     )
+
+
+# --- outliers ------------------------------------------------------------------------------------
+
+
+def outliers(fit: FitRecord) -> IntArray:
+    """Positions of the outlying runs; empty if there are more than a few."""
+    nothing = np.zeros(0, dtype=np.intp)
+    if fit.dof < _LEAST_DOF:
+        return nothing
+    residuals, weights = _without_pull(fit), fit.runs.weights
+    if not is_constant(weights):  # each in units of its own noise
+        residuals = residuals * np.sqrt(weights / weights.mean())
+    # about p residuals are next to zero by construction
+    sizes = np.sort(np.abs(residuals[weights > 0]))[len(fit.kept) :]
+    scale = max(float(np.median(sizes)) / NORMAL_MEDIAN, _ROUNDING * fit.model.magnitude)
+    far = places_where(fit.n, lambda rows: np.abs(residuals[rows]) > FAR_OFF * scale)
+    return far if len(far) <= _MOST_FAR * fit.n else nothing
+
+
+def _without_pull(fit: FitRecord) -> FloatArray:
+    """Residuals of the linearised law, refitted by least absolute deviations."""
+    residuals = fit.residuals.to_numpy()
+    rows = None if fit.sandwich is None else fit.sandwich.rows
+    if rows is None:
+        return residuals
+    used = fit.runs.weights > 0
+    roots = np.sqrt(fit.runs.weights[used])
+    refitted = residuals.copy()
+    refitted[used] = least_absolute(rows.basis, residuals[used] * roots) / roots
+    return refitted
+
+
+def least_absolute(basis: FloatArray, residuals: FloatArray) -> FloatArray:
+    """Residuals less their least-absolute-deviations fit, by reweighted least squares."""
+    remaining = residuals
+    scale = float(np.median(np.abs(residuals)))
+    for _ in range(_STEPS):
+        weights = 1.0 / np.maximum(np.abs(remaining), 1e-3 * scale + 1e-300)
+        weights /= weights.max()
+        normal = basis.T @ (weights[:, None] * basis)
+        step = np.linalg.lstsq(normal, basis.T @ (weights * residuals), rcond=None)[0]
+        last, remaining = remaining, residuals - basis @ step
+        if np.abs(remaining - last).max() <= 1e-3 * scale:
+            break
+    return remaining
