@@ -66,7 +66,8 @@ def test_each_series_has_the_fit_that_it_has_alone(series: pd.DataFrame) -> None
 
     assert list(fits) == [f"s{seed}" for seed in range(5)]
     alone = sl.fit(series[series["series"] == "s3"], "chinchilla")
-    np.testing.assert_array_equal(fits["s3"].theta, alone.theta)
+    # sums of a batch are added up in another order
+    np.testing.assert_allclose(fits["s3"].theta, alone.theta, rtol=1e-9)
     assert fits.params.shape == (5, 5)
     assert fits.table.index.names == ["series", "parameter"]
     assert "5 fits" in repr(fits)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -97,7 +98,7 @@ def _resolve(law: str | Law, frame: pd.DataFrame, columns: Mapping[str, str], y:
     if catalogue.looks_like_a_name(law):
         if law not in catalogue.FLEXIBLE:
             return catalogue.named(law)
-        return catalogue.named(law, _variables_of(law, frame, columns))
+        return _law(law, tuple(_variables_of(law, frame, columns)))
     parsed = parse(law)
     performance = {y, parsed.target}
     variables = [
@@ -113,7 +114,15 @@ def _resolve(law: str | Law, frame: pd.DataFrame, columns: Mapping[str, str], y:
             "Map variables to columns with columns={...}."
         )
     _refuse_lost_columns(parsed, variables, frame, performance)
-    return Law(law, variables=variables)
+    return _law(law, tuple(variables))
+
+
+@lru_cache(maxsize=64)
+def _law(text: str, variables: tuple[str, ...]) -> Law:
+    """The law of a line of maths, or of a name that takes any variables; many tables share it."""
+    if text in catalogue.FLEXIBLE:
+        return catalogue.named(text, variables)
+    return Law(text, variables=variables)
 
 
 def _refuse_lost_columns(

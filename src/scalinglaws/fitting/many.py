@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -17,11 +19,13 @@ from scalinglaws.fitting.fit import fit
 from scalinglaws.fitting.inference.prediction import Prediction
 from scalinglaws.fitting.inference.reach import stacked_reaches
 from scalinglaws.fitting.result import Fit
+from scalinglaws.fitting.solver.side_by_side import run_side_by_side
 from scalinglaws.fitting.tables import columns as col
 from scalinglaws.numerals import abridged, format_error, format_to, listed, plural
 from scalinglaws.workers import Workers, map_tasks
 
 _MOST_SHOWN = 30
+_TOGETHER = 64  # series fitted as one batch, for any number of workers
 
 
 class Fits(Displayed, Mapping[Hashable, Fit]):
@@ -158,7 +162,9 @@ def _words(fit: Fit) -> str:
 
 @dataclass(frozen=True)
 class _Task:
-    runs: pd.DataFrame
+    """Some series that are fitted together."""
+
+    runs: Sequence[pd.DataFrame]
     law: str | Law
     options: Mapping[str, Any]
 
@@ -177,7 +183,9 @@ def fit_each(
         Column, or columns, that name the series of each run.
     workers : int or callable, default 1
         Number of processes, -1 for one per processor, or a map-like callable such as the ``map``
-        of a pool, of joblib or of a cluster client. The fits do not depend on the workers.
+        of a pool, of joblib or of a cluster client. A task is 64 series, which are minimised
+        together. The fits do not depend on the workers. For a progress bar, pass
+        ``lambda function, tasks: map(function, tqdm(tasks))``.
     **options
         Passed to :func:`scalinglaws.fit`.
 
@@ -211,16 +219,12 @@ def fit_each(
     ['E', 'a', 'c']
     """
     frame = col.as_frame(runs)
-    keys = _keys(frame, by)
-    try:
-        groups = list(frame.groupby(keys[0] if len(keys) == 1 else keys, sort=True, observed=True))
-    except UnicodeEncodeError as error:
-        raise DataError(
-            f"{by!r} has the label {error.object[:20]!r}, which is no valid text. Correct it."
-        ) from error
-    tasks = [_Task(group, law, options) for _, group in groups]
-    answers = map_tasks(_fit_quietly, tasks, workers)
-    names = [name for name, _ in groups]
+    names, series = _series(frame, _keys(frame, by))
+    tasks = [
+        _Task(series[first : first + _TOGETHER], law, options)
+        for first in range(0, len(series), _TOGETHER)
+    ]
+    answers = [answer for some in map_tasks(_fit_together, tasks, workers) for answer in some]
     fits = {n: a for n, a in zip(names, answers, strict=True) if isinstance(a, Fit)}
     reasons = {n: a for n, a in zip(names, answers, strict=True) if not isinstance(a, Fit)}
     if not fits:
@@ -253,12 +257,31 @@ def _keys(frame: pd.DataFrame, by: object) -> list[str]:
     return keys
 
 
-def _fit_quietly(task: _Task) -> Fit | str:
-    """The fit, or the reason for its failure; warnings are silent, since the status has them."""
+def _series(frame: pd.DataFrame, keys: list[str]) -> tuple[list[Any], list[pd.DataFrame]]:
+    """Names of the series in sorted order, and the runs of each."""
+    by = keys[0] if len(keys) == 1 else keys
+    try:
+        groups = list(frame.groupby(by, sort=True, observed=True))
+    except UnicodeEncodeError as error:
+        raise DataError(
+            f"{by!r} has the label {error.object[:20]!r}, which is no valid text. Correct it."
+        ) from error
+    return [name for name, _ in groups], [runs for _, runs in groups]
+
+
+def _fit_together(task: _Task) -> list[Fit | str]:
+    """Fits, or reasons for their failure; warnings are silent, since the status has them."""
     with no_warnings():
-        try:
-            return fit(task.runs, task.law, **task.options)
-        except ScalingLawError as error:
-            return str(error)
-        except Exception as error:  # noqa: BLE001 - the other series have their fits
-            return f"{type(error).__name__}: {error}"
+        return run_side_by_side(
+            [partial(_fit_or_reason, runs, task.law, task.options) for runs in task.runs]
+        )
+
+
+def _fit_or_reason(runs: pd.DataFrame, law: str | Law, options: Mapping[str, Any]) -> Fit | str:
+    try:
+        # what was computed on the way would fill the memory, and is computed again where needed
+        return copy(fit(runs, law, **options))
+    except ScalingLawError as error:
+        return str(error)
+    except Exception as error:  # noqa: BLE001 - the other series have their fits
+        return f"{type(error).__name__}: {error}"

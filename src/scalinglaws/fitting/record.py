@@ -85,7 +85,9 @@ class FitRecord:
     versions: Mapping[str, str] = field(default_factory=dict)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {f.name: getattr(self, f.name) for f in fields(self)}
+        """Fields, and the verdicts if there are any: a copy computes the rest again."""
+        names = [f.name for f in fields(self)]
+        return {name: value for name, value in vars(self).items() if name in (*names, "verdicts")}
 
     # --- the fitted law ----------------------------------------------------------------------
 

@@ -119,7 +119,7 @@ class Profile:
         psi = np.clip(residuals, -self.loss.delta, self.loss.delta)
         mean_square = float(self.weights[0] @ (psi * psi)) / self.fit.dof
         used = residuals[self.weights[0] > 0]
-        return 0.5 * mean_square / mean_slope(used, self.loss.delta)
+        return 0.5 * mean_square / mean_slope(used, float(self.loss.delta))
 
     def _settled(self) -> FloatArray:
         """The minimum of the loss; that of absolute deviations lies beside its smooth one."""

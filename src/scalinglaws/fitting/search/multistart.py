@@ -413,7 +413,7 @@ class Multistart:
         """Absolute deviations from one start, as the solution of a batch of one."""
         end = way(
             self.model, theta, self.problem.weights, free, self.lower, self.upper,
-            near=self.loss.delta,
+            near=float(self.loss.delta),
         )  # fmt: skip
         return Solution(
             end.theta[None], np.array([end.value]), np.array([end.promise]),

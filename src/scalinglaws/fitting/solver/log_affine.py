@@ -86,7 +86,7 @@ class LogAffineBlock:
         with_one = np.ones((len(theta), self.n_parameters + 1))
         with_one[:, :-1] = theta
         for k, index in enumerate(self.with_constant):
-            np.matmul(with_one.take(index, axis=1), self.forms[k], out=found[k])
+            _apply(self.forms[k], with_one.take(index, axis=1), found[k])
         return found
 
     @cached_property
@@ -98,6 +98,11 @@ class LogAffineBlock:
     def slots(self) -> Slots:
         """Every parameter of every term."""
         return Slots(self)
+
+    @cached_property
+    def slot_slopes(self) -> FloatArray:
+        """Slopes of each slot, shape (slots, 1, rows)."""
+        return np.concatenate([slopes.T for slopes in self.term_slopes])[:, None]
 
     @cached_property
     def products(self) -> list[list[FloatArray]]:
@@ -146,6 +151,14 @@ class LogAffineBlock:
         return found
 
 
+def _apply(form: FloatArray, parameters: FloatArray, out: FloatArray) -> None:
+    """A linear form, or one for each row of a batch, of each row's parameters."""
+    if form.ndim == 2:
+        np.matmul(parameters, form, out=out)
+    else:
+        np.matmul(parameters[:, None], form, out=out[:, None])
+
+
 def _to_hessian(i: IntArray, j: IntArray, p: int, *, mirrored: bool) -> FloatArray:
     """Rows that put sums to places of a symmetric matrix, behind a gradient.
 
@@ -170,24 +183,29 @@ class Slots:
     def __init__(self, block: LogAffineBlock) -> None:
         sizes = [len(index) for index in block.indices]
         self._term = np.repeat(np.arange(block.n_terms), sizes)
-        self._slopes = np.concatenate([slopes.T for slopes in block.term_slopes])
         self._same_term = self._term[:, None] == self._term
         self._to_parameter = np.zeros((len(self._term), block.n_parameters))
         self._to_parameter[np.arange(len(self._term)), np.concatenate(block.indices)] = 1.0
 
     def contract(
-        self, shares: FloatArray, slope: FloatArray, outer: FloatArray, *, curved: bool
+        self,
+        slopes: FloatArray,
+        shares: FloatArray,
+        slope: FloatArray,
+        outer: FloatArray,
+        *,
+        curved: bool,
     ) -> tuple[FloatArray, FloatArray]:
-        """As `LogAffinePoint.contract`, from the shares of the terms."""
+        """As `LogAffinePoint.contract`, from slopes of the slots and shares of the terms."""
         derivatives = shares[self._term]
-        derivatives *= self._slopes[:, None, :]
+        derivatives *= slopes
         rows = derivatives.transpose(1, 0, 2)  # (batch, slots, rows)
         gradient = np.matmul(rows, slope[:, :, None])[:, :, 0]
         weighted = derivatives * outer
         hessian = np.matmul(weighted.transpose(1, 0, 2), rows.transpose(0, 2, 1))
         if curved:
             np.multiply(derivatives, slope, out=weighted)
-            own = np.matmul(weighted.transpose(1, 0, 2), self._slopes.T)
+            own = np.matmul(weighted.transpose(1, 0, 2), slopes.transpose(1, 2, 0))
             own *= self._same_term
             hessian += own
         to = self._to_parameter
@@ -236,9 +254,9 @@ class LogAffinePoint:
         block = self._block
         found = BUFFERS.take("along", *self.residuals.shape)
         part = BUFFERS.take("along one", *self.residuals.shape)
-        for k, (index, slopes) in enumerate(zip(block.indices, block.term_slopes, strict=True)):
+        for k, index in enumerate(block.indices):
             into = part if k else found
-            np.matmul(step[:, index], slopes.T, out=into)
+            _apply(block.forms[k][..., :-1, :], step[:, index], into)
             into *= self.shares[k]
             if k:
                 found += part
@@ -253,7 +271,7 @@ class LogAffinePoint:
         if not block.lasting:
             return self._contract_once(slope, outer, curved=curved)
         if slope.size <= block.few:
-            return block.slots.contract(shares, slope, outer, curved=curved)
+            return block.slots.contract(block.slot_slopes, shares, slope, outer, curved=curved)
         half = BUFFERS.take("half", *slope.shape)
         moment = BUFFERS.take("moment", *slope.shape)
         sums = []

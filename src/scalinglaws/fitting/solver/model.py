@@ -196,10 +196,29 @@ class Model:
         return None if triangle is None else np.asarray(triangle.T @ triangle / self.n_rows)
 
     @cached_property
-    def inverse_metric(self) -> FloatArray:
-        """Pseudo-inverse of the metric."""
+    def _inverse_metric(self) -> FloatArray:
         assert self.metric is not None
         return np.asarray(np.linalg.pinv(self.metric), dtype=np.float64)
+
+    # --- rows of a batch, which here share the table; see `StackedModel` -------------------------
+
+    def metrics(self, rows: IntArray) -> tuple[FloatArray, FloatArray] | None:  # noqa: ARG002
+        """Metric of each of some rows of a batch, or one for all, and its pseudo-inverse."""
+        return None if self.metric is None else (self.metric[None], self._inverse_metric[None])
+
+    def rounding_loss(self, loss: Loss, relative: float) -> FloatArray:
+        """Loss, for each row of a batch or one for all, of a residual of this relative size."""
+        return loss.value(np.array([relative * self.magnitude]))
+
+    def _at(
+        self,
+        block: Block,
+        theta: FloatArray,
+        loss: Loss,
+        rows: IntArray | None,  # noqa: ARG002
+    ) -> tuple[Point, Loss]:
+        """The law and the loss at some rows of a batch."""
+        return block.at(theta), loss
 
     # --- sums over the table -------------------------------------------------------------------
 
@@ -237,12 +256,13 @@ class Model:
                     batch = slice(first, first + size)
                     own = _own(weights, chosen, batch)[:, rows]
                     shift = None if shifts is None else _own(shifts, chosen, batch)[:, rows]
-                    point = block.at(theta[batch])
+                    chosen_rows = None if chosen is None else chosen[batch]
+                    point, own_loss = self._at(block, theta[batch], loss, chosen_rows)
                     r = point.residuals
                     if shift is not None:
                         r -= shift
                     slope, outer = BUFFERS.like("slope", r), BUFFERS.like("outer", r)
-                    total.value[batch] += loss.weighted(r, own, slope, outer, majorise=majorise)
+                    total.value[batch] += own_loss.weighted(r, own, slope, outer, majorise=majorise)
                     gradient, hessian = point.contract(slope, outer, curved=not majorise)
                     total.gradient[batch] += gradient
                     total.hessian[batch] += hessian
@@ -284,13 +304,14 @@ class Model:
         with np.errstate(all="ignore"):
             for first in range(0, len(theta), size):
                 batch = slice(first, first + size)
-                point = self._whole.at(theta[batch])
+                chosen_rows = None if chosen is None else chosen[batch]
+                point, own_loss = self._at(self._whole, theta[batch], loss, chosen_rows)
                 shift = None if shifts is None else _own(shifts, chosen, batch)
                 r, change = point.residuals, point.along(step[batch])
                 if shift is not None:
                     r -= shift
                 own = _own(weights, chosen, batch)
-                derivative = partial(loss.slope_along, r, change, own)
+                derivative = partial(own_loss.slope_along, r, change, own)
                 share[batch] = _first_zero(derivative, descent[batch])
         return share
 

@@ -7,6 +7,8 @@ model's own metric (how much a step changes each term), so that units do not mat
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -89,6 +91,58 @@ class Solution:
             getattr(self, name)[rows] = getattr(other, name)
 
 
+@dataclass(frozen=True)
+class Minimisation:
+    """What is minimised, from where, and how long: the arguments of `minimise`.
+
+    Attributes
+    ----------
+    owner : (batch,)
+        Rows with one number, in rising order, agree among themselves; see `enough`.
+    """
+
+    model: Model
+    loss: Loss
+    start: FloatArray
+    weights: FloatArray
+    free: BoolArray
+    lower: FloatArray
+    upper: FloatArray
+    amplitude: BoolArray
+    shifts: FloatArray | None
+    majorise: bool
+    patient: bool
+    tolerance: float
+    max_iterations: int
+    enough: int | None
+    known: Sums | None
+    owner: IntArray
+
+    def solve(self) -> Solution:
+        """Where each row ends."""
+        descent = _Descent(self)
+        with np.errstate(all="ignore"):  # steps that go astray are refused
+            while len(descent.rows) and descent.n_iterations < self.max_iterations:
+                descent.step()
+        return descent.solution()
+
+    @cached_property
+    def growable(self) -> BoolArray:
+        """Coefficients that may step in their natural value."""
+        return self.amplitude & (not self.majorise)
+
+    @cached_property
+    def unit(self) -> FloatArray:
+        """A step of each parameter that is a small one by its range; infinite without bounds."""
+        return (self.upper - self.lower) * _SHARE_OF_RANGE
+
+
+# Solves in the place of `Minimisation.solve`, where many searches are done together.
+SOLVER: ContextVar[Callable[[Minimisation], Solution]] = ContextVar(
+    "SOLVER", default=Minimisation.solve
+)
+
+
 def minimise(
     model: Model,
     loss: Loss,
@@ -136,66 +190,38 @@ def minimise(
     known : Sums, optional
         The objective and its derivatives at the start, which must lie inside the bounds.
     """
-    descent = _Descent(
-        _Task(model, loss, lower, upper, amplitude & (not majorise), majorise, tolerance),
-        start, weights, free, shifts, known,
+    return SOLVER.get()(
+        Minimisation(
+            model, loss, start, weights, free, lower, upper, amplitude, shifts, majorise,
+            patient, tolerance, max_iterations, enough, known,
+            np.zeros(len(start), dtype=np.intp),
+        )
     )  # fmt: skip
-    with np.errstate(all="ignore"):  # steps that go astray are refused
-        while len(descent.rows) and descent.n_iterations < max_iterations:
-            descent.step(patient=patient)
-            if enough is not None and descent.agree(enough):
-                break
-    return descent.solution()
-
-
-@dataclass(frozen=True)
-class _Task:
-    """What is the same for every row and every step."""
-
-    model: Model
-    loss: Loss
-    lower: FloatArray
-    upper: FloatArray
-    growable: BoolArray
-    majorise: bool
-    tolerance: float
-
-    @cached_property
-    def unit(self) -> FloatArray:
-        """A step of each parameter that is a small one by its range; infinite without bounds."""
-        return (self.upper - self.lower) * _SHARE_OF_RANGE
 
 
 # Arrays of a descent with one entry a row.
 _OF_ROW = (
-    "rows", "theta", "free", "damping", "metric", "decrement", "idle", "earlier", "floor",
+    "rows", "theta", "free", "owner", "damping", "metric", "decrement", "idle", "earlier", "floor",
 )  # fmt: skip
 
 
 class _Descent:
     """Where each row of a batch stands. Rows that have arrived, or are given up, leave."""
 
-    def __init__(
-        self,
-        task: _Task,
-        start: FloatArray,
-        weights: FloatArray,
-        free: BoolArray,
-        shifts: FloatArray | None,
-        known: Sums | None,
-    ) -> None:
+    def __init__(self, task: Minimisation) -> None:
         self.task = task
+        start, weights, free = task.start, task.weights, task.free
         n_batch, p = start.shape
-        self.weights, self.shifts, self.free = weights, shifts, free
+        self.weights, self.shifts, self.free, self.owner = weights, task.shifts, free, task.owner
         self.theta = np.where(free, np.clip(start, task.lower, task.upper), start)
         self.rows = np.arange(n_batch)
-        self.state = known or self._evaluate(self.theta)
+        self.state = task.known or self._evaluate(self.theta)
         self.damping = np.full(n_batch, _FIRST_DAMPING if task.majorise else 0.0)
         self.metric = np.full((n_batch, p, p), np.nan)
         self.decrement = np.full(n_batch, np.inf)
         self.idle = np.zeros(n_batch, dtype=np.intp)
         self.earlier = self.state.value
-        rounding = task.loss.value(np.array([_ROUNDING * task.model.magnitude]))[0]
+        rounding = task.model.rounding_loss(task.loss, _ROUNDING)
         self.floor = np.broadcast_to(weights.sum(axis=1) * rounding + 1e-300, n_batch)
         self.n_iterations = 0
         self._ended = Solution(
@@ -210,16 +236,24 @@ class _Descent:
         self._ended.n_iterations = self.n_iterations
         return self._ended
 
-    def agree(self, enough: int) -> bool:
-        """Whether so many rows have arrived at the lowest objective of all."""
-        arrived = self._ended.value[self._ended.converged]
-        if len(arrived) < enough:
-            return False
-        lowest = arrived.min()
-        limit = lowest + 1e-9 * abs(lowest) + float(self.floor.max(initial=0.0))
-        return bool((arrived <= limit).sum() >= enough and np.all(self.state.value >= lowest))
+    def _stop_where_enough_agree(self, enough: int) -> None:
+        """Rows of an owner leave once enough of them are at its lowest objective of all."""
+        arrived = self._ended.converged
+        value, owner = self._ended.value[arrived], self.task.owner[arrived]
+        if len(value) < enough or not len(self.rows):
+            return
+        n_owners = int(self.task.owner[-1]) + 1
+        lowest, floor = np.full(n_owners, np.inf), np.zeros(n_owners)
+        np.minimum.at(lowest, owner, value)
+        np.maximum.at(floor, self.owner, self.floor)
+        limit = lowest + 1e-9 * np.abs(lowest) + floor
+        n_agreeing = np.bincount(owner[value <= limit[owner]], minlength=len(lowest))
+        settled = n_agreeing >= enough
+        settled[self.owner[self.state.value < lowest[self.owner]]] = False
+        leaving = settled[self.owner]
+        self._leave(leaving, np.zeros(len(leaving), dtype=np.bool_))
 
-    def step(self, *, patient: bool) -> None:
+    def step(self) -> None:
         """One damped step of each row."""
         self.n_iterations += 1
         scale = np.abs(self.state.value) + self.floor
@@ -237,7 +271,9 @@ class _Descent:
             step, promised, ok, scale = step[rest], promised[rest], ok[rest], scale[rest]
             newton = newton[rest]
         if len(self.rows):
-            self._try(step, promised, ok, newton, scale, patient=patient)
+            self._try(step, promised, ok, newton, scale)
+        if self.task.enough is not None:
+            self._stop_where_enough_agree(self.task.enough)
 
     def _try(
         self,
@@ -246,8 +282,6 @@ class _Descent:
         ok: BoolArray,
         newton: BoolArray,
         scale: FloatArray,
-        *,
-        patient: bool,
     ) -> None:
         """Evaluate the steps, take those that go down, and adapt the damping."""
         new = self._evaluate(self.theta + step)
@@ -277,7 +311,7 @@ class _Descent:
         self.idle = np.where(useful, 0, self.idle + 1)
         flat = accepted & (self.idle >= _PATIENCE)
         stuck = (self.damping > _MOST_DAMPING) | (self.idle >= _MOST_IDLE)
-        if not patient and self.n_iterations % _WINDOW == 0:
+        if not self.task.patient and self.n_iterations % _WINDOW == 0:
             stuck |= (self.earlier - self.state.value <= _CRAWL * scale) & ~arrived
             self.earlier = self.state.value.copy()
         converged = arrived | flat | (stuck & (self.decrement <= 1e-9))
@@ -357,7 +391,7 @@ class _Descent:
                 else self._evaluate(self.theta[new], new, majorise=True).hessian
             )
             least = np.abs(self.state.value[new, None]) * _LEAST_EFFECT / self.task.unit**2
-            self.metric[new] = _damping_metric(self.task.model, majorised, least)
+            self.metric[new] = _damping_metric(self.task.model, majorised, least, self.rows[new])
         return self.metric[rows]
 
     def _evaluate(
@@ -389,17 +423,20 @@ class _Descent:
         self.state = self.state.take(stay)
 
 
-def _damping_metric(model: Model, majorised: FloatArray, least: FloatArray) -> FloatArray:
+def _damping_metric(
+    model: Model, majorised: FloatArray, least: FloatArray, rows: IntArray
+) -> FloatArray:
     """Metric of each row: the model's own, at the size of the row's curvature."""
-    p = model.n_parameters
-    if model.metric is None:
+    p, metrics = model.n_parameters, model.metrics(rows)
+    if metrics is None:
         # each parameter in its own unit: a common ridge would freeze those with large units
         diagonal = np.maximum(np.einsum("bii->bi", majorised), np.maximum(least, 1e-300))
         return np.asarray(majorised + _OWN_UNITS * diagonal[:, :, None] * np.eye(p))
-    size = np.einsum("bij,ji->b", majorised, model.inverse_metric) / p
+    metric, inverse = metrics
+    size = np.einsum("bij,bji->b", majorised, np.broadcast_to(inverse, majorised.shape)) / p
     size = np.maximum(size, 1e-300)
-    ridge = 1e-9 * np.trace(model.metric) / p * np.eye(p)
-    return np.asarray(size[:, None, None] * (model.metric + ridge))
+    ridge = 1e-9 * np.trace(metric, axis1=1, axis2=2)[:, None, None] / p * np.eye(p)
+    return np.asarray(size[:, None, None] * (metric + ridge))
 
 
 def _next_damping(

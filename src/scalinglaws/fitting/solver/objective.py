@@ -24,10 +24,13 @@ NORMAL_MEDIAN = 0.6744897501960817  # of |standard normal|
 
 @dataclass(frozen=True)
 class Loss:
-    """A loss function; `delta` is the Huber threshold, infinite for least squares."""
+    """A loss function; `delta` is the Huber threshold, infinite for least squares.
+
+    Rows of a batch may each have a threshold, in an array of shape (batch, 1).
+    """
 
     kind: Literal["squared", "huber"]
-    delta: float = np.inf
+    delta: float | FloatArray = np.inf
 
     @property
     def has_kinks(self) -> bool:
