@@ -27,9 +27,17 @@ def test_the_package_shows_what_a_user_calls() -> None:
 def test_slow_libraries_are_imported_when_needed() -> None:
     """Neither matplotlib nor the heavy parts of scipy, nor databases and archives."""
     slow = ["matplotlib", "scipy.stats", "scipy.signal", "scipy.interpolate", "sqlite3"]
-    code = f"import sys, scalinglaws; print([m for m in {slow} if m in sys.modules])"
+    used = "import sys, scalinglaws as sl; [getattr(sl, n) for n in dir(sl) if n != 'plotting']"
+    code = f"{used}; print([m for m in {slow} if m in sys.modules])"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
+
+
+def test_the_list_of_verbs_needs_no_numbers() -> None:
+    """The help of the terminal is there before NumPy could be."""
+    code = "import sys, scalinglaws.cli as c; c.main([]); print('numpy' in sys.modules)"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.endswith("False\n")
 
 
 def test_packages_import_only_what_lies_below_them() -> None:

@@ -15,8 +15,6 @@ from importlib import import_module
 from typing import Any
 
 import scalinglaws
-from scalinglaws.cli.output import OK, WRONG
-from scalinglaws.cli.parameters import add_formats
 from scalinglaws.cli.progress import shown_progress
 from scalinglaws.cli.vocabulary import FUNCTIONS, in_terminal, nearest_verb, option_strings
 from scalinglaws.errors import ScalingLawError, ScalingLawWarning
@@ -48,6 +46,7 @@ VERBS = {
     "bill": ("analysis_verbs", "accelerator hours, cost and energy of training runs"),
     "read": ("fit_verbs", "table of runs from logs, with the source of each column"),
 }
+_OK, _WRONG = 0, 1  # exit status
 _WITHOUT_TABLE = ("demo", "report")
 
 
@@ -67,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = parser.parse_args([name, *given[1:]] if chosen else given)
         if not hasattr(options, "verb"):
             parser.print_help()
-            return OK
+            return _OK
         verb: Callable[[argparse.Namespace], int] = options.verb
         options.name_of_verb, options.known = name, known
         with warnings.catch_warnings():
@@ -77,11 +76,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 return verb(options)
     except BrokenPipeError:  # the reader of a pipe has seen enough
         sys.stderr.close()
-        return OK
+        return _OK
     except (ScalingLawError, ValueError, OSError, ImportError) as error:
         message = in_terminal(for_terminal(str(error)), known)
         print(f"error: {message}", file=sys.stderr)
-        return WRONG
+        return _WRONG
 
 
 def _show_warning(
@@ -120,5 +119,12 @@ def build_parser(verb: str) -> tuple[argparse.ArgumentParser, argparse.ArgumentP
         if name == verb:
             getattr(import_module(f"scalinglaws.cli.{module}"), f"add_{name}")(one)
             if name not in _WITHOUT_TABLE:
-                add_formats(one)
+                _add_formats(one)
     return parser, verbs.choices.get(verb)
+
+
+def _add_formats(parser: argparse.ArgumentParser) -> None:
+    """The formats of a table."""
+    formats = parser.add_mutually_exclusive_group()
+    formats.add_argument("--csv", action="store_true", help="CSV output with all digits")
+    formats.add_argument("--json", action="store_true", help="JSON output with all digits")

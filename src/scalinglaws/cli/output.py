@@ -6,20 +6,21 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from scalinglaws.cli.vocabulary import card_in_terminal
+from scalinglaws.cli.vocabulary import in_terminal
 from scalinglaws.display import Card, as_text, card_of
 from scalinglaws.display.quantities import plan_table
 from scalinglaws.errors import no_warnings
 from scalinglaws.escaping import one_line
 from scalinglaws.numerals import plural
 
-OK, WRONG, DOUBTFUL = 0, 1, 3  # exit status
+OK, DOUBTFUL = 0, 3  # exit status; see `command_line`
 
 
 def show(
@@ -48,7 +49,14 @@ def show(
     if card is None:
         count = plural(len(table), "row")
         card = Card(f"{count}.", tables=(plan_table(table, 0.95, upright=False),))
-    print(as_text(card_in_terminal(card, options, following)))
+    print(as_text(_in_terminal(card, options, following)))
+
+
+def _in_terminal(card: Card, options: argparse.Namespace, following: str = "") -> Card:
+    """A card with the terminal's options, and the command that comes next."""
+    known = getattr(options, "known", ())
+    caveats = tuple(in_terminal(text, known) for text in card.caveats)
+    return replace(card, caveats=caveats, more="--json", next=following)
 
 
 def print_frame(frame: pd.DataFrame, options: argparse.Namespace) -> None:

@@ -239,13 +239,6 @@ def _for_help(text: str) -> str:
     return (lower + typed[1:]).replace("%", "%%")
 
 
-def add_formats(parser: Any) -> None:
-    """The formats of a table."""
-    formats = parser.add_mutually_exclusive_group()
-    formats.add_argument("--csv", action="store_true", help="CSV output with all digits")
-    formats.add_argument("--json", action="store_true", help="JSON output with all digits")
-
-
 def add_plot(parser: Any) -> None:
     """A file for the picture."""
     parser.add_argument(

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
 import difflib
 import re
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
-
-from scalinglaws.display import Card
 
 # Functions of the package, and the verbs that do the same.
 VERBS = {
@@ -79,13 +75,6 @@ def in_terminal(text: str, options: Iterable[str] = ()) -> str:
     return re.sub(
         r"\bsl\.(\w+)", lambda match: f"scalinglaws {VERBS.get(match[1], match[1])}", text
     )
-
-
-def card_in_terminal(card: Card, options: argparse.Namespace, following: str = "") -> Card:
-    """A card with the terminal's options, and the command that comes next."""
-    known = getattr(options, "known", ())
-    caveats = tuple(in_terminal(text, known) for text in card.caveats)
-    return replace(card, caveats=caveats, more="--json", next=following)
 
 
 def nearest_verb(word: str, verbs: Iterable[str]) -> str:
