@@ -213,9 +213,10 @@ class CurveForecast(Displayed, Saved):
     @property
     def facts(self) -> tuple[str, ...]:
         """Caveats about the points used."""
-        if self.n_read == len(self.x):
-            return ()
-        return (f"{plural(self.n_read, 'point')} are averaged into {len(self.x)}.",)
+        found = list(self.scale.facts(self.target))
+        if self.n_read != len(self.x):
+            found.append(f"{plural(self.n_read, 'point')} are averaged into {len(self.x)}.")
+        return tuple(found)
 
     @property
     def n(self) -> int:

@@ -19,8 +19,8 @@ from scalinglaws.fitting.tables.runs import RunTable, read_table
 from scalinglaws.forecasting import saved, wording
 from scalinglaws.forecasting.curve import CurveForecast, CurvePoints
 from scalinglaws.forecasting.curve_posterior import infer_curves
-from scalinglaws.forecasting.metric_scale import MetricScale
-from scalinglaws.forecasting.run_rows import check_limits, find_scale
+from scalinglaws.forecasting.metric_scale import Limits, MetricScale
+from scalinglaws.forecasting.run_rows import check_limits, scale_of
 from scalinglaws.forecasting.several_forecasts import SeveralForecasts
 from scalinglaws.numerals import format_variable, plural
 
@@ -111,7 +111,7 @@ def forecast_curves(
     y: str | None,
     missing: str,
     units: str,
-    limits: tuple[float | None, float | None],
+    limits: Limits,
     confidence_level: float,
 ) -> CurveForecast | CurveForecasts:
     """One curve, or each of several; see `scalinglaws.forecast`.
@@ -159,7 +159,7 @@ def _warn_of_several(table: RunTable) -> None:
 
 
 def _each(
-    table: RunTable, places: Mapping[Any, IntArray], limits: tuple[float | None, float | None],
+    table: RunTable, places: Mapping[Any, IntArray], limits: Limits,
     variable: str, level: float,
 ) -> tuple[dict[Any, CurveForecast], dict[Any, str]]:  # fmt: skip
     """Forecasts of the series that have one, and why the others have none."""
@@ -167,7 +167,7 @@ def _each(
     failed: dict[Any, str] = {}
     for label, some in places.items():
         try:
-            scale = find_scale(table, some, limits)
+            scale = scale_of(table, some, limits)
             x, score = _points(table, some, scale)
         except DataError as error:
             failed[label] = str(error)

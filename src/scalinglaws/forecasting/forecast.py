@@ -17,9 +17,8 @@ from scalinglaws.display import Card, Displayed, as_text
 from scalinglaws.errors import ExtrapolationWarning, warn
 from scalinglaws.fitting.inference.covariance import t_quantile
 from scalinglaws.fitting.inference.reach import Reach
-from scalinglaws.fitting.tables.columns import listed_rows
 from scalinglaws.forecasting import saved, wording
-from scalinglaws.forecasting.deciding_run import DecidingRun, find_deciding_run
+from scalinglaws.forecasting.caveats import DecidingRun, facts_of, find_deciding_run
 from scalinglaws.forecasting.outlook import (
     FIELDS,
     USABLE_LEVEL,
@@ -29,7 +28,7 @@ from scalinglaws.forecasting.outlook import (
     points_of,
 )
 from scalinglaws.forecasting.posterior import Moments, Posterior, infer
-from scalinglaws.forecasting.run_rows import RunRows, facts_of
+from scalinglaws.forecasting.run_rows import RunRows
 from scalinglaws.forecasting.runs_along import FARTHEST, reach_of_runs, runs_along
 from scalinglaws.forecasting.saved import Saved
 from scalinglaws.options import check_level
@@ -41,8 +40,6 @@ if TYPE_CHECKING:
     from scalinglaws.forecasting.backtest import Backtest
 
 _ALONG = np.geomspace(1.0, FARTHEST, 60)
-
-_OUTLIER_WEIGHT = 0.05  # of a run whose residual is some ten standard deviations
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -249,18 +246,10 @@ class Forecast(Displayed, Saved):
         """How far the forecast can be used, as a sentence."""
         return wording.status_of(self)
 
-    @property
+    @cached_property
     def facts(self) -> tuple[str, ...]:
         """Caveats: how the runs were chosen, what they leave open, and outliers."""
-        far = np.flatnonzero(self.posterior.weights < _OUTLIER_WEIGHT * self.rows.weights)
-        if not len(far):
-            return tuple(facts_of(self.rows))
-        rows = listed_rows(self.rows.index, far)
-        outliers = (
-            f"Row{'s' if len(far) > 1 else ''} {rows}: far off the forecast, and given little "
-            "weight. Check these runs."
-        )
-        return (*facts_of(self.rows), outliers)
+        return tuple(facts_of(self.rows, self.posterior))
 
     @cached_property
     def params(self) -> pd.Series:

@@ -86,7 +86,8 @@ def forecast(
         runs borrow strength from groups with larger runs.
     y : str, optional
         Column of the metric; by default one with a common name, such as "loss". Values must be
-        positive and fall or rise with compute.
+        positive and fall or rise with compute. A perplexity (by its name) is forecast through its
+        logarithm.
     columns : mapping of str to str, optional
         Columns of N, D and C; by default those with common names. C is in FLOP and by default
         6ND.
@@ -94,7 +95,8 @@ def forecast(
         A column, or one number per run: relative precisions.
     limits : (low, high), optional
         Possible range of a bounded metric, such as ``(0.25, 1)`` for an accuracy with chance level
-        0.25. None stands for an unknown end.
+        0.25. None stands for an unknown end. Without it, a metric that rises and has the name of
+        an accuracy is cut off at 1, or at 100 in per cent.
     missing : {"raise", "drop"}
         What to do with runs that have missing, infinite or non-positive values.
     units : {"check", "trust"}

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import expit
 
 from scalinglaws.arrays import BoolArray, FloatArray
+from scalinglaws.errors import DataWarning, warn
+
+Limits = tuple[float | None, float | None]
 
 _LEAST_PRECISION = 1e-6
+# Parts of names that tell what a metric is.
+_PERPLEXITY = ("perplexity", "ppl")
+_FALLING = ("loss", *_PERPLEXITY, "bpb", "bits", "entropy", "error")
+_SHARES = ("acc", "percent", "pct", "%", "exact_match", "pass@", "bleu")  # of 1 or of 100
 
 
 @dataclass(frozen=True)
@@ -18,35 +26,47 @@ class MetricScale:
 
     ``ln((y - best) / (worst - y))`` where both ends are known, as for an accuracy between chance
     and one; ``ln |y - best|`` where only the best value is; ``-ln |y - worst|`` where only the
-    worst is. A loss has 0 as its best value and no worst, hence ``ln y``.
+    worst is. A loss has 0 as its best value and no worst, hence ``ln y``. A perplexity is the
+    exponential of a loss, hence ``ln ln y``.
 
     Attributes
     ----------
     falls : whether smaller values are better
     best, worst : ends of what the metric can be; None where there is none
+    perplexity : whether the logarithm of the metric is a loss
+    most : where estimates and intervals of a rising metric are cut off; None for nowhere
     """
 
     falls: bool
     best: float | None
     worst: float | None
+    perplexity: bool = False
+    most: float | None = None
 
     @classmethod
-    def of(cls, falls: bool, limits: tuple[float | None, float | None]) -> MetricScale:
+    def of(cls, falls: bool, limits: Limits) -> MetricScale:
         """The scale of a metric that lies between (low, high)."""
         low, high = limits
         if low is None and (falls or high is None):
             low = 0.0
         return cls(falls, low, high) if falls else cls(falls, high, low)
 
+    @property
+    def limits(self) -> Limits:
+        """(low, high) of the metric, or of the logarithm of a perplexity."""
+        return (self.best, self.worst) if self.falls else (self.worst, self.best)
+
     def is_inside(self, y: FloatArray) -> BoolArray:
         """Whether values lie between the ends."""
-        low, high = (self.best, self.worst) if self.falls else (self.worst, self.best)
+        low, high = self.limits
+        y = np.log(y) if self.perplexity else y
         return np.asarray(
             (y > (-np.inf if low is None else low)) & (y < (np.inf if high is None else high))
         )
 
     def forward(self, y: FloatArray) -> FloatArray:
         """From the metric to the scale."""
+        y = np.log(y) if self.perplexity else y
         found = np.zeros_like(y)
         if self.best is not None:
             found = found + np.log(np.abs(y - self.best))
@@ -59,12 +79,14 @@ class MetricScale:
         sign = 1.0 if self.falls else -1.0
         with np.errstate(over="ignore"):
             left = np.exp(score)
-            if self.worst is None:
-                return np.asarray((self.best or 0.0) + sign * left)
             if self.best is None:
-                return np.asarray(self.worst + 1.0 / left)
-            share = expit(score)
-        return self.best + (self.worst - self.best) * share
+                y = (self.worst or 0.0) + 1.0 / left
+            elif self.worst is None:
+                y = self.best + sign * left
+            else:
+                y = self.best + (self.worst - self.best) * expit(score)
+            y = np.exp(y) if self.perplexity else y
+        return np.asarray(y if self.most is None else np.minimum(y, self.most))
 
     def precision(self, score: FloatArray) -> FloatArray:
         """Of a run, relative: between two ends its noise is equal on the metric, not the scale.
@@ -80,3 +102,47 @@ class MetricScale:
         """Ends of an interval on the scale, as metric, the lower first."""
         ends = self.back(low), self.back(high)
         return ends if self.falls else ends[::-1]
+
+    def facts(self, target: str) -> Iterator[str]:
+        """What a reader should know of the scale."""
+        if self.perplexity:
+            yield f"{target!r} is forecast through its logarithm, the loss."
+        elif self.falls:
+            return
+        elif self.most is not None:
+            yield (
+                f"{target!r} rises; estimates and intervals end at {self.most:g}. Other ends are "
+                "set by `limits`."
+            )
+        elif self.best is None:
+            yield f"{target!r} rises without an upper end: pass `limits` if it has one."
+        else:
+            yield f"{target!r} rises."
+
+
+def find_scale(
+    target: str, y: FloatArray, variables: dict[str, FloatArray], limits: Limits
+) -> MetricScale:
+    """The scale of a metric, from its name, its values at the variables, and its limits."""
+    points = np.log(np.column_stack(list(variables.values())))
+    slopes = np.linalg.lstsq(points - points.mean(axis=0), y - y.mean())[0]
+    falls, named_as_falling = bool(slopes.sum() <= 0), _names(target, _FALLING)
+    if named_as_falling and not falls:
+        warn(
+            f"{target!r} rises with {' and '.join(variables)} in these runs, and is forecast to "
+            "fall: is the column what its name says?",
+            DataWarning,
+        )
+    falls = falls or named_as_falling
+    scale = MetricScale.of(falls, limits)
+    if limits != (None, None):
+        return scale
+    if _names(target, _PERPLEXITY) and (y > 1).all():
+        return MetricScale(falls, 0.0, None, perplexity=True)
+    if not falls and _names(target, _SHARES) and (y <= 100).all():
+        return MetricScale(falls, None, 0.0, most=1.0 if (y <= 1).all() else 100.0)
+    return scale
+
+
+def _names(target: str, words: tuple[str, ...]) -> bool:
+    return any(word in target.lower() for word in words)

@@ -149,14 +149,20 @@ def _level(values: Values) -> float:
 
 def _scale(values: Any, y: FloatArray) -> MetricScale:
     """The scale of a metric, which all of its values must be on."""
-    scale = stored.mapping(values, "scale")
-    ends = [
+    scale = {"perplexity": False, "most": None, **stored.mapping(values, "scale")}
+    best, worst, most = (
         None if scale[name] is None else stored.number(scale[name], name)
-        for name in ("best", "worst")
-    ]
-    if any(end is not None and abs(end) > 1 / _LEAST for end in ends):
+        for name in ("best", "worst", "most")
+    )
+    if any(end is not None and abs(end) > 1 / _LEAST for end in (best, worst, most)):
         raise ValueError("an end of the metric is out of range")
-    metric = MetricScale(stored.flag(scale["falls"], "falls"), *ends)
+    metric = MetricScale(
+        stored.flag(scale["falls"], "falls"),
+        best,
+        worst,
+        perplexity=stored.flag(scale["perplexity"], "perplexity"),
+        most=most,
+    )
     with np.errstate(all="ignore"):
         inside = metric.is_inside(y) & np.isfinite(metric.forward(y))
         if not len(y) or not inside.all():

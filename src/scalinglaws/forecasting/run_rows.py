@@ -11,21 +11,21 @@ import numpy.typing as npt
 import pandas as pd
 
 from scalinglaws.arrays import BoolArray, FloatArray, IntArray
-from scalinglaws.errors import DataError, DataWarning, warn
-from scalinglaws.fitting.diagnostics.residual_tests import GroupEffect, Residuals, effects_in
+from scalinglaws.errors import DataError
 from scalinglaws.fitting.tables import columns as col
 from scalinglaws.fitting.tables.runs import RunTable
-from scalinglaws.forecasting.metric_scale import MetricScale
+from scalinglaws.forecasting.metric_scale import Limits, MetricScale, find_scale
 from scalinglaws.numerals import format_compute, format_count, plural
 
 FEWEST_RUNS, FEWEST_SIZES = 6, 3
 _LEAST_SPAN = 2.0  # of compute, smallest to largest
 _ONE_RATIO = 1.1  # D/N that differ by less are one
+# An IsoFLOP sweep: runs within a factor of compute, their number, and their range of D/N.
+_SWEEP_SPAN, _SWEEP_RUNS, _SWEEP_RATIOS = 2.0, 5, 4.0
 # Runs kept: those of largest compute, and others spread over the rest of the table.
-_LARGEST, _SPREAD = 150, 150
+LARGEST, SPREAD = 150, 150
 _SAME = 1e-6  # relative difference of compute that is rounding
 _DIGITS = 9  # of logarithms that are compared, so that units do not decide ties
-_FALLING = ("loss", "perplexity", "ppl", "bpb", "bits", "entropy", "error")
 
 
 @dataclass(frozen=True)
@@ -91,9 +91,21 @@ class RunRows:
 
     @property
     def ratio(self) -> float:
-        """Tokens per parameter of the largest runs."""
-        ln_n, ln_d = self.anchor
-        return float(np.exp(ln_d - ln_n))
+        """Tokens per parameter of the largest runs; of an IsoFLOP sweep, of its best third."""
+        best = np.flatnonzero(self.sweep)
+        if not len(best):
+            ln_n, ln_d = self.anchor
+            return float(np.exp(ln_d - ln_n))
+        best = best[np.argsort(self.y[best], kind="stable")[: len(best) // 3]]
+        return float(np.exp(np.log(self.D[best] / self.N[best]).mean()))
+
+    @property
+    def sweep(self) -> BoolArray:
+        """The runs near the largest compute, if they sweep the tokens per parameter; else none."""
+        near = self.largest / _SWEEP_SPAN < self.C
+        ratios = self.D[near] / self.N[near]
+        wide = len(ratios) >= _SWEEP_RUNS and ratios.max() > _SWEEP_RATIOS * ratios.min()
+        return np.asarray(near & wide)
 
     def path(
         self, compute: npt.ArrayLike, ratio: float | None = None
@@ -120,7 +132,7 @@ class RunRows:
         return _rows(self.table, self.places[~out], self.C[~out], self.scale, 0)
 
 
-def rows_of(table: RunTable, limits: tuple[float | None, float | None] = (None, None)) -> RunRows:
+def rows_of(table: RunTable, limits: Limits = (None, None)) -> RunRows:
     """The rows of a table that was read, with N and D among its values.
 
     Raises
@@ -133,7 +145,7 @@ def rows_of(table: RunTable, limits: tuple[float | None, float | None] = (None, 
     last = _last_rows(table) & (table.weights > 0)
     places = np.flatnonzero(last)
     check_design(table, places, compute[places])
-    scale = find_scale(table, places, limits)
+    scale = scale_of(table, places, limits)
     n_earlier = int((table.weights > 0).sum()) - len(places)
     return _rows(table, places, compute[places], scale, n_earlier)
 
@@ -164,15 +176,6 @@ def usable_compute(frame: pd.DataFrame) -> FloatArray | None:
         return None
     good = np.isfinite(values) & (values > 0)
     return values if good.all() else None
-
-
-def _has_unused_compute(table: RunTable) -> bool:
-    if "C" in table.values or table.source is None or usable_compute(table.source) is not None:
-        return False
-    try:
-        return col.find_variable(table.source, "C") is not None
-    except DataError:
-        return True
 
 
 def _rows(
@@ -227,7 +230,7 @@ def largest_runs(compute: FloatArray) -> BoolArray:
     return np.asarray(compute >= np.sort(compute)[-count] * (1 - _SAME))
 
 
-def _kept(points: FloatArray, largest: int = _LARGEST, spread: int = _SPREAD) -> IntArray:
+def _kept(points: FloatArray, largest: int = LARGEST, spread: int = SPREAD) -> IntArray:
     """All of few runs; of many the largest, and each time the one farthest from those kept."""
     count = len(points)
     if count <= largest + spread:
@@ -258,7 +261,7 @@ def _last_rows(table: RunTable) -> BoolArray:
 # --- refusals --------------------------------------------------------------------------------
 
 
-def check_limits(table: RunTable, limits: tuple[float | None, float | None]) -> None:
+def check_limits(table: RunTable, limits: Limits) -> None:
     """Refuse values of a bounded metric that are not inside.
 
     Raises
@@ -304,58 +307,9 @@ def check_design(table: RunTable, places: IntArray, compute: FloatArray) -> None
         )
 
 
-def find_scale(
-    table: RunTable, places: IntArray, limits: tuple[float | None, float | None]
-) -> MetricScale:
-    """The metric's scale: a loss falls, any other metric falls or rises as the variables grow."""
+def scale_of(table: RunTable, places: IntArray, limits: Limits) -> MetricScale:
+    """The scale of the metric of some rows."""
     names = [name for name in table.values if name != "C"] or ["C"]
-    sizes = np.log(np.column_stack([table.values[v][places] for v in names]))
-    sizes, y = sizes - sizes.mean(axis=0), table.y[places] - table.y[places].mean()
-    falls = bool(np.linalg.lstsq(sizes, y)[0].sum() <= 0)
-    named_as_falling = any(word in table.target.lower() for word in _FALLING)
-    if named_as_falling and not falls:
-        warn(
-            f"{table.target!r} rises with {' and '.join(names)} in these runs, and is forecast to "
-            "fall: is the column what its name says?",
-            DataWarning,
-        )
-    return MetricScale.of(falls or named_as_falling, limits)
-
-
-def facts_of(rows: RunRows) -> list[str]:
-    """What a reader should know of the rows."""
-    table, found = rows.table, []
-    if rows.one_ratio:
-        found.append(
-            f"All runs have about {rows.D[-1] / rows.N[-1]:.3g} tokens per parameter. At other "
-            "ratios the split between N and D rests on the prior."
-        )
-    if _has_unused_compute(table):
-        found.append("C is 6ND: no single column has a positive compute for every run.")
-    if rows.n_checkpoints:
-        found.append(
-            f"The last checkpoint of each run is used ({table.cluster_column!r}); "
-            f"{plural(rows.n_checkpoints, 'earlier one')} left out."
-        )
-    if rows.n_thinned:
-        found.append(
-            f"{plural(rows.n, 'run')} of {rows.n + rows.n_thinned:,} are used: the {_LARGEST} of "
-            f"largest compute and {_SPREAD} spread over the others."
-        )
-    if not rows.scale.falls:
-        found.append(f"{table.target!r} rises with N and D.")
-    return found + [
-        f"Column {effect.column!r} ({effect.n_levels} values) explains {100 * effect.share:.0f} % "
-        f"of what a smooth surface in N and D leaves: pass groups={effect.column!r}, or forecast "
-        "each group by itself."
-        for effect in _group_effects(rows)
-    ]
-
-
-def _group_effects(rows: RunRows) -> list[GroupEffect]:
-    """Of the text columns, in what a quadratic surface leaves of the metric."""
-    used = np.ones(rows.n, dtype=np.bool_)
-    variables = np.log(np.column_stack([rows.N, rows.D]))
-    residuals = Residuals(np.ones((rows.n, 1)), rows.y, variables, ("N", "D"), used, None)
-    factors = {name: codes[rows.places] for name, codes in rows.table.factors.items()}
-    return effects_in(residuals, factors)
+    return find_scale(
+        table.target, table.y[places], {v: table.values[v][places] for v in names}, limits
+    )

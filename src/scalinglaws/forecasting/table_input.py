@@ -98,10 +98,19 @@ def _check_columns(frame: pd.DataFrame, columns: Mapping[str, str]) -> None:
     for variable in columns:
         if variable not in ("N", "D", "C"):
             raise ValueError(f"`columns` names {variable!r}; a forecast has N, D and C.")
+    has = {v for v in "NDC" if v in columns or col.find_variable(frame, v) is not None}
     for variable, what in (("N", "parameters"), ("D", "training tokens")):
-        if variable not in columns and col.find_variable(frame, variable) is None:
+        if variable not in has:
             raise DataError(
                 f"A forecast needs {variable} ({what}), and the table has no column for it. "
-                f"{col.describe_columns(frame)} Say which it is with columns={{{variable!r}: ...}} "
-                'or pass x="D" for a curve in one variable.'
+                f"{col.describe_columns(frame)} {_without(variable, has)}"
             )
+
+
+def _without(variable: str, has: set[str]) -> str:
+    """What to do about a table without N or without D."""
+    say = f"Say which it is with columns={{{variable!r}: ...}}"
+    if len(has) == 2:  # the other one, and compute
+        (other,) = has - {"C"}
+        return f"{say}, or add it as C / (6 {other}) where C is 6ND."
+    return f'{say}, or pass x="{min(has, default="D")}" for a curve in one variable.'

@@ -97,9 +97,8 @@ def _forecast_options(subject: Subject) -> list[str]:
         scale = forecast.rows.scale
         if _weights(subject) is not None:
             options["weights"] = _WEIGHTS
-    ends = (scale.best, scale.worst) if scale.falls else (scale.worst, scale.best)
-    if scale != MetricScale.of(scale.falls, (None, None)):
-        options["limits"] = ends
+    if scale.limits != MetricScale.of(scale.falls, (None, None)).limits:
+        options["limits"] = scale.limits
     return _written(options, forecast.confidence_level)
 
 

@@ -15,8 +15,8 @@ from scalinglaws.errors import DataError, FitError
 from scalinglaws.fitting.result import Fit
 from scalinglaws.fitting.tables.points import positive_numbers
 from scalinglaws.forecasting.backtest import Backtest, backtest
+from scalinglaws.forecasting.caveats import DecidingRun
 from scalinglaws.forecasting.curve import CurveForecast
-from scalinglaws.forecasting.deciding_run import DecidingRun
 from scalinglaws.forecasting.forecast import Forecast
 from scalinglaws.forecasting.run_rows import compute_of
 from scalinglaws.planning import optimal
