@@ -8,6 +8,7 @@ python -m benchmarks.forecast --unfinished runs that are still training
 python -m benchmarks.forecast --groups    groups of few runs, alone and together
 python -m benchmarks.forecast --tasks     accuracies through the loss
 python -m benchmarks.forecast --optima    optima of larger budgets, into forecast_optima.md
+python -m benchmarks.forecast --tradeoffs near-optimal and smaller models at larger budgets
 python -m benchmarks.forecast --curves    public learning curves, into forecast_curves.md
 """
 
@@ -25,6 +26,7 @@ from benchmarks.forecast import (
     real_runs,
     simulated,
     task_metrics,
+    tradeoffs,
     unfinished,
 )
 from benchmarks.harness import RESULTS, Options, Section, header
@@ -32,7 +34,7 @@ from benchmarks.harness import RESULTS, Options, Section, header
 _STUDIES: dict[str, Callable[[Options], Section]] = {
     "": real_runs.run, "simulated": simulated.run, "curves": learning_curves.run,
     "unfinished": unfinished.run, "tasks": task_metrics.run, "groups": groups.run,
-    "optima": optima.run,
+    "optima": optima.run, "tradeoffs": tradeoffs.run,
 }  # fmt: skip
 
 
@@ -49,6 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--tasks", action="store_true", help="accuracies through the loss")
     parser.add_argument("--groups", action="store_true", help="groups forecast together")
     parser.add_argument("--optima", action="store_true", help="optima of larger budgets")
+    parser.add_argument("--tradeoffs", action="store_true", help="near-optimal, smaller models")
     parser.add_argument("--unfinished", action="store_true", help="runs that are still training")
     parser.add_argument("--data", type=Path, help="public tables (or $SCALINGLAWS_DATA)")
     asked = parser.parse_args(arguments)

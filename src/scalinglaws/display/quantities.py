@@ -131,7 +131,8 @@ _KINDS: dict[str, tuple[Callable[[float, float], str], str, Mapping[str, str]]] 
         "worth": "C if unlimited", "N_bias": "bias of N", "D_bias": "bias of D",
     }),
     "factors": (_factor, "x", {
-        "smaller": "smaller", "times_tokens": "tokens", "limit": "limit", "span": "span",
+        "smaller": "smaller", "times_tokens": "tokens", "times_compute": "compute",
+        "limit": "limit", "span": "span",
         "gain": "gain", "to_6N": "of 6N",
     }),
     "whole": (_whole, "", {"hours": "hours", "money": "money", "kwh": "kWh", "runs": "runs"}),

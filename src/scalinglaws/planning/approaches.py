@@ -17,10 +17,11 @@ from scalinglaws.planning.budgets import cost_of_runs, read_columns
 from scalinglaws.planning.compute_optimal import optimal
 from scalinglaws.planning.envelope import Envelope, envelope
 from scalinglaws.planning.isoflop import IsoFLOP, isoflop
-from scalinglaws.planning.law_with_values import LawWithValues, check_fit
+from scalinglaws.planning.law_with_values import LawWithValues, Rng, check_fit
 from scalinglaws.planning.plan import Plan
 from scalinglaws.planning.plan_cards import approaches_card
-from scalinglaws.planning.sampled_law import DEFAULT_RESAMPLES, Rng, central_interval, sample_of
+from scalinglaws.planning.sampled import DEFAULT_RESAMPLES, central_interval
+from scalinglaws.planning.sampled_law import sample_of
 
 
 def approaches(

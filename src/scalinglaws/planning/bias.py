@@ -20,7 +20,8 @@ from scalinglaws.planning.budgets import Budget, RunColumns
 from scalinglaws.planning.law_with_values import LawWithValues, check_fit
 from scalinglaws.planning.optima_trend import Trend, fit_trend
 from scalinglaws.planning.root_finding import minimum
-from scalinglaws.planning.sampled_law import SampledLaw, central_interval, sample_of
+from scalinglaws.planning.sampled import central_interval
+from scalinglaws.planning.sampled_law import SampledLaw, sample_of
 
 # Ln N and ln D of the optima, (copies, budgets), from copies of the performances, (copies, runs).
 Estimate = Callable[[FloatArray], tuple[FloatArray, FloatArray]]

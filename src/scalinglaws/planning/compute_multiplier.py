@@ -18,9 +18,10 @@ from scalinglaws.fitting.tables.points import positive_numbers
 from scalinglaws.options import generator_of
 from scalinglaws.planning.cost import SIX, Cost, cost_of
 from scalinglaws.planning.gain_results import Gain
-from scalinglaws.planning.law_with_values import LawWithValues, check_fit
+from scalinglaws.planning.law_with_values import LawWithValues, Rng, check_fit
 from scalinglaws.planning.plan import Plan
-from scalinglaws.planning.sampled_law import DEFAULT_RESAMPLES, Rng, sample_of
+from scalinglaws.planning.sampled import DEFAULT_RESAMPLES
+from scalinglaws.planning.sampled_law import sample_of
 from scalinglaws.planning.select_group import OneGroup
 from scalinglaws.planning.single_variable import (
     SingleVariable,

@@ -16,10 +16,10 @@ from scalinglaws.numerals import abridged, format_plain
 from scalinglaws.options import check_count, check_level, generator_of
 from scalinglaws.planning.cost import SIX, Cost, cost_of
 from scalinglaws.planning.forecast_plan import beside_plan, plan_of_forecast
-from scalinglaws.planning.law_with_values import LawWithValues
+from scalinglaws.planning.law_with_values import LawWithValues, Rng
 from scalinglaws.planning.plan import Optimum, Plan, limit_note, limits_of, plan_of
 from scalinglaws.planning.plan_cards import About, about_of, optimal_card, shown
-from scalinglaws.planning.sampled_law import DEFAULT_RESAMPLES, Rng
+from scalinglaws.planning.sampled import DEFAULT_RESAMPLES
 
 
 def optimal(
@@ -147,8 +147,8 @@ def optimal(
         generator_of(rng)  # refuses what is no seed, also where no draws are needed
         own_cost = None if cost is None else cost_of(cost)
         frame = plan_of_forecast(fit, budgets, own_cost, allowed, level, n_resamples, rng)
-        about = About(fit.rows.table.target, level)
-        return shown(frame, optimal_card, about, given="C", of="forecast")
+        about = About(fit.rows.table.target, level, "forecast")
+        return shown(frame, optimal_card, about, given="C")
     query, given = _query(queries)
     if forecast and query != "C":
         raise ValueError(f"`forecast` goes with budgets `C`; here {query} is given.")
@@ -246,7 +246,7 @@ def _as_frame(found: Optimum, plan: Plan, query: str) -> pd.DataFrame:
 
 
 def _notes(found: Optimum, plan: Plan, beyond: FloatArray) -> list[str]:
-    caveats = plan.sample.caveats_at(found.N)
+    caveats = plan.sample.caveats_at(found.N, found.D)
     return ["; ".join([*_note(found, plan, j, beyond[j]), *own]) for j, own in enumerate(caveats)]
 
 

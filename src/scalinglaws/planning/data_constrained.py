@@ -13,11 +13,10 @@ from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import FitError
 from scalinglaws.fitting.tables.points import positive_number, positive_numbers
 from scalinglaws.planning.cost import SIX, Cost
-from scalinglaws.planning.law_with_values import LawWithValues
+from scalinglaws.planning.law_with_values import LawWithValues, Rng
 from scalinglaws.planning.plan import Plan, plan_of
 from scalinglaws.planning.plan_cards import about_of, limited_data_card, shown
 from scalinglaws.planning.root_finding import Function, minimum
-from scalinglaws.planning.sampled_law import Rng
 from scalinglaws.planning.select_group import chosen_group
 
 # Repetitions after which a repeated token, and an excess parameter, has lost 1 - 1/e of its value:
@@ -224,7 +223,7 @@ def limited_data(
     exact = sample.n_draws > 0 and not own
     frame["note"] = [
         "; ".join([*([_EXACT] if exact and often else []), *caveats])
-        for often, caveats in zip(epochs[0] > 1, sample.caveats_at(N), strict=True)
+        for often, caveats in zip(epochs[0] > 1, sample.caveats_at(N, D), strict=True)
     ]
     return shown(frame, limited_data_card, about_of(sample))
 

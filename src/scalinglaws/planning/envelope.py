@@ -19,7 +19,7 @@ from scalinglaws.options import check_count, check_level, check_share, generator
 from scalinglaws.planning.analysis_cards import envelope_card
 from scalinglaws.planning.bias import Bias, Truth, bias_of_trends, drawn, stated
 from scalinglaws.planning.budgets import RunColumns, cost_of_runs, read_columns
-from scalinglaws.planning.law_with_values import LawWithValues
+from scalinglaws.planning.law_with_values import LawWithValues, Rng
 from scalinglaws.planning.optima_trend import (
     Trend,
     carried_on,
@@ -27,7 +27,7 @@ from scalinglaws.planning.optima_trend import (
     fit_trend,
 )
 from scalinglaws.planning.plan import Plan
-from scalinglaws.planning.sampled_law import Rng, central_interval
+from scalinglaws.planning.sampled import central_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

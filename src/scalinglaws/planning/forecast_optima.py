@@ -27,8 +27,9 @@ from scalinglaws.planning.isoflop_profiles import (
     profile_noise,
     standard_errors,
 )
+from scalinglaws.planning.law_with_values import Rng
 from scalinglaws.planning.optima_trend import Interval
-from scalinglaws.planning.sampled_law import Rng, central_interval
+from scalinglaws.planning.sampled import central_interval
 
 EXPONENT_PRIOR = (0.5, 0.15)  # of N in compute: mean, standard deviation
 _FEWEST_PROFILES = 3
@@ -110,13 +111,8 @@ class SurfaceMinimum:
     def _minima(self, budget: float) -> FloatArray:
         """Of the posterior mean, then of draws of Student's t, shape (1 + draws,)."""
         x, D = self._line(budget)
-        posterior = self.costed.forecast.posterior
-        ln_n, ln_d = posterior.origin
-        mean, covariance = posterior.joint(x - ln_n, np.log(D) - ln_d)
-        generator, dof = generator_of(self.rng), posterior.dof
-        steps = generator.standard_normal((self.n_resamples, len(x)))
-        steps *= np.sqrt(dof / generator.chisquare(dof, self.n_resamples))[:, None]
-        return _argmin(x, np.concatenate([mean[None], mean + steps @ _root(covariance)]))
+        draws = drawn_surface(self.costed.forecast, x, np.log(D), self.n_resamples, self.rng)
+        return _argmin(x, draws)
 
     def _line(self, budget: float) -> tuple[FloatArray, FloatArray]:
         """Ln N and D of sizes on the budget."""
@@ -124,6 +120,19 @@ class SurfaceMinimum:
         centre = np.log(rows.path(budget * rows.C[-1] / self.costed.C[-1])[0])
         x = centre + np.linspace(-_ROOM, _ROOM, _GRID)
         return x, cost.tokens(np.exp(x), np.full(_GRID, budget))
+
+
+def drawn_surface(
+    forecast: Forecast, ln_n: FloatArray, ln_d: FloatArray, n_resamples: int, rng: Rng
+) -> FloatArray:
+    """Posterior mean at points, then joint draws of Student's t, shape (1 + draws, points)."""
+    posterior = forecast.posterior
+    origin_n, origin_d = posterior.origin
+    mean, covariance = posterior.joint(ln_n - origin_n, ln_d - origin_d)
+    generator, dof = generator_of(rng), posterior.dof
+    steps = generator.standard_normal((n_resamples, len(mean)))
+    steps *= np.sqrt(dof / generator.chisquare(dof, n_resamples))[:, None]
+    return np.concatenate([mean[None], mean + steps @ _root(covariance)])
 
 
 def _root(covariance: FloatArray) -> FloatArray:

@@ -16,14 +16,14 @@ from scalinglaws.forecasting.forecast import Forecast
 from scalinglaws.numerals import format_factor
 from scalinglaws.planning.cost import RunCost
 from scalinglaws.planning.forecast_optima import CostedForecast, best_sizes
+from scalinglaws.planning.law_with_values import Rng
 from scalinglaws.planning.optima_trend import Interval
 from scalinglaws.planning.plan import Limits, Optimum, Plan, allowed_sizes, limit_note
-from scalinglaws.planning.sampled_law import Rng
 
 # Times the compute of the largest run, and what was measured beyond: benchmarks.forecast --optima.
-_FAR = 60.0
+FAR = 60.0
 _HELD = (
-    f"beyond {_FAR:g} times the largest run, sizes of real sweeps were off by a factor of 1.5 on "
+    f"beyond {FAR:g} times the largest run, sizes of real sweeps were off by a factor of 1.5 on "
     "average, and 90 % intervals from the surface held 79 %"
 )
 
@@ -48,7 +48,7 @@ def plan_of_forecast(
         ratio = D / N[[0, 2, 1]]
     _refuse_without_optimum(N[0], limits)
     beyond = budgets / costed.C.max()
-    _warn_if_far(beyond)
+    warn_if_far(beyond)
     loss, usable = _performance(forecast, N[0], D[0], budgets, level)
     notes = [
         _note(N[0, j], D[0, j], beyond[j], limits if moved else {})
@@ -106,8 +106,9 @@ def _columns(name: str, values: FloatArray) -> dict[str, FloatArray]:
     return dict(zip((name, f"{name}_low", f"{name}_high"), values, strict=True))
 
 
-def _warn_if_far(beyond: FloatArray) -> None:
-    if beyond.max() > _FAR:
+def warn_if_far(beyond: FloatArray) -> None:
+    """Warn of budgets that are many times the compute of the largest run."""
+    if beyond.max(initial=0.0) > FAR:
         warn(
             f"Planning at {format_factor(float(beyond.max()))} times the compute of the largest "
             f"run: {_HELD}.",
@@ -123,7 +124,7 @@ def _note(N: float, D: float, beyond: float, limits: Limits) -> list[str]:
         notes.append(limit_note(limits, N, D))
     if beyond > 1:
         notes.append(f"{format_factor(float(beyond))} times the compute of the largest run")
-    if beyond > _FAR:
+    if beyond > FAR:
         notes.append(_HELD)
     return notes
 

@@ -46,7 +46,7 @@ from scalinglaws.planning.isoflop_profiles import (
     standard_errors,
     tokens_along,
 )
-from scalinglaws.planning.law_with_values import LawWithValues
+from scalinglaws.planning.law_with_values import LawWithValues, Rng
 from scalinglaws.planning.optima_trend import (
     PowerLaw,
     carried_on,
@@ -54,7 +54,7 @@ from scalinglaws.planning.optima_trend import (
     fit_trend,
     precision_of,
 )
-from scalinglaws.planning.sampled_law import DEFAULT_RESAMPLES, Rng, central_interval
+from scalinglaws.planning.sampled import DEFAULT_RESAMPLES, central_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

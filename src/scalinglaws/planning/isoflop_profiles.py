@@ -11,7 +11,7 @@ from scalinglaws.arrays import BoolArray, FloatArray
 from scalinglaws.numerals import plural
 from scalinglaws.options import generator_of
 from scalinglaws.planning.budgets import Budget, RunColumns, count_sizes
-from scalinglaws.planning.sampled_law import Rng
+from scalinglaws.planning.law_with_values import Rng
 
 METHODS = ("parabola", "akima")
 # Runs near the best one of a budget: ln N within the window, and log performance within the rise.

@@ -17,6 +17,8 @@ from scalinglaws.forecasting.forecast import Forecast
 from scalinglaws.forecasting.several_forecasts import SeveralForecasts
 from scalinglaws.numerals import abridged
 
+Rng = np.random.Generator | int | None
+
 
 class LawWithValues(Protocol):
     """A law with a number for each of its parameters, fitted or published."""
@@ -44,7 +46,7 @@ def check_fit(fit: object) -> None:
         raise TypeError(
             "This plan needs a law: fit one with sl.fit. A forecast over N and D (of groups, one "
             'such as forecast["c4"]) divides budgets by sl.optimal(forecast, C=...), and has '
-            "forecast.predict and forecast.reach."
+            "sl.near_optimal, sl.overtraining, sl.serving, forecast.predict and forecast.reach."
         )
     got = abridged(fit) if isinstance(fit, str | int | float) else type(fit).__name__
     raise TypeError(

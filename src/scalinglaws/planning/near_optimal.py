@@ -10,25 +10,29 @@ import pandas as pd
 from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import FitError
 from scalinglaws.fitting.tables.points import positive_number, positive_numbers
+from scalinglaws.forecasting.forecast import Forecast
 from scalinglaws.numerals import format_plain
 from scalinglaws.options import is_number
-from scalinglaws.planning.cost import SIX, Cost
-from scalinglaws.planning.law_with_values import LawWithValues
-from scalinglaws.planning.plan import Plan, plan_of
+from scalinglaws.planning.cost import Cost
+from scalinglaws.planning.forecast_surface import plans_at
+from scalinglaws.planning.law_with_values import LawWithValues, Rng
+from scalinglaws.planning.plan import Frontier, allowed_sizes
 from scalinglaws.planning.plan_cards import about_of, near_optimal_card, overtraining_card, shown
 from scalinglaws.planning.root_finding import root
-from scalinglaws.planning.sampled_law import DEFAULT_RESAMPLES, Rng
+from scalinglaws.planning.sampled import DEFAULT_RESAMPLES, Sampled
 
 _WIDEST = np.log(1e6)  # of a band, to either side
 _ALL_THE_TOKENS = 1e60
+_WIDER = "the band ends beyond the sizes that the forecast was looked at"
+_NOT_REACHED = "not reached with the tokens that the forecast was looked at"
 
 
 def near_optimal(
-    fit: LawWithValues,
+    fit: LawWithValues | Forecast,
     *,
     C: Any,
     within: float = 0.01,
-    cost: Cost = SIX,
+    cost: Cost | None = None,
     confidence_level: float | None = None,
     n_resamples: int = DEFAULT_RESAMPLES,
     rng: Rng = 0,
@@ -77,17 +81,29 @@ def near_optimal(
     """
     if not is_number(within) or not 0 < within < 1:
         raise ValueError(f"`within` is a share such as 0.01, between 0 and 1; got {within!r}.")
-    budgets = positive_numbers("C", C)[None, :]
-    plan = plan_of(
-        fit, cost, variables, confidence_level=confidence_level, n_resamples=n_resamples, rng=rng
-    )
+    budgets = positive_numbers("C", C)
+    plans = plans_at(
+        fit, budgets, cost, variables, confidence_level=confidence_level, n_resamples=n_resamples,
+        rng=rng,
+    )  # fmt: skip
+    frame = pd.concat([_band(plan, own, within) for plan, own in plans], ignore_index=True)
+    about = about_of(plans[0][0].sample)
+    return shown(frame, near_optimal_card, about, within=within)
+
+
+def _band(plan: Frontier[Sampled], budgets: FloatArray, within: float) -> pd.DataFrame:
+    """The sizes around the best one of each budget."""
     sample = plan.sample
-    best = plan.at_budget(budgets)
+    best = plan.at_budget(budgets[None, :])
     _require_optimum(best.end, plan)
     accepted = best.performance * (1.0 + sample.sign * within)
     with np.errstate(divide="ignore"):  # a draw may be best at no size at all
         centre = np.log(best.N)
     every = np.broadcast_to(budgets, best.N.shape)
+    low, high = centre - _WIDEST, centre + _WIDEST
+    if plan.limits:
+        least, most = allowed_sizes(plan.cost, plan.limits, every)
+        low, high = np.maximum(low, least), np.minimum(high, most)
 
     def excess(x: FloatArray) -> FloatArray:
         N = np.exp(x)
@@ -95,30 +111,34 @@ def near_optimal(
         return np.asarray(sample.sign * (performance - accepted))
 
     with np.errstate(all="ignore"):
-        smallest = np.exp(root(excess, centre - _WIDEST, centre))
-        largest = np.exp(root(excess, centre, centre + _WIDEST))
+        smallest, largest = np.exp(root(excess, low, centre)), np.exp(root(excess, centre, high))
     columns = {
         "N": best.N, sample.target: best.performance, "smallest": smallest, "largest": largest,
         "span": largest / smallest,
     }  # fmt: skip
-    frame = pd.DataFrame({"C": budgets[0]})
+    frame = pd.DataFrame({"C": budgets})
     for name, values in columns.items():
         if name == sample.target:
-            own = sample.performance_columns(best.N[0], best.D[0], budgets[0], values)
+            own = sample.performance_columns(best.N[0], best.D[0], budgets, values)
         else:
             own = sample.columns(name, values)
         frame = frame.assign(**own)
-    frame["times_beyond"] = plan.times_beyond(budgets[0])
-    frame["note"] = ["; ".join(own) for own in sample.caveats_at(best.N)]
-    return shown(frame, near_optimal_card, about_of(sample), within=within)
+    frame["times_beyond"] = plan.times_beyond(budgets)
+    wide = np.isnan(smallest[0] * largest[0]) & bool(plan.limits)
+    notes = sample.caveats_at(best.N, best.D)
+    frame["note"] = [
+        "; ".join([*([_WIDER] if beyond else []), *own])
+        for beyond, own in zip(wide, notes, strict=True)
+    ]
+    return frame
 
 
 def overtraining(
-    fit: LawWithValues,
+    fit: LawWithValues | Forecast,
     *,
     C: Any,
     smaller: Any = (1.5, 2, 3, 5, 10),
-    cost: Cost = SIX,
+    cost: Cost | None = None,
     confidence_level: float | None = None,
     n_resamples: int = DEFAULT_RESAMPLES,
     rng: Rng = 0,
@@ -166,9 +186,10 @@ def overtraining(
     """
     budget = np.full((1, 1), positive_number("C", C))
     factors = positive_numbers("smaller", smaller)
-    plan = plan_of(
-        fit, cost, variables, confidence_level=confidence_level, n_resamples=n_resamples, rng=rng
-    )
+    ((plan, _),) = plans_at(
+        fit, budget[0], cost, variables, confidence_level=confidence_level,
+        n_resamples=n_resamples, rng=rng,
+    )  # fmt: skip
     sample = plan.sample
     best = plan.at_budget(budget)
     _require_optimum(best.end, plan)
@@ -177,21 +198,27 @@ def overtraining(
         D = plan.tokens_for(best.performance, N)
         D = np.where(factors == 1.0, best.D, D)
         overhead = plan.cost(N, D) / budget - 1.0
+    columns = {"N": N, "D": D, "times_tokens": D / best.D, "overhead": overhead}
+    beyond = _NOT_REACHED
+    if not plan.limits:  # a forecast says nothing of unlimited data
         limit = np.broadcast_to(_limit(plan, best.N, best.performance), N.shape)
+        columns["limit"] = limit
+        times = format_plain(float(limit[0, 0]), 3)
+        beyond = f"no data is enough: the limit is {times} times smaller"
     frame = pd.DataFrame({"smaller": factors})
-    for name, values in {
-        "N": N, "D": D, "times_tokens": D / best.D, "overhead": overhead, "limit": limit,
-    }.items():  # fmt: skip
+    for name, values in columns.items():
         # beyond its limit no amount of data is enough for a smaller model
         frame = frame.assign(**sample.columns(name, values, smooth=name == "N"))
     frame["times_beyond"] = plan.times_beyond(plan.cost(N, D)[0])
-    beyond = f"no data is enough: the limit is {format_plain(float(limit[0, 0]), 3)} times smaller"
-    (caveats,) = sample.caveats_at(best.N)
-    frame["note"] = ["; ".join([*([beyond] if np.isinf(d) else []), *caveats]) for d in D[0]]
+    notes = sample.caveats_at(N, D)
+    frame["note"] = [
+        "; ".join([*([] if np.isfinite(d) else [beyond]), *own])
+        for d, own in zip(D[0], notes, strict=True)
+    ]
     return shown(frame, overtraining_card, about_of(sample), budget=float(budget[0, 0]))
 
 
-def _limit(plan: Plan, N: FloatArray, performance: FloatArray) -> FloatArray:
+def _limit(plan: Frontier[Sampled], N: FloatArray, performance: FloatArray) -> FloatArray:
     """How many times smaller a model may be and still get there, with all the data there is."""
     endless = np.array([_ALL_THE_TOKENS])
 
@@ -202,9 +229,9 @@ def _limit(plan: Plan, N: FloatArray, performance: FloatArray) -> FloatArray:
     return np.exp(root(excess, np.zeros(N.shape), np.full(N.shape, np.log(1e9))))
 
 
-def _require_optimum(end: FloatArray, plan: Plan) -> None:
+def _require_optimum(end: FloatArray, plan: Frontier[Sampled]) -> None:
     if not (end[0] == 0).all():
         raise FitError(
-            f"The law {plan.sample.law.label!r} has no compute-optimal division on every "
-            "budget that was given; see sl.optimal for which."
+            f"{plan.sample.label} has no compute-optimal division on every budget that was given; "
+            "see sl.optimal for which."
         )

@@ -18,7 +18,7 @@ from scalinglaws.numerals import format_compute, format_count, format_level, for
 from scalinglaws.options import check_count, check_option, check_share
 from scalinglaws.planning.analysis_cards import next_runs_card
 from scalinglaws.planning.cost import SIX, Cost
-from scalinglaws.planning.law_with_values import LawWithValues, run_columns
+from scalinglaws.planning.law_with_values import LawWithValues, Rng, run_columns
 from scalinglaws.planning.optimal_design import (
     Belief,
     Question,
@@ -30,7 +30,8 @@ from scalinglaws.planning.optimal_design import (
     question_of,
 )
 from scalinglaws.planning.plan import Plan, plan_of
-from scalinglaws.planning.sampled_law import DEFAULT_RESAMPLES, Rng, SampledLaw, sample_of
+from scalinglaws.planning.sampled import DEFAULT_RESAMPLES
+from scalinglaws.planning.sampled_law import SampledLaw, sample_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

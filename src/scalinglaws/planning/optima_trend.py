@@ -14,7 +14,7 @@ from scalinglaws.arrays import FloatArray
 from scalinglaws.display import with_card
 from scalinglaws.errors import DataError
 from scalinglaws.planning.plan_cards import trend_card
-from scalinglaws.planning.sampled_law import central_interval
+from scalinglaws.planning.sampled import central_interval
 
 _FEWEST_COPIES = 8
 

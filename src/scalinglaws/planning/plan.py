@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
 from scalinglaws.arrays import FloatArray
-from scalinglaws.errors import ExtrapolationWarning, warn
-from scalinglaws.fitting.inference.predict import FAR
 from scalinglaws.fitting.tables.points import positive_number
-from scalinglaws.numerals import format_count, format_factor
+from scalinglaws.numerals import format_count
 from scalinglaws.planning.closed_form import ClosedForm, closed_form_of
 from scalinglaws.planning.cost import Cost, RunCost, cost_of
-from scalinglaws.planning.law_with_values import LawWithValues, run_columns
+from scalinglaws.planning.law_with_values import LawWithValues, Rng
 from scalinglaws.planning.root_finding import Function, minimum, root
-from scalinglaws.planning.sampled_law import Rng, SampledLaw, sample_of
+from scalinglaws.planning.sampled import Sampled
+from scalinglaws.planning.sampled_law import SampledLaw, sample_of
 from scalinglaws.planning.select_group import chosen_group
 
 Limits = Mapping[str, tuple[float, float]]
@@ -28,7 +27,7 @@ Limits = Mapping[str, tuple[float, float]]
 _SIZES = (float(np.log(1e-12)), float(np.log(1e21)))
 _TOKENS = (float(np.log(1e-12)), float(np.log(1e30)))
 # How far from the estimate's optimum those of its draws are looked for at first, in e-folds.
-_NEAR, _NEAR_STEPS = 5.0, 29
+_NEAR, NEAR_STEPS = 5.0, 29
 _BUDGETS = (float(np.log(1e-9)), float(np.log(1e40)))
 
 
@@ -46,52 +45,46 @@ class Optimum:
     end: FloatArray
 
 
+S_co = TypeVar("S_co", bound=Sampled, covariant=True)
+
+
 @dataclass(frozen=True)
-class Plan:
-    """The compute-optimal frontier of a sampled law under a cost and limits.
+class Frontier(Generic[S_co]):
+    """The compute-optimal frontier of a law or a surface with draws, under a cost and limits.
 
     Closed forms are used where law and cost have them, otherwise a bracketed search along the
     budget.
     """
 
-    sample: SampledLaw
+    sample: S_co
     cost: RunCost
     limits: Limits
 
     def times_beyond(self, C: FloatArray) -> FloatArray:
-        """Budgets relative to the costliest fitted run; missing for a law without runs."""
-        runs = run_columns(self.sample.fit)
-        if set(runs) != {"N", "D"}:
+        """Budgets relative to the costliest run; missing for a law without runs."""
+        if self.sample.runs is None:
             return np.full(C.shape, np.nan)
         with np.errstate(all="ignore"):  # of a cost without end
-            beyond = np.asarray(C / self.cost(runs["N"], runs["D"]).max())
-        finite = beyond[np.isfinite(beyond)]
-        if len(finite) and finite.max() > FAR:
-            warn(
-                f"Planning at {format_factor(float(finite.max()))} times the compute of the "
-                "largest fitted run: model error is not included, and the intervals assume that "
-                "the law still holds there.",
-                ExtrapolationWarning,
-            )
+            beyond = np.asarray(C / self.cost(*self.sample.runs).max())
+        self.sample.warn_if_far(beyond[np.isfinite(beyond)])
         return beyond
 
     @cached_property
     def closed_form(self) -> ClosedForm | None:
         """The law's canonical form, if law and cost have closed forms."""
-        if self.cost.factor is None:
+        if self.cost.factor is None or not isinstance(self.sample, SampledLaw):
             return None
         extra = {name: np.array([[value]]) for name, value in self.sample.extra.items()}
         return closed_form_of(self.sample.law, {**self.sample.params, **extra})
 
     def value(self, N: FloatArray, D: FloatArray) -> FloatArray:
         """Performance of the law, C being the cost."""
-        needs_cost = "C" in self.sample.law.variables
-        return self.sample.value(N, D, self.cost(N, D) if needs_cost else np.ones(1))
+        return self.sample.value(N, D, self.cost(N, D) if self.sample.needs_cost else np.ones(1))
 
     def elasticities(self, N: FloatArray, D: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Derivatives of the performance in ln N and ln D, C moving along."""
         by_n, by_d, by_c = self.sample.slopes(N, D, self.cost(N, D))
-        if "C" not in self.sample.law.variables:
+        if not self.sample.needs_cost:
             return by_n, by_d
         cost_n, cost_d = self.cost.elasticities(N, D)
         return by_n + by_c * cost_n, by_d + by_c * cost_d
@@ -149,11 +142,11 @@ class Plan:
     ) -> tuple[FloatArray, FloatArray]:
         """Look everywhere for the estimate, and for the draws near it, unless that fails."""
         if self.sample.n_rows > 1:
-            alone = Plan(self.sample.estimate, self.cost, self.limits)
+            alone = Frontier(self.sample.estimate, self.cost, self.limits)
             centre = np.log(alone._searched(C[:1])[0])
             near = np.maximum(low, centre - _NEAR), np.minimum(high, centre + _NEAR)
             if (near[0] < near[1]).all():
-                best, end = minimum(value, slope, *near, _NEAR_STEPS)
+                best, end = minimum(value, slope, *near, NEAR_STEPS)
                 cut = ((end < 0) & (near[0] > low)) | ((end > 0) & (near[1] < high))
                 if not (cut | np.isnan(end)).any():
                     return best, end
@@ -218,7 +211,7 @@ class Plan:
             found = self.at_budget(np.exp(x)).performance
             return np.asarray(self.sample.sign * (found - wanted))
 
-        log_c = root(excess, low, high)
+        log_c = root(excess, low, high, self.sample.tolerance)
         never = np.isnan(log_c) & (excess(high) > 0)
         C = np.exp(log_c)
         found = self.at_budget(np.where(np.isnan(C), 1.0, C))
@@ -248,13 +241,17 @@ class Plan:
                 return form.tokens(performance, N)
             shape = np.broadcast_shapes(performance.shape, N.shape)
             N, performance = np.broadcast_to(N, shape), np.broadcast_to(performance, shape)
-            low, high = (np.full(shape, x) for x in _TOKENS)
+            tokens = self.limits.get("D", tuple(np.exp(_TOKENS)))
+            low, high = (np.full(shape, np.log(D)) for D in tokens)
 
             def excess(x: FloatArray) -> FloatArray:
                 return np.asarray(self.sample.sign * (self.value(N, np.exp(x)) - performance))
 
-            found = np.exp(root(excess, low, high))
+            found = np.exp(root(excess, low, high, self.sample.tolerance))
             return np.asarray(np.where(np.isnan(found) & (excess(high) > 0), np.inf, found))
+
+
+Plan = Frontier[SampledLaw]
 
 
 def allowed_sizes(cost: RunCost, limits: Limits, C: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -278,6 +275,15 @@ def allowed_sizes(cost: RunCost, limits: Limits, C: FloatArray) -> tuple[FloatAr
     stop = np.where(np.isnan(at_least), high, at_least)
     nothing = beyond | within
     return np.where(nothing, 1.0, start), np.where(nothing, 0.0, stop)
+
+
+def common_limits(limits: Limits, others: Limits) -> Limits:
+    """What both allow."""
+    found = dict(limits)
+    for name, (low, high) in others.items():
+        least, most = found.get(name, (0.0, np.inf))
+        found[name] = (max(low, least), min(high, most))
+    return found
 
 
 def limit_note(limits: Limits, N: float, D: float) -> str:

@@ -28,9 +28,10 @@ from scalinglaws.numerals import (
     format_times,
     listed,
 )
-from scalinglaws.planning.sampled_law import SampledLaw
+from scalinglaws.planning.sampled import Sampled
 
 _NEARLY_ALL = 0.995  # of the compute, from which on unlimited data saves nothing
+_MOST_PERCENT = 10.0  # of compute, from which on it is written as a factor
 _LARGEST_RUN = "times the compute of the largest run"
 
 
@@ -42,15 +43,22 @@ class About:
     ----------
     target : name of the performance
     level : of the intervals
+    of : "law" or "forecast"
     """
 
     target: str
     level: float
+    of: str = "law"
+
+    @property
+    def call(self) -> str:
+        """What the next call is given."""
+        return "fit" if self.of == "law" else self.of
 
 
-def about_of(sample: SampledLaw) -> About:
-    """Facts of the plan of a law."""
-    return About(sample.target, sample.level)
+def about_of(sample: Sampled) -> About:
+    """Facts of the plan of a law or a forecast."""
+    return About(sample.target, sample.level, sample.kind)
 
 
 def shown(
@@ -80,7 +88,7 @@ def _notes(frame: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
     return common, [[part for part in parts if part not in common] for parts in each]
 
 
-def _caveats(frame: pd.DataFrame, row: pd.Series, of: str = "law") -> tuple[str, ...]:
+def _caveats(frame: pd.DataFrame, row: pd.Series, about: About) -> tuple[str, ...]:
     """Notes as sentences, those of single rows with their rows, and how far the answer is out."""
     common, single = _notes(frame)
     found = [_sentence(note) for note in common]
@@ -92,7 +100,7 @@ def _caveats(frame: pd.DataFrame, row: pd.Series, of: str = "law") -> tuple[str,
     found += [f"{key} {listed(names)}: {_sentence(part)}" for part, names in rows.items()]
     beyond = float(row.get(BEYOND, np.nan))
     if 1 < beyond < np.inf:
-        assumed = ": the intervals assume the law holds there" if of == "law" else ""
+        assumed = ": the intervals assume the law holds there" if about.of == "law" else ""
         found.append(f"{format_factor(beyond)} {_LARGEST_RUN}{assumed}.")
     return tuple(found)
 
@@ -116,7 +124,7 @@ def _last_known(frame: pd.DataFrame, name: str) -> pd.Series:
 # --- a card for each verb ---------------------------------------------------------------------
 
 
-def optimal_card(frame: pd.DataFrame, *, about: About, given: str, of: str = "law") -> Card:
+def optimal_card(frame: pd.DataFrame, *, about: About, given: str) -> Card:
     """Of `scalinglaws.optimal`."""
     row = _last_known(frame, "N" if given != "N" else "D")
     C, N, D, value = (written(row, name) for name in ("C", "N", "D", about.target))
@@ -138,9 +146,9 @@ def optimal_card(frame: pd.DataFrame, *, about: About, given: str, of: str = "la
     first = about.target if given == "loss" else given
     frame = frame[[first, *frame.columns.drop(first)]]
     call = ""
-    if np.isfinite(row["C"]) and of == "law":
+    if np.isfinite(row["C"]) and about.of == "law":
         call = f'sl.near_optimal(fit, C="{format_compute(float(row["C"]), 2)}")'
-    elif of == "forecast":
+    elif about.of == "forecast":
         call = f'forecast.predict(N="{N}", D="{D}")'
     disputed: tuple[str, ...] = ()
     if row.get("disputed") == 1:
@@ -150,7 +158,7 @@ def optimal_card(frame: pd.DataFrame, *, about: About, given: str, of: str = "la
     return Card(
         answer,
         tables=(_table(frame, about, bare=("ratio",), titles=titles),),
-        caveats=(*disputed, *_caveats(frame, row, of)),
+        caveats=(*disputed, *_caveats(frame, row, about)),
         next=call,
     )
 
@@ -158,16 +166,18 @@ def optimal_card(frame: pd.DataFrame, *, about: About, given: str, of: str = "la
 def near_optimal_card(frame: pd.DataFrame, *, about: About, within: float) -> Card:
     """Of `scalinglaws.near_optimal`."""
     row = frame.iloc[-1]
+    smallest = written(row, "smallest") or "below the sizes looked at"
+    largest = written(row, "largest") or "beyond the sizes looked at"
     answer = (
         f"At {written(row, 'C')} FLOP the {about.target} is within {format_percent(within)} of the "
-        f"best from {written(row, 'smallest')} to {written(row, 'largest')} parameters"
+        f"best from {smallest} to {largest} parameters"
         f"{_quoted(row, ('smallest', 'largest'), about.level)}."
     )
     return Card(
         answer,
         tables=(_table(frame, about, bare=("span",)),),
-        caveats=_caveats(frame, row),
-        next=f'sl.overtraining(fit, C="{written(row, "C")}")',
+        caveats=_caveats(frame, row, about),
+        next=f'sl.overtraining({about.call}, C="{written(row, "C")}")',
     )
 
 
@@ -175,15 +185,18 @@ def overtraining_card(frame: pd.DataFrame, *, about: About, budget: float) -> Ca
     """Of `scalinglaws.overtraining`."""
     finite = np.isfinite(frame["overhead"].to_numpy(dtype=float))
     smaller = frame["smaller"].to_numpy(dtype=float) > 1
-    known = frame[finite & smaller]
-    row = (known if len(known) else frame).iloc[0]
+    place = int((finite & smaller).argmax())  # the first row, where none is
+    more, extra = "overhead", "more"
+    if finite.any() and frame["overhead"][finite].max() > _MOST_PERCENT:
+        frame, more, extra = _as_factors(frame), "times_compute", "the"
+    row = frame.iloc[place]
     C = format_compute(budget)
-    if np.isfinite(row["overhead"]):
-        span = _quoted(row, ("overhead",), about.level)
+    if np.isfinite(row[more]):
         times = format_plain(float(row["smaller"]), 3)
+        span = _quoted(row, (more,), about.level)
         answer = (
             f"A model {times} times smaller than the best at {C} FLOP ({written(row, 'N')}) needs "
-            f"{written(row, 'overhead')} more compute for the same {about.target}{span}."
+            f"{written(row, more)} {extra} compute for the same {about.target}{span}."
         )
     else:
         answer = f"No amount of data makes a model this small reach the best {about.target} at {C}."
@@ -195,9 +208,17 @@ def overtraining_card(frame: pd.DataFrame, *, about: About, budget: float) -> Ca
     return Card(
         answer,
         tables=(_table(frame, about, note, without=("limit",), bare=("times_tokens",)),),
-        caveats=_caveats(frame, row),
-        next=f'sl.serving(fit, served="1T", budget="{C}")',
+        caveats=_caveats(frame, row, about),
+        next=f'sl.serving({about.call}, served="1T", budget="{C}")',
     )
+
+
+def _as_factors(frame: pd.DataFrame) -> pd.DataFrame:
+    """Compute as a multiple of the budget, where per cent of it would be long numbers."""
+    factors = frame.copy()
+    for name in ("overhead", "overhead_low", "overhead_high"):
+        factors[name] = 1.0 + factors[name]
+    return factors.rename(columns=lambda name: str(name).replace("overhead", "times_compute"))
 
 
 def serving_card(frame: pd.DataFrame, *, about: About, budget: float | None) -> Card:
@@ -231,8 +252,12 @@ def serving_card(frame: pd.DataFrame, *, about: About, budget: float | None) -> 
     return Card(
         answer,
         tables=(table,),
-        caveats=_caveats(frame, row),
-        next=f'sl.planning.served_for(fit, N="{N}", D="{D}")',
+        caveats=_caveats(frame, row, about),
+        next=(
+            f'sl.planning.served_for(fit, N="{N}", D="{D}")'
+            if about.of == "law"
+            else f'forecast.predict(N="{N}", D="{D}")'
+        ),
     )
 
 
@@ -249,7 +274,7 @@ def served_for_card(frame: pd.DataFrame, *, about: About) -> Card:
             "tokens makes them the cheapest."
         )
     call = f'sl.planning.regret(fit, N="{N}", D="{D}")'
-    return Card(answer, caveats=_caveats(frame, row), next=call)
+    return Card(answer, caveats=_caveats(frame, row, about), next=call)
 
 
 def limited_data_card(frame: pd.DataFrame, *, about: About) -> Card:
@@ -275,7 +300,7 @@ def limited_data_card(frame: pd.DataFrame, *, about: About) -> Card:
     return Card(
         answer,
         tables=(_table(frame, about, note, bare=("worth", "epochs")),),
-        caveats=_caveats(frame, row),
+        caveats=_caveats(frame, row, about),
         next=f'sl.optimal(fit, C="{C}")',
     )
 
@@ -292,7 +317,7 @@ def regret_card(frame: pd.DataFrame, *, about: About) -> Card:
     return Card(
         answer,
         tables=(_table(frame, about),),
-        caveats=_caveats(frame, row),
+        caveats=_caveats(frame, row, about),
         next=f'sl.optimal(fit, C="{C}")',
     )
 

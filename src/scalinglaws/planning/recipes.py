@@ -26,7 +26,8 @@ from scalinglaws.options import check_option, generator_of
 from scalinglaws.planning.compute_multiplier import Frontier, frontier_of, gain, gain_of
 from scalinglaws.planning.cost import SIX, Cost, cost_of
 from scalinglaws.planning.gain_results import Gain, Gains
-from scalinglaws.planning.sampled_law import DEFAULT_RESAMPLES, Rng
+from scalinglaws.planning.law_with_values import Rng
+from scalinglaws.planning.sampled import DEFAULT_RESAMPLES
 from scalinglaws.planning.single_variable import single_variable
 
 SHARED = ("nothing", "exponents")

@@ -9,10 +9,10 @@ import pandas as pd
 
 from scalinglaws.fitting.tables.points import positive_numbers
 from scalinglaws.planning.cost import SIX, Cost
-from scalinglaws.planning.law_with_values import LawWithValues
+from scalinglaws.planning.law_with_values import LawWithValues, Rng
 from scalinglaws.planning.plan import plan_of
 from scalinglaws.planning.plan_cards import about_of, regret_card, shown
-from scalinglaws.planning.sampled_law import DEFAULT_RESAMPLES, Rng
+from scalinglaws.planning.sampled import DEFAULT_RESAMPLES
 
 
 def regret(
@@ -78,5 +78,5 @@ def regret(
         # least at the optimum, where derivatives vanish
         frame = frame.assign(**sample.columns(name, values, smooth=False))
     frame["times_beyond"] = plan.times_beyond(spent)
-    frame["note"] = ["; ".join(own) for own in sample.caveats_at(best.N)]
+    frame["note"] = ["; ".join(own) for own in sample.caveats_at(best.N, best.D)]
     return shown(frame, regret_card, about_of(sample))

@@ -11,16 +11,19 @@ from scalinglaws.arrays import BoolArray, FloatArray
 Function = Callable[[FloatArray], FloatArray]
 
 _MOST_ITERATIONS = 120
-_ROUNDING = 2e-15  # relative, a few units in the last place of a logarithm
+ROUNDING = 2e-15  # relative, a few units in the last place of a logarithm
 _HALVINGS = 45  # of a step of a scan, towards the end of what is allowed
-_STEPS = 153  # of a scan; half an e-fold over the widest ranges
+SCAN_STEPS = 153  # of a scan; half an e-fold over the widest ranges
 
 
-def root(function: Function, low: FloatArray, high: FloatArray) -> FloatArray:
+def root(
+    function: Function, low: FloatArray, high: FloatArray, tolerance: float = ROUNDING
+) -> FloatArray:
     """Where the function changes sign between `low` and `high`; missing where it does not.
 
     Inverse quadratic interpolation inside a bracket that always shrinks (Chandrupatla 1997,
-    Advances in Engineering Software 28): every element converges, to rounding.
+    Advances in Engineering Software 28): every element converges, to a relative
+    tolerance.
     """
     a, b = np.broadcast_arrays(np.asarray(high, dtype=float), np.asarray(low, dtype=float))
     b, a = b.copy(), a.copy()
@@ -37,8 +40,8 @@ def root(function: Function, low: FloatArray, high: FloatArray) -> FloatArray:
             c, fc = np.where(same, a, b), np.where(same, fa, fb)
             b, fb = np.where(same, b, a), np.where(same, fb, fa)
             a, fa = x, fx
-            tolerance = _ROUNDING * np.abs(np.where(np.abs(fa) < np.abs(fb), a, b)) + 1e-300
-            limit = tolerance / np.abs(b - a)
+            closest = np.abs(np.where(np.abs(fa) < np.abs(fb), a, b))
+            limit = (tolerance * closest + 1e-300) / np.abs(b - a)
             done = (limit > 0.5) | (fa == 0) | ~bracketed
             if done.all():
                 break
@@ -54,7 +57,7 @@ def root(function: Function, low: FloatArray, high: FloatArray) -> FloatArray:
 
 
 def minimum(
-    value: Function, slope: Function, low: FloatArray, high: FloatArray, steps: int = _STEPS
+    value: Function, slope: Function, low: FloatArray, high: FloatArray, steps: int = SCAN_STEPS
 ) -> tuple[FloatArray, FloatArray]:
     """The lowest point between `low` and `high`, and on which end it lies.
 

@@ -20,21 +20,23 @@ from scalinglaws.errors import (
     IdentifiabilityWarning,
     warn,
 )
+from scalinglaws.fitting.inference.predict import FAR
+from scalinglaws.fitting.result import Fit
 from scalinglaws.fitting.tables.points import positive_number
-from scalinglaws.numerals import format_plain
+from scalinglaws.numerals import format_factor, format_plain
 from scalinglaws.options import check_count, check_level
-from scalinglaws.planning.delta_method import Delta, Inferable
+from scalinglaws.planning.delta_method import Delta
 from scalinglaws.planning.law_with_values import (
     LawWithValues,
+    Rng,
     check_fit,
     level_of,
     refuse_groups,
     run_columns,
     target_of,
 )
-
-Rng = np.random.Generator | int | None
-DEFAULT_RESAMPLES = 1000
+from scalinglaws.planning.sampled import Sampled, interval_columns
+from scalinglaws.planning.select_group import OneGroup
 
 
 @runtime_checkable
@@ -46,7 +48,7 @@ class Drawable(Protocol):
 
 
 @dataclass(frozen=True)
-class SampledLaw:
+class SampledLaw(Sampled):
     """The law at its estimate, at every draw and at moved parameters, evaluated as one batch.
 
     Attributes
@@ -55,39 +57,12 @@ class SampledLaw:
     params : mapping of parameter to array of shape (rows, 1): the estimate, the draws, and the
         parameters that `delta` moves
     extra : values of variables other than N, D and C
-    level : confidence level of the intervals
-    no_interval : why there are no draws; empty where there are
-    sign : +1 where a smaller performance is better, -1 where a larger one is
-    doubt : what stands against the fit; empty where nothing does
-    delta : the delta method for smooth quantities; None where draws are all there is
     """
 
     fit: LawWithValues
     law: Law
     params: Mapping[str, FloatArray]
     extra: Mapping[str, float]
-    target: str
-    level: float
-    no_interval: str
-    sign: float
-    doubt: str = ""
-    delta: Delta | None = None
-
-    @property
-    def caveats(self) -> list[str]:
-        """Caveats of every number of a plan."""
-        return [text for text in (self.doubt, self.no_interval) if text]
-
-    def caveats_at(self, optimal_N: FloatArray) -> list[list[str]]:
-        """Caveats of each point of a plan, whose optimal N has the shape (rows, points)."""
-        lost = (~np.isfinite(self.drawn(optimal_N))).sum(axis=0)
-        known = np.isfinite(optimal_N[0])
-        return [
-            [*self.caveats, f"{n} of {self.n_draws} draws have no optimum"]
-            if n and fine
-            else self.caveats
-            for n, fine in zip(lost, known, strict=True)
-        ]
 
     @property
     def estimate(self) -> SampledLaw:
@@ -101,17 +76,35 @@ class SampledLaw:
         return len(next(iter(self.params.values())))
 
     @property
-    def n_draws(self) -> int:
-        """How many joint draws there are."""
-        return self.n_rows - 1 - self._n_moved
+    def kind(self) -> str:
+        """In one word."""
+        return "law"
 
     @property
-    def _n_moved(self) -> int:
-        return 0 if self.delta is None else 2 * len(self.delta.names)
+    def label(self) -> str:
+        """What it is, for messages."""
+        return f"The law {self.law.label!r}"
 
-    def drawn(self, values: FloatArray) -> FloatArray:
-        """Those of some rows that belong to the draws."""
-        return values[1 : 1 + self.n_draws]
+    @property
+    def needs_cost(self) -> bool:
+        """Whether the performance depends on C besides N and D."""
+        return "C" in self.law.variables
+
+    @property
+    def runs(self) -> tuple[FloatArray, FloatArray] | None:
+        """N and D of the fitted runs; None for a law without them."""
+        found = run_columns(self.fit)
+        return (found["N"], found["D"]) if set(found) == {"N", "D"} else None
+
+    def warn_if_far(self, beyond: FloatArray) -> None:
+        """Warn of budgets that are many times the compute of the largest run."""
+        if beyond.max(initial=0.0) > FAR:
+            warn(
+                f"Planning at {format_factor(float(beyond.max()))} times the compute of the "
+                "largest fitted run: model error is not included, and the intervals assume that "
+                "the law still holds there.",
+                ExtrapolationWarning,
+            )
 
     def value(self, N: npt.ArrayLike, D: npt.ArrayLike, C: npt.ArrayLike) -> FloatArray:
         """Performance, for arrays whose first axis is that of the draws (or of length 1)."""
@@ -140,43 +133,10 @@ class SampledLaw:
         shape = (self.n_rows,) + (1,) * max(ndim - 1, 1)
         return {name: values.reshape(shape) for name, values in self.params.items()}
 
-    def quantiles(self, values: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Interval over the draws, missing without any; see `central_interval`."""
-        return central_interval(self.drawn(values), self.level)
-
-    def interval(self, values: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Interval of positive and smooth quantities by the delta method, on a log scale.
-
-        Quantiles over the draws where there is no such method, or no derivative.
-        """
-        low, high = self.quantiles(values)
-        if self.delta is None:
-            return low, high
-        with np.errstate(all="ignore"):
-            logs = np.log(values)
-            half = self.delta.half_widths(logs[1 + self.n_draws :], self.level)
-            ends = values[0] * np.exp(-half), values[0] * np.exp(half)
-        known = np.isfinite(logs[0]) & ~np.isnan(half)
-        return np.where(known, ends[0], low), np.where(known, ends[1], high)
-
-    def columns(
-        self, name: str, values: FloatArray, *, smooth: bool = True
-    ) -> dict[str, FloatArray]:
-        """Estimate and interval as columns of a frame; `values` has shape (rows, points).
-
-        Quantities with a kink, a limit or infinite values are not smooth.
-        """
-        low, high = self.interval(values) if smooth else self.quantiles(values)
-        return _columns(name, values[0], low, high)
-
     def performance_columns(
         self, N: FloatArray, D: FloatArray, C: FloatArray, values: FloatArray
     ) -> dict[str, FloatArray]:
-        """Performance at a choice of N, D and C that is held fixed, as a fit predicts it.
-
-        At an optimum this is the interval of the best performance too: to first order it does not
-        matter that the optimum moves with the coefficients (envelope theorem).
-        """
+        """Performance at a choice of N, D and C that is held fixed, as the fit predicts it."""
         if self.delta is None:
             return self.columns(self.target, values)
         known = np.isfinite(N) & np.isfinite(D) & np.isfinite(values[0])
@@ -189,35 +149,7 @@ class SampledLaw:
                     confidence_level=self.level, **{v: given[v] for v in self.law.variables}
                 )
             low[known], high[known] = found.curve_low, found.curve_high
-        return _columns(self.target, values[0], low, high)
-
-
-def _columns(
-    name: str, estimate: FloatArray, low: FloatArray, high: FloatArray
-) -> dict[str, FloatArray]:
-    unknown = np.isnan(estimate)  # what has no estimate has no interval either
-    low, high = (np.where(unknown, np.nan, end) for end in (low, high))
-    return {name: estimate, f"{name}_low": low, f"{name}_high": high}
-
-
-def central_interval(drawn: FloatArray, level: float) -> tuple[FloatArray, FloatArray]:
-    """Quantiles of each column over draws, (draws, points); missing without any.
-
-    A draw without an answer counts as beyond either end: it is placed at the lowest draw for the
-    low end and at the highest for the high end.
-    """
-    if not len(drawn) or np.isnan(drawn).all():
-        missing = np.full(drawn.shape[1:], np.nan)
-        return missing, missing
-    tail = 0.5 * (1.0 - level)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # columns without any answer
-        ends = np.nanmin(drawn, axis=0), np.nanmax(drawn, axis=0)
-    low, high = (np.where(np.isnan(drawn), end, drawn) for end in ends)
-    return (
-        np.asarray(np.quantile(low, tail, axis=0, method="lower")),
-        np.asarray(np.quantile(high, 1.0 - tail, axis=0, method="higher")),
-    )
+        return interval_columns(self.target, values[0], low, high)
 
 
 def sample_of(
@@ -271,7 +203,8 @@ def sample_at(
     check_level(level)
     check_count("n_resamples", n_resamples, 0)
     drawn, reason = _draws(fit, n_resamples, rng)
-    own = Delta.of(fit) if delta and drawn is not None and isinstance(fit, Inferable) else None
+    smooth = delta and drawn is not None
+    own = Delta.of(fit) if smooth and isinstance(fit, Fit | OneGroup) else None
     moved = {} if own is None else own.moved()
     params = {}
     for name in law.parameter_names:
@@ -280,7 +213,16 @@ def sample_at(
             rows += [drawn[name].to_numpy(dtype=np.float64), moved.get(name, np.zeros(0))]
         params[name] = np.concatenate(rows)[:, None]
     return SampledLaw(
-        fit, law, params, extra, target_of(fit), float(level), reason, 1.0, _doubt(fit), own
+        fit,
+        law,
+        params,
+        extra,
+        target=target_of(fit),
+        level=float(level),
+        sign=1.0,
+        no_interval=reason,
+        doubt=_doubt(fit),
+        delta=own,
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scalinglaws.arrays import FloatArray
+from scalinglaws.arrays import FloatArray, IntArray
 from scalinglaws.core.groups import level_of, member
 from scalinglaws.core.law import Law
 from scalinglaws.display import Card, Displayed
@@ -21,8 +21,7 @@ from scalinglaws.fitting.inference.reach import Reach
 from scalinglaws.fitting.result import Fit
 from scalinglaws.fitting.tables.runs import RunTable
 from scalinglaws.numerals import listed, plural
-from scalinglaws.planning.law_with_values import LawWithValues, check_fit
-from scalinglaws.planning.sampled_law import Rng
+from scalinglaws.planning.law_with_values import LawWithValues, Rng, check_fit
 
 Function = Callable[[Mapping[str, Any]], Any]
 
@@ -95,11 +94,15 @@ class OneGroup(Displayed):
         return self.fit.scale
 
     @property
+    def places(self) -> IntArray:
+        """Places of the group's parameters in the law of all groups."""
+        names = self.fit.law.parameter_names
+        return np.array([names.index(full) for full in self._full_names.values()], dtype=np.intp)
+
+    @property
     def covariance(self) -> FloatArray:
         """Covariance of the working parameters of the group."""
-        names = self.fit.law.parameter_names
-        own = [names.index(full) for full in self._full_names.values()]
-        return np.asarray(self.fit.covariance[np.ix_(own, own)])
+        return np.asarray(self.fit.covariance[np.ix_(self.places, self.places)])
 
     def intervals(self, quantities: Mapping[str, Function], **options: Any) -> pd.DataFrame:
         """Confidence intervals of functions of the group's parameters; see `Fit.intervals`.

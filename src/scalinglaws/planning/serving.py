@@ -11,14 +11,23 @@ import pandas as pd
 from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import FitError
 from scalinglaws.fitting.tables.points import positive_number, positive_numbers
+from scalinglaws.forecasting.forecast import Forecast
 from scalinglaws.numerals import format_count
 from scalinglaws.options import is_number
 from scalinglaws.planning.cost import SIX, Cost, RunCost, cost_of
-from scalinglaws.planning.law_with_values import LawWithValues
-from scalinglaws.planning.plan import Limits, Plan, limits_of, plan_of
+from scalinglaws.planning.forecast_surface import plan_to, plans_at
+from scalinglaws.planning.law_with_values import LawWithValues, Rng
+from scalinglaws.planning.plan import (
+    NEAR_STEPS,
+    Frontier,
+    Limits,
+    common_limits,
+    limits_of,
+    plan_of,
+)
 from scalinglaws.planning.plan_cards import about_of, served_for_card, serving_card, shown
-from scalinglaws.planning.root_finding import minimum
-from scalinglaws.planning.sampled_law import DEFAULT_RESAMPLES, Rng
+from scalinglaws.planning.root_finding import SCAN_STEPS, minimum
+from scalinglaws.planning.sampled import DEFAULT_RESAMPLES, Sampled
 
 TWO = 2.0  # FLOPs for each parameter and served token: the forward pass
 _NO_SAVING = 1e-9  # share of the cost, below which a saving is only rounding
@@ -26,12 +35,12 @@ _ROOM = (12.0, 6.0)  # e-folds below and above the compute-optimal size
 
 
 def serving(
-    fit: LawWithValues,
+    fit: LawWithValues | Forecast,
     *,
     served: Any,
     loss: Any = None,
     budget: Any = None,
-    cost: Cost = SIX,
+    cost: Cost | None = None,
     serving_cost: Cost = TWO,
     price: float = 1.0,
     limits: Mapping[str, tuple[Any, Any]] | None = None,
@@ -100,24 +109,28 @@ def serving(
     if not is_number(price) or not 0 < price < np.inf:
         raise ValueError(f"`price` is a positive ratio; got {price!r}.")
     tokens = positive_numbers("served", served)
-    plan = plan_of(
-        fit, cost, variables, confidence_level=confidence_level, n_resamples=n_resamples,
-        rng=rng,
-    )  # fmt: skip
+    options: dict[str, Any] = {
+        "confidence_level": confidence_level, "n_resamples": n_resamples, "rng": rng,
+    }  # fmt: skip
+    if budget is None:
+        goal = positive_number("loss", loss)
+        plan = plan_to(fit, goal, cost, variables, **options)
+    else:
+        goal = positive_number("budget", budget)
+        ((plan, _),) = plans_at(fit, np.array([goal]), cost, variables, **options)
     sample = plan.sample
     each = cost_of(serving_cost, "serving_cost")
     life = _Life(plan, each, float(price), limits_of(limits), tokens)
     with np.errstate(all="ignore"):
         if budget is None:
-            wanted = np.full((sample.n_rows, len(tokens)), positive_number("loss", loss))
-            N, D, end = life.cheapest(wanted)
+            N, D, end = life.cheapest(np.full((sample.n_rows, len(tokens)), goal))
         else:
-            N, D, end = life.best(positive_number("budget", budget))
-        _require(N, life.limits)
-        frame = _as_frame(life, N, D, given=None if loss is None else float(wanted[0, 0]))
+            N, D, end = life.best(goal)
+        _require(N, life)
+        frame = _as_frame(life, N, D, given=goal if budget is None else None)
     frame["times_beyond"] = plan.times_beyond(frame["training"].to_numpy())
     frame["note"] = _notes(life, N, D[0], end[0])
-    allowance = None if budget is None else positive_number("budget", budget)
+    allowance = None if budget is None else goal
     return shown(frame, serving_card, about_of(sample), budget=allowance)
 
 
@@ -182,10 +195,13 @@ class _Life:
     """Training and serving cost of one law, for several numbers of served tokens."""
 
     def __init__(
-        self, plan: Plan, serve: RunCost, price: float, limits: Limits, tokens: FloatArray
-    ) -> None:
+        self, plan: Frontier[Sampled], serve: RunCost, price: float, limits: Limits,
+        tokens: FloatArray,
+    ) -> None:  # fmt: skip
         self.plan, self.serve, self.price = plan, serve, price
         self.limits, self.tokens = limits, tokens
+        self.allowed = common_limits(limits, plan.limits)
+        self.steps = SCAN_STEPS if plan.sample.kind == "law" else NEAR_STEPS
 
     def serving(self, N: FloatArray) -> FloatArray:
         """Cost of serving, in training's unit."""
@@ -200,7 +216,7 @@ class _Life:
         """The least total cost at a performance."""
         plan = self.plan
         centre = np.log(plan.at_performance(wanted).N)
-        d_low, d_high = self.limits.get("D", (0.0, np.inf))
+        d_low, d_high = self.allowed.get("D", (0.0, np.inf))
 
         def tokens(x: FloatArray) -> FloatArray:
             goal = wanted[..., None] if x.ndim > 2 else wanted
@@ -218,7 +234,7 @@ class _Life:
             training = plan.cost(N, D) * (cost_n - cost_d * by_n / by_d)
             return np.where(np.isfinite(D), training + self._serving_slope(N), np.nan)
 
-        best, end = minimum(total, slope, *self._range(centre))
+        best, end = minimum(total, slope, *self._range(centre), self.steps)
         best = np.where(np.isfinite(centre), best, np.nan)
         return np.exp(best), tokens(best), end
 
@@ -226,7 +242,7 @@ class _Life:
         """The best performance for a total cost."""
         plan, sign = self.plan, self.plan.sample.sign
         start = plan.at_budget(np.array([[budget]])).N
-        d_low, d_high = self.limits.get("D", (0.0, np.inf))
+        d_low, d_high = self.allowed.get("D", (0.0, np.inf))
 
         def tokens(x: FloatArray) -> FloatArray:
             N = np.exp(x)
@@ -248,11 +264,11 @@ class _Life:
             return np.asarray(sign * (by_n + by_d * np.where(d_high > D, along, 0.0)))
 
         centre = np.broadcast_to(np.log(start), (plan.sample.n_rows, len(self.tokens)))
-        best, end = minimum(value, slope, *self._range(centre))
+        best, end = minimum(value, slope, *self._range(centre), self.steps)
         return np.exp(best), tokens(best), end
 
     def _range(self, centre: FloatArray) -> tuple[FloatArray, FloatArray]:
-        low, high = self.limits.get("N", (0.0, np.inf))
+        low, high = self.allowed.get("N", (0.0, np.inf))
         known = np.where(np.isfinite(centre), centre, 0.0)
         with np.errstate(divide="ignore"):
             return (
@@ -261,11 +277,12 @@ class _Life:
             )
 
 
-def _require(N: FloatArray, limits: Limits) -> None:
+def _require(N: FloatArray, life: _Life) -> None:
     if np.isnan(N[0]).all():
+        within = " within `limits`" if life.limits else ""
         raise FitError(
-            "No model is possible: the law does not reach this performance"
-            f"{' within `limits`' if limits else ''}, or serving alone costs more than the budget."
+            f"No model is possible: the {life.plan.sample.kind} does not reach this "
+            f"performance{within}, or serving alone costs more than the budget."
         )
 
 
@@ -295,7 +312,7 @@ def _as_frame(life: _Life, N: FloatArray, D: FloatArray, given: float | None) ->
 
 def _notes(life: _Life, N: FloatArray, D: FloatArray, end: FloatArray) -> list[str]:
     notes = []
-    for j, caveats in enumerate(life.plan.sample.caveats_at(N)):
+    for j, caveats in enumerate(life.plan.sample.caveats_at(N, D)):
         own = []
         if np.isnan(N[0, j]):
             own.append("out of reach")
@@ -306,6 +323,6 @@ def _notes(life: _Life, N: FloatArray, D: FloatArray, end: FloatArray) -> list[s
                 if abs(np.log(value / bound)) < 1e-6
             ]
         if not own and end[j] != 0:
-            own.append("at the edge of what the law allows")
+            own.append(f"at the edge of what the {life.plan.sample.kind} allows")
         notes.append("; ".join([*own, *caveats]))
     return notes

@@ -15,8 +15,7 @@ from scalinglaws.fitting.arguments import resolve_law
 from scalinglaws.fitting.tables import columns as col
 from scalinglaws.options import generator_of
 from scalinglaws.planning.cost import SIX
-from scalinglaws.planning.law_with_values import LawWithValues, check_fit
-from scalinglaws.planning.sampled_law import Rng
+from scalinglaws.planning.law_with_values import LawWithValues, Rng, check_fit
 
 Noise = float | Callable[[pd.DataFrame], Any]
 

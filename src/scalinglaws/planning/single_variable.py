@@ -12,10 +12,10 @@ from scalinglaws.arrays import FloatArray
 from scalinglaws.core.law import Law
 from scalinglaws.fitting.inference.inverse import OpenVariable, open_variable
 from scalinglaws.fitting.inference.predict import warn_if_far
-from scalinglaws.planning.law_with_values import LawWithValues, refuse_groups, target_of
+from scalinglaws.planning.law_with_values import LawWithValues, Rng, refuse_groups, target_of
 from scalinglaws.planning.plan import Optimum
 from scalinglaws.planning.root_finding import root
-from scalinglaws.planning.sampled_law import Rng, SampledLaw, sample_at
+from scalinglaws.planning.sampled_law import SampledLaw, sample_at
 
 _USUAL = ("C", "D", "N")
 

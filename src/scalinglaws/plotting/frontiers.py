@@ -16,8 +16,14 @@ from scalinglaws.numerals import format_compute, format_count, format_level, for
 from scalinglaws.options import check_option
 from scalinglaws.planning.compute_optimal import optimal
 from scalinglaws.planning.cost import SIX, Cost, RunCost, cost_of
-from scalinglaws.planning.law_with_values import LawWithValues, level_of, run_columns, target_of
-from scalinglaws.planning.sampled_law import DEFAULT_RESAMPLES, Rng
+from scalinglaws.planning.law_with_values import (
+    LawWithValues,
+    Rng,
+    level_of,
+    run_columns,
+    target_of,
+)
+from scalinglaws.planning.sampled import DEFAULT_RESAMPLES
 from scalinglaws.planning.select_group import chosen_group
 from scalinglaws.plotting.axes import (
     LABELS,

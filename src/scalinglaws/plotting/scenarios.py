@@ -16,8 +16,8 @@ from scalinglaws.options import check_option
 from scalinglaws.planning.compute_optimal import optimal
 from scalinglaws.planning.cost import SIX, Cost
 from scalinglaws.planning.data_constrained import limited_data
-from scalinglaws.planning.law_with_values import LawWithValues, target_of
-from scalinglaws.planning.sampled_law import DEFAULT_RESAMPLES, Rng
+from scalinglaws.planning.law_with_values import LawWithValues, Rng, target_of
+from scalinglaws.planning.sampled import DEFAULT_RESAMPLES
 from scalinglaws.planning.select_group import chosen_group
 from scalinglaws.planning.serving import TWO, serving
 from scalinglaws.plotting.axes import LABELS, frame, log_axis, padded, settle, write_title

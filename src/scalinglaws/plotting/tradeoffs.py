@@ -12,9 +12,9 @@ from scalinglaws.errors import no_warnings
 from scalinglaws.fitting.tables.points import positive_number, positive_numbers
 from scalinglaws.numerals import format_compute, format_count, format_level, format_plain
 from scalinglaws.planning.cost import SIX, Cost
-from scalinglaws.planning.law_with_values import LawWithValues, level_of, target_of
+from scalinglaws.planning.law_with_values import LawWithValues, Rng, level_of, target_of
 from scalinglaws.planning.near_optimal import near_optimal, overtraining
-from scalinglaws.planning.sampled_law import DEFAULT_RESAMPLES, Rng
+from scalinglaws.planning.sampled import DEFAULT_RESAMPLES
 from scalinglaws.planning.select_group import chosen_group
 from scalinglaws.plotting.axes import (
     LABELS,
