@@ -16,8 +16,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
-from benchmarks.data import data_folder
-from benchmarks.harness import RESULTS, Options, header
+from benchmarks.harness import RESULTS, Options, data_folder, header
 
 SUBJECTS = (
     "cold_fit", "bootstrap", "large", "typed_law", "nist", "global_minimum", "hard_laws",

@@ -11,8 +11,7 @@ import numpy.typing as npt
 
 from benchmarks import library
 from benchmarks.cold_fit import LAW
-from benchmarks.data import DELTA, Table, chinchilla_runs
-from benchmarks.harness import Options, Section, interleaved
+from benchmarks.harness import DELTA, Options, Section, Table, chinchilla_runs, interleaved
 from benchmarks.library import Task
 from benchmarks.rival import Objective, Search
 from benchmarks.rival_laws import chinchilla

@@ -13,8 +13,16 @@ import numpy.typing as npt
 
 import scalinglaws as sl
 from benchmarks import library
-from benchmarks.data import DELTA, Table, chinchilla_runs
-from benchmarks.harness import Options, Section, Timing, duration, interleaved
+from benchmarks.harness import (
+    DELTA,
+    Options,
+    Section,
+    Table,
+    Timing,
+    chinchilla_runs,
+    duration,
+    interleaved,
+)
 from benchmarks.library import Task
 from benchmarks.rivals import (
     GRID,

@@ -17,8 +17,7 @@ import pandas as pd
 
 import scalinglaws as sl
 from benchmarks import library
-from benchmarks.data import DELTA, chinchilla_runs
-from benchmarks.harness import Options, Section, duration, interleaved
+from benchmarks.harness import DELTA, Options, Section, chinchilla_runs, duration, interleaved
 from benchmarks.rivals import installed
 
 _LIMIT = 1e-12

@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import library
-from benchmarks.data import DELTA, Table, large_table
-from benchmarks.harness import Options, Section, duration
+from benchmarks.harness import DELTA, Options, Section, Table, duration, large_table
 from benchmarks.rivals import PUBLISHED, Rivals
 
 ROWS = (10_000, 100_000, 1_000_000, 10_000_000)

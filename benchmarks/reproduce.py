@@ -17,9 +17,11 @@ import pandas as pd
 from scipy import optimize
 
 import scalinglaws as sl
-from benchmarks.figures import FOUR_DIGIT_ADDITION, PARALLEL_STREAMS
-from benchmarks.lines import DATA, Line
-from benchmarks.reproduce_more import (
+from benchmarks.published_results import (
+    DATA,
+    FOUR_DIGIT_ADDITION,
+    PARALLEL_STREAMS,
+    Line,
     benchmark_ranking,
     parabola_bias,
     without_embeddings,

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from scipy.optimize import curve_fit, least_squares, minimize
 from scipy.special import huber
 
-from benchmarks.data import DELTA, Table
+from benchmarks.harness import DELTA, Table
 
 Floats = npt.NDArray[np.float64]
 

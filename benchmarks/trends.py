@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 import scalinglaws as sl
-from benchmarks.forecast.cuts import tables
+from benchmarks.forecast.real_runs import tables
 from benchmarks.harness import Options, Section
 from benchmarks.library import fit
 

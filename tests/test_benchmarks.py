@@ -11,13 +11,12 @@ import pandas as pd
 import pytest
 
 import scalinglaws as sl
-from benchmarks import hand_written
+from benchmarks import typed_law
 from benchmarks.__main__ import main
 from benchmarks.fuzz import __main__ as fuzz
-from benchmarks.fuzz.cases import KINDS, case_of
-from benchmarks.global_minimum import compare, outcomes, read
+from benchmarks.fuzz.trial import KINDS, case_of
+from benchmarks.global_minimum import compare, outcomes, random_case, read
 from benchmarks.library import Task, drawn_counts
-from benchmarks.random_tables import random_case
 from benchmarks.rival import Objective, Search
 from benchmarks.rival_laws import pieces
 from benchmarks.typed_law import LAW, TRUTH, table
@@ -53,7 +52,7 @@ def test_the_rivals_derivatives_are_those_of_its_objective(law: str, scale: str,
 def test_the_hand_written_law_is_the_typed_one() -> None:
     """Values are the law's; its derivatives are those of complex steps and of the typed law."""
     columns, y = table(60)
-    hand = hand_written.bind(columns["N"], columns["D"], columns["S"], y)
+    hand = typed_law.bind(columns["N"], columns["D"], columns["S"], y)
     natural = np.array([TRUTH[name] for name in LAW.parameter_names])
     logs = np.isin(LAW.parameter_names, ["E", "A", "B", "F"])
     theta = np.where(logs, np.log(natural), natural)
@@ -61,7 +60,7 @@ def test_the_hand_written_law_is_the_typed_one() -> None:
     residuals = hand.residuals(theta[None])[0]
 
     np.testing.assert_allclose(residuals, np.log(LAW.value(TRUTH, columns) / y), atol=1e-14)
-    assert max(hand_written.complex_step_errors(hand, theta).values()) < 1e-10
+    assert max(typed_law.complex_step_errors(hand, theta).values()) < 1e-10
     typed, weights, loss = Task(LAW, columns, y).bound(), np.ones((1, 60)), Loss("huber", 1e-3)
     for majorise, n_batch in itertools.product((False, True), (1, 9)):
         batch = np.repeat(theta[None], n_batch, axis=0)
@@ -79,7 +78,7 @@ def test_the_hand_written_law_is_the_typed_one() -> None:
 def test_the_hand_written_law_does_not_overflow() -> None:
     """Where the terms leave float64 it subtracts the largest of them."""
     columns, y = table(60)
-    hand = hand_written.bind(columns["N"], columns["D"], columns["S"], y)
+    hand = typed_law.bind(columns["N"], columns["D"], columns["S"], y)
     far = np.array([[800.0, 900.0, 0.1, 5.0, 0.3, 2.0, 0.3, 1.0]])
     expected = 900.0 - 0.1 * np.log(columns["N"]) - np.log(y)
     np.testing.assert_allclose(hand.residuals(far)[0], expected, rtol=1e-12)

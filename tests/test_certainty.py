@@ -11,8 +11,7 @@ import pytest
 
 import scalinglaws as sl
 from benchmarks import hard_laws
-from benchmarks.global_minimum import compare
-from benchmarks.random_tables import random_case
+from benchmarks.global_minimum import compare, random_case
 from scalinglaws.core import catalogue
 from scalinglaws.fitting.search.curved_valley import follow_valley
 from scalinglaws.fitting.search.rational import rational_starts

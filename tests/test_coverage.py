@@ -12,14 +12,24 @@ from scipy import integrate, stats
 
 from benchmarks import held_out
 from benchmarks.coverage.__main__ import main
-from benchmarks.coverage.cells import FACTORS, FURTHER, N_CELLS, OPEN, Cell, cells, pairs
-from benchmarks.coverage.fitted import Task
-from benchmarks.coverage.methods import LEVELS, METHODS, USUAL
-from benchmarks.coverage.oracle import efficiency, oracle, whitened
+from benchmarks.coverage.cells import (
+    FACTORS,
+    FURTHER,
+    N_CELLS,
+    OPEN,
+    TRUTHS,
+    Cell,
+    Target,
+    cells,
+    gradient,
+    law_of,
+    pairs,
+    truth_of,
+)
+from benchmarks.coverage.methods import LEVELS, METHODS, USUAL, Task
 from benchmarks.coverage.study import judge, study
 from benchmarks.coverage.summary import rates
-from benchmarks.coverage.tables import DEGREES, Setting
-from benchmarks.coverage.truth import TRUTHS, Target, gradient, law_of, truth_of
+from benchmarks.coverage.tables import DEGREES, Setting, efficiency, oracle, whitened
 from benchmarks.harness import Options
 from benchmarks.held_out import LAWS, predictions, splits
 

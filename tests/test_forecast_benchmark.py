@@ -13,7 +13,7 @@ from scipy import stats
 import scalinglaws as sl
 from benchmarks.forecast import optima, real_runs, scores
 from benchmarks.forecast.__main__ import main
-from benchmarks.forecast.cuts import cuts
+from benchmarks.forecast.real_runs import cuts
 from benchmarks.harness import Options
 from benchmarks.optima import sweeps
 

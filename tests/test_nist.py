@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 import scalinglaws as sl
-from benchmarks.nist import digits
-from benchmarks.nist_problems import MODELS, exchanged, read_problem
+from benchmarks.nist import MODELS, digits, exchanged, read_problem
 
 
 @pytest.mark.parametrize("start", [0, 1])

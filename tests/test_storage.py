@@ -14,8 +14,7 @@ import pandas as pd
 import pytest
 
 import scalinglaws as sl
-from benchmarks.fuzz.cases import case_of
-from benchmarks.fuzz.trial import run
+from benchmarks.fuzz.trial import case_of, run
 from scalinglaws import json_files
 from tests.conftest import make_runs
 

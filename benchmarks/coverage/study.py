@@ -18,12 +18,9 @@ import numpy.typing as npt
 import pandas as pd
 
 import scalinglaws as sl
-from benchmarks.coverage.cells import cells
-from benchmarks.coverage.fitted import Task
-from benchmarks.coverage.methods import LEVELS, METHODS
-from benchmarks.coverage.oracle import Oracle, oracle
-from benchmarks.coverage.tables import Setting
-from benchmarks.coverage.truth import law_of, truth_of
+from benchmarks.coverage.cells import cells, law_of, truth_of
+from benchmarks.coverage.methods import LEVELS, METHODS, Task
+from benchmarks.coverage.tables import Oracle, Setting, oracle
 
 Floats = npt.NDArray[np.float64]
 _BLOCK = 25  # tables of one piece of work

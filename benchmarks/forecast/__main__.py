@@ -18,7 +18,6 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.data import data_folder
 from benchmarks.forecast import (
     groups,
     learning_curves,
@@ -29,7 +28,7 @@ from benchmarks.forecast import (
     tradeoffs,
     unfinished,
 )
-from benchmarks.harness import RESULTS, Options, Section, header
+from benchmarks.harness import RESULTS, Options, Section, data_folder, header
 
 _STUDIES: dict[str, Callable[[Options], Section]] = {
     "": real_runs.run, "simulated": simulated.run, "curves": learning_curves.run,

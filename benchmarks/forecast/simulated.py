@@ -15,7 +15,7 @@ import pandas as pd
 
 import scalinglaws as sl
 from benchmarks import library
-from benchmarks.coverage.truth import TRUTHS
+from benchmarks.coverage.cells import TRUTHS
 from benchmarks.harness import Options, Section
 from scalinglaws.core import catalogue
 from scalinglaws.forecasting.dispute import DISPUTE_SHARE, disputes

@@ -19,8 +19,7 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks.fuzz.cases import KINDS, case_of
-from benchmarks.fuzz.trial import LIMIT, Case, Trial, run
+from benchmarks.fuzz.trial import KINDS, LIMIT, Case, Trial, case_of, run
 from benchmarks.harness import RESULTS, Section, header
 
 # Cases of each kind in the smoke test: about as much time for each.

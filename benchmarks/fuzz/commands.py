@@ -10,8 +10,7 @@ import numpy as np
 
 import scalinglaws as sl
 from benchmarks.fuzz.tables import good
-from benchmarks.fuzz.trial import Case
-from benchmarks.fuzz.values import TEXTS, choice, scratch_folder
+from benchmarks.fuzz.trial import TEXTS, Case, choice, scratch_folder
 from scalinglaws.cli import main
 
 _VERBS = (

@@ -13,8 +13,7 @@ import pandas as pd
 
 import scalinglaws as sl
 from benchmarks.fuzz.tables import good
-from benchmarks.fuzz.trial import Case
-from benchmarks.fuzz.values import TEXTS, choice, scratch_folder
+from benchmarks.fuzz.trial import TEXTS, Case, choice, scratch_folder
 from scalinglaws import json_files
 from scalinglaws.fitting.tables.runs import RunTable
 

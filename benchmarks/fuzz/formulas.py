@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 import scalinglaws as sl
-from benchmarks.fuzz.trial import Case
-from benchmarks.fuzz.values import choice
+from benchmarks.fuzz.trial import Case, choice
 
 _NAMES = ("N", "D", "C", "a", "b", "E", "alpha", "beta_1", "x", "α", "N[s]", "a[s]", "where")
 _NUMBERS = (

@@ -11,8 +11,7 @@ import numpy as np
 
 import scalinglaws as sl
 from benchmarks.fuzz.tables import good
-from benchmarks.fuzz.trial import Case
-from benchmarks.fuzz.values import VALUES, choice
+from benchmarks.fuzz.trial import VALUES, Case, choice
 
 _USUAL: Mapping[str, tuple[Any, ...]] = {
     "C": (1e21, [1e20, 1e22]), "N": (1e9, "7B"), "D": (1e11, "1T"), "loss": (2.3, [2.2, 2.4]),

@@ -10,8 +10,7 @@ import pandas as pd
 
 import scalinglaws as sl
 from benchmarks.fuzz.tables import damaged, good
-from benchmarks.fuzz.trial import Case
-from benchmarks.fuzz.values import VALUES, choice
+from benchmarks.fuzz.trial import VALUES, Case, choice
 
 _NAMES = ("N", "D", "C", "s", "params", "x", "loss")
 _POINTS: tuple[Any, ...] = (

@@ -11,8 +11,7 @@ import numpy as np
 import pandas as pd
 
 import scalinglaws as sl
-from benchmarks.fuzz.trial import Case
-from benchmarks.fuzz.values import TEXTS, VALUES, choice, scratch_folder
+from benchmarks.fuzz.trial import TEXTS, VALUES, Case, choice, scratch_folder
 from scalinglaws.plotting.axes import figure_of
 
 Generator = np.random.Generator
