@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 
 RESULTS = Path(__file__).parent / "results"
+DATA = Path(os.environ.get("SCALINGLAWS_DATA", Path(__file__).parents[2] / "shared" / "data"))
 _TURN = 0.05  # seconds that a contender called again and again is given in each round
 _PACKAGES = ("numpy", "scipy", "pandas", "lmfit", "autograd", "distributed")
 
@@ -239,8 +240,7 @@ class Table:
 
 def data_folder(given: Path | None) -> Path | None:
     """The folder of public tables, if it is there."""
-    default = Path(__file__).parents[2] / "shared" / "data"
-    folder = given or Path(os.environ.get("SCALINGLAWS_DATA", default))
+    folder = given or DATA
     return folder if folder.is_dir() else None
 
 

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 import scalinglaws as sl
-from benchmarks.published_results import DATA
+from benchmarks.harness import DATA
 
 PAGE = Path(__file__).parent / "learning_curves.md"
 LAWS = ("m1", "m2", "m3", "m4", "bnsl")

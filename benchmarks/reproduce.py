@@ -17,8 +17,8 @@ import pandas as pd
 from scipy import optimize
 
 import scalinglaws as sl
+from benchmarks.harness import DATA
 from benchmarks.published_results import (
-    DATA,
     FOUR_DIGIT_ADDITION,
     PARALLEL_STREAMS,
     Line,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
+import pkgutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import benchmarks
 import scalinglaws as sl
 from benchmarks import typed_law
 from benchmarks.__main__ import main
@@ -143,6 +146,12 @@ def test_the_rival_is_no_worse_than_the_library_on_an_easy_table() -> None:
     """Both find the same minimum."""
     outcome = compare(random_case(3), 40)
     assert outcome.random == pytest.approx(outcome.ours, rel=1e-9)
+
+
+def test_every_module_can_be_imported() -> None:
+    """Also those that no other test runs."""
+    for module in pkgutil.walk_packages(benchmarks.__path__, "benchmarks."):
+        assert importlib.import_module(module.name).__doc__
 
 
 def test_the_command_prints_a_page(capsys: pytest.CaptureFixture[str]) -> None:
