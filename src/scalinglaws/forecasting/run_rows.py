@@ -14,6 +14,7 @@ from scalinglaws.arrays import BoolArray, FloatArray, IntArray
 from scalinglaws.errors import DataError
 from scalinglaws.fitting.tables import columns as col
 from scalinglaws.fitting.tables.runs import RunTable
+from scalinglaws.fitting.tables.units import refuse_overflow
 from scalinglaws.forecasting.metric_scale import Limits, MetricScale, find_scale
 from scalinglaws.numerals import format_compute, format_count, plural
 
@@ -166,7 +167,13 @@ def compute_of(table: RunTable) -> FloatArray:
 
 
 def usable_compute(frame: pd.DataFrame) -> FloatArray | None:
-    """The column of C, if there is one and it has a positive number for every run."""
+    """The column of C, if there is one and it has a positive number for every run.
+
+    Raises
+    ------
+    DataError
+        If its integers overflowed.
+    """
     try:
         name = col.find_variable(frame, "C")
         if name is None:
@@ -174,6 +181,7 @@ def usable_compute(frame: pd.DataFrame) -> FloatArray | None:
         values = col.to_floats(frame[name], name)
     except DataError:  # several columns, or words
         return None
+    refuse_overflow(frame, values, name)
     good = np.isfinite(values) & (values > 0)
     return values if good.all() else None
 

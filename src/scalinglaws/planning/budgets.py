@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,9 @@ import pandas as pd
 from scalinglaws.arrays import FloatArray, IntArray
 from scalinglaws.errors import DataError
 from scalinglaws.fitting.tables import columns as col
+from scalinglaws.fitting.tables.factors import find_factors
 from scalinglaws.fitting.tables.points import positive_numbers
+from scalinglaws.fitting.tables.units import refuse_overflow
 from scalinglaws.numerals import format_compute, listed
 from scalinglaws.options import is_number
 from scalinglaws.planning.cost import SIX, RunCost, cost_of
@@ -24,7 +26,10 @@ _FEWEST_SIZES = 4  # that make a budget where none is named
 
 @dataclass(frozen=True)
 class RunColumns:
-    """N, D, C and performance of a table, as arrays; `counted` says how C was found."""
+    """N, D, C and performance of a table, as arrays; `counted` says how C was found.
+
+    `factors` are text columns, with a number for each of their values.
+    """
 
     N: FloatArray
     D: FloatArray
@@ -33,6 +38,7 @@ class RunColumns:
     target: str
     index: pd.Index
     counted: str
+    factors: Mapping[str, IntArray] = field(default_factory=dict, repr=False)
 
     def take(self, rows: IntArray) -> RunColumns:
         """Some of the rows."""
@@ -72,7 +78,9 @@ def read_columns(runs: Any, y: str | None, columns: Mapping[str, str] | None) ->
         col.resolve_variable(frame, "N" if "N" not in present else "D", named)  # says what is there
     values = {v: col.to_floats(frame[name], name) for v, name in found.items() if name is not None}
     counted = f"column {found['C']!r}"
-    if "C" not in values:
+    if found["C"] is not None:
+        refuse_overflow(frame, values["C"], found["C"])
+    else:
         values["C"], counted = SIX * values["N"] * values["D"], "6ND"
     if "D" not in values:
         values["D"], counted = values["C"] / (SIX * values["N"]), f"{counted}, D as C/6N"
@@ -87,8 +95,9 @@ def read_columns(runs: Any, y: str | None, columns: Mapping[str, str] | None) ->
                 f"{'these rows' if wrong.sum() > 1 else 'this row'} out."
             )
     return RunColumns(
-        values["N"], values["D"], values["C"], table[target], target, frame.index, counted
-    )
+        values["N"], values["D"], values["C"], table[target], target, frame.index, counted,
+        find_factors(frame, {*filter(None, found.values()), target}),
+    )  # fmt: skip
 
 
 def _optional(frame: pd.DataFrame, variable: str, columns: Mapping[str, str]) -> str | None:

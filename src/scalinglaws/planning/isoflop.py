@@ -13,6 +13,7 @@ import pandas as pd
 from scalinglaws.arrays import FloatArray
 from scalinglaws.display import Card, Displayed
 from scalinglaws.errors import DataError, DataWarning, warn
+from scalinglaws.fitting.diagnostics.residual_tests import Residuals, effects_in
 from scalinglaws.fitting.tables import columns as col
 from scalinglaws.fitting.tables.points import positive_numbers
 from scalinglaws.numerals import format_compute, listed, plural
@@ -261,6 +262,7 @@ def isoflop(
     prior = None if exponent_prior is None else checked_prior(exponent_prior, method, weighted)
     known_noise = None if noise is None else check_share("noise", noise)
     table = read_columns(runs, y, columns)
+    _warn_groups(table)
     if isinstance(budgets, str) and budgets in col.as_frame(runs):
         budgets = np.unique(col.to_floats(col.as_frame(runs)[budgets], budgets))
     groups, adjusted = bracketed_profiles(
@@ -367,6 +369,21 @@ def _bias(
 
     tokens = [tokens_along(table, group) for group in groups]
     return bias_of(truth, table, groups, tokens, estimate, precision, level)
+
+
+def _warn_groups(table: RunColumns) -> None:
+    """Warn of text columns whose values differ in what a quadratic surface in N and C leaves."""
+    variables = np.log(np.column_stack([table.N, table.C]))
+    used = np.ones(len(table.y), dtype=np.bool_)
+    left = Residuals(np.ones((len(used), 1)), np.log(table.y), variables, ("N", "C"), used, None)
+    for effect in effects_in(left, table.factors):
+        warn(
+            f"Column {effect.column!r} ({effect.n_levels} values) explains "
+            f"{100 * effect.share:.0f} % of the variance of {table.target!r} that a smooth surface "
+            "in N and C leaves. The profiles pool these runs: analyse each of its values by "
+            "itself.",
+            DataWarning,
+        )
 
 
 def _warn_refused(found: IsoFLOP) -> None:

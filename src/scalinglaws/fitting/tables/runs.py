@@ -22,7 +22,7 @@ from scalinglaws.fitting.tables.clusters import find_clusters
 from scalinglaws.fitting.tables.columns import listed_rows, row_names
 from scalinglaws.fitting.tables.factors import find_factors
 from scalinglaws.fitting.tables.repeats import exact_copies, sets_of_repeats
-from scalinglaws.fitting.tables.units import check_units
+from scalinglaws.fitting.tables.units import check_units, refuse_overflow
 from scalinglaws.numerals import abridged, format_plain, listed, plural
 from scalinglaws.options import ScaleName
 
@@ -143,7 +143,7 @@ def read_table(
     weight = _read_weights(frame, weights)
     must_be_positive = {v: names[v] for v in positive_variables(law.parsed.expression, names)}
     if "C" in names:
-        _refuse_overflow(frame, values["C"], names["C"])
+        refuse_overflow(frame, values["C"], names["C"])
     labels = {g: categories(col.one_column(frame, name), name) for g, name in groups.items()}
     unlabelled = {groups[g]: found.isna() for g, found in labels.items()}
     bad = _unusable(values, performance, weight, names, target, must_be_positive, scale, unlabelled)
@@ -170,7 +170,7 @@ def read_table(
     _check_enough(table, frame)
     _check_limits(table, law)
     if units == "check":
-        check_units(table.values, must_be_positive, columns, table.index)
+        check_units(table.y, target, table.values, must_be_positive, columns, table.index)
     _warn_repeats(table, frame_kept)
     return table
 
@@ -250,40 +250,6 @@ def _handle_unusable(
         DataWarning,
     )
     return tuple((index[place], reason) for place, reason in bad.items())
-
-
-def _refuse_overflow(frame: pd.DataFrame, compute: FloatArray, name: str) -> None:
-    """6*N*D in 64-bit integers wraps around at 9.2e18 without a word; C then is nonsense."""
-    n_column, d_column = col.find_variable(frame, "N"), col.find_variable(frame, "D")
-    if n_column is None or d_column is None or name in (n_column, d_column):
-        return
-    n = col.to_floats(frame[n_column], n_column)
-    d = col.to_floats(frame[d_column], d_column)
-    places = places_where(len(n), lambda rows: _has_wrapped(n[rows], d[rows], compute[rows]))
-    names_of = row_names(frame.index, places)
-    wrapped = [f"{row} ({compute[k]:.3g})" for row, k in zip(names_of, places, strict=True)]
-    if wrapped:
-        raise DataError(
-            f"Column {name!r} is 6*N*D computed in integers, which overflowed in row"
-            f"{'s' if len(wrapped) > 1 else ''} {listed(wrapped)}. Compute it as 6.0 * N * D."
-        )
-
-
-def _has_wrapped(n: FloatArray, d: FloatArray, compute: FloatArray) -> npt.NDArray[np.bool_]:
-    """Where the compute is what 6*N*D becomes in integers of 64 or 32 bits, and not 6*N*D."""
-    with np.errstate(all="ignore"):
-        true = 6.0 * n * d
-        usual = np.isfinite(true) & (np.abs(n) < 2.0**62) & (np.abs(d) < 2.0**62)
-        whole_n = np.where(usual, n, 0.0).astype(np.int64)
-        whole_d = np.where(usual, d, 0.0).astype(np.int64)
-        around = np.int64(6) * whole_n * whole_d  # wraps as the user's own product did
-        wrapped = np.zeros(len(n), dtype=np.bool_)
-        for bits, product in ((64, around), (32, around.astype(np.int32))):
-            found = product.astype(np.float64)
-            # float64 keeps 53 of the 64 bits
-            same = np.abs(compute - found) <= 2.0**12
-            wrapped |= same & (np.abs(true - found) >= 2.0 ** (bits - 4))
-        return np.asarray(wrapped & usual & (true >= 2.0**31))
 
 
 def _check_enough(table: RunTable, frame: pd.DataFrame) -> None:

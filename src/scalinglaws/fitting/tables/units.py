@@ -1,34 +1,42 @@
-"""Checks of units: mixed units in a column, small counts, and swapped N and D."""
+"""Checks of units: mixed units, small counts, swapped N and D, per cent, overflowed integers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from scalinglaws.arrays import FloatArray
+from scalinglaws.arrays import FloatArray, IntArray
 from scalinglaws.errors import DataError, DataWarning, warn
-from scalinglaws.fitting.tables.chunks import row_blocks
-from scalinglaws.fitting.tables.columns import listed_rows
-from scalinglaws.numerals import format_plain, plural
+from scalinglaws.fitting.tables import columns as col
+from scalinglaws.fitting.tables.chunks import places_where, row_blocks
+from scalinglaws.fitting.tables.columns import listed_rows, row_names
+from scalinglaws.numerals import format_plain, listed, plural
 
 # Nothing lies in so wide a gap of a ladder's sizes unless two units were mixed.
 _UNIT_GAP = 1e3
 # Exchanging N and D in some rows makes each column span so many times less, and both together.
 _LEAST_GAIN, _LEAST_GAINS = 2.0, 10.0
+# Words in the names of losses of language models, and of metrics that are shares.
+_LOSSES = ("loss", "perplexity", "ppl", "bpb", "bits", "entropy")
+_SHARES = ("acc", "score", "pass@", "pass_rate", "win_rate", "%")
 
 
 def check_units(
+    performance: FloatArray,
+    target: str,
     values_of: Mapping[str, FloatArray],
     positive: Mapping[str, str],
     named: Mapping[str, str],
     index: pd.Index,
 ) -> None:
-    """Look at each variable that must be positive.
+    """Look at the performance, and at each variable that must be positive.
 
     Parameters
     ----------
+    performance, target : its values and its column
     values_of : the law's variables
     positive : those that must be positive, and their columns
     named : the columns that the user named, where whole numbers may count examples
@@ -60,7 +68,34 @@ def check_units(
                 DataWarning,
             )
     if {"N", "D"} <= set(positive):
-        _warn_exchanged(values_of["N"], values_of["D"], positive, index)
+        n, d = values_of["N"], values_of["D"]
+        if any(word in target.lower() for word in _LOSSES) and len(n) > 1 and (d < n).all():
+            _warn_all_exchanged(d / n, positive)
+        else:
+            _warn_exchanged(n, d, positive, index)
+    if any(word in target.lower() for word in _SHARES):
+        _warn_per_cent(performance, target)
+
+
+def _warn_per_cent(values: FloatArray, name: str) -> None:
+    """An accuracy up to 100; one up to 10 may be on a scale of its own."""
+    if values.min() >= 0 and 10 < values.max() <= 100:
+        warn(
+            f"{name!r} has values from {format_plain(values.min())} to "
+            f"{format_plain(values.max())}, which look like per cent. Laws of accuracies, and "
+            "`limits`, expect shares from 0 to 1: divide by 100.",
+            DataWarning,
+        )
+
+
+def _warn_all_exchanged(ratio: FloatArray, names: Mapping[str, str]) -> None:
+    """Language models are hardly ever trained on fewer tokens than they have parameters."""
+    warn(
+        f"Every run has fewer training tokens than parameters (D/N {format_plain(ratio.min(), 2)} "
+        f"to {format_plain(ratio.max(), 2)}): are {names['N']!r} and {names['D']!r} exchanged? "
+        'If all is well, pass units="trust".',
+        DataWarning,
+    )
 
 
 def _warn_exchanged(
@@ -135,3 +170,58 @@ def _widest_gap(ordered: FloatArray) -> tuple[int, float]:
         if ratio[place] > widest:
             gap, widest = rows.start + place, float(ratio[place])
     return gap, widest
+
+
+def refuse_overflow(frame: pd.DataFrame, compute: FloatArray, name: str) -> None:
+    """Refuse a compute that is nonsense: products of 64-bit integers wrap around at 9.2e18.
+
+    Raises
+    ------
+    DataError
+        If whole numbers are what 6*N*D becomes in integers, or are negative.
+    """
+
+    def rows(places: IntArray) -> str:
+        names = row_names(frame.index, places)
+        shown = [f"{row} ({compute[k]:.3g})" for row, k in zip(names, places, strict=True)]
+        return f"row{'s' if len(shown) > 1 else ''} {listed(shown)}"
+
+    wrapped = _wrapped_rows(frame, compute, name)
+    if len(wrapped):
+        raise DataError(
+            f"Column {name!r} is 6*N*D computed in integers, which overflowed in {rows(wrapped)}. "
+            "Compute it as 6.0 * N * D."
+        )
+    negative = np.flatnonzero(compute < 0)
+    if len(negative) and (np.fmod(compute[np.isfinite(compute)], 1) == 0).all():
+        raise DataError(
+            f"Column {name!r} holds whole numbers that are negative in {rows(negative)}: a product "
+            "of integers overflowed. Compute it in floats, such as 6.0 * N * D."
+        )
+
+
+def _wrapped_rows(frame: pd.DataFrame, compute: FloatArray, name: str) -> IntArray:
+    """Rows whose compute is a 6*N*D of integers that wrapped around; none without N and D."""
+    n_column, d_column = col.find_variable(frame, "N"), col.find_variable(frame, "D")
+    if n_column is None or d_column is None or name in (n_column, d_column):
+        return np.zeros(0, dtype=np.intp)
+    n = col.to_floats(frame[n_column], n_column)
+    d = col.to_floats(frame[d_column], d_column)
+    return places_where(len(n), lambda rows: _has_wrapped(n[rows], d[rows], compute[rows]))
+
+
+def _has_wrapped(n: FloatArray, d: FloatArray, compute: FloatArray) -> npt.NDArray[np.bool_]:
+    """Where the compute is what 6*N*D becomes in integers of 64 or 32 bits, and not 6*N*D."""
+    with np.errstate(all="ignore"):
+        true = 6.0 * n * d
+        usual = np.isfinite(true) & (np.abs(n) < 2.0**62) & (np.abs(d) < 2.0**62)
+        whole_n = np.where(usual, n, 0.0).astype(np.int64)
+        whole_d = np.where(usual, d, 0.0).astype(np.int64)
+        around = np.int64(6) * whole_n * whole_d  # wraps as the user's own product did
+        wrapped = np.zeros(len(n), dtype=np.bool_)
+        for bits, product in ((64, around), (32, around.astype(np.int32))):
+            found = product.astype(np.float64)
+            # float64 keeps 53 of the 64 bits
+            same = np.abs(compute - found) <= 2.0**12
+            wrapped |= same & (np.abs(true - found) >= 2.0 ** (bits - 4))
+        return np.asarray(wrapped & usual & (true >= 2.0**31))
