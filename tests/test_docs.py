@@ -16,6 +16,7 @@ import matplotlib.pyplot as plt
 import pytest
 
 import scalinglaws as sl
+from scalinglaws.display import Displayed
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [
@@ -156,6 +157,21 @@ def test_the_gallery_runs(script: Path) -> None:
     runpy.run_path(str(script))
     assert len(plt.get_fignums()) == 1
     plt.close("all")
+
+
+def test_the_table_of_results_is_as_generated() -> None:
+    """Every public class that displays is in it, with the faces that it has; numbers may differ."""
+    from docs import make_results
+
+    def faces(page: str) -> list[list[str]]:
+        cells = [line.split(" | ") for line in page.splitlines() if line.startswith("| ")]
+        return [[*cell[:2], *cell[-2:]] for cell in cells]
+
+    made = make_results.page()
+    assert faces(made) == faces(make_results.PAGE.read_text(encoding="utf-8"))
+    public = [getattr(m, name) for m in (sl, sl.planning) for name in m.__all__]
+    shown = {t.__name__ for t in public if isinstance(t, type) and issubclass(t, Displayed)}
+    assert shown <= set(re.findall(r"^\| `(\w+)`", made, re.MULTILINE))
 
 
 def _public_names() -> set[str]:

@@ -21,6 +21,7 @@ from scalinglaws.fitting.chain import chain as chain
 from scalinglaws.fitting.diagnostics.checks import Status as Status
 from scalinglaws.fitting.fit import fit as fit
 from scalinglaws.fitting.inference.prediction import Prediction as Prediction
+from scalinglaws.fitting.inference.reach import Reach as Reach
 from scalinglaws.fitting.many import Fits as Fits
 from scalinglaws.fitting.many import fit_each as fit_each
 from scalinglaws.fitting.published import Published as Published
@@ -28,6 +29,7 @@ from scalinglaws.fitting.published import published as published
 from scalinglaws.fitting.result import Fit as Fit
 from scalinglaws.forecasting.backtest import Backtest as Backtest
 from scalinglaws.forecasting.backtest import backtest as backtest
+from scalinglaws.forecasting.caveats import DecidingRun as DecidingRun
 from scalinglaws.forecasting.chained_forecast import ChainedForecast as ChainedForecast
 from scalinglaws.forecasting.comparison import Comparison as Comparison
 from scalinglaws.forecasting.comparison import compare as compare
@@ -36,6 +38,7 @@ from scalinglaws.forecasting.curves import CurveForecasts as CurveForecasts
 from scalinglaws.forecasting.forecast import Forecast as Forecast
 from scalinglaws.forecasting.grouped_forecast import GroupedForecast as GroupedForecast
 from scalinglaws.forecasting.make import forecast as forecast
+from scalinglaws.forecasting.outlook import Outlook as Outlook
 from scalinglaws.forecasting.unfinished_run import UnfinishedRun as UnfinishedRun
 from scalinglaws.forecasting.unfinished_run import finish as finish
 from scalinglaws.loading import load as load
