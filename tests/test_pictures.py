@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import pickle
 import warnings
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -12,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
 
 import scalinglaws as sl
 from scalinglaws import plotting
@@ -20,6 +22,7 @@ from scalinglaws.plotting.style import DARK, LIGHT, TEXT_CONTRAST, contrast, nor
 from tests.conftest import make_runs
 from tests.picture_geometry import check_picture
 from tests.planning_cases import EPOCH
+from tests.test_forecast_unfinished import checkpoints
 from tests.test_groups import make_groups
 from tests.test_isoflop import profiles
 from tests.test_recipes import _two
@@ -105,6 +108,27 @@ def _envelope() -> Any:
     return sl.envelope(pd.DataFrame({"N": N, "D": D, "loss": loss}), n_resamples=10)
 
 
+def _unfinished() -> sl.UnfinishedRun:
+    table = checkpoints()
+    return sl.finish(table[(table["run"] != "r9") | (table["D"] <= 3.7e10)], "r9", D="60B")
+
+
+PLANS: dict[str, Callable[[], pd.DataFrame]] = {
+    "one budget": lambda: sl.optimal(_fit(), C="1e24"),
+    "a given size": lambda: sl.optimal(_fit(), N="70B"),
+    "losses": lambda: sl.optimal(_fit(), loss=[2.5, 2.2]),
+    "beside the forecast": lambda: sl.optimal(_ladder(), C=["1e13", "1e14"], forecast=True),
+    "of a forecast": lambda: sl.optimal(_forecast(), C=["1e13", "1e14"]),
+    "near the best of a forecast": lambda: sl.near_optimal(_forecast(), C=["1e13", "1e14"]),
+    "served by a forecast": lambda: sl.serving(_forecast(), served=["1M", "100M"], loss=1.3),
+    "near one optimum": lambda: sl.near_optimal(_fit(), C="1e22"),
+    "smaller models": lambda: sl.overtraining(_fit(), C="1e22"),
+    "served models": lambda: sl.serving(_fit(), served=["10B", "1T"], loss=2.3),
+    "unique tokens": lambda: sl.limited_data(_fit(), C="1e22", unique=["3B", "30B"]),
+    "repeated tokens": lambda: sl.limited_data(_fit(), C=["1e21", "1e22"], unique="3B"),
+}
+
+
 def _many_budgets() -> Any:
     return sl.isoflop(profiles(EPOCH, width=4, budgets=list(np.geomspace(1e18, 1e22, 14))))
 
@@ -141,6 +165,7 @@ PICTURES: dict[str, Draw] = {
     "three curves": lambda ax: _curves(3).plot(ax=ax),
     "twelve curves": lambda ax: _curves(12).plot(ax=ax),
     "forecasts of groups": lambda ax: _forecast_of_groups().plot(ax=ax),
+    "unfinished run": lambda ax: _unfinished().plot(ax=ax),
     "comparison": lambda ax: _comparison().plot(ax=ax),
     "chain": lambda ax: _chain().plot(ax=ax),
     "isoflop": lambda ax: sl.isoflop(profiles(EPOCH, width=4)).plot(ax=ax),
@@ -158,6 +183,7 @@ PICTURES: dict[str, Draw] = {
     "limited data": lambda ax: plotting.plot_limited_data(
         _fit(), (1e19, 1e23), ["30B", "3B"], ax=ax, n_resamples=20
     ),
+    **{name: lambda ax, make=make: make().plot(ax=ax) for name, make in PLANS.items()},
 }
 
 
@@ -256,6 +282,43 @@ def test_a_chain_over_compute() -> None:
     ), "gadre-error", y="error", scale="level"))  # fmt: skip
     with pytest.raises(sl.DataError, match="needs a first law of N and D, without groups"):
         grouped.plot()
+
+
+# --- plans -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_plans_draw_their_rows(name: str) -> None:
+    """Each row is a dot at its value; parts and copies have the plot of pandas."""
+    plan = PLANS[name]()
+    ax = plan.plot()
+    shift = 1.0 if "overhead" in plan else 0.0
+    kinds = {"overhead": "smaller", "epochs": "unique", "saving": "served"}
+    x = next((along for key, along in kinds.items() if key in plan), "C")
+    x = "C" if name == "repeated tokens" else x
+    y = "overhead" if shift else "loss" if x == "unique" or "epochs" in plan else "N"
+    y = "D" if name == "a given size" else y
+    known = plan[np.isfinite(plan[y])].sort_values(x)
+    dots = [c.get_offsets()[0] for c in ax.collections if isinstance(c, PathCollection)]
+    np.testing.assert_allclose(dots, known[[x, y]] + [0.0, shift])
+    for part in (plan.copy(), plan[:1], plan.frame):
+        assert not isinstance(part.plot, partial)
+        assert callable(part.plot.line)
+
+
+def test_a_changed_plan_has_the_plot_of_pandas() -> None:
+    """So have tables without a picture; what cannot be drawn is refused."""
+    plan = sl.optimal(_fit(), C=["1e22", "1e24"])
+    assert plan.plot(y="ratio", title=True).get_ylabel().startswith("tokens per parameter")
+    again = pickle.loads(pickle.dumps(plan))
+    assert len(again.plot().collections) == len(plan.plot().collections)
+    with pytest.raises(ValueError, match="`y` must be 'N', 'D', 'ratio' or 'loss'"):
+        plan.plot("epochs")
+    plan["more"] = 1.0
+    assert callable(plan.plot.line)
+    assert callable(sl.planning.regret(_fit(), N="7B", D="1T").plot.line)
+    with pytest.raises(ValueError, match="No row of the plan has a N to draw: out of reach"):
+        sl.optimal(_fit(), loss=0.01).plot()
 
 
 # --- style -----------------------------------------------------------------------------------

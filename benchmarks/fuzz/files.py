@@ -40,7 +40,8 @@ def _saved() -> tuple[str, ...]:
             sl.forecast(runs, groups="s"),
             sl.forecast(runs.assign(top=1 / (1 + runs["loss"])), y="top", through="loss",
                         limits=(0, 1)),
-            sl.UnfinishedRun("r1", 0.5, 2.1, 2.0, 1.9, 2.2, 2.0, 2.05, 5, 0.9, "loss"),
+            sl.UnfinishedRun("r1", 0.5, 2.1, 2.0, 1.9, 2.2, 2.0, 2.05, 5, 0.9, "loss",
+                             ((0.25, 2.4), (0.5, 2.1))),
         ]  # fmt: skip
     texts = []
     for number, result in enumerate(results):

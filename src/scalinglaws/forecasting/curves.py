@@ -95,7 +95,7 @@ class CurveForecasts(Displayed, SeveralForecasts[CurveForecast]):
         -------
         Axes
         """
-        from scalinglaws.plotting.several_forecasts import plot_curve_forecasts
+        from scalinglaws.plotting.curve_forecasts import plot_curve_forecasts
 
         return plot_curve_forecasts(self, to, ax=ax, title=title)
 

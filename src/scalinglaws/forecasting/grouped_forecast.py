@@ -134,7 +134,7 @@ class GroupedForecast(Displayed, SeveralForecasts[Forecast]):
         -------
         Axes
         """
-        from scalinglaws.plotting.several_forecasts import plot_grouped_forecast
+        from scalinglaws.plotting.curve_forecasts import plot_grouped_forecast
 
         return plot_grouped_forecast(self, to, ax=ax, title=title)
 

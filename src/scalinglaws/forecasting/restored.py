@@ -108,11 +108,15 @@ def _unfinished(values: Values) -> UnfinishedRun:
     }
     if not 0 < numbers["fraction"] < 1 or not numbers["low"] <= numbers["high"]:
         raise ValueError("the fraction or the interval is out of range")
+    # files of the first release have the last checkpoint alone
+    history = values.get("history", [[numbers["fraction"], numbers["now"]]])
+    pairs = [stored.numbers(v, "history", length=2) for v in stored.array(history, "history")]
     return UnfinishedRun(
         run=stored.labels([values["run"]], "run")[0], **numbers,
         by_checkpoint=stored.number(values["by_checkpoint"], "by_checkpoint", unknown=True),
         n_finished=stored.count(values["n_finished"], "n_finished"),
         confidence_level=_level(values), target=stored.text(values["target"], "target"),
+        history=tuple((float(share), float(y)) for share, y in pairs),
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -31,6 +31,9 @@ from scalinglaws.forecasting.saved import Saved
 from scalinglaws.forecasting.table_input import read_checkpoints
 from scalinglaws.numerals import format_variable
 from scalinglaws.options import check_level
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 # Prior of ln gain: level, its standard deviation, and those of the slopes along ln N and ln D.
 _LEVEL, _PRIOR_SD = np.log(0.05), np.array([2.0, 0.15, 0.15])
@@ -66,6 +69,8 @@ class UnfinishedRun(Displayed, Saved):
         Level of the interval.
     target : str
         Column of the metric.
+    history : tuple of (fraction, metric)
+        Checkpoints of the run so far.
     """
 
     run: Any
@@ -79,13 +84,36 @@ class UnfinishedRun(Displayed, Saved):
     n_finished: int
     confidence_level: float
     target: str
+    history: tuple[tuple[float, float], ...]
 
     _format = saved.UNFINISHED
 
     def _saved_values(self) -> dict[str, Any]:
         values = {f.name: getattr(self, f.name) for f in fields(self)}
         (by_checkpoint,) = saved.of_numbers(np.array([self.by_checkpoint]))
-        return {**values, "run": saved.label_of(self.run), "by_checkpoint": by_checkpoint}
+        history = [list(pair) for pair in self.history]
+        return {
+            **values, "run": saved.label_of(self.run), "by_checkpoint": by_checkpoint,
+            "history": history,
+        }  # fmt: skip
+
+    def plot(self, *, ax: Axes | None = None, title: bool | str | None = None) -> Axes:
+        """Draw the run so far, and where it will end.
+
+        Parameters
+        ----------
+        ax : Axes, optional
+            Axes to draw in; by default those of a new figure.
+        title : bool or str, optional
+            Sentence above the picture; by default the result, on a new figure.
+
+        Returns
+        -------
+        Axes
+        """
+        from scalinglaws.plotting.curve_forecasts import plot_unfinished_run
+
+        return plot_unfinished_run(self, ax=ax, title=title)
 
     def _card(self) -> Card:
         return wording.unfinished_card(self, _FEWEST)
@@ -195,10 +223,13 @@ def _pooled(
     half = float(t_quantile(level, _DOF)) / np.sqrt(weights.sum())
     low, high = scale.interval(np.array([mean - half]), np.array([mean + half]))
     each = [float(scale.back(np.array([m]))[0]) for m in (mean, *means)]
+    mine = np.flatnonzero(labels == run)
+    mine = mine[np.argsort(table.values["D"][mine], kind="stable")]
+    shares = table.values["D"][mine] / total
     return UnfinishedRun(
         run, fraction, float(table.y[last]), each[0], float(low[0]), float(high[0]), each[1],
         each[2] if len(each) > 2 else float("nan"), len(gains) if len(each) > 2 else 0, level,
-        table.target,
+        table.target, tuple(zip(shares.tolist(), table.y[mine].tolist(), strict=True)),
     )  # fmt: skip
 
 

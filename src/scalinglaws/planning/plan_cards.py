@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -29,6 +29,9 @@ from scalinglaws.numerals import (
     listed,
 )
 from scalinglaws.planning.sampled import Sampled
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _NEARLY_ALL = 0.995  # of the compute, from which on unlimited data saves nothing
 _MOST_PERCENT = 10.0  # of compute, from which on it is written as a factor
@@ -64,8 +67,22 @@ def about_of(sample: Sampled) -> About:
 def shown(
     frame: pd.DataFrame, card: Callable[..., Card], about: About, **more: Any
 ) -> pd.DataFrame:
-    """A plan that displays as a card while it is whole."""
-    return with_card(frame, partial(card, about=about, **more))
+    """A plan that displays as a card, and draws itself, while it is whole."""
+    draw = None
+    if kind := _DRAWN.get(card):
+        draw = partial(_draw, kind=kind, about=about, facts=more)
+    return with_card(frame, partial(card, about=about, **more), draw)
+
+
+def _draw(
+    frame: pd.DataFrame, y: str | None = None, *, kind: str, about: About, facts: dict[str, Any],
+    **options: Any,
+) -> Axes:  # fmt: skip
+    from scalinglaws.plotting.plans import plot_plan
+
+    return plot_plan(
+        frame, kind, y, target=about.target, level=about.level, of=about.of, facts=facts, **options
+    )  # fmt: skip
 
 
 # --- what all plans have in common ------------------------------------------------------------
@@ -373,3 +390,10 @@ def bill_card(frame: pd.DataFrame) -> Card:
     runs = "" if len(frame) == 1 else f" for {len(frame)} runs"
     table = (plan_table(frame, 0.95, upright=False),) if len(frame) > 1 else ()
     return Card(f"{format_compute(total['flops'])} FLOP{runs}: {listed(parts)}.", tables=table)
+
+
+# Kinds of plans that have a picture.
+_DRAWN: dict[Callable[..., Card], str] = {
+    optimal_card: "optimal", near_optimal_card: "near_optimal", overtraining_card: "overtraining",
+    serving_card: "serving", limited_data_card: "limited_data",
+}  # fmt: skip

@@ -30,10 +30,8 @@ def plot_backtest(
     ----------
     tested : Backtest
         From :func:`scalinglaws.backtest` or `Forecast.backtest`.
-    ax : Axes, optional
-        Axes to draw in; by default those of a new figure.
-    title : bool or str, optional
-        Sentence above the picture; by default the result, on a new figure.
+    ax, title
+        As in `plot_fit`.
 
     Returns
     -------

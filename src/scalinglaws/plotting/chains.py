@@ -27,8 +27,8 @@ from scalinglaws.plotting.axes import (
 )
 from scalinglaws.plotting.labels import labels_of
 from scalinglaws.plotting.marks import draw_line, draw_runs
+from scalinglaws.plotting.sentences import with_interval
 from scalinglaws.plotting.style import style_of
-from scalinglaws.plotting.words import with_interval
 
 if TYPE_CHECKING:
     from scalinglaws.forecasting.chained_forecast import ChainedForecast
@@ -55,10 +55,8 @@ def plot_chain(
         Compute up to which to draw; by default 100 times the largest run.
     ratio : float, optional
         Tokens per parameter of the curve; by default those of the largest run.
-    ax : Axes, optional
-        Axes to draw in; by default those of a new figure.
-    title : bool or str, optional
-        Sentence above the picture; by default the result, on a new figure.
+    ax, title
+        As in `plot_fit`.
 
     Returns
     -------
@@ -123,10 +121,8 @@ def plot_chained_forecast(
         Compute up to which to draw; by default 100 times the largest run.
     ratio : float, optional
         Tokens per parameter of the curve; by default those of the largest runs.
-    ax : Axes, optional
-        Axes to draw in; by default those of a new figure.
-    title : bool or str, optional
-        Sentence above the picture; by default the result, on a new figure.
+    ax, title
+        As in `plot_fit`.
 
     Returns
     -------

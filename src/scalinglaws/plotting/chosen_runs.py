@@ -19,8 +19,8 @@ from scalinglaws.plotting.axes import (
 )
 from scalinglaws.plotting.labels import labels_of
 from scalinglaws.plotting.marks import draw_runs
+from scalinglaws.plotting.sentences import percent
 from scalinglaws.plotting.style import style_of
-from scalinglaws.plotting.words import percent
 
 _CHOSEN = 60.0  # area of a chosen run, pt²
 _CANDIDATES = (1.0, 26.0)  # area of the least and of the most telling candidate, pt²
@@ -39,12 +39,8 @@ def plot_next_runs(
     ----------
     plan : NextRuns
         From :func:`scalinglaws.next_runs`.
-    ax : Axes, optional
-        Axes to draw in; by default those of a new figure.
-    labels : bool
-        Whether to write names and notes.
-    title : bool or str, optional
-        Sentence above the picture; by default the result, on a new figure.
+    ax, labels, title
+        As in `plot_fit`.
 
     Returns
     -------

@@ -13,8 +13,8 @@ from scalinglaws.escaping import for_picture
 from scalinglaws.numerals import format_level, format_plain, format_to, format_variable
 from scalinglaws.plotting.axes import frame, log_axis, padded, settle, write_title
 from scalinglaws.plotting.labels import shortened
+from scalinglaws.plotting.sentences import percent
 from scalinglaws.plotting.style import style_of
-from scalinglaws.plotting.words import percent
 
 if TYPE_CHECKING:
     from scalinglaws.forecasting.comparison import Comparison
@@ -32,10 +32,8 @@ def plot_comparison(
     ----------
     found : Comparison
         From :func:`scalinglaws.compare`.
-    ax : Axes, optional
-        Axes to draw in; by default those of a new figure.
-    title : bool or str, optional
-        Sentence above the picture; by default the result, on a new figure.
+    ax, title
+        As in `plot_fit`.
 
     Returns
     -------

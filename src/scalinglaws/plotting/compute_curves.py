@@ -31,14 +31,14 @@ from scalinglaws.plotting.axes import (
 from scalinglaws.plotting.group_curves import Group, groups_of
 from scalinglaws.plotting.labels import labels_of, shortened
 from scalinglaws.plotting.marks import draw_band, draw_held_out, draw_line, draw_runs
-from scalinglaws.plotting.style import norm_of, style_of
-from scalinglaws.plotting.words import (
+from scalinglaws.plotting.sentences import (
     held_out_note,
     reached,
     run_sentence,
     target_column,
     with_interval,
 )
+from scalinglaws.plotting.style import norm_of, style_of
 
 _POINTS, _SIZES = 80, 4
 _AROUND = (0.03, 30.0)  # tokens per parameter of the curve of a size, relative to the best

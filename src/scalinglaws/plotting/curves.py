@@ -35,8 +35,7 @@ from scalinglaws.plotting.families import Family
 from scalinglaws.plotting.group_curves import groups_of
 from scalinglaws.plotting.labels import labels_of, named_ones, shortened
 from scalinglaws.plotting.marks import CURVE, draw_band, draw_held_out, draw_line, draw_runs
-from scalinglaws.plotting.style import style_of
-from scalinglaws.plotting.words import (
+from scalinglaws.plotting.sentences import (
     fit_sentence,
     held_out_note,
     held_out_sentence,
@@ -44,6 +43,7 @@ from scalinglaws.plotting.words import (
     run_sentence,
     target_column,
 )
+from scalinglaws.plotting.style import style_of
 
 _POINTS = 160
 # Limits of the default extrapolation along other variables, and along N, D and C.

@@ -13,8 +13,8 @@ from scalinglaws.arrays import FloatArray
 from scalinglaws.fitting.record import FitRecord
 from scalinglaws.numerals import format_variable
 from scalinglaws.plotting.group_curves import Group
+from scalinglaws.plotting.sentences import target_column
 from scalinglaws.plotting.style import norm_of
-from scalinglaws.plotting.words import target_column
 
 _MOST_CURVES, _MOST_OF_ALL_GROUPS = 7, 9
 

@@ -31,9 +31,9 @@ from scalinglaws.plotting.axes import (
 from scalinglaws.plotting.backtests import draw_cuts
 from scalinglaws.plotting.labels import labels_of, shortened
 from scalinglaws.plotting.marks import CURVE, draw_held_out, draw_interval, draw_line, draw_runs
+from scalinglaws.plotting.sentences import with_interval
 from scalinglaws.plotting.style import Style, style_of
 from scalinglaws.plotting.variance_strip import draw_shares
-from scalinglaws.plotting.words import with_interval
 
 if TYPE_CHECKING:
     from scalinglaws.fitting.result import Fit

@@ -26,8 +26,8 @@ from scalinglaws.plotting.axes import (
 )
 from scalinglaws.plotting.labels import labels_of, named_ones
 from scalinglaws.plotting.marks import draw_line, draw_minima
+from scalinglaws.plotting.sentences import two_digits
 from scalinglaws.plotting.style import DASHED, norm_of, style_of
-from scalinglaws.plotting.words import two_digits
 
 _MOST_MINIMA = 5  # whose sizes are written
 _ROOM = 0.08  # of the axis, right of the training curves, for their names
@@ -48,14 +48,10 @@ def plot_isoflop(
     ----------
     found : IsoFLOP
         From :func:`scalinglaws.isoflop`.
-    ax : Axes, optional
-        Axes to draw in; by default those of a new figure.
     point : mapping, optional
         Matplotlib style of the points.
-    labels : bool
-        Whether to name budgets and minima.
-    title : bool or str, optional
-        Sentence above the picture; by default the result, on a new figure.
+    ax, labels, title
+        As in `plot_fit`.
 
     Returns
     -------
@@ -186,12 +182,8 @@ def plot_envelope(
     ----------
     found : Envelope
         From :func:`scalinglaws.envelope`.
-    ax : Axes, optional
-        Axes to draw in; by default those of a new figure.
-    labels : bool
-        Whether to name sizes.
-    title : bool or str, optional
-        Sentence above the picture; by default the result, on a new figure.
+    ax, labels, title
+        As in `plot_fit`.
 
     Returns
     -------

@@ -280,11 +280,14 @@ class Labels(Artist):
             for n in self._names
         ])  # fmt: skip
         placed = spread(ends, heights, low - heights.min() / 2, high + heights.min() / 2)
-        for name, end, height in zip(self._names, ends, placed, strict=True):
-            moved = abs(height - end) > _LEADER_FROM
-            name.text.set_position((_AFTER_LEADER if moved else _NEAR, height - end))
+        moved = np.abs(placed - ends) > _LEADER_FROM
+        leaders = np.sort(np.column_stack([ends, placed]), axis=1)[moved]
+        for k, name in enumerate(self._names):
+            bottom, top = placed[k] - heights[k] / 2, placed[k] + heights[k] / 2
+            passed = ((leaders[:, 0] < top) & (leaders[:, 1] > bottom)).any()
+            name.text.set_position((_AFTER_LEADER if passed else _NEAR, placed[k] - ends[k]))
             assert name.text.arrow_patch is not None
-            name.text.arrow_patch.set_visible(moved)
+            name.text.arrow_patch.set_visible(moved[k])
 
 
 def labels_of(ax: Axes) -> Labels:

@@ -39,12 +39,8 @@ def plot_gain(
     ----------
     found : Gain or Gains
         Result for one recipe, or for several with the same baseline.
-    ax : Axes, optional
-        Axes to draw in; by default those of a new figure.
-    labels : bool
-        Whether to name the recipes.
-    title : bool or str, optional
-        Sentence above the picture; by default the result, on a new figure.
+    ax, labels, title
+        As in `plot_fit`.
 
     Returns
     -------

@@ -50,14 +50,10 @@ def plot_profile(
     kind : {"deviance", "root"}
         Increase of the objective in units of the noise, or its signed root. The root is a straight
         line where the quadratic approximation holds.
-    ax : Axes, optional
-        Axes to draw in; by default those of a new figure.
     line : mapping, optional
         Matplotlib style of the curve.
-    labels : bool
-        Whether to write notes.
-    title : bool or str, optional
-        Sentence above the picture; by default the result, on a new figure.
+    ax, labels, title
+        As in `plot_fit`.
 
     Returns
     -------

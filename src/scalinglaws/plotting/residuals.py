@@ -26,14 +26,14 @@ from scalinglaws.plotting.axes import (
 from scalinglaws.plotting.group_curves import Group, groups_of
 from scalinglaws.plotting.labels import labels_of, shortened
 from scalinglaws.plotting.marks import draw_held_out, draw_runs
-from scalinglaws.plotting.style import norm_of, style_of
-from scalinglaws.plotting.words import (
+from scalinglaws.plotting.sentences import (
     fit_sentence,
     held_out_note,
     held_out_sentence,
     predicted,
     reached,
 )
+from scalinglaws.plotting.style import norm_of, style_of
 
 _LABELLED = 3  # the largest residuals get their run's name
 
@@ -54,12 +54,10 @@ def plot_residuals(
         From :func:`scalinglaws.fit`.
     x : str, optional
         A variable of the law; by default its first. "fitted" stands for the fitted value.
-    ax : Axes, optional
-        Axes to draw in; by default those of a new figure.
     point : mapping, optional
         Matplotlib style of the points.
-    title : bool or str, optional
-        Sentence above the picture; by default the result, on a new figure.
+    ax, title
+        As in `plot_fit`.
 
     Returns
     -------
@@ -136,14 +134,12 @@ def plot_observed(
     ----------
     fit : Fit
         From :func:`scalinglaws.fit`.
-    ax : Axes, optional
-        Axes to draw in; by default those of a new figure.
     targets : DataFrame, optional
         Held-out runs, drawn as hollow circles.
     point : mapping, optional
         Matplotlib style of the points.
-    title : bool or str, optional
-        Sentence above the picture; by default the result, on a new figure.
+    ax, title
+        As in `plot_fit`.
 
     Returns
     -------
