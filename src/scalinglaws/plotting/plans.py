@@ -341,8 +341,8 @@ def draw_near_optimal(
         names = labels_of(ax)
         names.name_end(C, best, "compute-\noptimal", colour)
         for plan, share, tint in zip(plans, shares, tints, strict=True):
-            names.name_end(C, plan["largest"].to_numpy(float), f"within {percent(share)}\nof the best",
-                           tint)  # fmt: skip
+            text = f"within {percent(share)}\nof the best"
+            names.name_end(C, plan["largest"].to_numpy(float), text, tint)
 
 
 def near_optimal_sentence(plan: pd.DataFrame, share: float) -> str:
