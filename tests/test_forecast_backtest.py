@@ -11,7 +11,7 @@ import pytest
 
 import scalinglaws as sl
 from scalinglaws.forecasting.backtest import refit
-from scalinglaws.forecasting.dispute import is_disputed
+from scalinglaws.forecasting.beside_law import is_disputed
 from tests.conftest import CHINCHILLA, make_runs
 
 # laws that are wrong on purpose are weakly determined

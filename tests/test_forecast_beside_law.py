@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import scalinglaws as sl
-from scalinglaws.forecasting.dispute import is_disputed
+from scalinglaws.forecasting.beside_law import is_disputed
 from tests.conftest import make_runs
 
 

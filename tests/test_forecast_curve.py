@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import scalinglaws as sl
-from scalinglaws.forecasting import broken_law
+from scalinglaws.forecasting import curve_posterior
 from scalinglaws.forecasting.curve_posterior import infer_curves
 
 
@@ -41,7 +41,7 @@ def test_the_broken_law_and_its_derivatives() -> None:
     t = rng.uniform(-4, 2, 30)
     for _ in range(20):
         theta = np.array([0.0, 1.0, -0.75, -2.6, -1.0, -1.8]) + 0.6 * rng.normal(size=6)
-        value, jacobian = broken_law.values_and_jacobian(theta, t)
+        value, jacobian = curve_posterior.values_and_jacobian(theta, t)
         np.testing.assert_allclose(value, formula(theta, t), rtol=1e-11, atol=1e-12)
         for j, step in enumerate(1e-30j * np.eye(6)):
             exact = formula(theta + step, t).imag / 1e-30

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import scalinglaws as sl
-from scalinglaws.forecasting.metric_step import infer_step
+from scalinglaws.forecasting.chained_forecast import infer_step
 from tests.conftest import make_runs
 
 FAR = {"N": 2e10, "D": 4e12}

@@ -17,7 +17,7 @@ from benchmarks import library
 from benchmarks.forecast import scores
 from benchmarks.harness import Options, Section, interleaved
 from scalinglaws.arrays import BoolArray
-from scalinglaws.forecasting.dispute import DISPUTE_SHARE, disputes
+from scalinglaws.forecasting.beside_law import DISPUTE_SHARE, disputes
 
 _CUTS, _FEWEST, _SPAN = 5, 9, 4.5
 NEAREST, FARTHEST = 1.3, 200.0

@@ -18,7 +18,7 @@ from benchmarks import library
 from benchmarks.coverage.cells import TRUTHS
 from benchmarks.harness import Options, Section
 from scalinglaws.core import catalogue
-from scalinglaws.forecasting.dispute import DISPUTE_SHARE, disputes
+from scalinglaws.forecasting.beside_law import DISPUTE_SHARE, disputes
 
 Floats = npt.NDArray[np.float64]
 

@@ -34,7 +34,7 @@ from scalinglaws.forecasting.chained_forecast import ChainedForecast as ChainedF
 from scalinglaws.forecasting.comparison import Comparison as Comparison
 from scalinglaws.forecasting.comparison import compare as compare
 from scalinglaws.forecasting.curve import CurveForecast as CurveForecast
-from scalinglaws.forecasting.curves import CurveForecasts as CurveForecasts
+from scalinglaws.forecasting.curve_series import CurveForecasts as CurveForecasts
 from scalinglaws.forecasting.forecast import Forecast as Forecast
 from scalinglaws.forecasting.grouped_forecast import GroupedForecast as GroupedForecast
 from scalinglaws.forecasting.make import forecast as forecast

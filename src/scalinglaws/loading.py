@@ -10,7 +10,7 @@ from scalinglaws.fitting.result import Fit
 from scalinglaws.forecasting import restored, saved
 from scalinglaws.forecasting.chained_forecast import ChainedForecast
 from scalinglaws.forecasting.curve import CurveForecast
-from scalinglaws.forecasting.curves import CurveForecasts
+from scalinglaws.forecasting.curve_series import CurveForecasts
 from scalinglaws.forecasting.forecast import Forecast
 from scalinglaws.forecasting.grouped_forecast import GroupedForecast
 from scalinglaws.forecasting.unfinished_run import UnfinishedRun

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from scalinglaws.arrays import BoolArray, FloatArray
-from scalinglaws.display import Card, Displayed
+from scalinglaws.display import Card, Column, Displayed, Table
 from scalinglaws.errors import DataError, ScalingLawError
 from scalinglaws.fitting.chain import Chain
 from scalinglaws.fitting.fit import fit
@@ -23,9 +23,8 @@ from scalinglaws.fitting.tables.points import to_values
 from scalinglaws.fitting.tables.runs import RunTable
 from scalinglaws.forecasting.chained_forecast import ChainedForecast
 from scalinglaws.forecasting.forecast import Forecast, from_rows
-from scalinglaws.forecasting.hidden_run_cards import backtest_card
 from scalinglaws.forecasting.run_rows import check_design, compute_of
-from scalinglaws.numerals import format_variable
+from scalinglaws.numerals import format_level, format_percent, format_plain, format_variable, plural
 from scalinglaws.options import check_level, check_option
 
 if TYPE_CHECKING:
@@ -108,7 +107,7 @@ class Backtest(Displayed):
         return plot_backtest(self, ax=ax, title=title)
 
     def _card(self) -> Card:
-        return backtest_card(self)
+        return _card(self)
 
 
 def backtest(
@@ -317,3 +316,39 @@ def _compared(index: pd.Index, reached: FloatArray, found: pd.DataFrame) -> pd.D
         "run": index, "reached": reached, "estimate": found["estimate"].to_numpy(), "low": low,
         "high": high, "inside": (low <= reached) & (reached <= high),
     })  # fmt: skip
+
+
+# --- words -----------------------------------------------------------------------------------
+
+
+def _card(found: Backtest) -> Card:
+    """What held, then a line for each cut."""
+    frame, error = found.frame, format_percent(found.overall["error"])
+    level = format_level(found.confidence_level)
+    whose = "forecast" if found.label == "forecast" else f"law {found.label}"
+    rows = [
+        (
+            format_variable(found.by, float(str(cut)), 2), f"{row['known']:.0f}",
+            f"{row['hidden']:.0f}", f"to {format_plain(row['farthest'], 2)}x",
+            format_percent(row["error"]), _signed(row["bias"]), f"{100 * row['inside']:.0f} %",
+        )
+        for cut, row in found.summary.iterrows()
+    ]  # fmt: skip
+    titles = (f"{found.by} up to", "known", "hidden", "beyond", "error", "bias", "inside")
+    columns = zip(titles, zip(*rows, strict=True), strict=True)
+    caveats = [f"Left out: {reason}" for reason in found.skipped]
+    if len(rows) > 1:
+        caveats.insert(0, "Cuts share runs: their misses are not independent.")
+    inside = f"{int(frame['inside'].sum())} of {plural(len(frame), 'hidden run')}"
+    return Card(
+        f"{inside} lie inside the {level} interval of the {whose}; mean error {error}.",
+        tables=(Table(tuple(Column(title, cells) for title, cells in columns)),),
+        caveats=tuple(caveats),
+        more="found.skipped",
+        next="found.plot()",
+    )
+
+
+def _signed(value: float) -> str:
+    text = format_percent(value)
+    return f"+{text}" if value > 0 else text

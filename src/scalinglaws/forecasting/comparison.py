@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from scalinglaws.core.law import Law
-from scalinglaws.display import Card, Displayed
+from scalinglaws.display import Bars, Card, Column, Displayed, Interval, Table
 from scalinglaws.errors import DataError, ScalingLawError
 from scalinglaws.fitting.fit import fit
 from scalinglaws.fitting.inference.prediction import Prediction
@@ -20,11 +20,19 @@ from scalinglaws.fitting.result import Fit
 from scalinglaws.fitting.tables.points import to_values
 from scalinglaws.forecasting.backtest import Backtest, backtest
 from scalinglaws.forecasting.forecast import Forecast
-from scalinglaws.forecasting.hidden_run_cards import comparison_card
 from scalinglaws.forecasting.make import forecast
 from scalinglaws.forecasting.outlook import given_points
 from scalinglaws.forecasting.run_rows import RunRows
-from scalinglaws.numerals import abridged
+from scalinglaws.numerals import (
+    abridged,
+    format_factor,
+    format_interval,
+    format_level,
+    format_percent,
+    format_to,
+    format_variable,
+    listed,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,6 +43,12 @@ _BINS, _DISTANCES = [1.3, 3.0, 7.0, 16.0, 60.0, np.inf], ["2x", "5x", "10x", "30
 _COLUMNS = (
     "estimate", "low", "high", "rms", "AICc", "coefficients", "error", "inside", "hidden",
 )  # fmt: skip
+_NOTE = (
+    "error and inside: of hidden runs, each predicted from the runs below a cut; cuts share runs."
+)
+_NO_CHOICE = (
+    "On public tables, laws chosen by them or by AICc predicted no better than a fixed one."
+)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -111,7 +125,7 @@ class Comparison(Displayed):
         return plot_comparison(self, ax=ax, title=title)
 
     def _card(self) -> Card:
-        return comparison_card(self)
+        return _card(self)
 
 
 def compare(
@@ -269,3 +283,57 @@ def _quality(fitted: Fit) -> dict[str, float]:
     spare = n - k - 1
     aicc = n * np.log(squares) + 2 * k + 2 * k * (k + 1) / spare if spare > 0 else np.nan
     return {"rms": float(np.sqrt(squares)), "AICc": float(aicc), "coefficients": k - 1}
+
+
+# --- words -----------------------------------------------------------------------------------
+
+
+def _card(found: Comparison) -> Card:
+    """What held, the estimates at the target, the table, and what it cannot tell."""
+    frame = found.frame
+    bars = []
+    for name, row in frame.iterrows():
+        text = format_to(row["estimate"], 0.5 * (row["high"] - row["low"])) or "-"
+        role = "forecast" if name == "forecast" else "law"
+        span = format_interval(row["low"], row["high"])
+        bars.append(
+            Interval(str(name), row["low"], row["estimate"], row["high"], text, span, role)  # type: ignore[arg-type]
+        )
+    columns = (
+        Column("law", tuple(map(str, frame.index)), left=True),
+        Column("coef.", tuple(_or_dash(v, "{:.0f}") for v in frame["coefficients"])),
+        Column("rms of fit", tuple(format_percent(v) or "-" for v in frame["rms"])),
+        Column("AICc", tuple(_or_dash(v, "{:.1f}") for v in frame["AICc"])),
+        Column("error", tuple(format_percent(v) or "-" for v in frame["error"])),
+        Column("inside", tuple(_or_dash(100 * v, "{:.0f} %") for v in frame["inside"])),
+    )
+    failed = tuple(f"{name}: {reason}" for name, reason in found.failed.items())
+    beyond = found.point["C"] / found.forecast.rows.largest
+    far = (f"The target is {format_factor(beyond)} times the largest run.",) if beyond > 1 else ()
+    return Card(
+        _held(found),
+        pictures=(Bars(tuple(bars)),),
+        tables=(Table(columns, note=_NOTE),),
+        caveats=(*failed, *far, _NO_CHOICE),
+        more="found.failed",
+        next="found.by_distance",
+    )
+
+
+def _held(found: Comparison) -> str:
+    """Shares of hidden runs inside, without a favourite."""
+    tested = found.frame.dropna(subset=["inside"])
+    at = ", ".join(f"{v} {format_variable(v, found.point[v])}" for v in ("N", "D"))
+    own = found.frame.iloc[0]
+    estimate = format_to(own["estimate"], 0.5 * (own["high"] - own["low"]))
+    span = format_interval(own["low"], own["high"])
+    level = format_level(found.confidence_level)
+    quoted = f"At {at} the forecast is {estimate} ({level}: {span})."
+    if not len(tested):
+        return f"Laws on one table; no run could be hidden. {quoted}"
+    shares = [f"{name} {100 * row['inside']:.0f} %" for name, row in tested.iterrows()]
+    return f"Hidden runs inside their {level} interval: {listed(shares)}. {quoted}"
+
+
+def _or_dash(value: float, form: str) -> str:
+    return form.format(value) if np.isfinite(value) else "-"

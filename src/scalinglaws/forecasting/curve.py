@@ -22,7 +22,7 @@ from scalinglaws.fitting.tables.points import to_values
 from scalinglaws.forecasting import saved, wording
 from scalinglaws.forecasting.curve_posterior import DOF, CurvePosterior
 from scalinglaws.forecasting.metric_scale import MetricScale
-from scalinglaws.forecasting.outlook import FIELDS, USABLE_LEVEL, USABLE_WIDTH, Outlook
+from scalinglaws.forecasting.outlook import USABLE_LEVEL, USABLE_WIDTH, Outlook
 from scalinglaws.forecasting.saved import Saved
 from scalinglaws.numerals import format_factor, format_variable, listed, plural
 from scalinglaws.options import check_level
@@ -153,12 +153,7 @@ class CurveForecast(Displayed, Saved):
             *self.scale.interval(mean - halves[1], mean + halves[1]),
             beyond, curve / (curve + noise), np.zeros(len(mean)), noise / (curve + noise),
         )  # fmt: skip
-        shape = np.shape(x)
-        shaped: list[Any] = [f.reshape(shape) if shape else float(f[0]) for f in fields]
-        return Outlook(
-            **dict(zip(FIELDS, shaped, strict=True)), confidence_level=level, target=self.target,
-            points={self.variable: x},
-        )  # fmt: skip
+        return Outlook.of(fields, {self.variable: x}, confidence_level=level, target=self.target)
 
     def reach(
         self, value: npt.ArrayLike | str, /, *, confidence_level: float | None = None

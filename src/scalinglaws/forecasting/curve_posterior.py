@@ -1,4 +1,15 @@
-"""Posterior of many curves at once: the broken law, its modes mixed.
+"""Curves in one variable: a law that may bend once, and its posterior for many curves at once.
+
+With t the logarithm of x relative to the last point of the curve,
+
+    m = level + ln(s + (1 - s) e^g(t)),    g = -c (r t + (1 - r) A(t)),
+    A = f (softplus((t - d)/f) - softplus(-d/f))
+
+At the last point m is the level and s the share of it that is floor. The reducible part falls with
+the exponent c after the bend at d, whose width is f, and with c r before it. The coefficients are
+(level, logit s, ln c, d, ln f, logit r), with independent normal priors on all but the level; they
+were learned from public learning curves. That of the floor is relative to the fall so far: what may
+still go is of the size of what has gone.
 
 Residuals of a curve are neighbours' neighbours, so that n points are worth fewer: the likelihood is
 tempered by 0.15. sigma^2 has a scaled inverse chi^2 prior of 2 degrees of freedom, with a scale of
@@ -12,19 +23,78 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import expit, log_expit
 
 from scalinglaws.arrays import FloatArray
-from scalinglaws.forecasting import broken_law as law
-from scalinglaws.forecasting.descent import Expansion, descend
+from scalinglaws.forecasting.posterior import Expansion, descend
 
+PRIOR_SD = np.array([np.inf, 1.7, 0.55, 0.85, 0.8, 1.0])
+PRIOR_PRECISION = PRIOR_SD**-2
+_PRIOR_MEAN = np.array([0.0, 1.0, -0.75, -2.6, -1.0, -1.8])
+LOWER = np.array([-np.inf, -9.0, -5.0, -14.0, -3.0, -9.0])
+UPPER = np.array([np.inf, 6.0, 2.0, 3.0, 2.0, 9.0])
+_STARTS = np.array(
+    [
+        [0.0, floor, rate, bend, -0.5, -2.0]
+        for floor in (-2.0, 1.0)
+        for rate in (-2.0, -0.8)
+        for bend in (-4.0, -1.5)
+    ]
+)
 _TEMPER = 0.15
 _NOISE_DOF, _NOISE_SCALE, _LEAST_FALL = 2.0, 0.01, 1e-3
 _STEPS, _LONGEST_STEP = 40, 1.5
 _SAME_MODE, _WORST_MODE = 0.05, 6.0  # in a coefficient, in the objective
 # Variance of a new point in units of sigma^2, and the quantile's factor: both set the coverage.
 _NOISE_FACTOR, _WIDTH, DOF = 3.0, 0.9, 5.0
+_PRIOR = np.diag(PRIOR_PRECISION)
 _BATCH = 250  # curves that are fitted together
-_PRIOR = np.diag(law.PRIOR_PRECISION)
+
+
+# --- the law ---------------------------------------------------------------------------------
+
+
+def prior_mean(fall: FloatArray) -> FloatArray:
+    """Of each curve, shape (curves, 6), from the fall of ln y so far."""
+    mean = np.tile(_PRIOR_MEAN, (len(fall), 1))
+    mean[:, 1] -= np.log(np.expm1(fall))
+    return mean
+
+
+def starts(level: FloatArray, mean: FloatArray) -> FloatArray:
+    """Starts of each curve, shape (curves, 8, 6): those of the floor from its prior mean."""
+    found = np.tile(_STARTS, (len(level), 1, 1))
+    found[..., 0] += level[:, None]
+    found[..., 1] += mean[:, None, 1]
+    return found
+
+
+def values_and_jacobian(theta: FloatArray, t: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The law at t, and its derivatives in the coefficients, (..., points) and (..., points, 6)."""
+    level, floor, ln_c, bend, ln_f, split = np.moveaxis(theta[..., None], -2, 0)
+    c, f, r = np.exp(ln_c), np.exp(ln_f), expit(split)
+    there, last = (t - bend) / f, -bend / f
+    bent = f * (np.logaddexp(0.0, there) - np.logaddexp(0.0, last))
+    decay = -c * (r * t + (1 - r) * bent)
+    reducible = log_expit(-floor) + decay
+    law = np.logaddexp(log_expit(floor), reducible)
+    share = np.exp(reducible - law)
+    s, slope, slope_last = expit(floor), expit(there), expit(last)
+    jacobian = np.stack(
+        [
+            np.ones_like(law),
+            (1 - share) * (1 - s) - share * s,
+            share * decay,
+            share * c * (1 - r) * (slope - slope_last),
+            -share * c * (1 - r) * (bent - (t - bend) * slope - bend * slope_last),
+            -share * c * (t - bent) * r * (1 - r),
+        ],
+        axis=-1,
+    )
+    return level + law, jacobian
+
+
+# --- its posterior ---------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -46,7 +116,7 @@ class CurvePosterior:
 
     def at(self, t: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Mean, and variances of the curve and of the noise of a point, scaled to hold."""
-        fitted, jacobian = law.values_and_jacobian(self.theta, t)
+        fitted, jacobian = values_and_jacobian(self.theta, t)
         mean = self.weights @ fitted
         curve = np.einsum("mtj,mjk,mtk->mt", jacobian, self.covariance, jacobian)
         spread = self.weights @ (np.maximum(curve, 0.0) + (fitted - mean) ** 2)
@@ -71,7 +141,7 @@ def _infer(curves: Sequence[tuple[FloatArray, FloatArray]]) -> list[CurvePosteri
         t[k, : len(points)], y[k, : len(points)], known[k, : len(points)] = points, values, 1.0
     target = _Target(t, y, known)
     theta, value = descend(
-        target.expand, target.starts, bounds=(law.LOWER, law.UPPER), n_steps=_STEPS,
+        target.expand, target.starts, bounds=(LOWER, UPPER), n_steps=_STEPS,
         longest=_LONGEST_STEP,
     )  # fmt: skip
     noise, _, curvature, _ = target.moments(theta)
@@ -87,8 +157,8 @@ class _Target:
         last = y[np.arange(len(y)), counts - 1]
         highest = np.where(known > 0, y, -np.inf).max(axis=1)
         fall = np.maximum(highest - last, _LEAST_FALL)
-        self.mean = law.prior_mean(fall)[:, None]
-        self.starts = law.starts(last, self.mean[:, 0])
+        self.mean = prior_mean(fall)[:, None]
+        self.starts = starts(last, self.mean[:, 0])
         self.scale = (_NOISE_SCALE * fall[:, None]) ** 2
         self.size = _TEMPER * counts[:, None] + _NOISE_DOF
 
@@ -98,17 +168,17 @@ class _Target:
 
     def moments(self, theta: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
         """sigma^2, objective, curvature and minus the gradient."""
-        fitted, jacobian = law.values_and_jacobian(theta, self.t)
+        fitted, jacobian = values_and_jacobian(theta, self.t)
         residuals = (self.y - fitted) * self.known
         jacobian = jacobian * self.known[..., None]
         total = _NOISE_DOF * self.scale + _TEMPER * (residuals**2).sum(axis=-1)
         noise = total / self.size
         departure = theta - self.mean
-        value = 0.5 * self.size * np.log(total) + 0.5 * departure**2 @ law.PRIOR_PRECISION
+        value = 0.5 * self.size * np.log(total) + 0.5 * departure**2 @ PRIOR_PRECISION
         weight = (_TEMPER / noise)[..., None]
         curvature = jacobian.swapaxes(-1, -2) @ jacobian * weight[..., None] + _PRIOR
         downhill = (residuals[..., None, :] @ jacobian)[..., 0, :] * weight
-        return noise, value, curvature, downhill - departure * law.PRIOR_PRECISION
+        return noise, value, curvature, downhill - departure * PRIOR_PRECISION
 
 
 def _mixture(

@@ -20,16 +20,17 @@ from scalinglaws.fitting.inference.reach import Reach
 from scalinglaws.forecasting import saved, wording
 from scalinglaws.forecasting.caveats import DecidingRun, facts_of, find_deciding_run
 from scalinglaws.forecasting.outlook import (
-    FIELDS,
+    FARTHEST,
     USABLE_LEVEL,
     USABLE_WIDTH,
     Outlook,
     given_points,
     points_of,
+    reach_of_runs,
+    runs_along,
 )
 from scalinglaws.forecasting.posterior import Moments, Posterior, infer
 from scalinglaws.forecasting.run_rows import RunRows
-from scalinglaws.forecasting.runs_along import FARTHEST, reach_of_runs, runs_along
 from scalinglaws.forecasting.saved import Saved
 from scalinglaws.options import check_level
 
@@ -145,7 +146,6 @@ class Forecast(Displayed, Saved):
         self, points: Mapping[str, FloatArray], level: float, moments: Moments | None = None
     ) -> Outlook:
         """Forecast at arrays N, D and C of one shape, without warnings."""
-        shape = points["N"].shape
         found = self.moments(points) if moments is None else moments
         quantile = float(t_quantile(level, self.posterior.dof))
         scale = self.rows.scale
@@ -157,13 +157,7 @@ class Forecast(Displayed, Saved):
             np.ravel(points["C"]) / self.rows.largest,
             *(part / found.run for part in (found.coefficients, found.law_error, found.noise)),
         )
-        shaped: list[Any] = [f.reshape(shape) if shape else float(f[0]) for f in fields]
-        return Outlook(
-            **dict(zip(FIELDS, shaped, strict=True)),
-            confidence_level=level,
-            target=self.rows.table.target,
-            points=dict(points),
-        )
+        return Outlook.of(fields, points, confidence_level=level, target=self.rows.table.target)
 
     def moments(self, points: Mapping[str, FloatArray]) -> Moments:
         """Mean and variance on the scale of the forecast; see `rows.scale`."""

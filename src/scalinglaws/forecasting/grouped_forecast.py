@@ -26,7 +26,7 @@ from scalinglaws.forecasting.forecast import Forecast
 from scalinglaws.forecasting.outlook import Outlook
 from scalinglaws.forecasting.posterior import Model, Posterior, correlation, solve
 from scalinglaws.forecasting.run_rows import RunRows, largest_runs, rows_of
-from scalinglaws.forecasting.several_forecasts import SeveralForecasts
+from scalinglaws.forecasting.saved import SeveralForecasts
 from scalinglaws.numerals import listed
 
 if TYPE_CHECKING:
@@ -154,9 +154,7 @@ class GroupedForecast(Displayed, SeveralForecasts[Forecast]):
         return wording.several_card(self)
 
 
-def forecast_groups(
-    table: RunTable, labels: pd.Series, column: str, confidence_level: float
-) -> GroupedForecast:
+def forecast_groups(table: RunTable, column: str, confidence_level: float) -> GroupedForecast:
     """The forecasts of the groups of a table that was read.
 
     Raises
@@ -164,6 +162,8 @@ def forecast_groups(
     DataError
         If fewer than two groups can be forecast.
     """
+    assert table.source is not None
+    labels = col.one_column(table.source, col.require(table.source, column, "`groups`"))
     ready: dict[Any, RunRows] = {}
     failed: dict[Any, str] = {}
     for label in pd.unique(labels).tolist():

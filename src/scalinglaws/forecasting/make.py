@@ -6,15 +6,24 @@ from collections.abc import Mapping
 from typing import Any, Literal, TypedDict, Unpack, overload
 
 import numpy.typing as npt
+import pandas as pd
 
+from scalinglaws.core.law import Law
+from scalinglaws.errors import DataError
 from scalinglaws.fitting.tables import columns as col
+from scalinglaws.fitting.tables.runs import RunTable, read_table
 from scalinglaws.forecasting.chained_forecast import ChainedForecast, chain_metric
 from scalinglaws.forecasting.curve import CurveForecast
-from scalinglaws.forecasting.curves import CurveForecasts, forecast_curves
+from scalinglaws.forecasting.curve_series import CurveForecasts, forecast_curves
 from scalinglaws.forecasting.forecast import Forecast, from_rows
 from scalinglaws.forecasting.grouped_forecast import GroupedForecast, forecast_groups
-from scalinglaws.forecasting.table_input import read_groups, read_rows
+from scalinglaws.forecasting.metric_scale import Limits
+from scalinglaws.forecasting.run_rows import rows_of, usable_compute
 from scalinglaws.options import check_level, check_option
+
+# What a table must have to be read; the forecast's own law is in `flexible_law`.
+_TWO = Law("E + A/N**alpha + B/D**beta", variables=["N", "D"])
+_THREE = Law("E + A/N**alpha + B/D**beta + F/C**gamma", variables=["N", "D", "C"])
 
 
 class _Options(TypedDict, total=False):
@@ -155,23 +164,20 @@ def forecast(
             units=units, limits=_checked_limits(limits), confidence_level=confidence_level,
         )  # fmt: skip
     ends = _checked_limits(limits)
-    if groups is not None:
-        if through is not None or ends != (None, None):
-            raise ValueError("`groups` goes with neither `through` nor `limits`.")
-        table, labels = read_groups(
-            col.as_frame(runs), groups, y=y, columns=dict(columns or {}), weights=weights,
-            missing=missing, units=units,
-        )  # fmt: skip
-        return forecast_groups(table, labels, groups, confidence_level)
-    rows = read_rows(
-        col.as_frame(runs), y=through or y, columns=named, weights=weights,
-        missing=missing, units=units, limits=ends if through is None else (None, None),
+    if groups is not None and (through is not None or ends != (None, None)):
+        raise ValueError("`groups` goes with neither `through` nor `limits`.")
+    of_rows = ends if through is None else (None, None)
+    table = _read_runs(
+        col.as_frame(runs), y=through or y, columns=named, weights=weights, missing=missing,
+        units=units, limits=of_rows,
     )  # fmt: skip
-    found = from_rows(rows, confidence_level)
+    if groups is not None:
+        return forecast_groups(table, groups, confidence_level)
+    found = from_rows(rows_of(table, of_rows), confidence_level)
     return found if through is None else chain_metric(found, y, ends)
 
 
-def _checked_limits(limits: object) -> tuple[float | None, float | None]:
+def _checked_limits(limits: object) -> Limits:
     if limits is None:
         return None, None
     try:
@@ -181,3 +187,75 @@ def _checked_limits(limits: object) -> tuple[float | None, float | None]:
     if low is not None and high is not None and not low < high:
         raise ValueError(f"`limits` is (low, high), the lower first; got {limits!r}.")
     return low, high
+
+
+# --- the table -------------------------------------------------------------------------------
+
+
+def read_checkpoints(
+    frame: pd.DataFrame,
+    *,
+    y: str | None,
+    columns: Mapping[str, str],
+    missing: str,
+    units: str,
+) -> tuple[RunTable, pd.Series]:
+    """A table of checkpoints, and the run of each row.
+
+    Raises
+    ------
+    DataError
+        If nothing tells the runs apart.
+    """
+    _check_columns(frame, columns)
+    table = read_table(
+        frame, _TWO, y=y, columns={v: c for v, c in columns.items() if v != "C"}, weights=None,
+        missing=missing, scale="log", units=units,
+    )  # fmt: skip
+    if not table.cluster_column or table.source is None:
+        raise DataError(
+            "No column such as 'run' has several rows of one run, and a run that still trains "
+            f"needs checkpoints: one row each. {col.describe_columns(frame)}"
+        )
+    return table, table.source[table.cluster_column]
+
+
+def _read_runs(
+    frame: pd.DataFrame,
+    *,
+    y: str | None,
+    columns: Mapping[str, str],
+    weights: str | npt.ArrayLike | None,
+    missing: str,
+    units: str,
+    limits: Limits = (None, None),
+) -> RunTable:
+    """A table with N, D and the metric; with C where every run has it."""
+    _check_columns(frame, columns)
+    has_compute = "C" in columns or usable_compute(frame) is not None
+    return read_table(
+        frame, _THREE if has_compute else _TWO, y=y, columns=columns, weights=weights,
+        missing=missing, scale="log" if limits == (None, None) else "level", units=units,
+    )  # fmt: skip
+
+
+def _check_columns(frame: pd.DataFrame, columns: Mapping[str, str]) -> None:
+    for variable in columns:
+        if variable not in ("N", "D", "C"):
+            raise ValueError(f"`columns` names {variable!r}; a forecast has N, D and C.")
+    has = {v for v in "NDC" if v in columns or col.find_variable(frame, v) is not None}
+    for variable, what in (("N", "parameters"), ("D", "training tokens")):
+        if variable not in has:
+            raise DataError(
+                f"A forecast needs {variable} ({what}), and the table has no column for it. "
+                f"{col.describe_columns(frame)} {_without(variable, has)}"
+            )
+
+
+def _without(variable: str, has: set[str]) -> str:
+    """What to do about a table without N or without D."""
+    say = f"Say which it is with columns={{{variable!r}: ...}}"
+    if len(has) == 2:  # the other one, and compute
+        (other,) = has - {"C"}
+        return f"{say}, or add it as C / (6 {other}) where C is 6ND."
+    return f'{say}, or pass x="{min(has, default="D")}" for a curve in one variable.'

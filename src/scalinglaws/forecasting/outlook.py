@@ -1,8 +1,8 @@
-"""A forecast at given points, and how these points are read."""
+"""A forecast at given points: how the points are read, and those along which a value is reached."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +11,7 @@ import pandas as pd
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.display import Card, Displayed
+from scalinglaws.fitting.inference.reach import Reach, find_reach
 from scalinglaws.fitting.tables import columns as col
 from scalinglaws.fitting.tables.points import to_values
 from scalinglaws.forecasting import wording
@@ -19,6 +20,8 @@ from scalinglaws.numerals import abridged, listed
 
 # A forecast is usable while its prediction interval at this level has at most this half-width.
 USABLE_LEVEL, USABLE_WIDTH = 0.9, 0.1
+FARTHEST = 200.0  # times the compute of the largest run, to which forecasts were tested
+_POINTS = 400
 FIELDS = (
     "estimate", "curve_low", "curve_high", "run_low", "run_high", "times_beyond",
     "share_coefficients", "share_law_error", "share_noise",
@@ -56,6 +59,15 @@ class Outlook(Displayed):
     points: Mapping[str, FloatArray] = field(default_factory=dict, repr=False)
     reason: str = ""
     parts: tuple[str, str, str] = ("coefficients", "law's error", "noise")
+
+    @classmethod
+    def of(
+        cls, fields: Sequence[FloatArray], points: Mapping[str, FloatArray], **more: Any
+    ) -> Outlook:
+        """From the flat arrays of `FIELDS`, at points of one shape; a number where that is ()."""
+        shape = np.shape(next(iter(points.values())))
+        shaped: list[Any] = [f.reshape(shape) if shape else float(f[0]) for f in fields]
+        return cls(*shaped, **{"points": dict(points), **more})
 
     @property
     def half_width(self) -> Any:
@@ -151,3 +163,80 @@ def _completed(rows: RunRows, values: dict[str, FloatArray]) -> dict[str, FloatA
         known = values["D" if missing == {"N"} else "N"]
         values[missing.pop()] = values["C"] / (rows.flops * known)
     return {name: np.broadcast_to(values[name], shape) for name in ("N", "D", "C")}
+
+
+# --- reach -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class RunsAlong:
+    """Runs of growing compute: at fixed tokens per parameter, or with N or D held.
+
+    Attributes
+    ----------
+    variable : "C" at fixed tokens per parameter, else the one of N and D that grows
+    x : its values, from the compute of the smallest run to 200 times that of the largest
+    points : from x to N, D and C
+    """
+
+    variable: str
+    x: FloatArray
+    points: Callable[[FloatArray], dict[str, FloatArray]]
+
+
+def runs_along(rows: RunRows, ratio: float | None, variables: Mapping[str, Any]) -> RunsAlong:
+    """The runs that `reach` looks at.
+
+    Raises
+    ------
+    ValueError
+        If more than one of `ratio`, N and D is given, or it is no positive number.
+    """
+    given = {**variables, **({} if ratio is None else {"ratio": ratio})}
+    if len(given) > 1 or set(given) - {"N", "D", "ratio"}:
+        raise ValueError(
+            "`reach` of a forecast takes one of `ratio` (tokens per parameter), N and D; got "
+            f"{listed(list(given))}."
+        )
+    held = {name: to_values(name, value) for name, value in given.items()}
+    for name, value in held.items():
+        if value.ndim or not 0 < value < np.inf:
+            raise ValueError(f"{name} must be one positive number; got {given[name]!r}.")
+    compute = np.geomspace(float(rows.C[0]), FARTHEST * rows.largest, _POINTS)
+
+    def at_ratio(x: FloatArray) -> dict[str, FloatArray]:
+        sizes, tokens = rows.path(x, float(held["ratio"]) if held else None)
+        return {"N": sizes, "D": tokens, "C": x}
+
+    def beside(x: FloatArray) -> dict[str, FloatArray]:
+        points = {held_name: np.full(x.shape, float(held[held_name])), grows: x}
+        return {**points, "C": rows.flops * points["N"] * points["D"]}
+
+    if not held or "ratio" in held:
+        return RunsAlong("C", compute, at_ratio)
+    (held_name,) = held
+    grows = "D" if held_name == "N" else "N"
+    return RunsAlong(grows, compute / (rows.flops * float(held[held_name])), beside)
+
+
+def reach_of_runs(
+    along: RunsAlong,
+    outlook: Callable[[dict[str, FloatArray]], Outlook],
+    value: Any,
+    *,
+    largest: float,
+    falls: bool,
+    target: str,
+    confidence_level: float,
+) -> Reach:
+    """Where a forecast comes to a value along the runs; `largest` is the compute of the largest."""
+
+    def curve(x: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        found = outlook(along.points(x))
+        return found.estimate, found.curve_low, found.curve_high
+
+    return find_reach(
+        curve, along.x, value, falls=falls, variable=along.variable, target=target,
+        confidence_level=confidence_level,
+        times_beyond=lambda x: along.points(x)["C"] / largest,
+    )  # fmt: skip

@@ -26,7 +26,6 @@ from scipy.spatial.distance import cdist
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.forecasting import flexible_law as law
-from scalinglaws.forecasting.descent import Expansion, descend
 
 # Error of the law: variance in units of that of a run, least standard deviation (of ln loss), and
 # length in e-folds.
@@ -41,6 +40,14 @@ _LEAST_DOF, _MOST_DOF = 2.5, 6.0
 _FEWEST_ROUNDS, _MOST_ROUNDS, _SAME_WEIGHT = 4, 30, 0.05
 _STEPS, _LATER_STEPS, _LONGEST_STEP = 30, 10, 1.0
 _BLOCK = 4096  # points that are forecast at a time
+
+# A function of theta, shape (..., p): objective (...), an approximation of its Hessian that is
+# positive definite (..., p, p), and minus its gradient (..., p).
+Expansion = tuple[FloatArray, FloatArray, FloatArray]
+
+_FIRST_DAMPING, _LEAST_DAMPING, _MOST_DAMPING = 1e-2, 1e-9, 1e8
+_EASED, _RAISED = 0.3, 5.0
+_FEWEST_STEPS, _SMALL_GAIN = 4, 1e-8
 
 
 @dataclass(frozen=True)
@@ -138,9 +145,9 @@ class Posterior:
         return np.asarray(found)
 
 
-def correlation(a: FloatArray, b: FloatArray) -> FloatArray:
-    """Matern 3/2 correlation of the law's error between points, shape (len(a), len(b))."""
-    distance = cdist(a, b) * (np.sqrt(3.0) / _LENGTH)
+def correlation(a: FloatArray, b: FloatArray, length: float = _LENGTH) -> FloatArray:
+    """Matern 3/2 correlation of an error between points (rows), shape (len(a), len(b))."""
+    distance = cdist(a, b) * (np.sqrt(3.0) / length)
     return np.asarray((1.0 + distance) * np.exp(-distance))
 
 
@@ -285,3 +292,43 @@ class _Target:
 def _blocks(count: int) -> Iterator[slice]:
     for first in range(0, max(count, 1), _BLOCK):
         yield slice(first, first + _BLOCK)
+
+
+def descend(
+    expand: Callable[[FloatArray], Expansion],
+    theta: FloatArray,
+    *,
+    bounds: tuple[FloatArray, FloatArray],
+    n_steps: int,
+    longest: float,
+) -> tuple[FloatArray, FloatArray]:
+    """Minimise from every start; returns coefficients and objectives.
+
+    Parameters
+    ----------
+    expand : the objective and its expansion
+    theta : (..., p), the starts
+    bounds : lower and upper, (p,)
+    n_steps : most steps
+    longest : most that a coefficient moves in one step
+    """
+    damping = np.full((*theta.shape[:-1], 1), _FIRST_DAMPING)
+    value, curvature, downhill = expand(theta)
+    diagonal = np.arange(theta.shape[-1])
+    for step_number in range(n_steps):
+        damped = curvature.copy()
+        damped[..., diagonal, diagonal] *= 1.0 + damping
+        step = np.linalg.solve(damped, downhill[..., None])[..., 0]
+        tried = np.clip(theta + np.clip(step, -longest, longest), *bounds)
+        there = expand(tried)
+        better = there[0] < value
+        gain = float(np.max(np.where(better, value - there[0], 0.0)))
+        theta = np.where(better[..., None], tried, theta)
+        value = np.where(better, there[0], value)
+        curvature = np.where(better[..., None, None], there[1], curvature)
+        downhill = np.where(better[..., None], there[2], downhill)
+        factor = np.where(better[..., None], _EASED, _RAISED)
+        damping = np.clip(damping * factor, _LEAST_DAMPING, _MOST_DAMPING)
+        if gain < _SMALL_GAIN and step_number >= _FEWEST_STEPS:
+            break
+    return theta, value

@@ -13,7 +13,7 @@ from scalinglaws.fitting import stored_values as stored
 from scalinglaws.forecasting import saved
 from scalinglaws.forecasting.chained_forecast import ChainedForecast, chain_values
 from scalinglaws.forecasting.curve import CurveForecast, CurvePoints
-from scalinglaws.forecasting.curves import CurveForecasts, forecast_points
+from scalinglaws.forecasting.curve_series import CurveForecasts, forecast_points
 from scalinglaws.forecasting.forecast import Forecast, from_rows
 from scalinglaws.forecasting.grouped_forecast import GroupedForecast, forecast_rows
 from scalinglaws.forecasting.metric_scale import MetricScale

@@ -25,10 +25,10 @@ from scalinglaws.fitting.tables.points import to_values
 from scalinglaws.fitting.tables.runs import RunTable
 from scalinglaws.forecasting import saved, wording
 from scalinglaws.forecasting.forecast import Forecast, from_rows
+from scalinglaws.forecasting.make import read_checkpoints
 from scalinglaws.forecasting.posterior import correlation
 from scalinglaws.forecasting.run_rows import rows_of
 from scalinglaws.forecasting.saved import Saved
-from scalinglaws.forecasting.table_input import read_checkpoints
 from scalinglaws.numerals import format_variable
 from scalinglaws.options import check_level
 

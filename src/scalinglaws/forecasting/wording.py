@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from scalinglaws.forecasting.curve import CurveForecast
     from scalinglaws.forecasting.forecast import Forecast
     from scalinglaws.forecasting.outlook import Outlook
-    from scalinglaws.forecasting.several_forecasts import SeveralForecasts
+    from scalinglaws.forecasting.saved import SeveralForecasts
     from scalinglaws.forecasting.unfinished_run import UnfinishedRun
 
 _CURVE_STEPS = (1, 2, 5, 10, 30)  # times the last point

@@ -11,7 +11,7 @@ import pandas as pd
 from scalinglaws.arrays import BoolArray, FloatArray
 from scalinglaws.errors import DataError, DataWarning, ExtrapolationWarning, FitError, warn
 from scalinglaws.fitting.result import Fit
-from scalinglaws.forecasting.dispute import DISPUTE_LEVEL, disputes
+from scalinglaws.forecasting.beside_law import DISPUTE_LEVEL, disputes
 from scalinglaws.forecasting.forecast import Forecast
 from scalinglaws.numerals import format_factor
 from scalinglaws.planning.cost import RunCost
@@ -138,7 +138,7 @@ def beside_plan(
     """Columns of the forecast beside a law's plan at budgets; missing where there is none.
 
     These are the optimum of the forecast on the budget, and its performance at the law's N and D.
-    The law's N is disputed by the rule of predictions (`forecasting.dispute`) for ln N.
+    The law's N is disputed by the rule of predictions (`forecasting.beside_law`) for ln N.
 
     Warns
     -----

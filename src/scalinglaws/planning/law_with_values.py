@@ -14,7 +14,7 @@ from scalinglaws.fitting.many import Fits
 from scalinglaws.forecasting.chained_forecast import ChainedForecast
 from scalinglaws.forecasting.curve import CurveForecast
 from scalinglaws.forecasting.forecast import Forecast
-from scalinglaws.forecasting.several_forecasts import SeveralForecasts
+from scalinglaws.forecasting.saved import SeveralForecasts
 from scalinglaws.numerals import abridged
 
 Rng = np.random.Generator | int | None

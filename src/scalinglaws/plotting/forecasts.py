@@ -15,7 +15,7 @@ from scalinglaws.errors import DataError
 from scalinglaws.fitting.inference.covariance import t_quantile
 from scalinglaws.fitting.tables import columns as col
 from scalinglaws.fitting.tables.points import to_values
-from scalinglaws.forecasting.dispute import DISPUTE_LEVEL, is_disputed
+from scalinglaws.forecasting.beside_law import DISPUTE_LEVEL, is_disputed
 from scalinglaws.forecasting.outlook import given_points, tabled_points
 from scalinglaws.numerals import format_compute, format_count, format_level, format_to
 from scalinglaws.plotting.axes import (

@@ -10,8 +10,8 @@ import pandas as pd
 
 from scalinglaws.arrays import BoolArray, FloatArray
 from scalinglaws.fitting.result import Fit
+from scalinglaws.forecasting.beside_law import DISPUTE_LEVEL, is_disputed
 from scalinglaws.forecasting.curve import CurveForecast
-from scalinglaws.forecasting.dispute import DISPUTE_LEVEL, is_disputed
 from scalinglaws.forecasting.forecast import Forecast
 
 _OF_LAW = {

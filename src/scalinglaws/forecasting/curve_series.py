@@ -21,7 +21,7 @@ from scalinglaws.forecasting.curve import CurveForecast, CurvePoints
 from scalinglaws.forecasting.curve_posterior import infer_curves
 from scalinglaws.forecasting.metric_scale import Limits, MetricScale
 from scalinglaws.forecasting.run_rows import check_limits, scale_of
-from scalinglaws.forecasting.several_forecasts import SeveralForecasts
+from scalinglaws.forecasting.saved import SeveralForecasts
 from scalinglaws.numerals import format_variable, plural
 
 if TYPE_CHECKING:
