@@ -22,7 +22,7 @@ SUBJECTS = (
     "cold_fit", "bootstrap", "large", "typed_law", "nist", "global_minimum", "hard_laws",
     "invariance",
     "held_out", "optima", "inverse", "campaign", "forecast", "trends",
-    "whole_calls",
+    "whole_calls", "verb_path",
 )  # fmt: skip
 
 

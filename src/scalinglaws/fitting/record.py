@@ -105,7 +105,7 @@ class FitRecord:
         """The law bound to the runs."""
         return bind_problem(self.problem)
 
-    @property
+    @cached_property
     def natural(self) -> FloatArray:
         """Estimates of all parameters, in the order of the law."""
         return to_natural(self.theta, self.problem.positive)
