@@ -58,11 +58,17 @@ def test_losses_of_several_sizes(epoch: pd.DataFrame) -> None:
 def test_standard_errors_near_absolute_deviations(epoch: pd.DataFrame) -> None:
     """docs/explanation.md: as quoted; 4,000 refits were published as .0257, .0154 and .0206."""
     fit = sl.fit(epoch, "chinchilla", objective="huber", delta=1e-3)
-    quoted = {"E": (0.0259, 0.0257), "alpha": (0.0178, 0.0154), "beta": (0.0152, 0.0206)}
+    draws = fit.bootstrap(4000, rng=0)
+    quoted = {
+        "E": (0.0259, 0.0257, 0.0256), "alpha": (0.0178, 0.0154, 0.0153),
+        "beta": (0.0152, 0.0206, 0.0207),
+    }  # fmt: skip
 
-    for name, (ours, published) in quoted.items():
+    for name, (ours, published, refitted) in quoted.items():
         assert fit.table.loc[name, "std_error"] == pytest.approx(ours, abs=1e-4)
         assert fit.table.loc[name, "std_error"] == pytest.approx(published, rel=0.3)
+        assert draws[name].std() == pytest.approx(refitted, rel=0.05)
+        assert draws[name].std() == pytest.approx(published, rel=0.05)
 
 
 def test_the_largest_runs_held_out(data: Path) -> None:
@@ -79,6 +85,24 @@ def test_the_largest_runs_held_out(data: Path) -> None:
         found = fit.predict(N=target["N"], D=target["D"], C=target["C"])
 
         assert found.estimate == pytest.approx(target["loss"], rel=0.03)
+
+
+def test_error_over_many_tasks(data: Path) -> None:
+    """docs/laws.md: `gadre-error` of the loss, chained; the two targets of Gadre et al.
+
+    Their own relative errors of the 17-task average are 3.6 % and .05 %.
+    """
+    runs = pd.read_csv(data / "gadre_overtraining" / "gadre_runs.csv").query("series == 'rpj'")
+    to_loss = sl.fit(runs[runs["N"] < 5e8], "gadre")
+    to_error = sl.fit(runs[runs["N"] < 5e8], "gadre-error", y="err_avg_17", scale="level")
+    error = sl.chain(to_loss, to_error)
+    for size, multiplier in ((1.4e9, 640), (6.9e9, 20)):
+        near = np.isclose(runs["N"], size, rtol=0.05)
+        target = runs[near & np.isclose(runs["token_multiplier"], multiplier)].iloc[0]
+        found = error.predict(N=target["N"], D=target["D"], C=target["C"])
+
+        assert found.estimate == pytest.approx(target["err_avg_17"], rel=0.025)
+        assert found.run_low < target["err_avg_17"] < found.run_high
 
 
 def test_best_learning_rates(data: Path) -> None:
