@@ -181,7 +181,8 @@ def _fit_problem(problem: Problem, table: RunTable, method: str, confidence_leve
     model = bind_problem(problem)
     try:
         with np.errstate(all="ignore"):  # the search also tries values at which a law overflows
-            minimum = _minimise(problem, model, structural_aliasing(problem, model), method)
+            aliases = structural_aliasing(problem, model)
+            minimum = _minimise(problem, model, aliases, method)
     except np.linalg.LinAlgError as error:
         raise FitError(
             f"The search for the minimum of {problem.law.label!r} failed on these runs ({error}): "
@@ -208,7 +209,7 @@ def _fit_problem(problem: Problem, table: RunTable, method: str, confidence_leve
         alternatives=minimum.alternatives,
         versions=dict(installed_versions()),
     )  # fmt: skip
-    fit.__dict__["model"] = model  # bound once
+    fit.__dict__.update(model=model, structural=aliases)  # made once
     if fit.verdicts:
         details = " ".join(verdict.detail for verdict in fit.verdicts)
         warn(f"{fit.status.value} {details}", fit.status.warning)

@@ -316,16 +316,14 @@ def faint_exponents(fit: Fit) -> Verdicts:
     """Exponents of a sum that are not distinguishable from zero: the term may be a constant."""
     if len(fit.law.separation.terms) < 2:
         return
-    table = fit.table
-    exponents = [p.name for p in fit.law.parameters if p.role == "exponent"]
-    faint = table.loc[exponents]
-    faint = faint[faint["estimate"].abs() < 2 * faint["std_error"]]
-    if len(faint):
-        each = [
-            f"{name} is {format_to(row.estimate, row.std_error)} with a standard error of "
-            f"{format_error(row.std_error)}"
-            for name, row in faint.iterrows()
-        ]
+    estimates, errors = (fit.table[name].to_numpy() for name in ("estimate", "std_error"))
+    each = [
+        f"{parameter.name} is {format_to(value, error)} with a standard error of "
+        f"{format_error(error)}"
+        for parameter, value, error in zip(fit.law.parameters, estimates, errors, strict=True)
+        if parameter.role == "exponent" and abs(value) < 2 * error
+    ]
+    if each:
         yield Verdict(
             Status.WEAKLY_IDENTIFIED,
             f"{listed(each)}: not distinguishable from 0. Use a law with fewer parameters, fix a "

@@ -26,8 +26,6 @@ from scalinglaws.fitting.solver.model import Model
 from scalinglaws.fitting.tables.chunks import row_blocks
 
 _LEAST_LEFT = 1e-3  # share of a residual that the fit leaves, at least
-# Rows up to which a matrix of all their pairs is made.
-_MOST_PAIRED = 4096
 # (4.5 phi(0)^2 z^2)^(1/3) with z = 1.96: share of the residuals inside the window, times n^(1/3)
 _WINDOW_SHARE = 1.943
 _ABSOLUTE = 1e-6  # threshold of absolute deviations, relative to the largest residual
@@ -100,15 +98,6 @@ class Rows:
         clusters[self.order] = np.repeat(np.arange(len(self.first)), sizes)
         return clusters
 
-    def _spanned(self, squares: FloatArray) -> FloatArray:
-        """Squared norm of Q'SQ for the diagonal S of each column; shape (quantities,)."""
-        n, p = self.basis.shape
-        if n <= min(p * p, _MOST_PAIRED):  # many parameters: the matrix of all pairs is smaller
-            paired = (self.basis @ self.basis.T) ** 2
-            return np.asarray(((paired @ squares) * squares).sum(axis=0))
-        spanned = np.einsum("iq,ik,il->qkl", squares, self.basis, self.basis, optimize=True)
-        return np.asarray((spanned**2).sum(axis=(1, 2)))
-
     def degrees_of_freedom(self, pulls: FloatArray) -> FloatArray:
         """Bell and McCaffrey's, of quantities with the pulls u; shape (quantities,).
 
@@ -118,13 +107,14 @@ class Rows:
         squares = self.summed(pulls * pulls)
         if self.order is None:
             shared = self.leverage[:, None] * squares
-            spanned = self._spanned(squares)
+            inner = np.einsum("iq,ik,il->qkl", squares, self.basis, self.basis, optimize=True)
         else:
             along = self.summed(pulls[:, :, None] * self.basis[:, None, :])
             shared = np.einsum("gqk,gqk->gq", along, along)
-            spanned = (np.einsum("gqk,gql->qkl", along, along, optimize=True) ** 2).sum(axis=(1, 2))
+            inner = np.einsum("gqk,gql->qkl", along, along, optimize=True)
         trace = (squares - shared).sum(axis=0)
-        square = (squares * (squares - 2.0 * shared)).sum(axis=0) + spanned
+        square = (squares * (squares - 2.0 * shared)).sum(axis=0)
+        square += (inner**2).sum(axis=(1, 2))
         with np.errstate(divide="ignore", invalid="ignore"):
             found = np.where(square > 0, trace * trace / square, np.nan)
         return np.asarray(np.maximum(found, 1.0))

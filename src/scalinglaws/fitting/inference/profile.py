@@ -254,16 +254,14 @@ class Profile:
         bound = parameter.lower if side < 0 else parameter.upper
         limit = self.low_limit if side < 0 else self.high_limit
         if self.is_floor:
-            return bound if limit == bound else infinite
-        if parameter.positive:
-            reached = np.log(bound) if bound > 0 else -np.inf
-            real = np.isfinite(reached) and abs(reached) < MOST_LOG and limit == reached
-            zero = side < 0 and bound == 0.0 and limit <= -MOST_LOG
-            return float(limit) if real else (-np.inf if zero else infinite)
-        own = self.fit.law.bounds
-        asked = parameter.name in own or parameter.symbol in own
-        real = limit == bound and (asked or abs(bound) < LARGEST_EXPONENT)
-        return float(bound) if real else infinite
+            is_set = True
+        elif parameter.positive:
+            bound = float(np.log(bound)) if bound > 0 else -np.inf
+            is_set = abs(bound) < MOST_LOG
+        else:
+            given = {parameter.name, parameter.symbol} & set(self.fit.law.bounds)
+            is_set = bool(given) or abs(bound) < LARGEST_EXPONENT
+        return bound if is_set and limit == bound else infinite
 
     def working(self, ends: FloatArray) -> FloatArray:
         """Ends as values of the quantity."""
@@ -290,7 +288,8 @@ def profile_table(fit: FitRecord, quantity: Quantity, n_points: int, level: floa
         )
     threshold = float(t_quantile(level, fit.dof)) ** 2
     ends = held.ends(threshold)
-    values, minima = _trace(held, _grid(held, ends, n_points, np.sqrt(threshold)))
+    values = _grid(held, ends, n_points, np.sqrt(threshold))
+    minima = _trace(held, values)
     theta = np.array([minimum.phi for minimum in minima])
     if isinstance(held.coordinates, Reparametrised):
         theta, _ = held.coordinates.to_theta(theta)
@@ -330,7 +329,7 @@ def _grid(held: Profile, ends: FloatArray, n_points: int, aim: float) -> FloatAr
     return np.concatenate([low[:0:-1], high])
 
 
-def _trace(held: Profile, values: FloatArray) -> tuple[FloatArray, list[Held]]:
+def _trace(held: Profile, values: FloatArray) -> list[Held]:
     """Minima at each value, each begun at its neighbour on the side of the estimate."""
     minima: dict[int, Held] = {}
     middle = int(np.abs(values - held.centre).argmin())
@@ -338,7 +337,7 @@ def _trace(held: Profile, values: FloatArray) -> tuple[FloatArray, list[Held]]:
         near = Held(held.start, 0.0, known=True)
         for place in places:
             minima[place] = near = held.at(float(values[place]), near)
-    return values, [minima[place] for place in range(len(values))]
+    return [minima[place] for place in range(len(values))]
 
 
 def _warn_of_lost(table: pd.DataFrame) -> None:
