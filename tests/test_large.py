@@ -16,8 +16,9 @@ from scalinglaws.fitting.solver.newton import minimise
 from scalinglaws.fitting.solver.objective import Loss, weighted_median
 from scalinglaws.fitting.tables import chunks
 from scalinglaws.fitting.tables.chunks import places_where, row_blocks, spread_rows, summed
-from scalinglaws.fitting.tables.repeats import exact_copies, sets_of_repeats
-from scalinglaws.fitting.tables.runs import _has_wrapped, read_table
+from scalinglaws.fitting.tables.related_rows import exact_copies, sets_of_repeats
+from scalinglaws.fitting.tables.runs import read_table
+from scalinglaws.fitting.tables.units import _has_wrapped
 
 
 def _table(n: int, seed: int = 0, *, floor: float = 1.69, noise: float = 0.01) -> pd.DataFrame:

@@ -27,7 +27,7 @@ from scalinglaws.fitting.solver.objective import Loss, smooth_loss
 from scalinglaws.fitting.solver.problem import Problem
 from scalinglaws.fitting.tables import columns as col
 from scalinglaws.fitting.tables.chunks import row_blocks, spread_rows
-from scalinglaws.fitting.tables.clusters import cluster_codes
+from scalinglaws.fitting.tables.related_rows import cluster_codes
 from scalinglaws.fitting.tables.runs import RunTable
 from scalinglaws.options import ObjectiveName, ScaleName, check_level
 

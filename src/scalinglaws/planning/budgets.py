@@ -12,8 +12,8 @@ import pandas as pd
 from scalinglaws.arrays import FloatArray, IntArray
 from scalinglaws.errors import DataError
 from scalinglaws.fitting.tables import columns as col
-from scalinglaws.fitting.tables.factors import find_factors
 from scalinglaws.fitting.tables.points import positive_numbers
+from scalinglaws.fitting.tables.related_rows import find_factors
 from scalinglaws.fitting.tables.units import refuse_overflow
 from scalinglaws.numerals import format_compute, listed
 from scalinglaws.options import is_number

@@ -1,10 +1,11 @@
-"""What trainers print: Megatron-LM, GPT-NeoX and torchtitan."""
+"""What trainers print: Megatron-LM, GPT-NeoX and torchtitan, and the report of nanochat."""
 
 from __future__ import annotations
 
 import re
 
-from scalinglaws.readers.flat_yaml import read_scalar
+from scalinglaws.numerals import parse_number
+from scalinglaws.readers.file_formats import read_scalar
 from scalinglaws.readers.logs import Layout, LogFile, RunLog
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -96,3 +97,29 @@ def _read_torchtitan(file: LogFile) -> list[RunLog]:
 
 
 TORCHTITAN = Layout("torchtitan console", _is_torchtitan, _read_torchtitan)
+
+
+# --- nanochat ------------------------------------------------------------------------------------
+
+_TITLE = "# nanochat training report"
+
+
+def _read_nanochat(file: LogFile) -> list[RunLog]:
+    run = RunLog(file.run_name, NANOCHAT.name, file.shown, str(file.path))
+    for line in file.text.splitlines():
+        name, colon, text = line.strip().removeprefix("- ").rpartition(": ")
+        if not (colon and line.startswith("- ")):
+            continue
+        try:
+            run.summary.setdefault(name, parse_number(text))
+        except ValueError:
+            run.summary.setdefault(name, text)
+    run.name = str(run.summary.pop("run", run.name))
+    return [run]
+
+
+NANOCHAT = Layout(
+    "nanochat report",
+    lambda file: file.head.lstrip().startswith(_TITLE.encode()),
+    _read_nanochat,
+)

@@ -6,9 +6,9 @@ import csv
 import re
 from collections.abc import Iterator, Mapping
 
-from scalinglaws.readers.flat_yaml import read_scalar, read_yaml
+from scalinglaws.readers.file_formats import read_scalar, read_yaml
+from scalinglaws.readers.logged_quantities import as_loss
 from scalinglaws.readers.logs import MOST_COLUMNS, Layout, LogFile, RunLog, flatten
-from scalinglaws.readers.quantities import as_loss
 
 _STEPS = ("_step", "step", "Step", "global_step", "trainer/global_step")
 _RUNS = ("run", "run_name", "Name", "name", "run_id")

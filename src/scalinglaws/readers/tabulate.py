@@ -14,17 +14,17 @@ import pandas as pd
 from scalinglaws.errors import DataError, DataWarning, warn
 from scalinglaws.numerals import listed, plural
 from scalinglaws.readers.given import Given, GivenCount, read_given
-from scalinglaws.readers.logs import N_OF_TOTAL_FLOS, RunLog, to_number
-from scalinglaws.readers.quantities import (
+from scalinglaws.readers.logged_quantities import (
     Count,
     Loss,
     choose_loss,
+    count_from_shape,
     find_count,
     last_step,
     series_count,
     total,
 )
-from scalinglaws.readers.shapes import count_from_shape
+from scalinglaws.readers.logs import N_OF_TOTAL_FLOS, RunLog, to_number
 
 Every = Literal["eval", "step"] | None
 _FROM_FLOPS = "total_flos / 6N"

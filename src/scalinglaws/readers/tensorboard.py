@@ -5,10 +5,9 @@ from __future__ import annotations
 import struct
 
 from scalinglaws.errors import DataError
+from scalinglaws.readers.file_formats import event_records, fields
 from scalinglaws.readers.logs import Layout, LogFile, RunLog
-from scalinglaws.readers.wire import event_records, fields
 
-_NAME = "TensorBoard events"
 _WALL_TIME, _STEP, _SUMMARY = 1, 2, 5  # fields of an event
 _TAG, _SIMPLE, _TENSOR = 1, 2, 8  # fields of a value
 _TAG_KEY, _SIMPLE_KEY = _TAG << 3 | 2, _SIMPLE << 3 | 5  # as they are written
@@ -26,7 +25,7 @@ def _recognise(file: LogFile) -> bool:
 def _read(file: LogFile) -> list[RunLog]:
     records, damaged, behind = event_records(file.data)
     folder = file.path.parent
-    run = RunLog(folder.resolve().name, _NAME, file.shown, str(folder))
+    run = RunLog(folder.resolve().name, LAYOUT.name, file.shown, str(folder))
     for record in records:
         try:
             _add_event(run, record)
@@ -85,4 +84,4 @@ def _tensor(message: bytes) -> float | None:
     return float(whole) if isinstance(whole, int) else None
 
 
-LAYOUT = Layout(_NAME, _recognise, _read)
+LAYOUT = Layout("TensorBoard events", _recognise, _read)

@@ -7,9 +7,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from scalinglaws.errors import DataError
-from scalinglaws.readers.flat_yaml import read_yaml
+from scalinglaws.readers.file_formats import fields, leveldb_records, read_yaml
 from scalinglaws.readers.logs import Layout, LogFile, RunLog, flatten
-from scalinglaws.readers.wire import fields, leveldb_records
 
 _HISTORY, _SUMMARY, _CONFIG, _RUN = 2, 3, 5, 17  # fields of a record
 _ITEM, _STEP = 1, 2  # fields of a history; items also of a summary and of a configuration

@@ -18,10 +18,13 @@ from scalinglaws.core.parameters import positive_variables
 from scalinglaws.errors import DataError, DataWarning, warn
 from scalinglaws.fitting.tables import columns as col
 from scalinglaws.fitting.tables.chunks import is_large, places_where, row_blocks
-from scalinglaws.fitting.tables.clusters import find_clusters
 from scalinglaws.fitting.tables.columns import listed_rows, row_names
-from scalinglaws.fitting.tables.factors import find_factors
-from scalinglaws.fitting.tables.repeats import exact_copies, sets_of_repeats
+from scalinglaws.fitting.tables.related_rows import (
+    exact_copies,
+    find_clusters,
+    find_factors,
+    sets_of_repeats,
+)
 from scalinglaws.fitting.tables.units import check_units, refuse_overflow
 from scalinglaws.numerals import abridged, format_plain, listed, plural
 from scalinglaws.options import ScaleName

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from scalinglaws.arrays import FloatArray
-from scalinglaws.errors import DataError
+from scalinglaws.errors import DataError, ScalingLawError
 from scalinglaws.fitting.tables.columns import VARIABLE_ALIASES
 from scalinglaws.numerals import format_compute, parse_number
-from scalinglaws.readers.logs import RunLog, to_number
+from scalinglaws.readers.logs import N_OF_TOTAL_FLOS, RunLog, to_number
+from scalinglaws.transformer.shape import Transformer
 
 # Names that only logs use, after the usual ones; compared without regard to case.
 _LOG_NAMES: Mapping[str, tuple[str, ...]] = {
@@ -274,3 +275,32 @@ def _matching(names: list[str], metric: str) -> list[str]:
     if len(matches) > 1:
         raise DataError(f"metric={metric!r} fits {matches}; give one of them.")
     return matches
+
+
+# --- N from a shape -------------------------------------------------------------------------------
+
+
+def count_from_shape(run: RunLog) -> Count | None:
+    """N from a Hugging Face configuration, at the top or under ``model``, ``model_config``."""
+    for prefix in ("", "model.", "model_config.", "config."):
+        config = {
+            name.removeprefix(prefix): item
+            for name, item in run.config.items()
+            if name.startswith(prefix)
+        }
+        if "model_type" not in config:
+            continue
+        shape = _shape(config)
+        if shape is not None:
+            tables = shape.width * (shape.vocabulary + shape.positions)
+            run.config.setdefault("N_no_emb", shape.N_no_emb)
+            run.config.setdefault(N_OF_TOTAL_FLOS, shape.N - tables)
+            return constant(float(shape.N), "counted from the shape in the configuration")
+    return None
+
+
+def _shape(config: dict[str, Any]) -> Transformer | None:
+    try:
+        return Transformer.from_config(config)
+    except (ScalingLawError, ValueError, TypeError, ArithmeticError, AttributeError):
+        return None

@@ -11,8 +11,8 @@ import pandas as pd
 from scalinglaws.errors import DataError
 from scalinglaws.fitting.tables.columns import require
 from scalinglaws.readers.given import Given, read_given
+from scalinglaws.readers.logged_quantities import as_loss, match_variable, with_unit
 from scalinglaws.readers.logs import MOST_COLUMNS, LogFile, flatten
-from scalinglaws.readers.quantities import as_loss, match_variable, with_unit
 from scalinglaws.readers.tabulate import Source
 
 _PARQUET, _ZSTD = b"PAR1", b"\x28\xb5\x2f\xfd"

@@ -1,19 +1,21 @@
-"""Trackers that keep their runs in SQLite: trackio and MLflow."""
+"""Trackers with a store of their own: trackio and MLflow, in SQLite or in files."""
 
 from __future__ import annotations
 
 import json
 import shutil
-import sqlite3
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from scalinglaws.errors import DataError
-from scalinglaws.readers.flat_yaml import read_scalar
+from scalinglaws.readers.file_formats import read_scalar, read_yaml
 from scalinglaws.readers.logs import Layout, LogFile, RunLog, flatten
+
+if TYPE_CHECKING:
+    import sqlite3
 
 _MAGIC = b"SQLite format 3\0"
 _TRACKIO = {"metrics": {"run_name", "step", "metrics"}}
@@ -43,6 +45,8 @@ T = TypeVar("T")
 
 def _query(file: LogFile, ask: Callable[[sqlite3.Connection], T]) -> T:
     """Ask the database without writing anything beside it."""
+    import sqlite3  # only such logs need it
+
     journal = file.path.with_name(file.path.name + "-wal")
     with tempfile.TemporaryDirectory() as folder:
         path = file.path
@@ -112,3 +116,45 @@ def _read_mlflow(file: LogFile) -> list[RunLog]:
 
 
 MLFLOW = Layout("MLflow database", lambda file: _has(file, _MLFLOW), _read_mlflow)
+
+
+# --- MLflow's file store -------------------------------------------------------------------------
+
+_PARTS = ("metrics", "params", "tags", "artifacts", "inputs", "outputs", "traces")
+
+
+def _is_file_store(file: LogFile) -> bool:
+    return b"run_id:" in file.head and b"artifact_uri:" in file.head and file.is_text
+
+
+def _read_file_store(file: LogFile) -> list[RunLog]:
+    about = read_yaml(file.text)
+    key = str(about.get("run_id") or file.path.parent.name)
+    run = RunLog(str(about.get("run_name") or key), MLFLOW_FILES.name, file.shown, key)
+    folder = file.path.parent
+    for name, log in _files(folder / "metrics"):
+        for line in log.text.splitlines():
+            words = line.split()  # milliseconds, value, step
+            try:
+                run.add(float(words[2]), name, float(words[1]))
+            except (IndexError, ValueError):
+                run.skipped += 1
+    for name, log in _files(folder / "params"):
+        run.config[name] = read_scalar(log.text.strip())
+    if about.get("lifecycle_stage") == "deleted":
+        run.notes.append(f"{run.name} was deleted in MLflow and is still in the store.")
+    if not (run.series or run.config):
+        raise DataError(f"{file.shown} is an MLflow run without metrics and parameters.")
+    return [run]
+
+
+def _files(folder: Path) -> Iterator[tuple[str, LogFile]]:
+    """Files below a folder; a metric may have slashes in its name."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and not path.is_symlink():
+            yield path.relative_to(folder).as_posix(), LogFile(path, str(path))
+
+
+MLFLOW_FILES = Layout(
+    "MLflow file store", _is_file_store, _read_file_store, marker="meta.yaml", parts=_PARTS
+)
