@@ -54,7 +54,7 @@ def test_an_accuracy_does_not_pass_its_whole(whole: float) -> None:
     """Shares and per cent are told by their values."""
     runs = grid()
     runs["accuracy"] = whole * (0.97 - 0.05 * (runs["loss"] - runs["loss"].min()))
-    forecast = sl.forecast(runs.drop(columns="loss"), y="accuracy")
+    forecast = sl.forecast(runs.drop(columns="loss"), y="accuracy", units="trust")
     with pytest.warns(sl.ExtrapolationWarning):
         found = forecast.predict(N="1T", D="20T")
     assert found.estimate <= found.run_high == whole
@@ -62,10 +62,10 @@ def test_an_accuracy_does_not_pass_its_whole(whole: float) -> None:
 
 
 def test_other_rising_metrics_ask_for_limits() -> None:
-    """A score of unknown kind may have an end."""
+    """A reward may have an end."""
     runs = grid()
-    runs["score"] = 60 - 5 * runs["loss"]
-    assert "pass `limits` if it has one" in facts(runs.drop(columns="loss"), y="score")
+    runs["reward"] = 60 - 5 * runs["loss"]
+    assert "pass `limits` if it has one" in facts(runs.drop(columns="loss"), y="reward")
 
 
 def test_a_sweep_of_settings_is_named() -> None:

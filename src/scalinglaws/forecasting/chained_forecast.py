@@ -26,7 +26,7 @@ from scalinglaws.fitting.inference.reach import Reach
 from scalinglaws.fitting.tables import columns as col
 from scalinglaws.forecasting import saved, wording
 from scalinglaws.forecasting.forecast import Forecast
-from scalinglaws.forecasting.outlook import Outlook, points_of, reach_of_runs, runs_along
+from scalinglaws.forecasting.outlook import Outlook, points_of, reach_of_runs
 from scalinglaws.forecasting.posterior import Expansion, Moments, correlation, descend
 from scalinglaws.forecasting.saved import Saved
 from scalinglaws.options import check_level
@@ -150,10 +150,9 @@ class ChainedForecast(Displayed, Saved):
         """
         level = self.confidence_level if confidence_level is None else confidence_level
         check_level(level)
-        rows = self.loss.rows
         return reach_of_runs(
-            runs_along(rows, ratio, variables), lambda points: self.outlook(points, level), value,
-            largest=rows.largest, falls=self.step.best < self.step.worst, target=self.target,
+            self.loss.rows, lambda points: self.outlook(points, level), value, ratio=ratio,
+            variables=variables, falls=self.step.best < self.step.worst, target=self.target,
             confidence_level=level,
         )  # fmt: skip
 

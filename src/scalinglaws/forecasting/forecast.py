@@ -14,7 +14,6 @@ import pandas as pd
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.display import Card, Displayed, as_text
-from scalinglaws.errors import ExtrapolationWarning, warn
 from scalinglaws.fitting.inference.covariance import t_quantile
 from scalinglaws.fitting.inference.reach import Reach
 from scalinglaws.forecasting import saved, wording
@@ -22,12 +21,11 @@ from scalinglaws.forecasting.caveats import DecidingRun, facts_of, find_deciding
 from scalinglaws.forecasting.outlook import (
     FARTHEST,
     USABLE_LEVEL,
-    USABLE_WIDTH,
     Outlook,
     given_points,
     points_of,
     reach_of_runs,
-    runs_along,
+    warn_if_not_usable,
 )
 from scalinglaws.forecasting.posterior import Moments, Posterior, infer
 from scalinglaws.forecasting.run_rows import RunRows
@@ -39,8 +37,6 @@ if TYPE_CHECKING:
 
     from scalinglaws.fitting.result import Fit
     from scalinglaws.forecasting.backtest import Backtest
-
-_ALONG = np.geomspace(1.0, FARTHEST, 60)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -66,13 +62,9 @@ class Forecast(Displayed, Saved):
     # --- predictions -----------------------------------------------------------------------
 
     def predict(
-        self,
-        data: pd.DataFrame | Mapping[str, Any] | None = None,
-        /,
-        *,
-        confidence_level: float | None = None,
-        **variables: npt.ArrayLike | str,
-    ) -> Outlook | pd.DataFrame:
+        self, data: pd.DataFrame | Mapping[str, Any] | None = None, /, *,
+        confidence_level: float | None = None, **variables: npt.ArrayLike | str,
+    ) -> Outlook | pd.DataFrame:  # fmt: skip
         """Forecast runs of given size and duration.
 
         Parameters
@@ -119,28 +111,8 @@ class Forecast(Displayed, Saved):
         points, index = points_of(self.rows, data, variables)
         moments = self.moments(points)
         found = self.outlook(points, level, moments)
-        self._warn_if_not_usable(points, moments)
+        warn_if_not_usable(self.outlook(points, USABLE_LEVEL, moments))
         return found if index is None else found.to_frame(index)
-
-    def _warn_if_not_usable(self, points: Mapping[str, FloatArray], moments: Moments) -> None:
-        usable = np.ravel(self.usable(points, moments))
-        if usable.all():
-            return
-        found = self.outlook(points, USABLE_LEVEL, moments)
-        widest = 100 * float(np.max(found.half_width))
-        furthest = float(np.max(found.times_beyond))
-        if furthest > FARTHEST:
-            why = f"up to {furthest:.3g} times the largest run, and tested to {FARTHEST:g} times"
-        else:
-            why = (
-                f"the {100 * USABLE_LEVEL:g} % prediction interval is up to ±{widest:.2g} % wide, "
-                f"and ±{100 * USABLE_WIDTH:g} % is the most"
-            )
-        warn(
-            f"The forecast is not usable at {np.count_nonzero(~usable)} of {usable.size} points: "
-            f"{why}.",
-            ExtrapolationWarning,
-        )
 
     def outlook(
         self, points: Mapping[str, FloatArray], level: float, moments: Moments | None = None
@@ -171,18 +143,12 @@ class Forecast(Displayed, Saved):
         self, points: Mapping[str, FloatArray], moments: Moments | None = None
     ) -> npt.NDArray[np.bool_]:
         """Where the forecast is narrow and near enough; see `predict`."""
-        found = self.outlook(points, USABLE_LEVEL, moments)
-        return np.asarray((found.half_width <= USABLE_WIDTH) & (found.times_beyond <= FARTHEST))
+        return self.outlook(points, USABLE_LEVEL, moments).usable
 
     def reach(
-        self,
-        value: npt.ArrayLike | str,
-        /,
-        *,
-        ratio: float | None = None,
-        confidence_level: float | None = None,
-        **variables: float | str,
-    ) -> Reach:
+        self, value: npt.ArrayLike | str, /, *, ratio: float | None = None,
+        confidence_level: float | None = None, **variables: float | str,
+    ) -> Reach:  # fmt: skip
         """The compute at which the forecast reaches a value of the metric; see also `Fit.reach`.
 
         Parameters
@@ -213,9 +179,9 @@ class Forecast(Displayed, Saved):
         level = self.confidence_level if confidence_level is None else confidence_level
         check_level(level)
         return reach_of_runs(
-            runs_along(self.rows, ratio, variables), lambda points: self.outlook(points, level),
-            value, largest=self.rows.largest, falls=self.rows.scale.falls,
-            target=self.rows.table.target, confidence_level=level,
+            self.rows, lambda points: self.outlook(points, level), value, ratio=ratio,
+            variables=variables, falls=self.rows.scale.falls, target=self.rows.table.target,
+            confidence_level=level,
         )  # fmt: skip
 
     # --- how far it reaches -----------------------------------------------------------------
@@ -228,12 +194,10 @@ class Forecast(Displayed, Saved):
         extrapolation factor is at most 200: forecasts were tested on real runs up to there.
         NaN if the interval is wider at the largest runs already.
         """
-        compute = self.rows.largest * _ALONG
-        sizes, tokens = self.rows.path(compute)
-        good = self.usable({"N": sizes, "D": tokens, "C": compute})
-        if not good[0]:
-            return float("nan")
-        return float(compute[-1 if good.all() else int(np.argmin(good)) - 1])
+        compute = self.rows.largest * np.geomspace(1.0, FARTHEST, 60)
+        good = self.usable(self.rows.points(compute))
+        n_good = len(good) if good.all() else int(np.argmin(good))
+        return float(compute[n_good - 1]) if n_good else float("nan")
 
     @property
     def status(self) -> str:
@@ -263,7 +227,7 @@ class Forecast(Displayed, Saved):
             "law_error": np.sqrt(noise * self.posterior.ratio), "noise": np.sqrt(noise),
         }, name="estimate")  # fmt: skip
 
-    # --- runs ------------------------------------------------------------------------------
+    # --- runs and back-test ------------------------------------------------------------------
 
     @property
     def n(self) -> int:
@@ -277,15 +241,10 @@ class Forecast(Displayed, Saved):
         labels, reasons = zip(*dropped, strict=True) if dropped else ((), ())
         return pd.Series(reasons, pd.Index(labels, tupleize_cols=False), object, "reason")
 
-    # --- back-test ---------------------------------------------------------------------------
-
     def backtest(
-        self,
-        *,
-        by: Literal["C", "N", "D"] = "C",
-        cuts: Sequence[float | str] | None = None,
+        self, *, by: Literal["C", "N", "D"] = "C", cuts: Sequence[float | str] | None = None,
         confidence_level: float | None = None,
-    ) -> Backtest:
+    ) -> Backtest:  # fmt: skip
         """Predict the larger runs from the smaller ones; see `scalinglaws.backtest`.
 
         Parameters
@@ -382,12 +341,7 @@ class Forecast(Displayed, Saved):
         )  # fmt: skip
 
     def report(
-        self,
-        path: str | Path,
-        *,
-        C: Any = None,
-        law: Fit | None = None,
-        follow_links: bool = False,
+        self, path: str | Path, *, C: Any = None, law: Fit | None = None, follow_links: bool = False
     ) -> None:
         """Write a page about this forecast, beside a law where one is given; see `Fit.report`.
 

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scalinglaws.arrays import FloatArray
+from scalinglaws.arrays import BoolArray, FloatArray
 from scalinglaws.display import Card, Displayed
+from scalinglaws.errors import ExtrapolationWarning, warn
 from scalinglaws.fitting.inference.reach import Reach, find_reach
 from scalinglaws.fitting.tables import columns as col
 from scalinglaws.fitting.tables.points import to_values
@@ -73,6 +74,11 @@ class Outlook(Displayed):
     def half_width(self) -> Any:
         """Half the width of the interval of a new run, relative to the estimate."""
         return (self.run_high - self.run_low) / (2 * np.abs(self.estimate))
+
+    @property
+    def usable(self) -> BoolArray:
+        """Where intervals at `USABLE_LEVEL` are narrow, and the runs as near as those tested."""
+        return np.asarray((self.half_width <= USABLE_WIDTH) & (self.times_beyond <= FARTHEST))
 
     def to_frame(self, index: pd.Index | None = None) -> pd.DataFrame:
         """One row for each point."""
@@ -165,11 +171,32 @@ def _completed(rows: RunRows, values: dict[str, FloatArray]) -> dict[str, FloatA
     return {name: np.broadcast_to(values[name], shape) for name in ("N", "D", "C")}
 
 
+def warn_if_not_usable(found: Outlook) -> None:
+    """Say at how many points an outlook at `USABLE_LEVEL` is not usable, and why."""
+    usable = found.usable
+    if usable.all():
+        return
+    widest = 100 * float(np.max(found.half_width))
+    furthest = float(np.max(found.times_beyond))
+    if furthest > FARTHEST:
+        why = f"up to {furthest:.3g} times the largest run, and tested to {FARTHEST:g} times"
+    else:
+        why = (
+            f"the {100 * USABLE_LEVEL:g} % prediction interval is up to ±{widest:.2g} % wide, "
+            f"and ±{100 * USABLE_WIDTH:g} % is the most"
+        )
+    warn(
+        f"The forecast is not usable at {np.count_nonzero(~usable)} of {usable.size} points: "
+        f"{why}.",
+        ExtrapolationWarning,
+    )
+
+
 # --- reach -----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class RunsAlong:
+class _RunsAlong:
     """Runs of growing compute: at fixed tokens per parameter, or with N or D held.
 
     Attributes
@@ -184,7 +211,7 @@ class RunsAlong:
     points: Callable[[FloatArray], dict[str, FloatArray]]
 
 
-def runs_along(rows: RunRows, ratio: float | None, variables: Mapping[str, Any]) -> RunsAlong:
+def _runs_along(rows: RunRows, ratio: float | None, variables: Mapping[str, Any]) -> _RunsAlong:
     """The runs that `reach` looks at.
 
     Raises
@@ -205,31 +232,32 @@ def runs_along(rows: RunRows, ratio: float | None, variables: Mapping[str, Any])
     compute = np.geomspace(float(rows.C[0]), FARTHEST * rows.largest, _POINTS)
 
     def at_ratio(x: FloatArray) -> dict[str, FloatArray]:
-        sizes, tokens = rows.path(x, float(held["ratio"]) if held else None)
-        return {"N": sizes, "D": tokens, "C": x}
+        return rows.points(x, float(held["ratio"]) if held else None)
 
     def beside(x: FloatArray) -> dict[str, FloatArray]:
         points = {held_name: np.full(x.shape, float(held[held_name])), grows: x}
         return {**points, "C": rows.flops * points["N"] * points["D"]}
 
     if not held or "ratio" in held:
-        return RunsAlong("C", compute, at_ratio)
+        return _RunsAlong("C", compute, at_ratio)
     (held_name,) = held
     grows = "D" if held_name == "N" else "N"
-    return RunsAlong(grows, compute / (rows.flops * float(held[held_name])), beside)
+    return _RunsAlong(grows, compute / (rows.flops * float(held[held_name])), beside)
 
 
 def reach_of_runs(
-    along: RunsAlong,
+    rows: RunRows,
     outlook: Callable[[dict[str, FloatArray]], Outlook],
     value: Any,
     *,
-    largest: float,
+    ratio: float | None,
+    variables: Mapping[str, Any],
     falls: bool,
     target: str,
     confidence_level: float,
 ) -> Reach:
-    """Where a forecast comes to a value along the runs; `largest` is the compute of the largest."""
+    """Where a forecast comes to a value along runs of growing compute."""
+    along = _runs_along(rows, ratio, variables)
 
     def curve(x: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         found = outlook(along.points(x))
@@ -238,5 +266,5 @@ def reach_of_runs(
     return find_reach(
         curve, along.x, value, falls=falls, variable=along.variable, target=target,
         confidence_level=confidence_level,
-        times_beyond=lambda x: along.points(x)["C"] / largest,
+        times_beyond=lambda x: along.points(x)["C"] / rows.largest,
     )  # fmt: skip

@@ -117,6 +117,11 @@ class RunRows:
         size = np.sqrt(np.asarray(compute, dtype=np.float64) / self.flops) / np.sqrt(ratio)
         return size, size * ratio
 
+    def points(self, compute: npt.ArrayLike, ratio: float | None = None) -> dict[str, FloatArray]:
+        """N, D and C of the same."""
+        size, tokens = self.path(compute, ratio)
+        return {"N": size, "D": tokens, "C": np.asarray(compute, dtype=np.float64)}
+
     def thinned(self, most: int) -> RunRows:
         """At most so many of the rows: half of them the largest, half spread over the others."""
         if self.n <= most:

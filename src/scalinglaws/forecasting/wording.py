@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scalinglaws.arrays import FloatArray
 from scalinglaws.display import Card, Column, Shares, Table, pairs
 from scalinglaws.display.quantities import points_table, range_of
 from scalinglaws.errors import DataError
@@ -115,11 +116,9 @@ def forecast_card(forecast: Forecast) -> Card:
     )
 
 
-def _along(forecast: Forecast, step: float) -> dict[str, Any]:
+def _along(forecast: Forecast, step: float) -> dict[str, FloatArray]:
     """So many times the largest run, at the largest runs' tokens per parameter."""
-    compute = np.asarray(step * forecast.rows.largest)
-    sizes, tokens = forecast.rows.path(compute)
-    return {"N": sizes, "D": tokens, "C": compute}
+    return forecast.rows.points(step * forecast.rows.largest)
 
 
 def _way(forecast: Forecast) -> Table:
