@@ -73,7 +73,7 @@ def test_plans_of_what_is_no_law(fit: sl.Fit, runs: pd.DataFrame, name: str) -> 
 
 
 def test_a_published_law_by_its_name(fit: sl.Fit) -> None:
-    """The shelf is named."""
+    """The catalogue is named."""
     with pytest.raises(TypeError, match=r"sl\.published\['chinchilla/epoch2024'\] is one"):
         sl.optimal("chinchilla/epoch2024", C=1e22)  # type: ignore[arg-type]
 

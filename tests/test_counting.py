@@ -9,7 +9,7 @@ import pytest
 
 import scalinglaws as sl
 from scalinglaws.planning.cost_estimate import bill
-from scalinglaws.transformer.ladder_cost import shape_cost
+from scalinglaws.transformer.flops import shape_cost
 from scalinglaws.transformer.shape import Transformer
 from tests.planning_cases import CHINCHILLA_LAW, EPOCH, HOFFMANN, Published
 

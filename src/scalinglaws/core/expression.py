@@ -55,65 +55,34 @@ def _absolute(u: Array) -> Array:
     return np.where(np.real(u) < 0, -u, u)
 
 
+# Value, first and second derivative, and LaTeX.
 UNARY: Mapping[str, UnaryFunction] = {
-    "neg": UnaryFunction(
-        np.negative, lambda u, f: -np.ones_like(u), lambda u, f: np.zeros_like(u), "-{}"
-    ),
-    "exp": UnaryFunction(np.exp, lambda u, f: f, lambda u, f: f, r"\exp\left({}\right)"),
-    "log": UnaryFunction(
-        np.log, lambda u, f: 1 / u, lambda u, f: -1 / u**2, r"\log\left({}\right)"
-    ),
-    "log2": UnaryFunction(
-        np.log2,
-        lambda u, f: 1 / (u * np.log(2)),
-        lambda u, f: -1 / (u**2 * np.log(2)),
-        r"\log_2\left({}\right)",
-    ),
-    "log10": UnaryFunction(
-        np.log10,
-        lambda u, f: 1 / (u * np.log(10)),
-        lambda u, f: -1 / (u**2 * np.log(10)),
-        r"\log_{{10}}\left({}\right)",
-    ),
-    "log1p": UnaryFunction(
-        np.log1p,
-        lambda u, f: 1 / (1 + u),
-        lambda u, f: -1 / (1 + u) ** 2,
-        r"\log\left(1 + {}\right)",
-    ),
-    "expm1": UnaryFunction(
-        np.expm1, lambda u, f: f + 1, lambda u, f: f + 1, r"\left(e^{{{}}} - 1\right)"
-    ),
-    "sqrt": UnaryFunction(
-        np.sqrt, lambda u, f: 0.5 / f, lambda u, f: -0.25 / (u * f), r"\sqrt{{{}}}"
-    ),
-    "abs": UnaryFunction(
-        _absolute,
-        lambda u, f: np.sign(np.real(u)),
-        lambda u, f: np.zeros_like(u),
-        r"\left|{}\right|",
-    ),
-    "tanh": UnaryFunction(
-        np.tanh,
-        lambda u, f: 1 - f**2,
-        lambda u, f: -2 * f * (1 - f**2),
-        r"\tanh\left({}\right)",
-    ),
-    "sigmoid": UnaryFunction(
-        sigmoid,
-        lambda u, f: f * (1 - f),
-        lambda u, f: f * (1 - f) * (1 - 2 * f),
-        r"\sigma\left({}\right)",
-    ),
-    "sin": UnaryFunction(np.sin, lambda u, f: np.cos(u), lambda u, f: -f, r"\sin\left({}\right)"),
-    "cos": UnaryFunction(np.cos, lambda u, f: -np.sin(u), lambda u, f: -f, r"\cos\left({}\right)"),
-    "arctan": UnaryFunction(
-        np.arctan,
-        lambda u, f: 1 / (1 + u**2),
-        lambda u, f: -2 * u / (1 + u**2) ** 2,
-        r"\arctan\left({}\right)",
-    ),
-}
+    name: UnaryFunction(value, first, second, latex)
+    for name, value, first, second, latex in (
+        ("neg", np.negative, lambda u, f: -np.ones_like(u), lambda u, f: np.zeros_like(u), "-{}"),
+        ("exp", np.exp, lambda u, f: f, lambda u, f: f, r"\exp\left({}\right)"),
+        ("log", np.log, lambda u, f: 1 / u, lambda u, f: -1 / u**2, r"\log\left({}\right)"),
+        ("log2", np.log2, lambda u, f: 1 / (u * np.log(2)),
+         lambda u, f: -1 / (u**2 * np.log(2)), r"\log_2\left({}\right)"),
+        ("log10", np.log10, lambda u, f: 1 / (u * np.log(10)),
+         lambda u, f: -1 / (u**2 * np.log(10)), r"\log_{{10}}\left({}\right)"),
+        ("log1p", np.log1p, lambda u, f: 1 / (1 + u), lambda u, f: -1 / (1 + u) ** 2,
+         r"\log\left(1 + {}\right)"),
+        ("expm1", np.expm1, lambda u, f: f + 1, lambda u, f: f + 1,
+         r"\left(e^{{{}}} - 1\right)"),
+        ("sqrt", np.sqrt, lambda u, f: 0.5 / f, lambda u, f: -0.25 / (u * f), r"\sqrt{{{}}}"),
+        ("abs", _absolute, lambda u, f: np.sign(np.real(u)), lambda u, f: np.zeros_like(u),
+         r"\left|{}\right|"),
+        ("tanh", np.tanh, lambda u, f: 1 - f**2, lambda u, f: -2 * f * (1 - f**2),
+         r"\tanh\left({}\right)"),
+        ("sigmoid", sigmoid, lambda u, f: f * (1 - f), lambda u, f: f * (1 - f) * (1 - 2 * f),
+         r"\sigma\left({}\right)"),
+        ("sin", np.sin, lambda u, f: np.cos(u), lambda u, f: -f, r"\sin\left({}\right)"),
+        ("cos", np.cos, lambda u, f: -np.sin(u), lambda u, f: -f, r"\cos\left({}\right)"),
+        ("arctan", np.arctan, lambda u, f: 1 / (1 + u**2), lambda u, f: -2 * u / (1 + u**2) ** 2,
+         r"\arctan\left({}\right)"),
+    )
+}  # fmt: skip
 
 VARIADIC = ("min", "max")
 FUNCTIONS = (*(name for name in UNARY if name != "neg"), *VARIADIC, *FUNCTIONS_OF_SEVERAL)

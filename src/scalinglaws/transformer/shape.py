@@ -11,7 +11,8 @@ import pandas as pd
 from scalinglaws.display import Card, Column, Displayed, Table, with_card
 from scalinglaws.display.quantities import plan_table
 from scalinglaws.numerals import format_compute, format_count, plural
-from scalinglaws.transformer import flop_conventions, hugging_face
+from scalinglaws.transformer import flops as conventions
+from scalinglaws.transformer import hugging_face
 from scalinglaws.transformer.latent_attention import LatentAttention
 
 NormName = Literal["rms", "layer"]
@@ -357,7 +358,7 @@ class Transformer(Displayed):
         >>> print(f"{6 * shape.block_weights / flops['deepseek']:.2f}")
         0.43
         """
-        return with_card(flop_conventions.as_frame(self, context or self.context), _flops_card)
+        return with_card(conventions.as_frame(self, context or self.context), _flops_card)
 
 
 def _flops_card(frame: pd.DataFrame) -> Card:
