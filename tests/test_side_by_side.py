@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 import scalinglaws as sl
+from scalinglaws.fitting.solver.grouped import StackedModel
 from scalinglaws.fitting.solver.objective import Loss
 from scalinglaws.fitting.solver.side_by_side import run_side_by_side
-from scalinglaws.fitting.solver.stacked import StackedModel
 
 
 def short_series(n_series: int, scatter: float) -> pd.DataFrame:

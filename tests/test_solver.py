@@ -15,12 +15,11 @@ from scalinglaws.core.law import Law
 from scalinglaws.fitting.search.global_search import estimate
 from scalinglaws.fitting.solver.build_model import bind, bind_general
 from scalinglaws.fitting.solver.linear_solve import solve_positive_definite
-from scalinglaws.fitting.solver.linearised import Linearised
 from scalinglaws.fitting.solver.log_affine import LogAffineBlock
 from scalinglaws.fitting.solver.newton import minimise
 from scalinglaws.fitting.solver.objective import Loss, robust_scale
 from scalinglaws.fitting.solver.problem import Problem
-from scalinglaws.fitting.solver.resampling import Refitter, resampled_weights
+from scalinglaws.fitting.solver.resampling import Linearised, Refitter, resampled_weights
 from tests.conftest import make_runs
 
 RUNS = make_runs(noise=0.01)

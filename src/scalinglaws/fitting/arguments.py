@@ -16,7 +16,7 @@ from scalinglaws.core.groups import member
 from scalinglaws.core.law import STANDARD_VARIABLES, Law
 from scalinglaws.core.rewriting import index, tie
 from scalinglaws.errors import DataError, FitError, FormulaError
-from scalinglaws.fitting.solver import loglinear
+from scalinglaws.fitting.solver.linear_solve import why_not_log_linear
 from scalinglaws.fitting.tables import columns as col
 from scalinglaws.fitting.tables.runs import RunTable
 from scalinglaws.numerals import abridged, format_plain, listed, plural
@@ -246,7 +246,7 @@ def choose_method(
     start: object,
 ) -> str:
     """The method; "auto" is log-linear if it applies and the other options allow it."""
-    reason = loglinear.why_not(law)
+    reason = why_not_log_linear(law)
     plain = objective in ("auto", "squared") and scale == "log" and not bounds and start is None
     if method == "auto":
         return "log-linear" if reason is None and plain else "nls"

@@ -30,8 +30,8 @@ from scalinglaws.fitting.result import Fit
 from scalinglaws.fitting.search.compare_minima import smallest_curvature
 from scalinglaws.fitting.search.global_search import estimate
 from scalinglaws.fitting.search.large import estimate_large
-from scalinglaws.fitting.solver import loglinear
 from scalinglaws.fitting.solver.build_model import bind_problem
+from scalinglaws.fitting.solver.linear_solve import solve_log_linear
 from scalinglaws.fitting.solver.model import Model
 from scalinglaws.fitting.solver.objective import Loss
 from scalinglaws.fitting.solver.problem import Estimate, Problem
@@ -234,7 +234,7 @@ def _closed_form(problem: Problem, model: Model, aliases: Aliasing) -> Estimate:
             value = problem.fixed[parameter.name]
             start[j] = np.log(value) if parameter.positive else value
     estimated = np.array(aliases.kept, dtype=np.intp)
-    theta = loglinear.solve(model, problem.weights, start, estimated)
+    theta = solve_log_linear(model, problem.weights, start, estimated)
     free = np.zeros(len(start), dtype=np.bool_)
     free[estimated] = True
     sums = model.sums(theta[None], problem.weights[None], Loss("squared"))

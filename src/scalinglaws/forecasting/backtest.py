@@ -18,7 +18,7 @@ from scalinglaws.fitting.chain import Chain
 from scalinglaws.fitting.fit import fit
 from scalinglaws.fitting.published import Published
 from scalinglaws.fitting.result import Fit
-from scalinglaws.fitting.solver.loglinear import why_not
+from scalinglaws.fitting.solver.linear_solve import why_not_log_linear
 from scalinglaws.fitting.tables.points import to_values
 from scalinglaws.fitting.tables.runs import RunTable
 from scalinglaws.forecasting.chained_forecast import ChainedForecast
@@ -299,7 +299,7 @@ def refit(model: Fit, keep: BoolArray) -> Fit:
 def options_of(model: Fit) -> dict[str, Any]:
     """Options with which a fit was made, other than the defaults, and than columns of the table."""
     options: dict[str, Any] = {}
-    if model.method == "nls" and why_not(model.law) is None:
+    if model.method == "nls" and why_not_log_linear(model.law) is None:
         options["method"] = "nls"
     if model.objective != {"log-linear": "squared", "nls": "huber"}[model.method]:
         options["objective"] = model.objective

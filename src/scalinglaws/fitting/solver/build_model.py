@@ -1,4 +1,7 @@
-"""A law and a table become a model: the faster one where the law's form allows."""
+"""A law and a table become a model: the faster one where the law's form allows.
+
+Any other law is differentiated automatically.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from scalinglaws.arrays import FloatArray, IntArray
-from scalinglaws.core.expression import Expression, evaluate, names_in
+from scalinglaws.arrays import BUFFERS, FloatArray, IntArray
+from scalinglaws.core.autodiff import Tape, Trace
+from scalinglaws.core.expression import Apply, Expression, Name, Number, evaluate, names_in
 from scalinglaws.core.groups import codes_of
 from scalinglaws.core.law import Law
 from scalinglaws.core.structure import LogAffineTerm, LogSpace, working_names
-from scalinglaws.fitting.solver.general import GeneralBlock
 from scalinglaws.fitting.solver.grouped import GroupedBlock, Part
 from scalinglaws.fitting.solver.log_affine import LogAffineBlock
 from scalinglaws.fitting.solver.model import Block, Model, magnitude_of
@@ -184,3 +187,96 @@ def same_everywhere(
         return law.value(dict(zip(law.parameter_names, natural, strict=True)), away)
 
     return bool(np.allclose(value(one), value(other), rtol=1e-6, equal_nan=True))
+
+
+# --- any law, by second-order automatic differentiation of its expression ------------------------
+
+
+class GeneralBlock:
+    """A law on a block of rows; every part without parameters is evaluated once, here.
+
+    Parameters
+    ----------
+    expression : the law, or its logarithm, in log space
+    names : working names of the parameters, in order
+    columns : variables on these rows
+    target : observations on these rows, in the residuals' scale
+    """
+
+    work_size = 8_192  # every step of the tape leaves a few such arrays
+
+    def __init__(
+        self,
+        expression: Expression,
+        names: Sequence[str],
+        columns: Mapping[str, FloatArray],
+        target: FloatArray,
+    ) -> None:
+        self.n_parameters, self.n_rows = len(names), len(target)
+        self._names = names
+        self.target = target
+        known: dict[str, FloatArray] = {}
+        folded = self._fold(expression, columns, known)
+        self._tape = Tape(folded, self._names, known)
+
+    def _fold(
+        self,
+        expression: Expression,
+        columns: Mapping[str, FloatArray],
+        known: dict[str, FloatArray],
+    ) -> Expression:
+        if isinstance(expression, Number):
+            return expression
+        if not set(names_in(expression)) & set(self._names):
+            name = f"known {len(known)}"
+            known[name] = np.asarray(evaluate(expression, columns), dtype=np.float64)
+            return Name(name)
+        if isinstance(expression, Apply):
+            inner = tuple(self._fold(a, columns, known) for a in expression.arguments)
+            return Apply(expression.function, inner)
+        return expression
+
+    def slopes(self) -> None:
+        """It has no terms."""
+
+    def at(self, theta: FloatArray) -> GeneralPoint:
+        """The law at each row of a batch."""
+        parameters = np.split(theta, self.n_parameters, axis=1)
+        return GeneralPoint(self, self._tape.run(parameters), len(theta))
+
+
+class GeneralPoint:
+    """A law and its derivatives at a batch of parameter vectors."""
+
+    def __init__(self, block: GeneralBlock, trace: Trace, n_batch: int) -> None:
+        self._block, self._trace = block, trace
+        self._shape = n_batch, block.n_rows
+        self.residuals = np.broadcast_to(trace.value, self._shape) - block.target
+
+    def _rows(self) -> FloatArray:
+        """Derivatives of the residuals, shape (batch, parameters, rows)."""
+        n_batch, n_rows = self._shape
+        found = BUFFERS.take("derivatives", n_batch, self._block.n_parameters, n_rows)
+        for j in range(self._block.n_parameters):
+            found[:, j] = self._trace.gradient.get(j, 0.0)
+        return found
+
+    def gradients(self) -> FloatArray:
+        """Derivatives of the residuals, shape (batch, rows, parameters)."""
+        return np.array(self._rows().transpose(0, 2, 1))
+
+    def along(self, step: FloatArray) -> FloatArray:
+        """Change of the residuals to first order in a step."""
+        return np.asarray(np.matmul(step[:, None, :], self._rows())[:, 0])
+
+    def contract(
+        self, slope: FloatArray, outer: FloatArray, *, curved: bool
+    ) -> tuple[FloatArray, FloatArray]:
+        """Sums over the rows; see `Point`."""
+        rows = self._rows()
+        gradient = np.matmul(rows, slope[:, :, None])[:, :, 0]
+        weighted = np.multiply(rows, outer[:, None, :], out=BUFFERS.take("weighted", *rows.shape))
+        hessian = np.matmul(weighted, rows.transpose(0, 2, 1))
+        if curved:
+            hessian += self._trace.curvature(slope, self._block.n_parameters)
+        return gradient, hessian

@@ -12,10 +12,9 @@ from functools import cached_property
 
 import numpy as np
 
-from scalinglaws.arrays import FloatArray, IntArray
+from scalinglaws.arrays import BUFFERS, FloatArray, IntArray
 from scalinglaws.core.expression import Expression, evaluate
 from scalinglaws.core.structure import LogAffineTerm
-from scalinglaws.fitting.solver.buffers import BUFFERS
 from scalinglaws.options import ScaleName
 
 

@@ -17,8 +17,7 @@ from typing import Protocol
 
 import numpy as np
 
-from scalinglaws.arrays import BoolArray, FloatArray, IntArray
-from scalinglaws.fitting.solver.buffers import BUFFERS
+from scalinglaws.arrays import BUFFERS, BoolArray, FloatArray, IntArray
 from scalinglaws.fitting.solver.objective import Loss
 from scalinglaws.fitting.tables.chunks import is_large, row_blocks
 from scalinglaws.options import ScaleName

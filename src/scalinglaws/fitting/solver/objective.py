@@ -10,8 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from scalinglaws.arrays import FloatArray
-from scalinglaws.fitting.solver.buffers import BUFFERS
+from scalinglaws.arrays import BUFFERS, FloatArray
 from scalinglaws.fitting.tables.chunks import spread_rows, summed
 from scalinglaws.options import ObjectiveName
 

@@ -17,10 +17,10 @@ from typing import Generic, TypeVar
 import numpy as np
 
 from scalinglaws.arrays import FloatArray
+from scalinglaws.fitting.solver.grouped import StackedModel
 from scalinglaws.fitting.solver.log_affine import LogAffineBlock
 from scalinglaws.fitting.solver.model import Model
 from scalinglaws.fitting.solver.newton import SOLVER, Minimisation, Solution
-from scalinglaws.fitting.solver.stacked import StackedModel
 
 Result = TypeVar("Result")
 
