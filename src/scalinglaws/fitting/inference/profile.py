@@ -27,8 +27,8 @@ from scalinglaws.fitting.inference.covariance import mean_slope, t_quantile
 from scalinglaws.fitting.inference.quantities import Quantity, is_determined, is_floor
 from scalinglaws.fitting.record import FitRecord
 from scalinglaws.fitting.solver.model import Model, to_natural
-from scalinglaws.fitting.solver.newton import Solution, minimise
-from scalinglaws.fitting.solver.problem import MOST_LOG
+from scalinglaws.fitting.solver.newton import minimise
+from scalinglaws.fitting.solver.problem import MOST_LOG, Solution
 from scalinglaws.fitting.solver.reparametrised import Reparametrised
 
 _STEPS, _SAFE_STEPS, _LAST_STEPS = 60, 20, 120

@@ -10,8 +10,7 @@ import numpy as np
 from scalinglaws.arrays import BoolArray, FloatArray
 from scalinglaws.fitting.solver.build_model import OTHER_DIVISION, same_everywhere, term_shares
 from scalinglaws.fitting.solver.model import to_natural
-from scalinglaws.fitting.solver.newton import Solution
-from scalinglaws.fitting.solver.problem import Problem, Rivals
+from scalinglaws.fitting.solver.problem import Problem, Rivals, Solution
 
 # Two minima are the same one when their objectives agree to this, relative.
 SAME_MINIMUM = 1e-9

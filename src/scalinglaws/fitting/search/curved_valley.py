@@ -14,9 +14,9 @@ import numpy as np
 
 from scalinglaws.arrays import BoolArray, FloatArray
 from scalinglaws.fitting.solver.model import Model
-from scalinglaws.fitting.solver.newton import Solution, minimise
+from scalinglaws.fitting.solver.newton import minimise
 from scalinglaws.fitting.solver.objective import Loss
-from scalinglaws.fitting.solver.problem import Problem
+from scalinglaws.fitting.solver.problem import Problem, Solution
 
 _MOST_ROUNDS = 60
 # A valley ends where so many rounds in turn gain less than this, relative.

@@ -23,9 +23,9 @@ from scalinglaws.fitting.search.starts import Candidates
 from scalinglaws.fitting.solver.absolute import to_vertex
 from scalinglaws.fitting.solver.active_set import Vertex, descend
 from scalinglaws.fitting.solver.model import Model
-from scalinglaws.fitting.solver.newton import Solution, minimise
+from scalinglaws.fitting.solver.newton import minimise
 from scalinglaws.fitting.solver.objective import HUBER_FACTOR, Loss
-from scalinglaws.fitting.solver.problem import Estimate, Problem
+from scalinglaws.fitting.solver.problem import Estimate, Problem, Solution
 
 _MOST_ROUNDS = 3
 _LAST_STEPS = 300
@@ -64,7 +64,7 @@ class Multistart:
         self.loss = Loss("squared")
         none = np.full(len(candidates.theta), np.nan)
         self.solution = Solution(
-            candidates.theta, none, none.copy(), np.zeros(len(none), dtype=np.bool_), 0
+            candidates.theta, none, none.copy(), np.zeros(len(none), dtype=np.bool_)
         )
 
     def _minimise(
@@ -381,7 +381,7 @@ class Multistart:
         self.is_absolute = True
         heights = self._absolute_deviations(huber.theta)
         never = np.full(len(heights), np.inf), np.zeros(len(heights), dtype=np.bool_)
-        self.solution = Solution(huber.theta.copy(), heights, *never, 0)
+        self.solution = Solution(huber.theta.copy(), heights, *never)
         for rows in self._nearly_as_low(huber.value):
             self.solution.put(rows, self._descend(huber.theta[rows[0]], self.free[rows[0]]))
         winner = self._winner()
@@ -417,5 +417,5 @@ class Multistart:
         )  # fmt: skip
         return Solution(
             end.theta[None], np.array([end.value]), np.array([end.promise]),
-            np.array([end.certified]), 0,
+            np.array([end.certified]),
         )  # fmt: skip

@@ -9,16 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextvars import ContextVar
-from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
 from scalinglaws.arrays import BoolArray, FloatArray, IntArray
 from scalinglaws.fitting.solver.linear_solve import bounded_step
 from scalinglaws.fitting.solver.model import Model, Sums
 from scalinglaws.fitting.solver.objective import Loss
+from scalinglaws.fitting.solver.problem import Minimisation, Solution
 
 # Promised decrease, relative to the objective, below which a row has arrived.
 TOLERANCE = 1e-14
@@ -47,100 +45,6 @@ _PATIENCE = 4
 _MOST_IDLE = 12
 # A row that gains less than this, relative, in so many steps is given up.
 _WINDOW, _CRAWL = 40, 1e-8
-
-_ROWWISE = ("theta", "value", "decrement", "converged")
-
-
-@dataclass
-class Solution:
-    """Where each row of a batch ended.
-
-    Attributes
-    ----------
-    theta : (batch, parameters)
-        Working parameters.
-    value : (batch,)
-        Objective.
-    decrement : (batch,)
-        Decrease that one more Newton step promises, relative to the objective: the gradient in
-        scaled units.
-    converged : (batch,)
-        The decrement is at rounding level, or the objective no longer falls.
-    """
-
-    theta: FloatArray
-    value: FloatArray
-    decrement: FloatArray
-    converged: BoolArray
-    n_iterations: int
-
-    def take(self, rows: npt.ArrayLike) -> Solution:
-        """Some rows of the batch."""
-        k = np.asarray(rows)
-        rows_of = {name: getattr(self, name)[k] for name in _ROWWISE}
-        return Solution(**rows_of, n_iterations=self.n_iterations)
-
-    def joined(self, other: Solution) -> Solution:
-        """The rows of both."""
-        rows = {n: np.concatenate([getattr(self, n), getattr(other, n)]) for n in _ROWWISE}
-        return Solution(**rows, n_iterations=self.n_iterations + other.n_iterations)
-
-    def put(self, rows: IntArray, other: Solution) -> None:
-        """Replace some rows by those of another solution."""
-        for name in _ROWWISE:
-            getattr(self, name)[rows] = getattr(other, name)
-
-
-@dataclass(frozen=True)
-class Minimisation:
-    """What is minimised, from where, and how long: the arguments of `minimise`.
-
-    Attributes
-    ----------
-    owner : (batch,)
-        Rows with one number, in rising order, agree among themselves; see `enough`.
-    """
-
-    model: Model
-    loss: Loss
-    start: FloatArray
-    weights: FloatArray
-    free: BoolArray
-    lower: FloatArray
-    upper: FloatArray
-    amplitude: BoolArray
-    shifts: FloatArray | None
-    majorise: bool
-    patient: bool
-    tolerance: float
-    max_iterations: int
-    enough: int | None
-    known: Sums | None
-    owner: IntArray
-
-    def solve(self) -> Solution:
-        """Where each row ends."""
-        descent = _Descent(self)
-        with np.errstate(all="ignore"):  # steps that go astray are refused
-            while len(descent.rows) and descent.n_iterations < self.max_iterations:
-                descent.step()
-        return descent.solution()
-
-    @cached_property
-    def growable(self) -> BoolArray:
-        """Coefficients that may step in their natural value."""
-        return self.amplitude & (not self.majorise)
-
-    @cached_property
-    def unit(self) -> FloatArray:
-        """A step of each parameter that is a small one by its range; infinite without bounds."""
-        return (self.upper - self.lower) * _SHARE_OF_RANGE
-
-
-# Solves in the place of `Minimisation.solve`, where many searches are done together.
-SOLVER: ContextVar[Callable[[Minimisation], Solution]] = ContextVar(
-    "SOLVER", default=Minimisation.solve
-)
 
 
 def minimise(
@@ -199,6 +103,21 @@ def minimise(
     )  # fmt: skip
 
 
+def solve(task: Minimisation) -> Solution:
+    """Where each row ends."""
+    descent = _Descent(task)
+    with np.errstate(all="ignore"):  # steps that go astray are refused
+        for _ in range(task.max_iterations):
+            if not len(descent.rows):
+                break
+            descent.step()
+    return descent.solution()
+
+
+# Solves what `minimise` is asked; another function where many searches are done together.
+SOLVER: ContextVar[Callable[[Minimisation], Solution]] = ContextVar("SOLVER", default=solve)
+
+
 # Arrays of a descent with one entry a row.
 _OF_ROW = (
     "rows", "theta", "free", "owner", "damping", "metric", "decrement", "idle", "earlier", "floor",
@@ -223,17 +142,18 @@ class _Descent:
         self.earlier = self.state.value
         rounding = task.model.rounding_loss(task.loss, _ROUNDING)
         self.floor = np.broadcast_to(weights.sum(axis=1) * rounding + 1e-300, n_batch)
+        # A small step of each parameter by its range; infinite without bounds.
+        self.unit = (task.upper - task.lower) * _SHARE_OF_RANGE
         self.n_iterations = 0
         self._ended = Solution(
             self.theta.copy(), self.state.value.copy(), self.decrement.copy(),
-            np.zeros(n_batch, dtype=np.bool_), 0,
+            np.zeros(n_batch, dtype=np.bool_),
         )  # fmt: skip
         self._leave(~np.isfinite(self.state.value), np.zeros(n_batch, dtype=np.bool_))
 
     def solution(self) -> Solution:
         """Where every row ended, or stands."""
         self._leave(np.ones(len(self.rows), bool), np.zeros(len(self.rows), bool))
-        self._ended.n_iterations = self.n_iterations
         return self._ended
 
     def _stop_where_enough_agree(self, enough: int) -> None:
@@ -331,7 +251,7 @@ class _Descent:
         blocked |= (point >= task.upper) & (gradient < 0)
         diagonal = np.einsum("bii->bi", hessian)
         # what changes nothing stays where it is
-        effect = np.abs(gradient) * task.unit + np.abs(diagonal) * task.unit**2
+        effect = np.abs(gradient) * self.unit + np.abs(diagonal) * self.unit**2
         blocked |= effect <= _NO_EFFECT * scale[:, None]
         if blocked.any():
             gradient = np.where(blocked, 0.0, gradient)
@@ -340,7 +260,7 @@ class _Descent:
         # A coefficient that wants to grow manifold steps in its natural value, in which the law is
         # linear: near zero its logarithm sees next to no curvature, or a negative one.
         diagonal = np.einsum("bii->bi", hessian)
-        growing = task.growable & (gradient < 0) & (diagonal < -gradient)
+        growing = task.amplitude & (not task.majorise) & (gradient < 0) & (diagonal < -gradient)
         if growing.any():
             hessian = hessian.copy()
             np.einsum("bii->bi", hessian)[...] -= np.where(growing, gradient, 0.0)
@@ -390,7 +310,7 @@ class _Descent:
                 if self.task.majorise
                 else self._evaluate(self.theta[new], new, majorise=True).hessian
             )
-            least = np.abs(self.state.value[new, None]) * _LEAST_EFFECT / self.task.unit**2
+            least = np.abs(self.state.value[new, None]) * _LEAST_EFFECT / self.unit**2
             self.metric[new] = _damping_metric(self.task.model, majorised, least, self.rows[new])
         return self.metric[rows]
 

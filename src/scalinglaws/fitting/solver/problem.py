@@ -1,4 +1,4 @@
-"""What is asked of the search, and what it answers."""
+"""What is asked of the search and of the optimiser, and what they answer."""
 
 from __future__ import annotations
 
@@ -6,13 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
-from scalinglaws.arrays import BoolArray, FloatArray
+from scalinglaws.arrays import BoolArray, FloatArray, IntArray
 from scalinglaws.core.law import Law
+from scalinglaws.fitting.solver.model import Model, Sums
+from scalinglaws.fitting.solver.objective import Loss
 from scalinglaws.options import ObjectiveName, ScaleName
 
 # Logarithms of coefficients stay where exp neither over- nor underflows.
 MOST_LOG = 690.0
+
+_ROWWISE = ("theta", "value", "decrement", "converged")
 
 
 @dataclass(frozen=True)
@@ -99,3 +104,73 @@ class Estimate:
     alternatives: FloatArray
     curvature: float = np.nan
     rivals: Rivals | None = None
+
+
+# --- of the optimiser --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Minimisation:
+    """What is minimised, from where, and how long: the arguments of `newton.minimise`.
+
+    Attributes
+    ----------
+    owner : (batch,)
+        Rows with one number, in rising order, agree among themselves; see `enough`.
+    """
+
+    model: Model
+    loss: Loss
+    start: FloatArray
+    weights: FloatArray
+    free: BoolArray
+    lower: FloatArray
+    upper: FloatArray
+    amplitude: BoolArray
+    shifts: FloatArray | None
+    majorise: bool
+    patient: bool
+    tolerance: float
+    max_iterations: int
+    enough: int | None
+    known: Sums | None
+    owner: IntArray
+
+
+@dataclass
+class Solution:
+    """Where each row of a batch ended.
+
+    Attributes
+    ----------
+    theta : (batch, parameters)
+        Working parameters.
+    value : (batch,)
+        Objective.
+    decrement : (batch,)
+        Decrease that one more Newton step promises, relative to the objective: the gradient in
+        scaled units.
+    converged : (batch,)
+        The decrement is at rounding level, or the objective no longer falls.
+    """
+
+    theta: FloatArray
+    value: FloatArray
+    decrement: FloatArray
+    converged: BoolArray
+
+    def take(self, rows: npt.ArrayLike) -> Solution:
+        """Some rows of the batch."""
+        k = np.asarray(rows)
+        return Solution(**{name: getattr(self, name)[k] for name in _ROWWISE})
+
+    def joined(self, other: Solution) -> Solution:
+        """The rows of both."""
+        return Solution(
+            **{n: np.concatenate([getattr(self, n), getattr(other, n)]) for n in _ROWWISE}
+        )
+
+    def put(self, rows: IntArray, other: Solution) -> None:
+        """Replace some rows by those of another solution."""
+        for name in _ROWWISE:
+            getattr(self, name)[rows] = getattr(other, name)

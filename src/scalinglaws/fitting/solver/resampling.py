@@ -18,9 +18,9 @@ import numpy.typing as npt
 
 from scalinglaws.arrays import BUFFERS, BoolArray, FloatArray
 from scalinglaws.fitting.solver.model import Model, Sums
-from scalinglaws.fitting.solver.newton import TOLERANCE, Solution, minimise
+from scalinglaws.fitting.solver.newton import TOLERANCE, minimise
 from scalinglaws.fitting.solver.objective import Loss
-from scalinglaws.fitting.solver.problem import Problem
+from scalinglaws.fitting.solver.problem import Problem, Solution
 
 # Elements of the weights of one batch: 2 MB of float64; and of runs drawn at a time.
 _BATCH, _DRAWN = 262_144, 24_576

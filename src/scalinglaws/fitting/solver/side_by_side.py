@@ -20,7 +20,8 @@ from scalinglaws.arrays import FloatArray
 from scalinglaws.fitting.solver.grouped import StackedModel
 from scalinglaws.fitting.solver.log_affine import LogAffineBlock
 from scalinglaws.fitting.solver.model import Model
-from scalinglaws.fitting.solver.newton import SOLVER, Minimisation, Solution
+from scalinglaws.fitting.solver.newton import SOLVER, solve
+from scalinglaws.fitting.solver.problem import Minimisation, Solution
 
 Result = TypeVar("Result")
 
@@ -100,7 +101,7 @@ class _Strand(Generic[Result]):
         self.request = request
         self._back.release()
         self._wait()
-        return request.solve() if self._answer is None else self._answer
+        return solve(request) if self._answer is None else self._answer
 
     def _wait(self) -> None:
         self._turn.acquire()
@@ -152,14 +153,15 @@ def _solve_together(requests: Sequence[Minimisation]) -> Sequence[Solution | Non
         [request.model for request in requests], [request.loss for request in requests], owner
     )
     try:
-        found = replace(
+        joined = replace(
             requests[0],
             model=model,
             start=np.concatenate([request.start for request in requests]),
             weights=np.concatenate([_weights(request, model.n_rows) for request in requests]),
             free=np.concatenate([request.free for request in requests]),
             owner=owner,
-        ).solve()
+        )
+        found = solve(joined)
     except np.linalg.LinAlgError:
         return [None] * len(requests)
     ends = np.cumsum(sizes)
