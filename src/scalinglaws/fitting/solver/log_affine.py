@@ -239,11 +239,6 @@ class LogAffinePoint:
 
     def gradients(self) -> FloatArray:
         block = self._block
-        if not block.lasting:
-            # the derivatives of each row of the batch take the place of the last one's
-            rows = [self._derivatives(b).copy() for b in range(1, len(self.residuals))]
-            first = self._derivatives(0)[None]
-            return (np.stack([first[0], *rows]) if rows else first).transpose(0, 2, 1)
         found = np.zeros((*self.residuals.shape, block.n_parameters))
         for share, index, slopes in zip(self.shares, block.indices, block.term_slopes, strict=True):
             found[..., index] += share[..., None] * slopes
@@ -267,9 +262,7 @@ class LogAffinePoint:
         block, shares = self._block, self.shares
         if curved and block.is_log:
             outer -= slope
-        if not block.lasting:
-            return self._contract_once(slope, outer, curved=curved)
-        if slope.size <= block.few:
+        if not block.lasting or slope.size <= block.few:
             return block.slots.contract(block.slot_slopes, shares, slope, outer, curved=curved)
         half = BUFFERS.take("half", *slope.shape)
         moment = BUFFERS.take("moment", *slope.shape)
@@ -282,42 +275,6 @@ class LogAffinePoint:
         p = block.n_parameters
         whole = np.concatenate(sums, axis=1) @ (block.spread if curved else block.spread_flat)
         return whole[:, :p], whole[:, p:].reshape(len(slope), p, p)
-
-    def _contract_once(
-        self, slope: FloatArray, outer: FloatArray, *, curved: bool
-    ) -> tuple[FloatArray, FloatArray]:
-        """The same from the first derivatives of each term, without tables of products."""
-        block, p = self._block, self._block.n_parameters
-        n_batch, n_rows = slope.shape
-        gradient, hessian = np.zeros((n_batch, p)), np.zeros((n_batch, p, p))
-        weighted = BUFFERS.take("weighted", p, n_rows)
-        for b in range(n_batch):
-            rows = self._derivatives(b)
-            gradient[b] = rows @ slope[b]
-            np.multiply(rows, outer[b], out=weighted)
-            hessian[b] += weighted @ rows.T
-            if not curved:
-                continue
-            for share, index, form in zip(self.shares, block.indices, block.forms, strict=True):
-                part = np.multiply(form[:-1], share[b] * slope[b], out=weighted[: len(index)])
-                hessian[b][np.ix_(index, index)] += part @ form[:-1].T
-        return gradient, hessian
-
-    def _derivatives(self, b: int) -> FloatArray:
-        """Derivatives of the residuals of one row of the batch, shape (parameters, rows)."""
-        block = self._block
-        rows = BUFFERS.take("derivatives", block.n_parameters, block.n_rows)
-        seen: set[int] = set()
-        for share, index, form in zip(self.shares, block.indices, block.forms, strict=True):
-            for place, j in enumerate(index):
-                if j in seen:
-                    rows[j] += form[place] * share[b]
-                else:
-                    np.multiply(form[place], share[b], out=rows[j])
-                    seen.add(int(j))
-        for j in set(range(block.n_parameters)) - seen:
-            rows[j] = 0.0
-        return rows
 
 
 def _column(expression: Expression, columns: Mapping[str, FloatArray]) -> FloatArray:

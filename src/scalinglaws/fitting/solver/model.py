@@ -22,10 +22,6 @@ from scalinglaws.fitting.solver.objective import Loss
 from scalinglaws.fitting.tables.chunks import is_large, row_blocks
 from scalinglaws.options import ScaleName
 
-# Rows whose triangle makes the columns of many rows nearly orthogonal, and the share of a column
-# that must be its own there.
-_FEW_ROWS, _DEPENDENT = 8_192, 1e-8
-
 
 @dataclass
 class Sums:
@@ -170,13 +166,7 @@ class Model:
                 yield jacobian if weights is None else jacobian * np.sqrt(weights[rows])[:, None]
 
         parts = weighted()
-        return next(parts) if self.is_one_block else _triangle_of_many(parts, self._some(theta))
-
-    def _some(self, theta: FloatArray) -> FloatArray:
-        """The Jacobian of a few thousand evenly spread rows."""
-        block = self._make(slice(0, self.n_rows, max(1, self.n_rows // _FEW_ROWS)))
-        with np.errstate(all="ignore"):
-            return np.asarray(np.nan_to_num(block.at(theta[None, :]).gradients()[0]))
+        return next(parts) if self.is_one_block else _triangle(parts)
 
     # --- the design ----------------------------------------------------------------------------
 
@@ -360,31 +350,6 @@ def _triangle(parts: Iterator[FloatArray]) -> FloatArray:
         above = triangle if len(triangle) else np.zeros((0, part.shape[1]))
         triangle = np.asarray(np.linalg.qr(np.concatenate([above, part]), mode="r"))
     return triangle
-
-
-def _triangle_of_many(parts: Iterator[FloatArray], some: FloatArray) -> FloatArray:
-    """The same for very many rows, by Cholesky after the columns are made nearly orthogonal.
-
-    The triangle of some of the rows does that, so that squares lose no digits (Yamamoto et al.
-    2015, ETNA 44). Columns that are dependent there, or stay far from orthogonal, are left to
-    Householder's method.
-
-    Raises
-    ------
-    Nothing; dependent columns show as zeros on the diagonal.
-    """
-    size = np.linalg.norm(some, axis=0)
-    near = np.linalg.qr(some / np.where(size > 0, size, 1.0), mode="r")
-    diagonal = np.abs(np.diag(near))
-    if len(some) < some.shape[1] or diagonal.min(initial=1.0) < _DEPENDENT:
-        return _triangle(parts)
-    near *= size
-    inverse = np.linalg.inv(near)
-    gram = np.zeros_like(near)
-    for part in parts:
-        straight = part @ inverse
-        gram += straight.T @ straight
-    return np.asarray(np.linalg.cholesky(gram).T @ near)
 
 
 def magnitude_of(y: FloatArray, scale: ScaleName) -> float:

@@ -11,13 +11,10 @@ from typing import Literal
 import numpy as np
 
 from scalinglaws.arrays import BUFFERS, FloatArray
-from scalinglaws.fitting.tables.chunks import spread_rows, summed
 from scalinglaws.options import ObjectiveName
 
 # 95 % efficient for normal noise (Huber 1964)
 HUBER_FACTOR = 1.345
-# A weighted median of more values is bracketed by that of a sample, to this share on each side.
-_SORTED_WHOLE, _BRACKET_ROWS, _SIDE = 100_000, 20_000, 0.03
 NORMAL_MEDIAN = 0.6744897501960817  # of |standard normal|
 
 
@@ -153,32 +150,10 @@ def weighted_median(values: FloatArray, weights: FloatArray, n_small: int = 0) -
         upper = values[middle]
         lower = upper if (n - n_small) % 2 else values[:middle].max()
         return float(0.5 * (lower + upper))
-    total = float(weights.sum())
-    half = 0.5 * total
-    if n_small:
-        half += 0.5 * float(weights[np.argpartition(values, n_small)[:n_small]].sum())
-    low, high, below = -np.inf, np.inf, 0.0
-    if n > _SORTED_WHOLE:
-        low, high, below = _bracket(values, weights, total)
-    inside = np.flatnonzero((values >= low) & (values <= high))
-    inside = inside[np.argsort(values[inside])]
-    cumulative = np.cumsum(weights[inside])
-    first = np.searchsorted(cumulative, half * (1 - 1e-12) - below)
-    last = np.searchsorted(cumulative, half * (1 + 1e-12) - below)
-    ends = values[inside[[min(int(k), len(inside) - 1) for k in (first, last)]]]
-    return float(0.5 * (ends[0] + ends[1]))
-
-
-def _bracket(values: FloatArray, weights: FloatArray, total: float) -> tuple[float, float, float]:
-    """Two values around the weighted median, from a sample, and the weight below the first."""
-    some = spread_rows(len(values), _BRACKET_ROWS)
-    order = some[np.argsort(values[some])]
+    order = np.argsort(values)
     cumulative = np.cumsum(weights[order])
-    ends = np.searchsorted(cumulative, cumulative[-1] * np.array([0.5 - _SIDE, 0.5 + _SIDE]))
-    low, high = (float(values[order[min(int(k), len(order) - 1)]]) for k in ends)
-    n = len(values)
-    below = float(summed(n, lambda rows: weights[rows] @ (values[rows] < low)))
-    above = float(summed(n, lambda rows: weights[rows] @ (values[rows] > high)))
-    if max(below, above) < 0.5 * total * (1 - 1e-9):
-        return low, high, below
-    return -np.inf, np.inf, 0.0
+    half = 0.5 * (cumulative[-1] + (cumulative[n_small - 1] if n_small else 0.0))
+    first = np.searchsorted(cumulative, half * (1 - 1e-12))
+    last = np.searchsorted(cumulative, half * (1 + 1e-12))
+    ends = values[order[[min(int(k), n - 1) for k in (first, last)]]]
+    return float(0.5 * (ends[0] + ends[1]))
