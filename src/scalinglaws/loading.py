@@ -62,4 +62,4 @@ def load(path: str | Path) -> Loaded:
     if isinstance(form, str) and form in restored.FORMATS:
         found: Loaded = json_files.built(values, path, form, saved.SCHEMA, 1, restored.from_dict)
         return found
-    return Fit(**storage.built(values, path))
+    return storage.built(values, path, Fit)

@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -23,11 +24,14 @@ from scalinglaws.core.parameters import positive_variables
 from scalinglaws.fitting import stored_values as stored
 from scalinglaws.fitting.arguments import DELTAS, METHODS
 from scalinglaws.fitting.record import Evidence, FitRecord
+from scalinglaws.fitting.solver.objective import Loss
 from scalinglaws.fitting.tables.runs import RunTable
 from scalinglaws.options import OBJECTIVES, SCALES, check_level
 
 if TYPE_CHECKING:
     from scalinglaws.fitting.result import Fit
+
+Loaded = TypeVar("Loaded", bound=FitRecord)
 
 FORMAT = "scalinglaws fit"
 SCHEMA = 2
@@ -42,10 +46,11 @@ def write(fit: Fit, path: str | Path, *, follow_links: bool = False) -> None:
     json_files.write(to_dict(fit), path, follow_links=follow_links)
 
 
-def built(values: Any, path: str | Path) -> dict[str, Any]:
-    """Fields of the saved fit in a file that was parsed; see `scalinglaws.load`."""
-    fields: dict[str, Any] = json_files.built(values, path, FORMAT, SCHEMA, _HASHED_FROM, from_dict)
-    return fields
+def built(values: Any, path: str | Path, kind: type[Loaded]) -> Loaded:
+    """The saved fit in a file that was parsed; see `scalinglaws.load`."""
+    build = partial(from_dict, kind=kind)
+    fit: Loaded = json_files.built(values, path, FORMAT, SCHEMA, _HASHED_FROM, build)
+    return fit
 
 
 def to_dict(fit: Fit) -> dict[str, Any]:
@@ -90,8 +95,8 @@ def to_dict(fit: Fit) -> dict[str, Any]:
     }
 
 
-def from_dict(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The inverse of `to_dict`: the fields of a `Fit`.
+def from_dict(values: Mapping[str, Any], kind: type[Loaded]) -> Loaded:
+    """The inverse of `to_dict`: a `Fit`, whose model is bound to check it and stays.
 
     Raises
     ------
@@ -114,7 +119,7 @@ def from_dict(values: Mapping[str, Any]) -> dict[str, Any]:
     }
     if unknown := set(fixed) - set(law.parameter_names):
         raise ValueError(f"fixed names {sorted(unknown)}, and the law has no such parameters")
-    fields = {
+    fields: dict[str, Any] = {
         "law": law,
         "runs": runs,
         "method": stored.one_of(values["method"], METHODS, "method"),
@@ -133,8 +138,9 @@ def from_dict(values: Mapping[str, Any]) -> dict[str, Any]:
         "free": _free(values, p),
         "alternatives": _alternatives(values["alternatives"], p),
     }
-    _check_together(fields, whitened=bool(_correlated(values)))
-    return fields
+    fit = kind(**fields)
+    _check_together(fit, whitened=bool(_correlated(values)))
+    return fit
 
 
 # --- the parts ------------------------------------------------------------------------------
@@ -270,7 +276,7 @@ def _correlated(values: Mapping[str, Any]) -> Any:
 # --- all together ---------------------------------------------------------------------------
 
 
-def _check_together(fields: Mapping[str, Any], *, whitened: bool) -> None:
+def _check_together(fit: FitRecord, *, whitened: bool) -> None:
     """The law at the estimate must give the saved objective on the saved runs.
 
     Raises
@@ -278,24 +284,22 @@ def _check_together(fields: Mapping[str, Any], *, whitened: bool) -> None:
     ValueError
         If it does not: the parts are not of one fit.
     """
-    runs, theta = fields["runs"], fields["theta"]
+    runs = fit.runs
     with np.errstate(all="ignore"):
-        residuals = FitRecord(**fields).model.residuals(theta[None, :])[0]
+        residuals = fit.model.residuals(fit.theta[None, :])[0]
     used = runs.weights > 0
     if not used.any() or not np.isfinite(residuals[used]).all():
         raise ValueError("the law has no value at the runs")
     if whitened:
         return
-    size, delta = np.abs(np.where(used, residuals, 0.0)), fields["delta"]
+    size = np.abs(np.where(used, residuals, 0.0))
     with np.errstate(over="ignore"):  # a damaged file may be far off
-        if fields["objective"] == "squared":
-            each = size**2
-        elif fields["objective"] == "absolute":
-            each = size
+        if fit.delta is not None:
+            each = Loss("huber", fit.delta).value(size)
         else:
-            each = np.where(size <= delta, 0.5 * size**2, delta * (size - 0.5 * delta))
-    found, saved = float(runs.weights @ each), fields["objective_value"]
-    scale = 1.0 if fields["scale"] == "log" else float(np.abs(runs.y).max()) ** 2
+            each = size if fit.objective == "absolute" else size**2
+    found, saved = float(runs.weights @ each), fit.objective_value
+    scale = 1.0 if fit.scale == "log" else float(np.abs(runs.y).max()) ** 2
     if not math.isclose(
         found, saved, rel_tol=_SAME, abs_tol=_ROUNDING * scale * runs.weights.sum()
     ):
