@@ -12,7 +12,7 @@ import numpy.typing as npt
 import scalinglaws as sl
 from benchmarks.harness import DELTA, Options, Section, duration, interleaved
 from benchmarks.library import Task, sums
-from scalinglaws.fitting.solver.buffers import BUFFERS
+from scalinglaws.arrays import BUFFERS
 from scalinglaws.fitting.solver.model import Model
 from scalinglaws.fitting.solver.objective import Loss
 
