@@ -52,6 +52,18 @@ def _grouped() -> sl.Fit:
 
 
 @cache
+def _many_groups() -> sl.Fit:
+    rng, runs = np.random.default_rng(0), make_runs(noise=0.0)
+    tables = [
+        runs.sample(12, random_state=k).assign(
+            data=f"set {k:02d}", loss=lambda t: t["loss"] * np.exp(0.05 * rng.random())
+        )
+        for k in range(12)
+    ]
+    return sl.fit(pd.concat(tables), "chinchilla", groups={"E": "data"})
+
+
+@cache
 def _forecast() -> sl.Forecast:
     runs = sl.datasets.ladder()
     found: sl.Forecast = sl.forecast(runs[runs["D"] > 1.5e6])
@@ -147,6 +159,9 @@ PICTURES: dict[str, Draw] = {
     "over N": lambda ax: _ladder().plot("N", band="run", ax=ax),
     "over C": lambda ax: _ladder().plot("C", targets=_targets(), ax=ax),
     "grid over C": lambda ax: _fit().plot("C", ax=ax),
+    "twelve groups": lambda ax: _many_groups().plot(ax=ax),
+    "twelve groups over C": lambda ax: _many_groups().plot("C", ax=ax),
+    "residuals of twelve": lambda ax: _many_groups().plot_residuals("D", ax=ax),
     "groups": lambda ax: _grouped().plot(ax=ax),
     "groups over C": lambda ax: _grouped().plot("C", ax=ax),
     "two fits": _overlay,

@@ -225,6 +225,9 @@ def test_files_are_replaced_by_the_rules_of_save(fitted: sl.Fit, tmp_path: Path)
         fitted.report(tmp_path / "link.html")
     with pytest.raises(IsADirectoryError, match="is a folder"):
         fitted.report(tmp_path)
+    for name in ("page.pdf", "page"):
+        with pytest.raises(ValueError, match=r"`path` must end in .html or .htm; got .*page"):
+            fitted.report(tmp_path / name)
     with pytest.raises(FileNotFoundError, match="no folder"):
         fitted.report(tmp_path / "none" / "page.html")
     fitted.report(tmp_path / "link.html", follow_links=True)

@@ -190,7 +190,7 @@ class FitPlots(FitIntervals):
         Raises
         ------
         ValueError
-            If `C` is given for a law without N and D, or C.
+            If `path` does not end in .html or .htm, or the law of `C` has neither N and D nor C.
         OSError
             If the file cannot be written, or is a link and `follow_links` is false.
 

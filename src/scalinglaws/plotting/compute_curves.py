@@ -28,9 +28,9 @@ from scalinglaws.plotting.axes import (
     settle,
     write_title,
 )
-from scalinglaws.plotting.group_curves import Group, groups_of
-from scalinglaws.plotting.labels import labels_of, shortened
-from scalinglaws.plotting.marks import draw_band, draw_held_out, draw_line, draw_runs
+from scalinglaws.plotting.families import Group, groups_of
+from scalinglaws.plotting.labels import labels_of, named_ones, shortened
+from scalinglaws.plotting.marks import HAIR, draw_band, draw_held_out, draw_line, draw_runs
 from scalinglaws.plotting.sentences import (
     held_out_note,
     reached,
@@ -78,6 +78,8 @@ def plot_against_compute(
     span = padded(float(C.min()), end, 0.02)
     factor = float(np.median(C / (fit.runs.values["N"] * fit.runs.values["D"])))
     alone = len(groups) == 1 and not earlier
+    if len(groups) > len(style.hues):  # a band would hide other curves
+        band, line = "none", {"width": HAIR, **(line or {})}
     frontiers = [_frontier(fit, one, span, largest, factor, level) for one in groups]
     shown: list[FloatArray] = [fit.runs.y]
     for one, frontier in zip(groups, frontiers, strict=True):
@@ -201,8 +203,10 @@ def _name(
     style, labels = style_of(ax), labels_of(ax)
     if len(labels.drawn.fits) == 1 and labels.once("first fit"):
         labels.name(labels.drawn.first_end, labels.drawn.fits[0], style.law, bold=True)
-    for group, plan in zip(groups, frontiers, strict=True):
-        height = float(plan[fit.runs.target].iloc[-1])
+    heights = [float(plan[fit.runs.target].iloc[-1]) for plan in frontiers]
+    order = np.argsort(heights)
+    for place in order[named_ones(len(groups))]:
+        group, height = groups[place], heights[place]
         if alone:
             labels.drawn.first_end = height
             labels.name(height, "compute-\noptimal", style.law)

@@ -31,10 +31,9 @@ from scalinglaws.plotting.axes import (
     write_title,
 )
 from scalinglaws.plotting.compute_curves import has_compute, plot_against_compute
-from scalinglaws.plotting.families import Family
-from scalinglaws.plotting.group_curves import groups_of
+from scalinglaws.plotting.families import Family, groups_of
 from scalinglaws.plotting.labels import labels_of, named_ones, shortened
-from scalinglaws.plotting.marks import CURVE, draw_band, draw_held_out, draw_line, draw_runs
+from scalinglaws.plotting.marks import CURVE, HAIR, draw_band, draw_held_out, draw_line, draw_runs
 from scalinglaws.plotting.sentences import (
     fit_sentence,
     held_out_note,
@@ -54,6 +53,7 @@ _KINDS = {
     "run": ("prediction interval (new run)", "prediction intervals (new run)"),
 }
 _PLURALS = {"N": "parameters", "D": "tokens", "C": "FLOP"}  # of names right of the panel
+_MANY = 9  # groups, beyond which their curves are thin
 _MOST_HIDDEN = 0.5  # of the curves may lie in the band of another
 
 
@@ -248,9 +248,10 @@ def _draw(
     heights = [family.y for family in families] + [curve.estimate for curve in curves]
     for curve in banded:
         draw_band(ax, curve.along, curve.low, curve.high, curve.colour)
+    width = CURVE if len(families) <= _MANY else HAIR
     for curve in curves:
         draw_line(ax, curve.along, curve.estimate, curve.beyond, curve.colour,
-                  **{"width": CURVE, **options.line})  # fmt: skip
+                  **{"width": width, **options.line})  # fmt: skip
     for family in families:
         if labels_of(ax).once(f"runs {fit.runs.digest} {family.group.name}"):
             hollow = {"facecolors": "none", "linewidths": 0.8} if again else {}

@@ -13,7 +13,8 @@ from matplotlib.patheffects import Normal, withStroke
 from scalinglaws.arrays import BoolArray, FloatArray
 from scalinglaws.plotting.style import DASHED, DOTTED, style_of
 
-SUBJECT, CURVE = 2.0, 1.6  # widths of lines in points: what a picture is about, and others
+# Widths of lines in points: what a picture is about, others, and those of more than nine.
+SUBJECT, CURVE, HAIR = 2.0, 1.6, 0.8
 _CASING = 1.0  # points of ground on each side of a line that lies on a band
 _BAND = 0.16  # opacity of the band of one curve of many
 _CLOUD = 1500  # more runs lie under the curves

@@ -23,7 +23,7 @@ from scalinglaws.plotting.axes import (
     settle,
     write_title,
 )
-from scalinglaws.plotting.group_curves import Group, groups_of
+from scalinglaws.plotting.families import Group, groups_of
 from scalinglaws.plotting.labels import labels_of, shortened
 from scalinglaws.plotting.marks import draw_held_out, draw_runs
 from scalinglaws.plotting.sentences import (
@@ -194,7 +194,10 @@ def _draw_groups(
             colours = group.colours(norm_of(sizes.min(), sizes.max())(sizes))
         draw_runs(ax, x[group.rows], y[group.rows], colours, n=fit.n, **point)
     labels = labels_of(ax)
-    if len(groups) > 1:
+    if len(groups) > len(style_of(ax).hues):
+        ends = shortened(groups[0].name), shortened(groups[-1].name)
+        labels.size_key(*ends, f"{len(groups)} groups, by name")
+    elif len(groups) > 1:
         labels.key([(shortened(group.name), group.hue) for group in groups])
     elif sizes is not None and sizes.max() > sizes.min() > 0:
         ends = (format_variable("N", float(sizes.min())), format_variable("N", float(sizes.max())))

@@ -59,9 +59,10 @@ class Style:
     def readable(self, colour: Any) -> str:
         """The colour, mixed with ink until text in it can be read on the ground."""
         given, ink = (np.array(to_rgba(c)[:3]) for c in (colour, self.ink))
-        mixtures = ((1 - share) * given + share * ink for share in np.linspace(0, 1, 41))
+        shares = np.linspace(0, 1, 41)
+        mixtures = (_hex((1 - share) * given + share * ink) for share in shares)
         clear = (m for m in mixtures if contrast(m, self.background) >= TEXT_CONTRAST)
-        return _hex(next(clear, ink))
+        return next(clear, self.ink)
 
     def size_map(self) -> Colormap:
         """Sequential map of sizes or budgets; the largest stand out."""

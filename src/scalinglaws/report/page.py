@@ -24,6 +24,7 @@ from scalinglaws.report.subject import Subject, subject_of
 if TYPE_CHECKING:
     from scalinglaws.fitting.result import Fit
 
+_ENDINGS = (".html", ".htm")
 _SLOT = re.compile(r"\{\{(\w+)\}\}")
 
 
@@ -36,7 +37,12 @@ def write_report(
     follow_links: bool = False,
 ) -> None:
     """Write the page of a fit or a forecast; see `Fit.report`."""
-    checked_path(path, follow_links=follow_links)  # before the work
+    ending = checked_path(path, follow_links=follow_links).suffix  # before the work
+    if ending.lower() not in _ENDINGS:
+        raise ValueError(
+            f"A report is an HTML page: `path` must end in .html or .htm; got {str(path)!r}. Print "
+            "the page from a browser for a PDF."
+        )
     with no_warnings():  # the page has the verdicts
         text = html_of(subject_of(model, C, law))
     write_whole(text.encode(), path, follow_links=follow_links)
