@@ -29,7 +29,7 @@ from scalinglaws.display import (
     card_of,
     pairs,
 )
-from scalinglaws.display.scale import bar_scale
+from scalinglaws.display.bar_scale import bar_scale
 from tests.conftest import make_runs
 from tests.planning_cases import EPOCH
 from tests.test_isoflop import profiles

@@ -15,7 +15,7 @@ import pandas as pd
 
 from scalinglaws.cli.vocabulary import in_terminal
 from scalinglaws.display import Card, as_text, card_of
-from scalinglaws.display.quantities import plan_table
+from scalinglaws.display.plan_columns import plan_table
 from scalinglaws.errors import no_warnings
 from scalinglaws.escaping import one_line
 from scalinglaws.numerals import plural

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import html
 
+from scalinglaws.display.bar_scale import Scale, bar_scale, write_tick
 from scalinglaws.display.card import Bars, Card, Column, Interval, Role, Shares, Table, Typeset
-from scalinglaws.display.scale import Scale, bar_scale, write_tick
 from scalinglaws.escaping import for_html, one_line
 
 FORECAST, LAW = "#3b82c4", "#d0692c"

@@ -7,8 +7,8 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from itertools import chain, zip_longest
 
+from scalinglaws.display.bar_scale import bar_scale
 from scalinglaws.display.card import Bars, Card, Column, Shares, Table
-from scalinglaws.display.scale import bar_scale
 from scalinglaws.escaping import one_line
 
 WIDTH = 88

@@ -69,7 +69,7 @@ class FitPlots(FitIntervals):
         -------
         Axes
         """
-        from scalinglaws.plotting.curves import plot_fit
+        from scalinglaws.plotting.fit_curves import plot_fit
 
         return plot_fit(
             self, x, ax=ax, extrapolate=extrapolate, band=band, targets=targets,
@@ -102,7 +102,7 @@ class FitPlots(FitIntervals):
         -------
         Axes
         """
-        from scalinglaws.plotting.residuals import plot_residuals
+        from scalinglaws.plotting.fit_diagnostics import plot_residuals
 
         return plot_residuals(self, x, ax=ax, point=point, title=title)
 
@@ -131,7 +131,7 @@ class FitPlots(FitIntervals):
         -------
         Axes
         """
-        from scalinglaws.plotting.residuals import plot_observed
+        from scalinglaws.plotting.fit_diagnostics import plot_observed
 
         return plot_observed(self, ax=ax, targets=targets, point=point, title=title)
 
@@ -166,7 +166,7 @@ class FitPlots(FitIntervals):
         -------
         Axes
         """
-        from scalinglaws.plotting.profiles import plot_profile
+        from scalinglaws.plotting.fit_diagnostics import plot_profile
 
         table = self.profile(quantity, n_points=n_points, confidence_level=confidence_level)
         return plot_profile(table, ax=ax, labels=labels, title=title)

@@ -15,7 +15,7 @@ from scalinglaws.arrays import FloatArray
 from scalinglaws.core.catalogue import Coefficients, Entry, entries
 from scalinglaws.core.law import Law
 from scalinglaws.display import Card, Column, Displayed, Table, pairs
-from scalinglaws.display.quantities import points_table
+from scalinglaws.display.plan_columns import points_table
 from scalinglaws.fitting.inference.inverse import open_variable, reach_along
 from scalinglaws.fitting.inference.predict import possible
 from scalinglaws.fitting.inference.prediction import NO_FORECAST, describe_points

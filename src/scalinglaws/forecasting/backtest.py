@@ -102,7 +102,7 @@ class Backtest(Displayed):
         -------
         Axes
         """
-        from scalinglaws.plotting.backtests import plot_backtest
+        from scalinglaws.plotting.comparisons import plot_backtest
 
         return plot_backtest(self, ax=ax, title=title)
 

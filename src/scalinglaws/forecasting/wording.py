@@ -9,7 +9,7 @@ import numpy as np
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.display import Card, Column, Shares, Table, pairs
-from scalinglaws.display.quantities import points_table, range_of
+from scalinglaws.display.plan_columns import points_table, range_of
 from scalinglaws.errors import DataError
 from scalinglaws.fitting.inference.prediction import call_at, describe_points
 from scalinglaws.numerals import (

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from scalinglaws.display import Bars, Card, Column, Interval, Table
-from scalinglaws.display.quantities import BEYOND, plan_table, read_row, written, written_interval
+from scalinglaws.display.plan_columns import BEYOND, plan_table, read_row, written, written_interval
 from scalinglaws.numerals import (
     format_compute,
     format_count,

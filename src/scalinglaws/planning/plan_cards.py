@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from scalinglaws.display import Bars, Card, Interval, Table, with_card
-from scalinglaws.display.quantities import (
+from scalinglaws.display.plan_columns import (
     BEYOND,
     plan_table,
     read_row,

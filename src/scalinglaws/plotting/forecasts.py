@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import NullLocator
 
 from scalinglaws.arrays import BoolArray, FloatArray
 from scalinglaws.errors import DataError
@@ -28,12 +29,11 @@ from scalinglaws.plotting.axes import (
     set_margins,
     write_title,
 )
-from scalinglaws.plotting.backtests import draw_cuts
+from scalinglaws.plotting.comparisons import draw_cuts
 from scalinglaws.plotting.labels import labels_of, shortened
 from scalinglaws.plotting.marks import CURVE, draw_held_out, draw_interval, draw_line, draw_runs
 from scalinglaws.plotting.sentences import with_interval
-from scalinglaws.plotting.style import Style, style_of
-from scalinglaws.plotting.variance_strip import draw_shares
+from scalinglaws.plotting.style import LIGHT, Style, contrast, style_of
 
 if TYPE_CHECKING:
     from scalinglaws.fitting.result import Fit
@@ -45,6 +45,7 @@ _PAST = 2.0  # times the compute of the point that was asked for
 _ON_PATH = np.log(2.0)  # difference of ln(D/N) up to which a run counts as on the path
 _MOST_NAMES = 4  # of held-out runs
 _PARTS = ("coefficients", "law’s error", "noise of a run")
+_LEAST_ROOM, _NAME_WIDTH = 0.2, 0.24  # of the strip: height and width of a name
 
 
 def plot_forecast(
@@ -337,3 +338,42 @@ def _sentence(path: _Path, law: Fit | None) -> str:
     with warnings.catch_warnings(action="ignore"):
         predicted: Any = law.predict(wanted, confidence_level=DISPUTE_LEVEL)
     return f"{text}; the law is disputed" if is_disputed(forecast, one, predicted) else text
+
+
+# --- what the variance is made of ----------------------------------------------------------------
+
+
+def draw_shares(
+    ax: Axes, x: FloatArray, shares: Sequence[FloatArray], names: Sequence[str], name_x: str
+) -> None:
+    """Shares of the variance, one on the other, each with its name where there is room."""
+    style = style_of(ax)
+    ends = np.cumsum([np.zeros(len(x)), *shares], axis=0)
+    for k, (share, name, colour) in enumerate(zip(shares, names, style.shares, strict=True)):
+        ax.fill_between(x, ends[k], ends[k + 1], color=colour, lw=0)
+        room = _room(share)
+        widest = int(np.argmax(room))
+        if room[widest] > _LEAST_ROOM:
+            inks = ("#ffffff", LIGHT.ink)
+            ax.annotate(
+                name, (x[widest], (ends[k] + ends[k + 1])[widest] / 2), ha="center", va="center",
+                fontsize=style.font, color=max(inks, key=lambda ink: contrast(ink, colour)),
+            )  # fmt: skip
+    ax.set_ylim(0, 1)
+    frame(ax, name_x, "")
+    ax.grid(visible=False)
+    ax.yaxis.set_major_locator(NullLocator())
+    ax.annotate(
+        "what the band\nis made of", (1, 0.5), xycoords="axes fraction", xytext=(5, 0),
+        va="center", textcoords="offset points", color=style.muted, fontsize=style.font,
+        annotation_clip=False,
+    )  # fmt: skip
+
+
+def _room(share: FloatArray) -> FloatArray:
+    """Height that is free over the width of a name centred at each point; zero at the ends."""
+    reach = max(1, round(_NAME_WIDTH * len(share) / 2))
+    found = np.zeros(len(share))
+    for middle in range(reach, len(share) - reach):
+        found[middle] = share[middle - reach : middle + reach + 1].min()
+    return found

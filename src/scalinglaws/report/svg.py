@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from scalinglaws.arrays import FloatArray
-from scalinglaws.display.scale import even_ticks
+from scalinglaws.display.bar_scale import even_ticks
 from scalinglaws.escaping import for_page
 from scalinglaws.plotting.axes import log_ticks, tick_text
 

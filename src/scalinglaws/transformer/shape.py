@@ -9,7 +9,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from scalinglaws.display import Card, Column, Displayed, Table, with_card
-from scalinglaws.display.quantities import plan_table
+from scalinglaws.display.plan_columns import plan_table
 from scalinglaws.numerals import format_compute, format_count, plural
 from scalinglaws.transformer import flops as conventions
 from scalinglaws.transformer import hugging_face

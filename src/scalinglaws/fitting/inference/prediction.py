@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from scalinglaws.display import Bars, Card, Displayed, Interval, pairs
-from scalinglaws.display.quantities import points_table, range_of
+from scalinglaws.display.plan_columns import points_table, range_of
 from scalinglaws.errors import no_warnings
 from scalinglaws.numerals import (
     format_factor,

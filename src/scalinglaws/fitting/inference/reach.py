@@ -19,7 +19,7 @@ from scipy.optimize import brentq
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.display import Card, Displayed
-from scalinglaws.display.quantities import plan_table
+from scalinglaws.display.plan_columns import plan_table
 from scalinglaws.fitting.tables.points import to_values
 from scalinglaws.numerals import format_level, format_plain, format_variable, plural
 
