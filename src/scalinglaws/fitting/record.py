@@ -139,9 +139,10 @@ class FitRecord:
 
     def level_or_default(self, confidence_level: float | None) -> float:
         """A confidence level, by default that of the fit."""
-        level = self.confidence_level if confidence_level is None else confidence_level
-        check_level(level)
-        return level
+        if confidence_level is None:
+            return self.confidence_level
+        check_level(confidence_level)
+        return confidence_level
 
     # --- residuals ---------------------------------------------------------------------------
 
@@ -253,12 +254,12 @@ class FitRecord:
     @cached_property
     def sandwich(self) -> Sandwich | None:
         """Covariance of the estimated parameters; None if it cannot be estimated."""
-        if not self.estimated.any():
-            return None
+        return self.sandwich_at(self.theta, self.kept) if self.estimated.any() else None
+
+    def sandwich_at(self, theta: FloatArray, kept: IntArray) -> Sandwich:
+        """Covariance of some parameters at other values."""
         clusters = self.runs.clusters if len(self.runs.clusters) else None
-        return sandwich(
-            self.model, self.theta, self.kept, self.runs.weights, self.threshold, clusters
-        )
+        return sandwich(self.model, theta, kept, self.runs.weights, self.threshold, clusters)
 
     @cached_property
     def covariance(self) -> FloatArray:

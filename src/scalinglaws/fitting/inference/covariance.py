@@ -223,19 +223,14 @@ def sandwich(
     meat: FloatArray = np.zeros((p, p))
     curvature: FloatArray = np.zeros((p, p))
     gradient: FloatArray = np.zeros(p)
-    rows = None
+    order, first = _sorted_clusters(clusters, used) if model.is_one_block else (None, None)
     for part, basis in _bases(model, theta, kept, weights, to_basis):
         own, w = residuals[part], weights[part]
         scores = np.sqrt(w) * np.clip(own, -delta, delta)
         gradient += basis.T @ scores
         curvature += basis.T @ (_slopes(own, delta, window)[:, None] * basis)
-        if model.is_one_block:
-            order, first = _sorted_clusters(clusters, used)
-            rows = Rows(basis[used], scores[used], order, first)
-            summed = rows.summed(rows.adjusted(rows.scores)[:, None] * rows.basis)
-        else:
-            left = np.maximum(1.0 - np.einsum("ij,ij->i", basis, basis), _LEAST_LEFT)
-            summed = (scores / np.sqrt(left))[:, None] * basis
+        rows = Rows(basis[used[part]], scores[used[part]], order, first)
+        summed = rows.summed(rows.adjusted(rows.scores)[:, None] * rows.basis)
         meat += summed.T @ summed
     few = p / n  # a share of the mean slope keeps the curvature regular
     bread = np.asarray(np.linalg.inv((1.0 - few) * curvature + few * mean * np.eye(p)))
@@ -243,7 +238,8 @@ def sandwich(
     with np.errstate(over="ignore", invalid="ignore"):  # no digits are left of such a parameter
         half = to_basis @ bread
         covariance = np.asarray(factor**2 * half @ meat @ half.T, dtype=np.float64)
-    return Sandwich(covariance, to_basis, bread, gradient, n, p, rows)
+    whole = rows if model.is_one_block else None
+    return Sandwich(covariance, to_basis, bread, gradient, n, p, whole)
 
 
 def _bases(

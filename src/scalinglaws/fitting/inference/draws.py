@@ -112,31 +112,6 @@ class _Task:
     rng: np.random.Generator
 
 
-@dataclass(frozen=True)
-class Resampled:
-    """Refits to resampled runs.
-
-    Attributes
-    ----------
-    theta : (converged, parameters)
-        Working parameters of the converged refits.
-    converged : (resamples,)
-    decrement : float
-        Largest predicted relative decrease of one more step, over the converged refits.
-    method : str
-    """
-
-    theta: FloatArray
-    converged: BoolArray
-    decrement: float
-    method: str
-
-    @property
-    def n_failed(self) -> int:
-        """Number of refits that did not converge; they are dropped."""
-        return int((~self.converged).sum())
-
-
 def bootstrap(
     fit: FitRecord,
     n_resamples: int,
@@ -145,17 +120,17 @@ def bootstrap(
     workers: Workers,
 ) -> pd.DataFrame:
     """Draws of the coefficients; see `Fit.bootstrap`."""
-    resampled = resample(fit, n_resamples, kind, rng, workers)
-    positive = fit.problem.positive
+    theta, converged, decrement = resample(fit, n_resamples, kind, rng, workers)
     draws = pd.DataFrame(
-        to_natural(resampled.theta, positive), columns=pd.Index(fit.law.parameter_names)
+        to_natural(theta, fit.problem.positive),
+        index=pd.Index(np.flatnonzero(converged), name="resample"),
+        columns=pd.Index(fit.law.parameter_names),
     )
-    draws.index = pd.Index(np.flatnonzero(resampled.converged), name="resample")
     draws.attrs |= {
-        "method": resampled.method,
+        "method": NAMES[kind],
         "n_resamples": n_resamples,
-        "n_failed": resampled.n_failed,
-        "largest_decrement": resampled.decrement,
+        "n_failed": int((~converged).sum()),
+        "largest_decrement": float(np.max(decrement, initial=0.0)),
     }
     return draws
 
@@ -166,8 +141,14 @@ def resample(
     kind: Kind,
     rng: np.random.Generator | int | None,
     workers: Workers,
-) -> Resampled:
+) -> tuple[FloatArray, BoolArray, FloatArray]:
     """Refit to resampled runs.
+
+    Returns
+    -------
+    (converged, parameters), (resamples,), (converged,)
+        Working parameters of the refits that converged, which of all did, and the predicted
+        relative decrease of one more step.
 
     Raises
     ------
@@ -211,8 +192,7 @@ def resample(
             "for instance because a resample does not identify a parameter. They are dropped.",
             ConvergenceWarning,
         )
-    largest = float(np.max(decrement[converged], initial=0.0))
-    return Resampled(theta[converged], converged, largest, NAMES[kind])
+    return theta[converged], converged, decrement[converged]
 
 
 def _warn_of_bounds(fit: FitRecord) -> None:

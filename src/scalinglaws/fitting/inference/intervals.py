@@ -13,8 +13,8 @@ import pandas as pd
 from scalinglaws.arrays import BoolArray, FloatArray
 from scalinglaws.errors import ConvergenceWarning, FitError, warn
 from scalinglaws.fitting.diagnostics.identifiability import combination_label
-from scalinglaws.fitting.inference.covariance import half_widths, sandwich
-from scalinglaws.fitting.inference.draws import KINDS, resample
+from scalinglaws.fitting.inference.covariance import half_widths
+from scalinglaws.fitting.inference.draws import KINDS, NAMES, resample
 from scalinglaws.fitting.inference.profile import METHOD, profile_ends
 from scalinglaws.fitting.inference.quantities import (
     Asked,
@@ -122,9 +122,11 @@ def _bootstrap(request: Request) -> Intervals:
             f"n_resamples={request.n_resamples}."
         )
     assert request.method in KINDS
-    drawn = resample(fit, request.n_resamples, request.method, request.rng, request.workers)
+    theta, converged, _ = resample(
+        fit, request.n_resamples, request.method, request.rng, request.workers
+    )
     tails = np.array([0.5 - 0.5 * level, 0.5 + 0.5 * level])
-    values = [np.asarray(q.value(drawn.theta), dtype=np.float64) for q in request.quantities]
+    values = [np.asarray(q.value(theta), dtype=np.float64) for q in request.quantities]
     ends = np.array([np.quantile(v, tails, method="inverted_cdf") for v in values])
     ends[request.undetermined] = -np.inf, np.inf
     ends[request.at_bound] = np.nan
@@ -132,8 +134,8 @@ def _bootstrap(request: Request) -> Intervals:
     errors = np.array([np.std(v, ddof=1) if len(v) > 1 else np.nan for v in known])
     errors[request.undetermined | request.at_bound] = np.nan
     dof = np.full(len(values), float(fit.dof))
-    counts = {"n_resamples": len(drawn.converged), "n_failed": drawn.n_failed}
-    return Intervals(errors, dof, ends, f"{drawn.method}, percentiles", counts)
+    counts = {"n_resamples": len(converged), "n_failed": int((~converged).sum())}
+    return Intervals(errors, dof, ends, f"{NAMES[request.method]}, percentiles", counts)
 
 
 # An interval method is one function of a request, registered here.
@@ -178,13 +180,10 @@ def _log_upper_end_of_zero(fit: FitRecord, j: int, level: float) -> float:
     smallest = float(np.log(_NEAR_ZERO * np.abs(fit.runs.y).min()))
     theta = fit.theta.copy()
     theta[j] = smallest
-    kept = np.append(fit.kept, j)
-    clusters = fit.runs.clusters if len(fit.runs.clusters) else None
-    own = sandwich(fit.model, theta, kept, fit.runs.weights, fit.threshold, clusters)
-    gradient = np.eye(len(kept))[-1:]
-    errors, dof = own.errors(gradient)
+    there = fit.sandwich_at(theta, np.append(fit.kept, j))
+    errors, dof = there.errors(np.eye(there.p)[-1:])
     half = float(half_widths(level, dof, errors)[0])
-    step = min(float(own.step[-1]), 0.0)
+    step = min(float(there.step[-1]), 0.0)
     with np.errstate(divide="ignore", over="ignore"):
         return smallest + float(np.log(step + np.hypot(step, half)))
 

@@ -51,7 +51,8 @@ def predict(
 ) -> Prediction | pd.DataFrame:
     """See `Fit.predict`."""
     level = fit.level_or_default(confidence_level)
-    data = frame_of_points(data)
+    if data is not None:
+        data = frame_of_points(data)
     prediction = at(fit, points(fit, data, variables), level)
     if not isinstance(data, pd.DataFrame):
         return prediction
