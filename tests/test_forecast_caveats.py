@@ -113,3 +113,14 @@ def test_caveats_are_found_once() -> None:
     """They test every text column."""
     forecast = sl.forecast(grid())
     assert forecast.facts is forecast.facts
+
+
+def test_a_spike_of_a_curve_is_named() -> None:
+    """It neither turns the metric around nor passes in silence."""
+    steps = np.geomspace(1e3, 1e5, 30)
+    curve = pd.DataFrame({"steps": steps, "loss": 1.8 + 3 * steps**-0.3})
+    assert sl.forecast(curve, x="steps").facts == ()
+    curve.loc[20, "loss"] = 6.0
+    forecast = sl.forecast(curve, x="steps")
+    assert forecast.scale.falls
+    assert "'loss' jumps at steps 24K" in " ".join(forecast.facts)

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from scalinglaws.arrays import FloatArray
+from scalinglaws.arrays import BoolArray, FloatArray
 from scalinglaws.display import Card, Displayed
 from scalinglaws.errors import ExtrapolationWarning, warn
 from scalinglaws.fitting.inference.covariance import t_quantile
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _ALONG = np.geomspace(1.0, 1000.0, 121)
 _REACH_POINTS = 400
+_SPIKE, _LEAST_SPIKE = 10.0, 0.05  # above its neighbours, in usual steps and on the scale
 
 
 @dataclass(frozen=True, eq=False)
@@ -211,7 +212,22 @@ class CurveForecast(Displayed, Saved):
         found = list(self.scale.facts(self.target))
         if self.n_read != len(self.x):
             found.append(f"{plural(self.n_read, 'point')} are averaged into {len(self.x)}.")
+        spikes = [format_variable(self.variable, x) for x in self.x[self._spikes()]]
+        if spikes:
+            found.append(
+                f"{self.target!r} jumps at {self.variable} {listed(spikes)}, far off the points "
+                "beside. Leave spikes out: they widen and shift the forecast."
+            )
         return tuple(found)
+
+    def _spikes(self) -> BoolArray:
+        """Points far worse than both neighbours, beside the usual scatter from them."""
+        score = self.scale.forward(self.y)
+        found = np.zeros(len(score), dtype=np.bool_)
+        gaps = np.minimum(score[1:-1] - score[:-2], score[1:-1] - score[2:])
+        usual = np.median(np.abs(np.diff(score)))
+        found[1:-1] = gaps > max(_SPIKE * usual, _LEAST_SPIKE)
+        return found
 
     @property
     def n(self) -> int:

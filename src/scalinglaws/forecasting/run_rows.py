@@ -287,7 +287,8 @@ def check_limits(table: RunTable, limits: Limits) -> None:
         place = int(np.flatnonzero(outside)[0])
         raise DataError(
             f"{table.target!r} is {table.y[place]:g} in row {table.index[place]!r}, which is not "
-            f"between the `limits` {limits}: correct them, or leave such runs out."
+            f"between the `limits` {limits}: correct them, or leave such runs out. Accuracies that "
+            "scatter below chance can be forecast with `through`."
         )
 
 
