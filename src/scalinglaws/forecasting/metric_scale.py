@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import expit
-from scipy.stats import rankdata
 
 from scalinglaws.arrays import BoolArray, FloatArray
 from scalinglaws.errors import DataWarning, warn
@@ -126,7 +125,7 @@ def find_scale(
 ) -> MetricScale:
     """The scale of a metric, from its name, its values at the variables, and its limits."""
     points = np.log(np.column_stack(list(variables.values())))
-    ranks = rankdata(y)  # a run that diverged counts no more than others
+    ranks = np.searchsorted(np.sort(y), y)  # a run that diverged counts no more than others
     slopes = np.linalg.lstsq(points - points.mean(axis=0), ranks - ranks.mean())[0]
     falls, named_as_falling = bool(slopes.sum() <= 0), _names(target, _FALLING)
     if named_as_falling and not falls:
