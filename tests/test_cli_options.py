@@ -15,7 +15,7 @@ import pytest
 import scalinglaws as sl
 from scalinglaws import planning
 from scalinglaws.cli import command_line, main
-from scalinglaws.cli.parameters import add_parameters, arguments
+from scalinglaws.cli.generated_options import add_parameters, arguments
 from scalinglaws.cli.progress import shown_progress
 from tests.conftest import make_runs
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import pandas as pd
 
+from scalinglaws.cli.generated_options import add_parameters, add_plot, arguments, number
 from scalinglaws.cli.models import law_from
 from scalinglaws.cli.output import draw, show
-from scalinglaws.cli.parameters import add_parameters, add_plot, arguments, number
 from scalinglaws.errors import FileFormatError
 from scalinglaws.numerals import parse_number
 from scalinglaws.planning import (

@@ -11,9 +11,15 @@ from typing import Any
 import pandas as pd
 
 import scalinglaws
+from scalinglaws.cli.generated_options import (
+    TABLE_HELP,
+    add_parameters,
+    add_plot,
+    arguments,
+    number,
+)
 from scalinglaws.cli.models import given_model, usual_law
 from scalinglaws.cli.output import DOUBTFUL, OK, draw, print_frame, save, show, write_file
-from scalinglaws.cli.parameters import TABLE_HELP, add_parameters, add_plot, arguments, number
 from scalinglaws.errors import FileFormatError
 from scalinglaws.fitting import storage
 from scalinglaws.fitting.fit import fit

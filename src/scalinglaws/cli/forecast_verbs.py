@@ -7,9 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from scalinglaws.cli.models import given_model, model_from
-from scalinglaws.cli.output import DOUBTFUL, OK, draw, save, show
-from scalinglaws.cli.parameters import (
+from scalinglaws.cli.generated_options import (
     TABLE_HELP,
     Pairs,
     add_parameters,
@@ -19,6 +17,8 @@ from scalinglaws.cli.parameters import (
     pairs,
     shared,
 )
+from scalinglaws.cli.models import given_model, model_from
+from scalinglaws.cli.output import DOUBTFUL, OK, draw, save, show
 from scalinglaws.errors import FileFormatError
 from scalinglaws.fitting.published import Published
 from scalinglaws.fitting.result import Fit

@@ -6,8 +6,8 @@ import argparse
 from collections.abc import Mapping
 from typing import Any
 
+from scalinglaws.cli.generated_options import add_parameters, add_plot, arguments, number, shared
 from scalinglaws.cli.output import draw, show
-from scalinglaws.cli.parameters import add_parameters, add_plot, arguments, number, shared
 from scalinglaws.planning import (
     limited_data,
     near_optimal,
