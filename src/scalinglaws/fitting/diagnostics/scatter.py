@@ -134,7 +134,8 @@ def least_absolute(basis: FloatArray, residuals: FloatArray) -> FloatArray:
         weights = 1.0 / np.maximum(np.abs(remaining), 1e-3 * scale + 1e-300)
         weights /= weights.max()
         normal = basis.T @ (weights[:, None] * basis)
-        step = np.linalg.solve(normal, basis.T @ (weights * residuals))
+        # runs without noise leave too few with weight for a regular matrix
+        step = np.linalg.lstsq(normal, basis.T @ (weights * residuals), rcond=None)[0]
         last, remaining = remaining, residuals - basis @ step
         if np.abs(remaining - last).max() <= 1e-3 * scale:
             break
