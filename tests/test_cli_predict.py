@@ -110,7 +110,8 @@ def test_groups_are_printed(files: dict[str, str], capsys: pytest.CaptureFixture
         (["reach", "fit.json", "2.3", "--at", "N"], "--at is written NAME=VALUE"),
         (["reach", "fit.json", "2.3", "--ratio", "20"], "--ratio is for forecasts over N and D"),
         (["reach", "groups.json", "2.3"], "is a saved GroupedForecast, which has several"),
-        (["forecast", "groups.json", "--at", "N=1B"], "is a saved GroupedForecast: without"),
+        (["forecast", "groups.json", "--at", "N=1B"], "Say of which group: --at data="),
+        (["forecast", "groups.json", "--json"], "is a GroupedForecast, which is printed or saved"),
         (["backtest", "groups.json"], "is a saved GroupedForecast; a back-test needs a fit"),
     ],
 )

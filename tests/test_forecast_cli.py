@@ -98,3 +98,19 @@ def test_a_curve(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert "estimate" in json.loads(capsys.readouterr().out)[0]
     assert main(["forecast", file, "--x", "D", "--json"]) == 1
     assert "need --at" in capsys.readouterr().err
+
+
+def test_groups_and_metrics_at_a_run(
+    runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of one group of several, and of an accuracy through its loss."""
+    table = pd.read_csv(runs)
+    table["data"] = ["web", "code"] * (len(table) // 2)
+    table["accuracy"] = 1 / table["loss"]
+    table.to_csv(tmp_path / "both.csv", index=False)
+    run = ["--at", "N=20B", "D=4T"]
+    assert main(["forecast", str(tmp_path / "both.csv"), "--groups", "data", *run, "data=web"]) == 0
+    assert capsys.readouterr().out.startswith("loss ")
+    through = ["--y", "accuracy", "--through", "loss", "--limits", "0", "1"]
+    assert main(["forecast", str(tmp_path / "both.csv"), *through, *run, "--json"]) == 0
+    assert 0 < json.loads(capsys.readouterr().out)[0]["estimate"] < 1

@@ -29,6 +29,7 @@ from scalinglaws.forecasting.chained_forecast import ChainedForecast
 from scalinglaws.forecasting.comparison import compare
 from scalinglaws.forecasting.curve import CurveForecast
 from scalinglaws.forecasting.forecast import Forecast
+from scalinglaws.forecasting.grouped_forecast import GroupedForecast
 from scalinglaws.forecasting.make import forecast
 from scalinglaws.forecasting.outlook import Outlook, given_points
 from scalinglaws.loading import Loaded
@@ -80,7 +81,7 @@ def _forecast(options: argparse.Namespace) -> int:
         return _surface(model, options, level)
     if isinstance(model, CurveForecast):
         return _curve(model, options, level)
-    return _other(model, options)
+    return _other(model, options, level)
 
 
 def _surface(model: Forecast, options: argparse.Namespace, level: Any) -> int:
@@ -117,12 +118,16 @@ def _curve(model: CurveForecast, options: argparse.Namespace, level: Any) -> int
     return OK
 
 
-def _other(model: Any, options: argparse.Namespace) -> int:
+def _other(model: Any, options: argparse.Namespace, level: Any) -> int:
     """A forecast of several series or groups, of a metric, or of one run's end."""
+    if options.at and isinstance(model, ChainedForecast | GroupedForecast):
+        found: Any = model.predict(**options.at, **level)
+        show(found, options, frame=found.to_frame())
+        return OK
     if options.at or options.budget or options.json or options.csv or options.plot:
         raise ValueError(
-            f"{options.runs} is a saved {type(model).__name__}: without further options it is "
-            "printed; for anything else use sl.load in Python."
+            f"The forecast of {options.runs} is a {type(model).__name__}, which is printed or "
+            "saved: for anything else use sl.load in Python."
         )
     print(model)
     return OK

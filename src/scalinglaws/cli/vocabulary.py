@@ -28,6 +28,7 @@ _PHRASES = (
     (r"use sl\.optimal\(fit, C=\.\.\.\)", "use scalinglaws plan --budget"),
     (r"use sl\.optimal\(fit, loss=\.\.\.\)", "use scalinglaws plan --loss"),
     (r"group is meant: (\w+)=['\"](.+?)['\"]", r"group is meant: --at \1=\2"),
+    (r"of which group: (\w+)=", r"of which group: --at \1="),
     (r" See fit\.\w+\.", ""),
     (r"fit\.plot_residuals\(\)", "the residuals"),
     (r"fit\.identified", "the identified combinations"),
