@@ -402,7 +402,7 @@ def test_a_corner(fit: sl.Fit) -> None:
     assert axes[1, 0].get_yscale() == "linear"
     assert axes[1, 0].get_xlabel() == "$A$"
     texts = " ".join(t.get_text() for t in axes[0, 1].texts)
-    assert "200 draws (case bootstrap)" in texts
+    assert "200 draws, case bootstrap" in texts
     again = plot_corner(draws, ["A", "alpha"], axes=plt.figure().subplots(2, 2))
     assert again.shape == (2, 2)
 
