@@ -27,6 +27,7 @@ _COARSE = ((1, 2, 5), (1, 3), (1,))
 _FINE = ((1, 1.2, 1.5, 2, 2.2, 2.5, 3, 3.5, 4, 5, 6, 7, 8), (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8))
 _FEWEST_TICKS, _MOST_TICKS = 3, 7
 _TICKS_PER_INCH = (1.3, 2.2)  # labels are wider than high
+_SHORT = 1.5  # times as many where all are short numbers
 _EXACT = 1 + 1e-9  # for ticks at the very end of an axis
 FAR = 100.0  # times the largest run, to which pictures go by themselves
 _SIZE = (6.4, 4.0)  # inches of a new figure
@@ -145,7 +146,7 @@ def _even_ticks(low: float, high: float, most: int) -> list[float]:
     size = 10.0 ** np.floor(np.log10(rough))
     steps = sorted((m * size for m in (1, 2, 5, 10)), key=lambda s: abs(s - rough))
     each = [np.arange(np.ceil(low / s - 1e-9), np.floor(high / s + 1e-9) + 1) * s for s in steps]
-    ticks = next((t for t in each if len(t) <= most), each[0])
+    ticks = next((t for t in each if len(t) <= _SHORT * most), each[0])
     return [float(f"{tick:.10g}") for tick in ticks]
 
 
