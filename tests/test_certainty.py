@@ -14,6 +14,7 @@ from benchmarks import hard_laws
 from benchmarks.global_minimum import compare, random_case
 from scalinglaws.core import catalogue
 from scalinglaws.fitting.search.curved_valley import follow_valley
+from scalinglaws.fitting.search.effort import Budget
 from scalinglaws.fitting.search.rational import rational_starts
 from scalinglaws.fitting.solver.build_model import bind
 from scalinglaws.fitting.solver.model import to_natural
@@ -65,7 +66,9 @@ def test_a_saddle_is_left() -> None:
     problem = Problem(law, {"N": n}, y, np.ones(12), "log", "squared", None, {})
     model = bind(law, {"N": n}, y, "log")
 
-    end = follow_valley(problem, model, Loss("squared"), np.zeros(1), np.ones(1, dtype=np.bool_))
+    end = follow_valley(
+        problem, model, Loss("squared"), np.zeros(1), np.ones(1, dtype=np.bool_), Budget(model)
+    )
 
     assert abs(end.theta[0, 0]) == pytest.approx(0.4, abs=1e-9)
 
@@ -180,3 +183,16 @@ def test_a_bend_is_found_from_the_inside_out(seed: int, lowest: float) -> None:
 
     # the rival of the benchmarks, from around the truth
     assert fit.objective_value <= lowest * (1 + 1e-6)
+
+
+def test_a_search_without_end_stops_and_says_so() -> None:
+    """Losses that have nothing to do with the runs, and a law that can follow any of them."""
+    rng = np.random.default_rng(7)
+    tokens, noise = 10 ** rng.uniform(8, 12, 12), 0.5 * rng.standard_normal(12)
+    runs = pd.DataFrame({"D": tokens, "loss": np.exp(noise)})
+
+    with pytest.warns(sl.ScalingLawWarning, match="stopped at its limit of evaluations"):
+        fit = sl.fit(runs, "lin")
+
+    assert fit.evidence.stopped
+    assert fit.model.n_evaluations < 3000

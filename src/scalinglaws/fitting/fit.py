@@ -202,7 +202,7 @@ def _fit_problem(problem: Problem, table: RunTable, method: str, confidence_leve
         evidence=Evidence(
             # starts of other terms may end there as well
             max(minimum.n_starts, minimum.n_agreeing), minimum.n_agreeing, minimum.n_minima,
-            minimum.decrement, minimum.curvature, minimum.converged,
+            minimum.decrement, minimum.curvature, minimum.converged, minimum.stopped,
         ),
         theta=minimum.theta,
         free=minimum.free,

@@ -51,6 +51,8 @@ class Evidence:
         as for least absolute deviations.
     converged : bool
         Whether the search reached a minimum.
+    stopped : bool
+        Whether the search ended at its limit of evaluations of the law.
     """
 
     n_starts: int
@@ -59,6 +61,7 @@ class Evidence:
     decrement: float
     curvature: float = np.nan
     converged: bool = True
+    stopped: bool = False
 
 
 @dataclass(frozen=True, eq=False, repr=False)

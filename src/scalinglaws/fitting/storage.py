@@ -243,6 +243,7 @@ def _evidence(values: Mapping[str, Any]) -> Evidence:
         stored.number(evidence["decrement"], "decrement", unknown=True),
         stored.number(evidence.get("curvature", "nan"), "curvature", unknown=True),
         _converged(values, evidence),
+        stored.flag(evidence.get("stopped", False), "stopped"),
     )
 
 

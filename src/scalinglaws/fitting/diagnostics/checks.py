@@ -94,9 +94,13 @@ def convergence(fit: Fit) -> Verdicts:
     if not fit.converged:
         yield Verdict(
             Status.NOT_CONVERGED,
-            f"The predicted relative decrease of one more step is {fit.evidence.decrement:.1e}. "
-            "Try a law with fewer parameters, or pass `bounds`.",
+            f"{_limit(fit)}The predicted relative decrease of one more step is "
+            f"{fit.evidence.decrement:.1e}. Try a law with fewer parameters, or pass `bounds`.",
         )
+
+
+def _limit(fit: Fit) -> str:
+    return "The search stopped at its limit of evaluations. " if fit.evidence.stopped else ""
 
 
 def aliased_parameters(fit: Fit) -> Verdicts:
@@ -164,13 +168,15 @@ def degrees_of_freedom(fit: Fit) -> Verdicts:
 
 
 def starting_points(fit: Fit) -> Verdicts:
-    """Only one start reached the best of several minima."""
+    """Only one start reached the best of several minima, or the best before the search stopped."""
     evidence = fit.evidence
-    if evidence.n_starts >= 3 and evidence.n_agreeing < 2 and evidence.n_minima > 1:
+    limit = _limit(fit) if fit.converged else ""  # otherwise it was said above
+    several = evidence.n_minima > 1 or evidence.stopped
+    if evidence.n_starts >= 3 and evidence.n_agreeing < 2 and several:
         yield Verdict(
             Status.STARTS_DISAGREE,
-            f"Only {evidence.n_agreeing} of {evidence.n_starts} starting points ended at the best "
-            "minimum, so a better one may exist. Try a law with fewer parameters, or pass "
+            f"{limit}Only {evidence.n_agreeing} of {evidence.n_starts} starting points ended at "
+            "the best minimum, so a better one may exist. Try a law with fewer parameters, or pass "
             "`bounds`.",
         )
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from scalinglaws.arrays import BoolArray, FloatArray
+from scalinglaws.fitting.search.effort import Budget
 from scalinglaws.fitting.solver.model import Model
 from scalinglaws.fitting.solver.newton import minimise
 from scalinglaws.fitting.solver.objective import Loss
@@ -34,7 +35,12 @@ _NO_EFFECT = 1e-200  # curvature
 
 
 def follow_valley(
-    problem: Problem, model: Model, loss: Loss, theta: FloatArray, free: BoolArray
+    problem: Problem,
+    model: Model,
+    loss: Loss,
+    theta: FloatArray,
+    free: BoolArray,
+    budget: Budget,
 ) -> Solution:
     """The lowest point of the valley that `theta` lies in, as the solution of a batch of one.
 
@@ -42,6 +48,8 @@ def follow_valley(
     ----------
     theta, free : (parameters,)
         Working parameters, and which of them move.
+    budget : Budget
+        Rounds end where it is spent.
     """
     weights, (lower, upper) = problem.weights[None], problem.bounds()
 
@@ -55,6 +63,8 @@ def follow_valley(
     exponents = np.isin(symbols, problem.law.separation.searched) & free
     value, quiet = np.inf, 0
     for _ in range(_MOST_ROUNDS):
+        if budget.is_spent:
+            break
         trials, pivot = _trials(problem, model, loss, theta, free)
         if not len(trials):
             break

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from scalinglaws.errors import FitError
-from scalinglaws.fitting.search.effort import QUICK, THOROUGH, Effort
+from scalinglaws.fitting.search.effort import QUICK, THOROUGH, Budget, Effort
 from scalinglaws.fitting.search.group_starts import find_group_starts
 from scalinglaws.fitting.search.multistart import Multistart
 from scalinglaws.fitting.search.reactivate_terms import vanished_terms
@@ -24,6 +24,7 @@ from scalinglaws.fitting.solver.problem import Estimate, Problem
 _TOWARDS_ABSOLUTE = (0.3, 0.03, 1e-3)
 # Starts from which on agreement is asked for, and exponents so small that a term hardly changes.
 _ENOUGH, _FLAT = 3, 0.02
+_EFFORTS = QUICK, replace(THOROUGH, many=_ENOUGH), THOROUGH
 # A threshold is renewed, once, if the residuals ask for another by more than this factor.
 _MOVED = 4.0 / 3.0
 # Scaled curvature below which parameters may trade against each other without end.
@@ -54,13 +55,15 @@ def _of_each_group(problem: Problem, model: Model, shares: Sequence[Share]) -> E
         found = []
         for share in shares:
             own = replace(share.problem, objective=problem.objective, delta=problem.delta)
-            found.append(_searched(own, bind(own.law, own.columns, own.y, own.scale)))
+            own_model = bind(own.law, own.columns, own.y, own.scale)
+            found.append(_searched(own, own_model, Budget(own_model))[0])
         return together(problem, shares, found)
 
     if not _is_automatic(problem):
         return solved(problem)
     start = solved(replace(problem, objective="squared"))
-    run = Multistart(problem, model, Candidates(start.theta[None], start.free[None]), THOROUGH)
+    only = Candidates(start.theta[None], start.free[None])
+    run = Multistart(problem, model, only, THOROUGH, Budget(model))
     run.warm_up()
     found = solved(replace(problem, delta=run.threshold()))
     renewed = _renewed(problem, model, found)
@@ -68,9 +71,13 @@ def _of_each_group(problem: Problem, model: Model, shares: Sequence[Share]) -> E
 
 
 def _of_whole(problem: Problem, model: Model) -> Estimate:
-    found = _searched(problem, model)
+    budget = Budget(model)
+    found, effort = _searched(problem, model, budget)
     renewed = _renewed(problem, model, found) if _is_automatic(problem) else None
-    return found if renewed is None else _searched(renewed, model, found)
+    if renewed is None:
+        return found
+    budget.renew()
+    return _searched(renewed, model, budget, found, effort)[0]
 
 
 def _is_automatic(problem: Problem) -> bool:
@@ -89,26 +96,47 @@ def _renewed(problem: Problem, model: Model, found: Estimate) -> Problem | None:
     return replace(problem, delta=asked)
 
 
-def _searched(problem: Problem, model: Model, known: Estimate | None = None) -> Estimate:
-    """The best minimum."""
+def _searched(
+    problem: Problem,
+    model: Model,
+    budget: Budget,
+    known: Estimate | None = None,
+    first: int = 0,
+) -> tuple[Estimate, int]:
+    """The best minimum, and the effort that it took: 0 for a quick look, 1, or 2 for most starts.
+
+    Parameters
+    ----------
+    known : a minimum to begin with
+    first : the least effort; a quick look is only of use where a grid covers the law
+    """
+    if problem.objective == "absolute" or not can_be_exhaustive(problem):
+        first = max(first, 1)
     found = known
-    if problem.objective != "absolute" and can_be_exhaustive(problem):
-        quick = _starts(problem, 0)
-        if len(quick.theta):
-            found = _search(problem, model, _with(found, quick), QUICK)
-            if _is_certain(problem, found):
-                return found
-    starts = _with(found, _starts(problem, 1))
-    if not len(starts.theta):
-        raise FitError(
-            f"No starting point has a finite value for the law {problem.law.label!r} on these "
-            "runs; pass `start` with a value for each parameter, or `bounds`."
-        )
-    found = _search(problem, model, starts, replace(THOROUGH, many=_ENOUGH))
-    if found.n_starts >= _ENOUGH and _is_disputed(found):
-        problem = replace(problem, delta=found.delta)
-        return _search(problem, model, _with(found, _starts(problem, 2)), THOROUGH)
-    return found
+    for effort in range(first, len(_EFFORTS)):
+        starts = _starts(problem, effort)
+        if effort == 0 and not len(starts.theta):
+            continue
+        starts = _with(found, starts)
+        if not len(starts.theta):
+            raise FitError(
+                f"No starting point has a finite value for the law {problem.law.label!r} on these "
+                "runs; pass `start` with a value for each parameter, or `bounds`."
+            )
+        found = _search(problem, model, starts, _EFFORTS[effort], budget)
+        if _is_enough(problem, found, effort) or budget.is_spent:
+            break
+        if effort:
+            problem = replace(problem, delta=found.delta)
+    assert found is not None
+    return replace(found, stopped=budget.is_spent), effort
+
+
+def _is_enough(problem: Problem, found: Estimate, effort: int) -> bool:
+    """Whether more starts would find nothing lower."""
+    if effort == 0:
+        return _is_certain(problem, found)
+    return effort == len(_EFFORTS) - 1 or found.n_starts < _ENOUGH or not _is_disputed(found)
 
 
 def _is_disputed(found: Estimate) -> bool:
@@ -141,22 +169,24 @@ def _is_certain(problem: Problem, found: Estimate) -> bool:
     )
 
 
-def _search(problem: Problem, model: Model, starts: Candidates, effort: Effort) -> Estimate:
-    run = Multistart(problem, model, starts, effort)
+def _search(
+    problem: Problem, model: Model, starts: Candidates, effort: Effort, budget: Budget
+) -> Estimate:
+    run = Multistart(problem, model, starts, effort, budget)
     run.warm_up()
     if problem.objective == "squared":
         run.newton(Loss("squared"))
-        run.try_neighbours()
+        run.finish()
         return run.best(None)
     if problem.objective == "huber":
         delta = run.threshold() if problem.delta is None else problem.delta
         run.to_huber(delta)
-        run.try_neighbours()
+        run.finish()
         return run.best(delta)
-    run.newton(Loss("squared"))
+    run.newton(Loss("squared"), last=False)
     run.least_squares()
     for factor in _TOWARDS_ABSOLUTE:
-        run.to_huber(factor * run.residual_scale())
+        run.to_huber(factor * run.residual_scale(), last=factor == _TOWARDS_ABSOLUTE[-1])
     run.try_neighbours()
     return run.vertex()
 

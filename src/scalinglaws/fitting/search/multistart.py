@@ -15,7 +15,7 @@ from scalinglaws.fitting.search.compare_minima import (
     smallest_curvature,
 )
 from scalinglaws.fitting.search.curved_valley import follow_valley
-from scalinglaws.fitting.search.effort import QUICK, THOROUGH, Effort
+from scalinglaws.fitting.search.effort import QUICK, THOROUGH, Budget, Effort
 from scalinglaws.fitting.search.neighbours import neighbouring_starts
 from scalinglaws.fitting.search.reactivate_terms import reactivated_starts, without_vanished
 from scalinglaws.fitting.search.scale import ResidualScale
@@ -28,7 +28,7 @@ from scalinglaws.fitting.solver.objective import HUBER_FACTOR, Loss
 from scalinglaws.fitting.solver.problem import Estimate, Problem, Solution
 
 _MOST_ROUNDS = 3
-_LAST_STEPS = 300
+_LAST_STEPS, _STEPS_OF_SCALE = 300, 60
 # A winner that further steps promise more than this, or with a smaller curvature than this, is
 # followed on; so is a row that has not arrived and is so little above it, in so many rows.
 _SETTLED, _FLAT = 1e-12, 1e-7
@@ -49,9 +49,14 @@ class Multistart:
     """Every candidate on its way down, all as one batch."""
 
     def __init__(
-        self, problem: Problem, model: Model, candidates: Candidates, effort: Effort = THOROUGH
+        self,
+        problem: Problem,
+        model: Model,
+        candidates: Candidates,
+        effort: Effort,
+        budget: Budget,
     ) -> None:
-        self.effort = effort
+        self.effort, self.budget = effort, budget
         self.problem, self.model = problem, model
         self.free = candidates.free
         self.lower, self.upper = problem.bounds()
@@ -98,33 +103,42 @@ class Multistart:
                 "these runs; check the columns, or pass `bounds` or `start`."
             )
 
-    def newton(self, loss: Loss) -> None:
-        """To the bottom of each basin that may still be the deepest."""
+    def newton(self, loss: Loss, *, last: bool = True) -> None:
+        """To the bottom of each basin that may still be the deepest.
+
+        Rows that are late are followed further with the last of several losses alone.
+        """
         self.loss = loss
         self._keep_hopeful(self.effort.hopeless)
         self.solution = self._minimise(
             loss, self.solution.theta, steps=self.effort.newton, enough=self.effort.enough
         )
-        if self.effort.enough is not None:
+        if self.effort.enough is not None or not last or self.budget.is_spent:
             return
         limit = np.nanmin(self.solution.value) * _LATE + self._rounding()
         late = np.flatnonzero(~self.solution.converged & (self.solution.value <= limit))
         late = late[np.argsort(self.solution.value[late])][:_MOST_LATE]
         if len(late):
-            last = self._minimise(loss, self.solution.theta, steps=_LAST_STEPS, rows=late)
-            self.solution.put(late, last)
+            end = self._minimise(
+                loss, self.solution.theta, steps=self.budget.steps(_LAST_STEPS), rows=late
+            )
+            self.solution.put(late, end)
+
+    def finish(self) -> None:
+        """Neighbours of the best minimum, and what may be lowest to the end of its valley.
+
+        Where no two starts agree and many more will be tried, nothing is worth it before.
+        """
+        many = self.effort.many
+        if many is None or self.n_starts < many or self.n_agreeing >= 2:
+            self.try_neighbours()
+            self.settle()
 
     def settle(self) -> bool:
         """Follow what may be lowest to the end of its valley; True if the winner is lower."""
-        if (
-            self.effort.many is not None
-            and self.n_starts >= self.effort.many
-            and self.n_agreeing < 2
-        ):
-            return False
         improved = False
         for _ in range(_MOST_ROUNDS if self.effort.enough is None and not self.is_absolute else 0):
-            if not self._persist():
+            if self.budget.is_spent or not self._persist():
                 break
             improved = True
             if not self.try_neighbours():
@@ -135,13 +149,21 @@ class Multistart:
         """Down a long curved valley, if the winner lies in one, or a row that may yet win."""
         before = self.solution.value[self._winner()]
         for row in self._in_valleys():
+            if self.budget.is_spent:
+                break
             one, free = np.array([row]), self.free[row]
             last = self._minimise(
-                self.loss, self.solution.theta, steps=_LAST_STEPS, rows=one, patient=True
+                self.loss,
+                self.solution.theta,
+                steps=self.budget.steps(_LAST_STEPS),
+                rows=one,
+                patient=True,
             )
             if last.value[0] < self.solution.value[row]:
                 self.solution.put(one, last)
-            end = follow_valley(self.problem, self.model, self.loss, self.solution.theta[row], free)
+            end = follow_valley(
+                self.problem, self.model, self.loss, self.solution.theta[row], free, self.budget
+            )
             if end.value[0] <= self.solution.value[row]:
                 self.solution.put(one, end)
         after = self.solution.value[self._winner()]
@@ -188,14 +210,14 @@ class Multistart:
         self.free = self.free[rows]
         self.solution = self.solution.take(rows)
 
-    def to_huber(self, delta: float) -> None:
+    def to_huber(self, delta: float, *, last: bool = True) -> None:
         """Reweighted least squares first, then exact second-order steps."""
         self._keep_hopeful(THOROUGH.hopeless)
         self.loss = Loss("huber", delta)
         self.solution = self._minimise(
             self.loss, self.solution.theta, majorise=True, steps=self.effort.reweighted
         )
-        self.newton(self.loss)
+        self.newton(self.loss, last=last)
 
     def residual_scale(self) -> float:
         """Robust scale of the best row's residuals, never quite zero."""
@@ -210,7 +232,9 @@ class Multistart:
         a robust fit.
         """
         winner = np.array([self._winner()])
-        one = self._minimise(self.loss, self.solution.theta, steps=_LAST_STEPS, rows=winner)
+        one = self._minimise(
+            self.loss, self.solution.theta, steps=self.budget.steps(_LAST_STEPS), rows=winner
+        )
         self.solution.put(winner, one)
 
     def threshold(self) -> float:
@@ -229,7 +253,7 @@ class Multistart:
         n_free = int(free.sum())
         for factor in _SHARPENING:
             loss = Loss("huber", factor * scale)
-            for majorise, steps in ((True, QUICK.reweighted), (False, _LAST_STEPS)):
+            for majorise, steps in ((True, QUICK.reweighted), (False, _STEPS_OF_SCALE)):
                 theta = minimise(
                     self.model, loss, theta, self.weights, free, self.lower, self.upper,
                     majorise=majorise, max_iterations=steps, amplitude=self.amplitude,
@@ -253,6 +277,8 @@ class Multistart:
         """
         improved = False
         for _ in range(_MOST_ROUNDS if self.effort.enough is None else 0):
+            if self.budget.is_spent:
+                break
             winner = self._winner()
             theta = self.solution.theta[winner]
             starts = reactivated_starts(
@@ -309,7 +335,6 @@ class Multistart:
 
     def best(self, delta: float | None) -> Estimate:
         """The winner, and how many starts agree with it."""
-        self.settle()
         winner = self._winner()
         value = self.solution.value
         same_kind = (self.free == self.free[winner]).all(axis=1)

@@ -87,5 +87,6 @@ def together(problem: Problem, shares: Sequence[Share], found: Sequence[Estimate
         n_minima=max(one.n_minima for one in found),
         decrement=max(one.decrement for one in found),
         curvature=min(one.curvature for one in found),
+        stopped=any(one.stopped for one in found),
         alternatives=np.array(alternatives).reshape(-1, p),
     )

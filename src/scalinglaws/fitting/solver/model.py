@@ -96,6 +96,7 @@ class Model:
     ) -> None:
         self._make = make_block
         self.n_rows, self.n_parameters, self.magnitude = n_rows, n_parameters, magnitude
+        self.n_evaluations = 0  # of batches, so far
 
     @cached_property
     def _whole(self) -> Block:
@@ -237,6 +238,7 @@ class Model:
             positive semidefinite, and its steps never go uphill.
         """
         n_batch, p = theta.shape
+        self.n_evaluations += 1
         total = Sums(np.zeros(n_batch), np.zeros((n_batch, p)), np.zeros((n_batch, p, p)))
         with np.errstate(all="ignore"):
             for rows, block in self.blocks():

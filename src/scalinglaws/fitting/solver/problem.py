@@ -88,6 +88,8 @@ class Estimate:
         there is none, as with absolute deviations.
     alternatives : (fits, parameters)
         Natural values of other minima that are equally low and divide the law otherwise.
+    stopped : bool
+        The search ended at its limit of work, and would have gone on.
     rivals : Rivals or None
         Minima of any kind that are nearly as low, for the search on a sample of a larger table.
     """
@@ -103,6 +105,7 @@ class Estimate:
     decrement: float
     alternatives: FloatArray
     curvature: float = np.nan
+    stopped: bool = False
     rivals: Rivals | None = None
 
 
