@@ -67,7 +67,12 @@ def test_a_saddle_is_left() -> None:
     model = bind(law, {"N": n}, y, "log")
 
     end = follow_valley(
-        problem, model, Loss("squared"), np.zeros(1), np.ones(1, dtype=np.bool_), Budget(model)
+        problem,
+        model,
+        Loss("squared"),
+        np.zeros(1),
+        np.ones(1, dtype=np.bool_),
+        Budget(problem, model),
     )
 
     assert abs(end.theta[0, 0]) == pytest.approx(0.4, abs=1e-9)

@@ -56,14 +56,14 @@ def _of_each_group(problem: Problem, model: Model, shares: Sequence[Share]) -> E
         for share in shares:
             own = replace(share.problem, objective=problem.objective, delta=problem.delta)
             own_model = bind(own.law, own.columns, own.y, own.scale)
-            found.append(_searched(own, own_model, Budget(own_model))[0])
+            found.append(_searched(own, own_model, Budget(own, own_model))[0])
         return together(problem, shares, found)
 
     if not _is_automatic(problem):
         return solved(problem)
     start = solved(replace(problem, objective="squared"))
     only = Candidates(start.theta[None], start.free[None])
-    run = Multistart(problem, model, only, THOROUGH, Budget(model))
+    run = Multistart(problem, model, only, THOROUGH, Budget(problem, model))
     run.warm_up()
     found = solved(replace(problem, delta=run.threshold()))
     renewed = _renewed(problem, model, found)
@@ -71,7 +71,7 @@ def _of_each_group(problem: Problem, model: Model, shares: Sequence[Share]) -> E
 
 
 def _of_whole(problem: Problem, model: Model) -> Estimate:
-    budget = Budget(model)
+    budget = Budget(problem, model)
     found, effort = _searched(problem, model, budget)
     renewed = _renewed(problem, model, found) if _is_automatic(problem) else None
     if renewed is None:
