@@ -3,7 +3,7 @@
 Law error and coefficients are drawn together, as in `forecast_optima`, on a grid of ln N and ln D
 around the runs that a budget buys at the largest runs' tokens per parameter. Between its nodes
 are cubic splines: the law's error is correlated over 3 e-folds, and the nodes are half an e-fold
-apart.
+apart. More tokens are taken to do no harm: where a draw rises with D, it stays at its lowest value.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from scalinglaws.arrays import BoolArray, FloatArray
 from scalinglaws.errors import FitError
 from scalinglaws.forecasting.forecast import Forecast
 from scalinglaws.options import check_count, check_level
-from scalinglaws.planning.cost import SIX, Cost, cost_of
+from scalinglaws.planning.cost import SIX, Cost, RunCost, cost_of
 from scalinglaws.planning.forecast_optima import CostedForecast, drawn_surface
 from scalinglaws.planning.forecast_plan import warn_if_far
 from scalinglaws.planning.law_with_values import LawWithValues, Rng
@@ -39,11 +39,13 @@ class SampledSurface(Sampled):
     Attributes
     ----------
     forecast : what is drawn
+    largest : cost of the costliest run
     corner : ln N and ln D of the first node
     splines : (rows, sizes, tokens), coefficients of cubic B-splines, on the forecast's scale
     """
 
     forecast: Forecast
+    largest: float
     corner: tuple[float, float]
     splines: FloatArray
 
@@ -72,10 +74,10 @@ class SampledSurface(Sampled):
         """Far below the error of the splines."""
         return 1e-8
 
-    @property
-    def runs(self) -> tuple[FloatArray, FloatArray]:
-        """N and D of the runs."""
-        return self.forecast.rows.N, self.forecast.rows.D
+    def costliest(self, cost: RunCost) -> float:
+        """What the costliest run cost."""
+        del cost  # it is the one that the plan was made with
+        return self.largest
 
     def warn_if_far(self, beyond: FloatArray) -> None:
         """Warn of budgets that are many times the compute of the largest run."""
@@ -200,13 +202,14 @@ def surface_plan(
     steps = np.arange(-_ROOM, _ROOM + _STEP / 2, _STEP)
     ln_n, ln_d = np.meshgrid(centre[0] + steps, centre[1] + steps, indexing="ij")
     drawn = drawn_surface(forecast, ln_n.ravel(), ln_d.ravel(), n_resamples, rng)
-    splines = drawn.reshape(-1, *ln_n.shape)
+    splines = np.minimum.accumulate(drawn.reshape(-1, *ln_n.shape), axis=2)
     for axis in (1, 2):
         splines = spline_filter1d(splines, 3, axis=axis, mode="mirror")
     surface = SampledSurface(
         target=rows.table.target, level=float(level), sign=1.0 if rows.scale.falls else -1.0,
         no_interval="" if n_resamples else "no interval: none was asked for",
-        forecast=forecast, corner=(float(ln_n[0, 0]), float(ln_d[0, 0])), splines=splines,
+        forecast=forecast, largest=float(costed.C.max()),
+        corner=(float(ln_n[0, 0]), float(ln_d[0, 0])), splines=splines,
     )  # fmt: skip
     inside = _ROOM - _BORDER * _STEP
     low, high = np.exp(centre - inside), np.exp(centre + inside)

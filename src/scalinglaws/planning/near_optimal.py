@@ -42,8 +42,8 @@ def near_optimal(
 
     Parameters
     ----------
-    fit : Fit or published law
-        A law of N and D with coefficients.
+    fit : Fit, published law or Forecast
+        A law of N and D with coefficients, or a forecast over N and D.
     C : number or array
         Budgets.
     within : float
@@ -61,7 +61,7 @@ def near_optimal(
     Raises
     ------
     FitError
-        If the law has no optimum there.
+        If there is no optimum.
     ValueError
         If `within` is not a small positive number.
 
@@ -70,12 +70,23 @@ def near_optimal(
     Near the optimum of a Chinchilla law the performance rises by about
     ``alpha*beta*R/2 * ln(N/N_opt)**2``, where R is its reducible part.
 
+    From a forecast, all columns but the performance are those of its surface, with quantiles over
+    joint draws of coefficients and law error. The surface is looked at up to 150 times fewer and
+    more parameters and tokens than the budget buys at the largest runs' tokens per parameter; an
+    end beyond is missing. Where a draw of the surface rises with D it is held at its lowest value:
+    more tokens are taken to do no harm. N may differ from that of `optimal`, which uses measured
+    profiles where there are three.
+
     Examples
     --------
     >>> import scalinglaws as sl
     >>> runs = sl.datasets.ladder()
     >>> fit = sl.fit(runs[runs["D"] > 1.5e6], "kaplan")
     >>> band = near_optimal(fit, C=1e13, within=0.01).iloc[0]
+    >>> bool(band["smallest"] < band["N"] < band["largest"])
+    True
+    >>> forecast = sl.forecast(runs[runs["D"] > 1.5e6])
+    >>> band = near_optimal(forecast, C=1e13, within=0.01).iloc[0]
     >>> bool(band["smallest"] < band["N"] < band["largest"])
     True
     """
@@ -148,8 +159,8 @@ def overtraining(
 
     Parameters
     ----------
-    fit : Fit or published law
-        A law of N and D with coefficients.
+    fit : Fit, published law or Forecast
+        A law of N and D with coefficients, or a forecast over N and D.
     C : number
         Budget whose best performance is to be reached.
     smaller : number or array
@@ -163,7 +174,9 @@ def overtraining(
         One row for each factor: ``smaller``, ``N``, ``D``, ``times_tokens`` (D over that of the
         optimum), ``overhead`` (compute over the budget, less one), ``limit`` (how many times
         smaller the model may be at all), each with ``_low`` and ``_high``; ``times_beyond`` and
-        ``note``. Beyond the limit tokens and compute are infinite.
+        ``note``. Beyond the limit tokens and compute are infinite. A forecast has no ``limit``: it
+        says nothing of unlimited data. There, infinite means: not reached with 150 times the
+        tokens that the budget buys at the largest runs' tokens per parameter.
 
     Raises
     ------
@@ -182,6 +195,10 @@ def overtraining(
     >>> fit = sl.fit(runs[runs["D"] > 1.5e6], "kaplan")
     >>> price = overtraining(fit, C=1e13, smaller=[1, 2])
     >>> bool(abs(price["overhead"][0]) < 1e-9 and price["overhead"][1] > 0)
+    True
+    >>> forecast = sl.forecast(runs[runs["D"] > 1.5e6])
+    >>> price = overtraining(forecast, C=1e13, smaller=1.25).iloc[0]
+    >>> bool(0 < price["overhead_low"] < price["overhead"] < price["overhead_high"])
     True
     """
     budget = np.full((1, 1), positive_number("C", C))

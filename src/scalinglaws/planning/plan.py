@@ -62,10 +62,8 @@ class Frontier(Generic[S_co]):
 
     def times_beyond(self, C: FloatArray) -> FloatArray:
         """Budgets relative to the costliest run; missing for a law without runs."""
-        if self.sample.runs is None:
-            return np.full(C.shape, np.nan)
         with np.errstate(all="ignore"):  # of a cost without end
-            beyond = np.asarray(C / self.cost(*self.sample.runs).max())
+            beyond = np.asarray(C / self.sample.costliest(self.cost))
         self.sample.warn_if_far(beyond[np.isfinite(beyond)])
         return beyond
 
@@ -146,11 +144,11 @@ class Frontier(Generic[S_co]):
             centre = np.log(alone._searched(C[:1])[0])
             near = np.maximum(low, centre - _NEAR), np.minimum(high, centre + _NEAR)
             if (near[0] < near[1]).all():
-                best, end = minimum(value, slope, *near, NEAR_STEPS)
+                best, end = minimum(value, slope, *near, NEAR_STEPS, self.sample.tolerance)
                 cut = ((end < 0) & (near[0] > low)) | ((end > 0) & (near[1] < high))
                 if not (cut | np.isnan(end)).any():
                     return best, end
-        return minimum(value, slope, low, high)
+        return minimum(value, slope, low, high, tolerance=self.sample.tolerance)
 
     # --- beside a given size, or a given amount of data -------------------------------------------
 

@@ -57,7 +57,12 @@ def root(
 
 
 def minimum(
-    value: Function, slope: Function, low: FloatArray, high: FloatArray, steps: int = SCAN_STEPS
+    value: Function,
+    slope: Function,
+    low: FloatArray,
+    high: FloatArray,
+    steps: int = SCAN_STEPS,
+    tolerance: float = ROUNDING,
 ) -> tuple[FloatArray, FloatArray]:
     """The lowest point between `low` and `high`, and on which end it lies.
 
@@ -71,6 +76,8 @@ def minimum(
     low, high : array, shape (rows, points)
     steps : int
         Of the scan.
+    tolerance : float
+        Relative, of the root of the slope.
 
     Returns
     -------
@@ -87,7 +94,7 @@ def minimum(
     right = np.take_along_axis(grid, np.minimum(place + 1, steps - 1)[..., None], -1)[..., 0]
     best = np.take_along_axis(grid, place[..., None], -1)[..., 0]
     left, right = (_allowed(value, edge, best) for edge in (left, right))
-    bottom = root(slope, left, right)
+    bottom = root(slope, left, right, tolerance)
     end = np.where(place == 0, -1.0, np.where(place == steps - 1, 1.0, 0.0))
     at_end = np.isnan(bottom) & (end != 0)
     at = np.where(np.isnan(bottom), best, bottom)

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scalinglaws.arrays import BoolArray, FloatArray
+from scalinglaws.planning.cost import RunCost
 from scalinglaws.planning.delta_method import Delta
 from scalinglaws.planning.root_finding import ROUNDING
 
@@ -69,10 +70,9 @@ class Sampled(ABC):
         """Whether the performance depends on C besides N and D."""
         return False
 
-    @property
     @abstractmethod
-    def runs(self) -> tuple[FloatArray, FloatArray] | None:
-        """N and D of the runs; None without any."""
+    def costliest(self, cost: RunCost) -> float:
+        """What the costliest run cost; NaN for a law without runs."""
 
     def not_usable(self, N: FloatArray, D: FloatArray) -> BoolArray:
         """Where a forecast is too wide or too far."""

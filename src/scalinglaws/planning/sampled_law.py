@@ -25,6 +25,7 @@ from scalinglaws.fitting.result import Fit
 from scalinglaws.fitting.tables.points import positive_number
 from scalinglaws.numerals import format_factor, format_plain
 from scalinglaws.options import check_count, check_level
+from scalinglaws.planning.cost import RunCost
 from scalinglaws.planning.delta_method import Delta
 from scalinglaws.planning.law_with_values import (
     LawWithValues,
@@ -90,11 +91,10 @@ class SampledLaw(Sampled):
         """Whether the performance depends on C besides N and D."""
         return "C" in self.law.variables
 
-    @property
-    def runs(self) -> tuple[FloatArray, FloatArray] | None:
-        """N and D of the fitted runs; None for a law without them."""
-        found = run_columns(self.fit)
-        return (found["N"], found["D"]) if set(found) == {"N", "D"} else None
+    def costliest(self, cost: RunCost) -> float:
+        """What the costliest fitted run cost; NaN for a law without runs."""
+        runs = run_columns(self.fit)
+        return float(cost(runs["N"], runs["D"]).max()) if set(runs) == {"N", "D"} else np.nan
 
     def warn_if_far(self, beyond: FloatArray) -> None:
         """Warn of budgets that are many times the compute of the largest run."""

@@ -53,8 +53,8 @@ def serving(
 
     Parameters
     ----------
-    fit : Fit or published law
-        A law of N and D with coefficients.
+    fit : Fit, published law or Forecast
+        A law of N and D with coefficients, or a forecast over N and D.
     served : number or array
         Tokens that the model will process in its lifetime, input and output.
     loss : number, optional
@@ -84,7 +84,8 @@ def serving(
     Raises
     ------
     FitError
-        If no model reaches the performance, or fits the budget.
+        If no model reaches the performance, or fits the budget. From a forecast also if the loss is
+        not reached up to 200 times the compute of the largest run.
     ValueError
         If not exactly one of `loss` and `budget` is given.
 
@@ -94,6 +95,9 @@ def serving(
     served/(3*D)`` (Sardana et al. 2024, arXiv:2401.00448). Laws fitted at usual ratios of D to N
     are too optimistic far above them, as the same paper shows; compare ``ratio``.
 
+    A forecast is used as by :func:`near_optimal`. For a `loss` its surface is drawn around the
+    compute of ``forecast.reach(loss)``.
+
     Examples
     --------
     >>> import scalinglaws as sl
@@ -102,6 +106,10 @@ def serving(
     >>> best = sl.optimal(fit, C=1e13)
     >>> plan = sl.serving(fit, served=["1M", "1B"], loss=best["loss"].iloc[0])
     >>> bool(plan["N"].iloc[1] < plan["N"].iloc[0] < best["N"].iloc[0])
+    True
+    >>> forecast = sl.forecast(runs[runs["D"] > 1.5e6])
+    >>> found = sl.serving(forecast, served="1B", budget=1e14).iloc[0]
+    >>> bool(found["N_low"] < found["N"] < found["N_high"])
     True
     """
     if (loss is None) == (budget is None):
@@ -201,7 +209,8 @@ class _Life:
         self.plan, self.serve, self.price = plan, serve, price
         self.limits, self.tokens = limits, tokens
         self.allowed = common_limits(limits, plan.limits)
-        self.steps = SCAN_STEPS if plan.sample.kind == "law" else NEAR_STEPS
+        steps = SCAN_STEPS if plan.sample.kind == "law" else NEAR_STEPS
+        self.search = steps, plan.sample.tolerance
 
     def serving(self, N: FloatArray) -> FloatArray:
         """Cost of serving, in training's unit."""
@@ -234,7 +243,7 @@ class _Life:
             training = plan.cost(N, D) * (cost_n - cost_d * by_n / by_d)
             return np.where(np.isfinite(D), training + self._serving_slope(N), np.nan)
 
-        best, end = minimum(total, slope, *self._range(centre), self.steps)
+        best, end = minimum(total, slope, *self._range(centre), *self.search)
         best = np.where(np.isfinite(centre), best, np.nan)
         return np.exp(best), tokens(best), end
 
@@ -264,7 +273,7 @@ class _Life:
             return np.asarray(sign * (by_n + by_d * np.where(d_high > D, along, 0.0)))
 
         centre = np.broadcast_to(np.log(start), (plan.sample.n_rows, len(self.tokens)))
-        best, end = minimum(value, slope, *self._range(centre), self.steps)
+        best, end = minimum(value, slope, *self._range(centre), *self.search)
         return np.exp(best), tokens(best), end
 
     def _range(self, centre: FloatArray) -> tuple[FloatArray, FloatArray]:
