@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 import scalinglaws as sl
-from scalinglaws.planning.near_optimal import near_optimal, overtraining
-from scalinglaws.planning.regret import regret
+from scalinglaws.planning.near_optimal import near_optimal, overtraining, regret
 from tests.conftest import make_runs
 from tests.planning_cases import CHINCHILLA_LAW, EPOCH, HOFFMANN, Published
 from tests.test_optimal import six_n_d

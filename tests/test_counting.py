@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import scalinglaws as sl
-from scalinglaws.planning.cost_estimate import bill
+from scalinglaws.planning.cost import bill
 from scalinglaws.transformer.flops import shape_cost
 from scalinglaws.transformer.shape import Transformer
 from tests.planning_cases import CHINCHILLA_LAW, EPOCH, HOFFMANN, Published

@@ -13,8 +13,8 @@ import pytest
 import scalinglaws as sl
 from scalinglaws.cli import main
 from scalinglaws.fitting.inference.covariance import t_quantile
-from scalinglaws.planning.exponent_prior import power_law_with_prior
-from scalinglaws.planning.forecast_optima import CostedForecast, SurfaceMinimum
+from scalinglaws.planning.forecast_plan import CostedForecast, SurfaceMinimum
+from scalinglaws.planning.optima_trend import power_law_with_prior
 from tests.planning_cases import EPOCH
 from tests.test_bad_plans import LAWS
 from tests.test_isoflop import profiles

@@ -17,7 +17,7 @@ from benchmarks import library
 from benchmarks.forecast.simulated import designs
 from benchmarks.harness import Options, Section
 from benchmarks.optima import LEVEL, Reference, Sweep, cuts, sweeps
-from scalinglaws.planning.forecast_optima import CostedForecast, SurfaceMinimum
+from scalinglaws.planning.forecast_plan import CostedForecast, SurfaceMinimum
 
 PLAN, SURFACE, ISOFLOP, PRIOR, LAW = (
     "optimal(forecast)", "its surface alone", "isoflop", "isoflop, exponent_prior", "chinchilla",

@@ -28,7 +28,7 @@ from scalinglaws.planning import (
     isoflop,
     simulate,
 )
-from scalinglaws.planning.cost_estimate import PEAKS
+from scalinglaws.planning.cost import PEAKS
 from scalinglaws.readers import read_runs
 
 # The docstrings describe these three together.

@@ -13,11 +13,10 @@ from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import FitError
 from scalinglaws.fitting.tables.points import positive_number, positive_numbers
 from scalinglaws.planning.cost import SIX, Cost
-from scalinglaws.planning.law_with_values import LawWithValues, Rng
+from scalinglaws.planning.law_with_values import LawWithValues, Rng, chosen_group
 from scalinglaws.planning.plan import Plan, plan_of
 from scalinglaws.planning.plan_cards import about_of, limited_data_card, shown
 from scalinglaws.planning.root_finding import Function, minimum
-from scalinglaws.planning.select_group import chosen_group
 
 # Repetitions after which a repeated token, and an excess parameter, has lost 1 - 1/e of its value:
 # Muennighoff et al. 2023, arXiv:2305.16264, from its released analysis.

@@ -1,6 +1,6 @@
 """The surface of a forecast with joint draws, for plans that need it at any N and D.
 
-Law error and coefficients are drawn together, as in `forecast_optima`, on a grid of ln N and ln D
+Law error and coefficients are drawn together, as in `forecast_plan`, on a grid of ln N and ln D
 around the runs that a budget buys at the largest runs' tokens per parameter. Between its nodes
 are cubic splines: the law's error is correlated over 3 e-folds, and the nodes are half an e-fold
 apart. More tokens are taken to do no harm: where a draw rises with D, it stays at its lowest value.
@@ -21,8 +21,7 @@ from scalinglaws.errors import FitError
 from scalinglaws.forecasting.forecast import Forecast
 from scalinglaws.options import check_count, check_level
 from scalinglaws.planning.cost import SIX, Cost, RunCost, cost_of
-from scalinglaws.planning.forecast_optima import CostedForecast, drawn_surface
-from scalinglaws.planning.forecast_plan import warn_if_far
+from scalinglaws.planning.forecast_plan import CostedForecast, drawn_surface, warn_if_far
 from scalinglaws.planning.law_with_values import LawWithValues, Rng
 from scalinglaws.planning.plan import Frontier, plan_of
 from scalinglaws.planning.sampled import Sampled, interval_columns

@@ -34,7 +34,6 @@ from scalinglaws.planning.budgets import (
     find_budgets,
     read_columns,
 )
-from scalinglaws.planning.exponent_prior import checked_prior, power_laws_with_prior
 from scalinglaws.planning.isoflop_profiles import (
     METHODS,
     RISE,
@@ -51,8 +50,10 @@ from scalinglaws.planning.law_with_values import LawWithValues, Rng
 from scalinglaws.planning.optima_trend import (
     PowerLaw,
     carried_on,
+    checked_prior,
     exponent_table,
     fit_trend,
+    power_laws_with_prior,
     precision_of,
 )
 from scalinglaws.planning.sampled import DEFAULT_RESAMPLES, central_interval

@@ -14,11 +14,10 @@ from scalinglaws.fitting.tables.points import positive_number
 from scalinglaws.numerals import format_count
 from scalinglaws.planning.closed_form import ClosedForm, closed_form_of
 from scalinglaws.planning.cost import Cost, RunCost, cost_of
-from scalinglaws.planning.law_with_values import LawWithValues, Rng
+from scalinglaws.planning.law_with_values import LawWithValues, Rng, chosen_group
 from scalinglaws.planning.root_finding import Function, minimum, root
 from scalinglaws.planning.sampled import Sampled
 from scalinglaws.planning.sampled_law import SampledLaw, sample_of
-from scalinglaws.planning.select_group import chosen_group
 
 Limits = Mapping[str, tuple[float, float]]
 

@@ -323,7 +323,7 @@ def limited_data_card(frame: pd.DataFrame, *, about: About) -> Card:
 
 
 def regret_card(frame: pd.DataFrame, *, about: About) -> Card:
-    """Of `scalinglaws.planning.regret`."""
+    """Of `scalinglaws.planning.near_optimal`."""
     row = _last_known(frame, "regret")
     N, D, C, worse, wasted = (written(row, n) for n in ("N", "D", "C", "regret", "wasted"))
     answer = (
@@ -379,17 +379,6 @@ def approaches_card(frame: pd.DataFrame, *, level: float, budget: float) -> Card
         else f"No approach has a best size at {format_compute(budget)} FLOP."
     )
     return Card(answer, pictures=(Bars(bars),) if bars else (), tables=(table,), caveats=failed)
-
-
-def bill_card(frame: pd.DataFrame) -> Card:
-    """Of `scalinglaws.planning.bill`."""
-    total = frame.sum()
-    parts = [f"{written(total, 'hours')} accelerator hours"]
-    parts += [f"{written(total, 'money')} in money"] if "money" in frame else []
-    parts += [f"{written(total, 'kwh')} kWh"] if "kwh" in frame else []
-    runs = "" if len(frame) == 1 else f" for {len(frame)} runs"
-    table = (plan_table(frame, 0.95, upright=False),) if len(frame) > 1 else ()
-    return Card(f"{format_compute(total['flops'])} FLOP{runs}: {listed(parts)}.", tables=table)
 
 
 # Kinds of plans that have a picture.

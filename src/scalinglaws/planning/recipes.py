@@ -23,12 +23,17 @@ from scalinglaws.fitting.tables import columns as col
 from scalinglaws.fitting.tables.points import positive_numbers
 from scalinglaws.numerals import abridged, listed
 from scalinglaws.options import check_option, generator_of
-from scalinglaws.planning.compute_multiplier import Frontier, frontier_of, gain, gain_of
+from scalinglaws.planning.compute_multiplier import (
+    Frontier,
+    frontier_of,
+    gain,
+    gain_of,
+    single_variable,
+)
 from scalinglaws.planning.cost import SIX, Cost, cost_of
 from scalinglaws.planning.gain_results import Gain, Gains
 from scalinglaws.planning.law_with_values import Rng
 from scalinglaws.planning.sampled import DEFAULT_RESAMPLES
-from scalinglaws.planning.single_variable import single_variable
 
 SHARED = ("nothing", "exponents")
 # A column that is 1 for the first recipe and 2 for the second.

@@ -26,18 +26,17 @@ from scalinglaws.fitting.tables.points import positive_number
 from scalinglaws.numerals import format_factor, format_plain
 from scalinglaws.options import check_count, check_level
 from scalinglaws.planning.cost import RunCost
-from scalinglaws.planning.delta_method import Delta
 from scalinglaws.planning.law_with_values import (
     LawWithValues,
+    OneGroup,
     Rng,
     check_fit,
-    level_of,
+    level_for,
     refuse_groups,
     run_columns,
     target_of,
 )
-from scalinglaws.planning.sampled import Sampled, interval_columns
-from scalinglaws.planning.select_group import OneGroup
+from scalinglaws.planning.sampled import Delta, Sampled, interval_columns
 
 
 @runtime_checkable
@@ -199,7 +198,7 @@ def sample_at(
         If an option is wrong.
     """
     law = fit.law
-    level = level_of(fit, confidence_level)
+    level = level_for(fit, confidence_level)
     check_level(level)
     check_count("n_resamples", n_resamples, 0)
     drawn, reason = _draws(fit, n_resamples, rng)

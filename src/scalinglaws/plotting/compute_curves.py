@@ -17,7 +17,7 @@ from scalinglaws.fitting.result import Fit
 from scalinglaws.forecasting.run_rows import compute_of
 from scalinglaws.numerals import format_compute, format_count, format_level
 from scalinglaws.planning.compute_optimal import optimal
-from scalinglaws.planning.select_group import chosen_group
+from scalinglaws.planning.law_with_values import chosen_group
 from scalinglaws.plotting.axes import (
     FAR,
     LABELS,

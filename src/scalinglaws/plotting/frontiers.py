@@ -18,13 +18,13 @@ from scalinglaws.planning.cost import SIX, Cost, RunCost, cost_of
 from scalinglaws.planning.law_with_values import (
     LawWithValues,
     Rng,
-    level_of,
+    chosen_group,
+    level_for,
     run_columns,
     target_of,
 )
 from scalinglaws.planning.sampled import DEFAULT_RESAMPLES
 from scalinglaws.planning.sampled_law import sample_of
-from scalinglaws.planning.select_group import chosen_group
 from scalinglaws.plotting.axes import LABELS, frame, log_axis, padded, settle, write_title
 from scalinglaws.plotting.labels import labels_of
 from scalinglaws.plotting.marks import draw_line, draw_runs
@@ -83,7 +83,7 @@ def plot_frontier(
     """
     check_option("y", y, ("N", "D", "ratio", "loss"))
     fit, variables = chosen_group(fit, variables)
-    spent, level = cost_of(cost), level_of(fit, confidence_level)
+    spent, level = cost_of(cost), level_for(fit, confidence_level)
     low, high = _span(fit, spent, C)
     along = _with_edge(np.geomspace(low, high, _POINTS), _largest_compute(fit, spent))
     with no_warnings():

@@ -15,10 +15,15 @@ from scalinglaws.options import check_option
 from scalinglaws.planning.compute_optimal import optimal
 from scalinglaws.planning.cost import SIX, Cost
 from scalinglaws.planning.data_constrained import limited_data
-from scalinglaws.planning.law_with_values import LawWithValues, Rng, level_of, target_of
+from scalinglaws.planning.law_with_values import (
+    LawWithValues,
+    Rng,
+    chosen_group,
+    level_for,
+    target_of,
+)
 from scalinglaws.planning.near_optimal import near_optimal, overtraining
 from scalinglaws.planning.sampled import DEFAULT_RESAMPLES
-from scalinglaws.planning.select_group import chosen_group
 from scalinglaws.planning.serving import TWO, serving
 from scalinglaws.plotting.axes import settle, write_title
 from scalinglaws.plotting.plans import (
@@ -110,7 +115,7 @@ def plot_serving(
         )  # fmt: skip
         alone = float(optimal(fit, C=budget, **shared)[y].iloc[0])
     ax, own = settle(ax)
-    level = level_of(fit, confidence_level)
+    level = level_for(fit, confidence_level)
     draw_serving(ax, plan, y, level, alone=alone, labels=labels)
     what = {"N": "parameters", "D": "training tokens", "ratio": "tokens per parameter"}[y]
     sentence = (
@@ -182,7 +187,7 @@ def plot_limited_data(
         plenty = 1e6 * plans[-1]["D"].max()
         unlimited = limited_data(fit, unique=plenty, **{**options, "n_resamples": 0})
     ax, own = settle(ax)
-    level = level_of(fit, confidence_level)
+    level = level_for(fit, confidence_level)
     draw_limited_data(ax, plans, name, level, unlimited=unlimited[name], labels=labels)
     write_title(ax, title, limited_data_sentence(plans[0]), own=own)
     return ax
@@ -252,7 +257,7 @@ def plot_near_optimal(
             for share in shares
         ]  # fmt: skip
     ax, own = settle(ax)
-    draw_near_optimal(ax, plans, list(shares), level_of(fit, confidence_level), labels=labels)
+    draw_near_optimal(ax, plans, list(shares), level_for(fit, confidence_level), labels=labels)
     write_title(ax, title, near_optimal_sentence(plans[0], float(shares[0])), own=own)
     return ax
 
@@ -309,7 +314,7 @@ def plot_overtraining(
         half = overtraining(fit, smaller=[2.0], **options).iloc[0]
     ax, own = settle(ax)
     target = target_of(fit)
-    draw_overtraining(ax, plan, target, level_of(fit, confidence_level), labels=labels)
+    draw_overtraining(ax, plan, target, level_for(fit, confidence_level), labels=labels)
     budget, share = format_compute(positive_number("C", C), 2), float(half["overhead"])
     sentence = f"Half the optimal size takes {percent(share)} more compute than {budget} FLOP"
     if not np.isfinite(share):

@@ -21,7 +21,7 @@ import pandas as pd
 from scalinglaws.arrays import FloatArray
 from scalinglaws.errors import FitError
 from scalinglaws.planning import limited_data, near_optimal, optimal, serving
-from scalinglaws.planning.cost_estimate import PEAKS
+from scalinglaws.planning.cost import PEAKS
 from scalinglaws.report.subject import Subject
 
 _FINE, _COARSE = 4.0, 1.5  # budgets a decade, along one axis and along two
