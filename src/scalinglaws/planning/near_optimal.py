@@ -183,9 +183,9 @@ def overtraining(
         One row for each factor: ``smaller``, ``N``, ``D``, ``times_tokens`` (D over that of the
         optimum), ``overhead`` (compute over the budget, less one), ``limit`` (how many times
         smaller the model may be at all), each with ``_low`` and ``_high``; ``times_beyond`` and
-        ``note``. Beyond the limit tokens and compute are infinite. A forecast has no ``limit``: it
-        says nothing of unlimited data. There, infinite means: not reached with 150 times the
-        tokens that the budget buys at the largest runs' tokens per parameter.
+        ``note``. Beyond the limit tokens and compute are infinite. The ``limit`` of a forecast is
+        missing: it says nothing of unlimited data. There, infinite means: not reached with 150
+        times the tokens that the budget buys at the largest runs' tokens per parameter.
 
     Raises
     ------
@@ -224,13 +224,11 @@ def overtraining(
         D = plan.tokens_for(best.performance, N)
         D = np.where(factors == 1.0, best.D, D)
         overhead = plan.cost(N, D) / budget - 1.0
-    columns = {"N": N, "D": D, "times_tokens": D / best.D, "overhead": overhead}
-    beyond = _NOT_REACHED
-    if not plan.limits:  # a forecast says nothing of unlimited data
         limit = np.broadcast_to(_limit(plan, best.N, best.performance), N.shape)
-        columns["limit"] = limit
-        times = format_plain(float(limit[0, 0]), 3)
-        beyond = f"no data is enough: the limit is {times} times smaller"
+    columns = {"N": N, "D": D, "times_tokens": D / best.D, "overhead": overhead, "limit": limit}
+    times = format_plain(float(limit[0, 0]), 3)
+    endless = f"no data is enough: the limit is {times} times smaller"
+    beyond = endless if np.isfinite(limit[0, 0]) else _NOT_REACHED
     frame = pd.DataFrame({"smaller": factors})
     for name, values in columns.items():
         # beyond its limit no amount of data is enough for a smaller model
@@ -245,7 +243,10 @@ def overtraining(
 
 
 def _limit(plan: Frontier[Sampled], N: FloatArray, performance: FloatArray) -> FloatArray:
-    """How many times smaller a model may be and still get there, with all the data there is."""
+    """How many times smaller a model may be and still get there, with all the data there is.
+
+    Missing for a forecast, which says nothing of unlimited data.
+    """
     endless = np.array([_ALL_THE_TOKENS])
 
     def excess(x: FloatArray) -> FloatArray:
