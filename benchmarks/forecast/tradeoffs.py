@@ -38,7 +38,7 @@ def run(options: Options) -> Section:
         rows = pd.DataFrame([row for sweep in chosen for row in scored(sweep)])
     section.table(
         f"Budgets up to {_FARTHEST:g} times the largest known run; intervals at 90 %. Error: mean "
-        "absolute, of the logarithm; half-widths are also of the logarithm, open ends counted as 5. "
+        "absolute, of the logarithm; half-widths too, with open ends counted as 5. "
         "Every source counts once, and every series of a source.",
         [
             {"quantity": quantity, "method": method, **_mean(each).round(2), "targets": len(each)}
