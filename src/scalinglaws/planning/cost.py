@@ -15,7 +15,7 @@ import pandas as pd
 
 from scalinglaws.arrays import FloatArray
 from scalinglaws.display import Card, with_card
-from scalinglaws.display.quantities import plan_table, written
+from scalinglaws.display.plan_columns import plan_table, written
 from scalinglaws.fitting.tables.points import to_values
 from scalinglaws.numerals import abridged, format_compute, listed
 from scalinglaws.options import is_number
