@@ -10,8 +10,8 @@ import pytest
 
 import scalinglaws as sl
 from scalinglaws.fitting.search.global_search import estimate
+from scalinglaws.fitting.search.neighbours import blocks
 from scalinglaws.fitting.search.normal_equations import Column, NormalEquations
-from scalinglaws.fitting.search.per_term_starts import blocks
 from scalinglaws.fitting.search.starts import can_be_exhaustive, find_starts
 from scalinglaws.fitting.solver.build_model import bind_problem
 from scalinglaws.fitting.solver.model import to_natural

@@ -4,12 +4,18 @@ Where a term is nearly constant in these runs, a floor and a flat power trade pl
 that ends at a bound, and Newton steps crawl along it; where one run stands apart, a term may serve
 that run alone. Non-negative least squares at exponents that are some times smaller or larger, or
 far away, looks at the other end of such a valley.
+
+Where many parameters are searched over at once, the points of the search lie far apart, and which
+of them are the best is decided by the largest terms. Near a minimum those are known well, and the
+shape of a small term, or any one parameter, can be searched for by itself, everything else held and
+all coefficients solved again.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 from scipy.optimize import nnls
@@ -18,8 +24,7 @@ from scalinglaws.arrays import BoolArray, FloatArray
 from scalinglaws.core.algebra import ONE
 from scalinglaws.core.expression import Expression, evaluate, names_in
 from scalinglaws.core.parameters import Parameter
-from scalinglaws.fitting.search.grid import grid_of
-from scalinglaws.fitting.search.per_term_starts import per_term_starts
+from scalinglaws.fitting.search.grid import grid_of, search_space
 from scalinglaws.fitting.search.starts import MOST_ROWS, Candidates, starts_on
 from scalinglaws.fitting.solver.model import to_natural
 from scalinglaws.fitting.solver.problem import Problem
@@ -29,6 +34,9 @@ from scalinglaws.fitting.solver.problem import Problem
 _FACTORS = {1: (0.25, 0.5, 1.0, 2.0, 4.0), 2: (0.25, 0.5, 1.0, 2.0), 3: (0.3, 1.0, 3.0)}
 _SIZES = {1: tuple(np.geomspace(0.003, 10.0, 24)), 2: (0.03, 0.3, 10.0), 3: (10.0,)}
 _MOST_STARTS = 16
+_EFFORT = 1  # of the search for one term's shape
+_FEWEST = 2  # parameters of a shape
+_MOST_OF_ONE = 4  # starts of one parameter
 
 
 def neighbouring_starts(problem: Problem, theta: FloatArray) -> Candidates:
@@ -42,7 +50,7 @@ def neighbouring_starts(problem: Problem, theta: FloatArray) -> Candidates:
     """
     names = problem.law.parameter_names
     logs_of_terms = _logarithms(problem)
-    searched = [n for n in problem.law.separation.searched if n not in problem.fixed]
+    searched = _searched(problem)
     found: list[tuple[float, FloatArray, BoolArray]] = []
     axes: list[list[float]] = []
     if len(searched) > max(_FACTORS):
@@ -155,3 +163,50 @@ def _different(
     chosen = list(first.values())
     chosen += [k for k in range(len(found)) if k not in chosen]
     return [found[k] for k in chosen[:_MOST_STARTS]]
+
+
+# --- one term, or one parameter, by itself ------------------------------------------------------
+
+
+def per_term_starts(problem: Problem, theta: FloatArray) -> Candidates:
+    """New starts around a minimum of a plain sum, one term's or one parameter searched over.
+
+    Parameters
+    ----------
+    theta : working parameters of the minimum
+    """
+    names = problem.law.parameter_names
+    natural = dict(zip(names, to_natural(theta, problem.positive), strict=True))
+    found = Candidates.of([], len(names))
+    singles = [(name,) for name in _searched(problem) if not problem.law.groups]
+    for block in blocks(problem) + singles:
+        others = [n for n in _searched(problem) if n not in block]
+        held = {**problem.fixed, **{n: float(natural[n]) for n in others}}
+        if not np.isfinite([held[n] for n in others]).all():
+            continue
+        part = replace(problem, fixed=held)
+        starts = starts_on(part, search_space(part, block, _EFFORT))
+        if len(block) == 1:
+            starts = starts.best(_MOST_OF_ONE)
+        starts.free[:, [names.index(n) for n in others]] = True
+        found = found.joined(starts)
+    return found
+
+
+def blocks(problem: Problem) -> list[tuple[str, ...]]:
+    """Parameters searched over that share a term: several, and not all there are."""
+    separation = problem.law.separation
+    if not separation.is_plain or problem.law.groups:
+        return []
+    searched = _searched(problem)
+    joined: list[set[str]] = []
+    for term in separation.terms:
+        own = {*names_in(term.rest), *names_in(term.power)} & set(searched)
+        joined = [b for b in joined if not b & own] + [own.union(*(b for b in joined if b & own))]
+    return [
+        tuple(n for n in searched if n in b) for b in joined if _FEWEST <= len(b) < len(searched)
+    ]
+
+
+def _searched(problem: Problem) -> list[str]:
+    return [n for n in problem.law.separation.searched if n not in problem.fixed]
