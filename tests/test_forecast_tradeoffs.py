@@ -235,3 +235,10 @@ def test_compute_as_a_factor(grid: pd.DataFrame) -> None:
     assert "%" not in str(found)
     assert found["overhead"].iloc[1] == pytest.approx(13.1, rel=0.01)
     assert "needs 7.1 % more compute" in str(sl.overtraining(EPOCH, C=BUDGET, smaller=[1.5, 2]))
+
+
+def test_where_more_caveats_are(forecast: sl.Forecast) -> None:
+    """In the notes."""
+    with pytest.warns(sl.ExtrapolationWarning):
+        found = sl.overtraining(forecast, C=1e24, smaller=[2, 100, 1000], n_resamples=0)
+    assert 'more caveats: see plan["note"].' in str(found)

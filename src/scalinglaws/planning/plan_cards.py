@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _NEARLY_ALL = 0.995  # of the compute, from which on unlimited data saves nothing
+_NOTES = 'plan["note"]'  # where all caveats are
 _MOST_PERCENT = 10.0  # of compute, from which on it is written as a factor
 _LARGEST_RUN = "times the compute of the largest run"
 
@@ -176,6 +177,7 @@ def optimal_card(frame: pd.DataFrame, *, about: About, given: str) -> Card:
         answer,
         tables=(_table(frame, about, bare=("ratio",), titles=titles),),
         caveats=(*disputed, *_caveats(frame, row, about)),
+        more=_NOTES,
         next=call,
     )
 
@@ -194,6 +196,7 @@ def near_optimal_card(frame: pd.DataFrame, *, about: About, within: float) -> Ca
         answer,
         tables=(_table(frame, about, bare=("span",)),),
         caveats=_caveats(frame, row, about),
+        more=_NOTES,
         next=f'sl.overtraining({about.call}, C="{written(row, "C")}")',
     )
 
@@ -226,6 +229,7 @@ def overtraining_card(frame: pd.DataFrame, *, about: About, budget: float) -> Ca
         answer,
         tables=(_table(frame, about, note, without=("limit",), bare=("times_tokens",)),),
         caveats=_caveats(frame, row, about),
+        more=_NOTES,
         next=f'sl.serving({about.call}, served="1T", budget="{C}")',
     )
 
@@ -270,6 +274,7 @@ def serving_card(frame: pd.DataFrame, *, about: About, budget: float | None) -> 
         answer,
         tables=(table,),
         caveats=_caveats(frame, row, about),
+        more=_NOTES,
         next=(
             f'sl.planning.served_for(fit, N="{N}", D="{D}")'
             if about.of == "law"
@@ -291,7 +296,7 @@ def served_for_card(frame: pd.DataFrame, *, about: About) -> Card:
             "tokens makes them the cheapest."
         )
     call = f'sl.planning.regret(fit, N="{N}", D="{D}")'
-    return Card(answer, caveats=_caveats(frame, row, about), next=call)
+    return Card(answer, caveats=_caveats(frame, row, about), more=_NOTES, next=call)
 
 
 def limited_data_card(frame: pd.DataFrame, *, about: About) -> Card:
@@ -318,6 +323,7 @@ def limited_data_card(frame: pd.DataFrame, *, about: About) -> Card:
         answer,
         tables=(_table(frame, about, note, bare=("worth", "epochs")),),
         caveats=_caveats(frame, row, about),
+        more=_NOTES,
         next=f'sl.optimal(fit, C="{C}")',
     )
 
@@ -335,6 +341,7 @@ def regret_card(frame: pd.DataFrame, *, about: About) -> Card:
         answer,
         tables=(_table(frame, about),),
         caveats=_caveats(frame, row, about),
+        more=_NOTES,
         next=f'sl.optimal(fit, C="{C}")',
     )
 
