@@ -248,3 +248,25 @@ def test_a_published_law_is_planned_by_its_name(
     assert len(json.loads(capsys.readouterr().out)) == 1
     assert main(["plan", "chinchilla/nobody", "--budget", "1e23"]) != 0
     assert "no published law of that name" in capsys.readouterr().err
+
+
+@pytest.mark.filterwarnings("ignore::scalinglaws.ExtrapolationWarning")
+def test_plans_of_a_saved_forecast(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As the functions make them, with a picture; verbs that need a law say which do not."""
+    file, picture = str(tmp_path / "forecast.json"), tmp_path / "plan.png"
+    sl.forecast(make_runs(noise=0.005)).save(file)
+    for verb, *rest in (
+        ["plan", "--budget", "1e22"],
+        ["plan", "--budget", "1e22", "--within", "0.01"],
+        ["overtrain", "--budget", "1e22", "--smaller", "1.5"],
+        ["serve", "--budget", "1e22", "--served", "1e11"],
+    ):
+        assert main([verb, file, *rest, "--plot", str(picture)]) == 0
+        assert "95 %" in capsys.readouterr().out
+        assert picture.stat().st_size > 10_000
+        picture.unlink()
+
+    assert main(["judge", file, "--params", "7B", "--tokens", "1T"]) == 1
+    assert "`serve` and `overtrain` take a forecast" in " ".join(capsys.readouterr().err.split())
+    assert main(["plan", file, "--loss", "2"]) == 1
+    assert "give --budget alone" in capsys.readouterr().err

@@ -189,6 +189,7 @@ def test_far_from_the_runs(forecast: sl.Forecast) -> None:
             "the forecast does not reach this performance, or serving alone costs more",
         ),
         (sl.near_optimal, {"C": BUDGET, "data": "c4"}, ValueError, "takes no `data`"),
+        (sl.near_optimal, {"C": BUDGET, "cost": 1e300}, ValueError, "buys no model at this `cost`"),
         (sl.near_optimal, {"C": BUDGET, "within": 2}, ValueError, "`within` is a share"),
         (sl.near_optimal, {"C": BUDGET, "n_resamples": -1}, ValueError, "`n_resamples` must be"),
         (sl.overtraining, {"C": BUDGET, "confidence_level": 9}, ValueError, "`confidence_level`"),

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import scalinglaws
-from scalinglaws.cli.models import law_from
+from scalinglaws.cli.models import law_from, law_or_forecast_from
 from scalinglaws.numerals import parse_number
 from scalinglaws.readers import read_runs
 
 TABLE_HELP = "table with one row per run (.csv, .tsv, .json, .jsonl or .parquet)"
 LAW_HELP = "file written by fit --save, or published law such as chinchilla/epoch2024"
+FORECAST_HELP = LAW_HELP.replace("fit --save", "fit --save or forecast --save")
 
 
 class Documented(NamedTuple):
@@ -81,9 +82,15 @@ _KINDS: tuple[tuple[str, Mapping[str, Any]], ...] = (
     (r"sequence", {"nargs": "+"}),
     (r"str\b|$", {}),
     (r"DataFrame", {"type": Path, "help": TABLE_HELP}),
+    (r"Fit\b.*Forecast", {"type": Path, "help": FORECAST_HELP}),
     (r"Fit", {"type": Path, "help": LAW_HELP}),
 )
-_FILES: Mapping[str, Callable[[Any], Any]] = {"DataFrame": read_runs, "Fit": law_from}
+# The same of a file, and what reads it.
+_FILES: tuple[tuple[str, Callable[[Any], Any]], ...] = (
+    (r"DataFrame", read_runs),
+    (r"Fit\b.*Forecast", law_or_forecast_from),
+    (r"Fit", law_from),
+)
 
 
 def add_parameters(
@@ -138,8 +145,8 @@ def add_parameters(
     loads = {
         name: load
         for name, (kind, _) in documented(function).items()
-        for start, load in _FILES.items()
-        if kind.startswith(start)
+        for start, load in reversed(_FILES)
+        if re.match(start, kind)
     }
     parser.set_defaults(loads={**(parser.get_default("loads") or {}), **loads}, flags=flags)
 

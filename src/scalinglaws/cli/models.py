@@ -14,6 +14,7 @@ from scalinglaws.fitting.published import Published, published
 from scalinglaws.fitting.result import Fit
 from scalinglaws.fitting.tables import columns as col
 from scalinglaws.forecasting import saved
+from scalinglaws.forecasting.forecast import Forecast
 from scalinglaws.loading import Loaded, load
 
 _TABLES = (".csv", ".tsv", ".jsonl", ".parquet")  # files that hold runs, and never a fit
@@ -29,8 +30,23 @@ def law_from(name: Path | str) -> Fit | Published:
     """
     found = model_from(name)
     if not isinstance(found, Fit | Published):
-        raise FileFormatError(f"{name} is a saved {type(found).__name__}, and a plan needs a fit.")
+        raise FileFormatError(
+            f"{name} is a saved {type(found).__name__}, and this verb needs a fit; `plan`, `serve` "
+            "and `overtrain` take a forecast over N and D too."
+        )
     return found
+
+
+def law_or_forecast_from(name: Path | str) -> Fit | Published | Forecast:
+    """A saved fit or forecast, or a published law where no file has that name.
+
+    Raises
+    ------
+    FileFormatError
+        If what was saved is several forecasts, or one of a curve.
+    """
+    found = model_from(name)
+    return found if isinstance(found, Forecast) else law_from(name)
 
 
 def model_from(name: Path | str) -> Loaded | Published:

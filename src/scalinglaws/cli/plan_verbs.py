@@ -1,13 +1,14 @@
-"""Command-line verbs for plans from a saved fit or a published law."""
+"""Command-line verbs for plans from a saved fit, a published law or a forecast."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from scalinglaws.cli.generated_options import add_parameters, add_plot, arguments, number, shared
 from scalinglaws.cli.output import draw, show
+from scalinglaws.forecasting.forecast import Forecast
 from scalinglaws.planning import (
     limited_data,
     near_optimal,
@@ -55,13 +56,14 @@ def _plan(options: argparse.Namespace) -> int:
     if "C" in options:
         last = f"{options.C[-1]:.3g}".replace("e+", "e")
         following = f"scalinglaws plan {options.fit} --budget {last} --within 0.01"
-    show(optimal(**given, limits=_limits(options)), options, following=following)
+    found: Any = optimal(**given, limits=_limits(options))
+    show(found, options, following=following)
     if options.plot:
         from scalinglaws.plotting import plot_contours, plot_frontier
 
         plot: Any = plot_contours if options.contours else plot_frontier
         wanted = {k: v for k, v in shared(given, options, plot).items() if k not in "CND"}
-        draw(lambda: plot(**wanted), options.plot)
+        _draw(found, plot, wanted, options)
     return 0
 
 
@@ -69,12 +71,12 @@ def _near_optimal(options: argparse.Namespace) -> int:
     if "C" not in options:
         raise ValueError("--within goes with --budget.")
     given = arguments(options, near_optimal)
-    show(near_optimal(**given), options)
+    found: Any = near_optimal(**given)
+    show(found, options)
     if options.plot:
         from scalinglaws.plotting import plot_near_optimal
 
-        wanted = {**given, "C": _around(options.C)}
-        draw(lambda: plot_near_optimal(**wanted), options.plot)
+        _draw(found, plot_near_optimal, {**given, "C": _around(options.C)}, options)
     return 0
 
 
@@ -113,12 +115,13 @@ def add_overtrain(parser: Any) -> None:
 
 def _overtrain(options: argparse.Namespace) -> int:
     given = arguments(options, overtraining)
-    show(overtraining(**given), options)
+    found: Any = overtraining(**given)
+    show(found, options)
     if options.plot:
         from scalinglaws.plotting import plot_overtraining
 
         wanted = {name: value for name, value in given.items() if name != "smaller"}
-        draw(lambda: plot_overtraining(**wanted), options.plot)
+        _draw(found, plot_overtraining, wanted, options)
     return 0
 
 
@@ -136,12 +139,12 @@ def add_serve(parser: Any) -> None:
 
 def _serve(options: argparse.Namespace) -> int:
     given = {**arguments(options, serving), "limits": _limits(options)}
-    show(serving(**given), options)
+    found: Any = serving(**given)
+    show(found, options)
     if options.plot:
         from scalinglaws.plotting import plot_serving
 
-        wanted = {**given, "served": _around(options.served)}
-        draw(lambda: plot_serving(**wanted), options.plot)
+        _draw(found, plot_serving, {**given, "served": _around(options.served)}, options)
     return 0
 
 
@@ -183,6 +186,14 @@ def _next(options: argparse.Namespace) -> int:
 
         draw(lambda: plot_next_runs(found), options.plot)
     return 0
+
+
+def _draw(
+    plan: Any, plot: Callable[..., Any], given: Mapping[str, Any], options: argparse.Namespace
+) -> None:
+    """The picture of a law around a plan; from a forecast, that of the plan itself."""
+    from_forecast = isinstance(given["fit"], Forecast)
+    draw(plan.plot if from_forecast else lambda: plot(**given), options.plot)
 
 
 def _around(values: list[float]) -> tuple[float, float]:

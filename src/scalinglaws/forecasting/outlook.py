@@ -73,7 +73,8 @@ class Outlook(Displayed):
     @property
     def half_width(self) -> Any:
         """Half the width of the interval of a new run, relative to the estimate."""
-        return (self.run_high - self.run_low) / (2 * np.abs(self.estimate))
+        with np.errstate(divide="ignore", invalid="ignore"):  # metrics at zero
+            return (self.run_high - self.run_low) / (2 * np.abs(self.estimate))
 
     @property
     def usable(self) -> BoolArray:

@@ -197,7 +197,10 @@ def surface_plan(
     check_count("n_resamples", n_resamples, 0)
     costed = CostedForecast.of(forecast, None if cost is None else cost_of(cost))
     rows = forecast.rows
-    centre = np.log(rows.path(budget * rows.C[-1] / costed.C[-1]))
+    reached = np.asarray(rows.path(budget * rows.C[-1] / costed.C[-1]))
+    if not np.all((reached > 0) & np.isfinite(reached)):
+        raise ValueError(f"A budget of {budget:g} buys no model at this `cost`: check both.")
+    centre = np.log(reached)
     steps = np.arange(-_ROOM, _ROOM + _STEP / 2, _STEP)
     ln_n, ln_d = np.meshgrid(centre[0] + steps, centre[1] + steps, indexing="ij")
     drawn = drawn_surface(forecast, ln_n.ravel(), ln_d.ravel(), n_resamples, rng)
