@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from scalinglaws.planning.optima_trend import fit_trend
 from scalinglaws.planning.root_finding import minimum, root
-from scalinglaws.planning.sampled_law import central_interval
+from scalinglaws.planning.sampled import central_interval
 
 
 @given(st.lists(st.floats(-20, 20), min_size=1, max_size=8), st.integers(0, 3))

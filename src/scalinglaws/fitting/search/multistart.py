@@ -28,7 +28,7 @@ from scalinglaws.fitting.solver.objective import HUBER_FACTOR, Loss
 from scalinglaws.fitting.solver.problem import Estimate, Problem, Solution
 
 _MOST_ROUNDS = 3
-_LAST_STEPS, _STEPS_OF_SCALE = 300, 60
+_LAST_STEPS = 300
 # A winner that further steps promise more than this, or with a smaller curvature than this, is
 # followed on; so is a row that has not arrived and is so little above it, in so many rows.
 _SETTLED, _FLAT = 1e-12, 1e-7
@@ -253,7 +253,7 @@ class Multistart:
         n_free = int(free.sum())
         for factor in _SHARPENING:
             loss = Loss("huber", factor * scale)
-            for majorise, steps in ((True, QUICK.reweighted), (False, _STEPS_OF_SCALE)):
+            for majorise, steps in ((True, QUICK.reweighted), (False, self.budget.steps(_LAST_STEPS))):
                 theta = minimise(
                     self.model, loss, theta, self.weights, free, self.lower, self.upper,
                     majorise=majorise, max_iterations=steps, amplitude=self.amplitude,
