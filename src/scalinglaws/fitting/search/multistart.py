@@ -253,7 +253,8 @@ class Multistart:
         n_free = int(free.sum())
         for factor in _SHARPENING:
             loss = Loss("huber", factor * scale)
-            for majorise, steps in ((True, QUICK.reweighted), (False, self.budget.steps(_LAST_STEPS))):
+            exact = self.budget.steps(_LAST_STEPS)
+            for majorise, steps in ((True, QUICK.reweighted), (False, exact)):
                 theta = minimise(
                     self.model, loss, theta, self.weights, free, self.lower, self.upper,
                     majorise=majorise, max_iterations=steps, amplitude=self.amplitude,
