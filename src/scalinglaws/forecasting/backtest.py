@@ -345,7 +345,7 @@ def _card(found: Backtest) -> Card:
         tables=(Table(tuple(Column(title, cells) for title, cells in columns)),),
         caveats=tuple(caveats),
         more="found.skipped",
-        next="found.plot()",
+        next="backtest.plot()",
     )
 
 

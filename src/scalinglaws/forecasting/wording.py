@@ -214,7 +214,7 @@ def several_card(found: SeveralForecasts[Forecast]) -> Card:
             Column(target, estimates), Column("usable", usable_to),
         )),),
         caveats=tuple(f"No forecast of {name!r}: {why}" for name, why in found.failed.items()),
-        more="found.failed",
+        more="forecasts.failed",
         next=f"found[{first!r}]".replace("'", '"'),
     )  # fmt: skip
 
@@ -253,7 +253,7 @@ def curves_card(found: SeveralForecasts[CurveForecast]) -> Card:
     """Of series: each curve at twice its last point."""
     caveats = tuple(f"No forecast of {name!r}: {why}" for name, why in found.failed.items())
     if not len(found):
-        return Card("0 forecasts of curves.", caveats=caveats, more="found.failed")
+        return Card("0 forecasts of curves.", caveats=caveats, more="forecasts.failed")
     rows = []
     for name, forecast in found.items():
         x = _CURVE_FAR * float(forecast.x[-1])
@@ -274,8 +274,8 @@ def curves_card(found: SeveralForecasts[CurveForecast]) -> Card:
             Column(format_level(one.confidence_level), spans, joined=True),
         )),),
         caveats=caveats,
-        more="found.failed",
-        next=f'found.predict("{x_there[0]}")',
+        more="forecasts.failed",
+        next=f'forecasts.predict("{x_there[0]}")',
     )  # fmt: skip
 
 

@@ -57,7 +57,7 @@ def isoflop_card(found: IsoFLOP) -> Card:
     )
     return Card(
         answer, tables=(table,), caveats=tuple(filter(None, caveats)),
-        next=f'found.predict("{format_compute(100 * float(accepted["C"].max()), 1)}")',
+        next=f'isoflop.predict("{format_compute(100 * float(accepted["C"].max()), 1)}")',
     )  # fmt: skip
 
 
@@ -72,9 +72,9 @@ def envelope_card(found: Envelope) -> Card:
     )
     note = f"{len(few)} of {plural(len(points), 'point')}"
     return Card(
-        answer, tables=(Table(table.columns, note=f"{note}: found.points has all."),),
+        answer, tables=(Table(table.columns, note=f"{note}: envelope.points has all."),),
         caveats=tuple(filter(None, [_bias_sentence(found.bias, found.no_bias)])),
-        next=f'found.predict("{format_compute(100 * float(points["C"].max()), 1)}")',
+        next=f'envelope.predict("{format_compute(100 * float(points["C"].max()), 1)}")',
     )  # fmt: skip
 
 
@@ -118,7 +118,7 @@ def gain_card(found: Gain) -> Card:
         pictures=(Bars(tuple(bars)),) if len(bars) > 1 else (),
         tables=(numbers, *tests),
         caveats=tuple(dict.fromkeys(f"{note}." for note in table["note"] if note)),
-        next="found.plot()",
+        next="gain.plot()",
     )
 
 
@@ -148,7 +148,7 @@ def gains_card(found: Gains) -> Card:
         f"({format_level(level)}): {', '.join(parts)}.",
         pictures=(Bars(tuple(_multiplier(name, row) for name, row in last.items())),),
         tables=(table,),
-        next="found.table",
+        next="gains.table",
     )
 
 
