@@ -326,6 +326,16 @@ def test_things_that_are_no_points(fitted: sl.Fit, data: Any) -> None:
         fitted.predict(data)
 
 
+@pytest.mark.parametrize("law", ["loss ~ E + A/N**alpha", "loss ~ E + A/C**alpha"])
+def test_an_unused_name_may_stand_twice(law: str) -> None:
+    """Two columns D are of no harm to a law of N or C, even if runs repeat."""
+    runs = make_runs(noise=0.005)
+    table = pd.concat([runs.assign(C=6 * runs["N"] * runs["D"]), runs[["D"]]], axis=1)
+    with warnings.catch_warnings(action="ignore"):
+        fit = sl.fit(pd.concat([table, table]), law)
+    assert np.isfinite(fit.objective_value)
+
+
 def test_a_variable_is_given_once(runs: pd.DataFrame) -> None:
     """By the law's name or by the table's."""
     fit = sl.fit(runs.rename(columns={"N": "params"}), "chinchilla")

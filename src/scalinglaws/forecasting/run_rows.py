@@ -113,8 +113,9 @@ class RunRows:
     ) -> tuple[FloatArray, FloatArray]:
         """N and D of a compute at some tokens per parameter; by default the largest runs'."""
         ratio = self.ratio if ratio is None else ratio
-        # roots first: the product of very small numbers is zero
-        size = np.sqrt(np.asarray(compute, dtype=np.float64) / self.flops) / np.sqrt(ratio)
+        # roots first: products of very small numbers are zero, and quotients may overflow
+        root = np.sqrt(np.asarray(compute, dtype=np.float64)) / np.sqrt(self.flops)
+        size = root / np.sqrt(ratio)
         return size, size * ratio
 
     def points(self, compute: npt.ArrayLike, ratio: float | None = None) -> dict[str, FloatArray]:

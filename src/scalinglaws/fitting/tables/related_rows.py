@@ -142,11 +142,11 @@ def sets_of_repeats(
     if not len(_recurring(_hashes(variables))):
         return nothing
     conditions = []
-    for name in frame.columns:
+    for name, given in frame.items():  # two columns may have one name
         is_seed = any(word in str(name).lower() for word in _SEED_WORDS)
         if name in columns or is_seed:
             continue
-        column = _plain(frame[name])
+        column = _plain(given)
         if column is not None and _recurs(column):
             conditions.append(column)
     ordered = _hashes([*variables, *conditions])

@@ -292,8 +292,7 @@ def _warn_repeats(table: RunTable, frame: pd.DataFrame) -> None:
     seen += [np.asarray(labels.codes, dtype=np.float64) for labels in table.labels.values()]
     for variable in ("N", "D", "C"):
         column = col.find_variable(frame, variable) if variable not in table.values else None
-        if column is not None:
-            seen.append(frame[column])
+        seen += [given for name, given in frame.items() if name == column]
     repeated = exact_copies(seen)
     if len(repeated):
         rows = listed_rows(table.index, repeated)

@@ -202,6 +202,7 @@ def refuse_overflow(frame: pd.DataFrame, compute: FloatArray, name: str) -> None
 
 def _wrapped_rows(frame: pd.DataFrame, compute: FloatArray, name: str) -> IntArray:
     """Rows whose compute is a 6*N*D of integers that wrapped around; none without N and D."""
+    frame = frame.loc[:, ~frame.columns.duplicated(keep=False)]
     n_column, d_column = col.find_variable(frame, "N"), col.find_variable(frame, "D")
     if n_column is None or d_column is None or name in (n_column, d_column):
         return np.zeros(0, dtype=np.intp)
