@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -76,3 +78,11 @@ def test_clusters_have_their_own_freedom() -> None:
     run = stats.t.ppf(0.975, 3) * np.sqrt(np.mean(adjusted**2))
     curve = np.log(found.curve_high / found.estimate)
     assert np.log(found.run_high / found.estimate) == pytest.approx(np.hypot(curve, run))
+
+
+def test_a_law_through_every_run_says_nothing_of_new_ones() -> None:
+    """Two runs and two parameters: the noise is unknown, and the interval is without end."""
+    runs = pd.DataFrame({"N": [1e7, 1e8], "loss": [3.0, 2.5]})
+    with warnings.catch_warnings(action="ignore", category=sl.ScalingLawWarning):
+        found = sl.fit(runs, "loss ~ A/N**alpha").predict(N=1e9)
+    assert (found.run_low, found.run_high) == (0.0, np.inf)

@@ -212,7 +212,8 @@ def run_ends(
     curve = half_widths(level, dof, std_error)
     free = run_dof(fit)
     if free < _ENOUGH or not fit.noise > 0:
-        half = np.hypot(curve, t_quantile(level, max(free, 0)) * _deviation(fit))
+        quantile = t_quantile(level, max(free, 0))
+        half = np.hypot(curve, quantile * _deviation(fit) if np.isfinite(quantile) else np.inf)
         return -half, half
     errors = _errors(fit)
     blur = curve / float(ndtri(0.5 + 0.5 * level))
