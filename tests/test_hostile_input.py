@@ -234,6 +234,7 @@ def test_counts_of_examples_are_no_wrong_unit() -> None:
         ("E + log(-N)*A", None, {}),
         ("E + A*exp(-k*N)", None, {"N": np.geomspace(1e295, 1e300, 30)}),
         ("a*(D + b)**c", None, {"D": np.zeros(30)}),
+        ("power", None, {"N": np.geomspace(1e297, 1e300, 30), "C": np.geomspace(1e8, 1e11, 30)}),
     ],
 )
 def test_no_warning_of_numpy_reaches_the_user(

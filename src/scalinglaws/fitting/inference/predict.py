@@ -182,8 +182,9 @@ def constant_ratio(fit: FitRecord) -> float | None:
     values = fit.runs.values
     if not {"N", "D", "C"} <= set(values):
         return None
-    ratio = values["C"] / (values["N"] * values["D"])
-    return float(ratio[0]) if np.ptp(ratio) <= 1e-6 * ratio[0] else None
+    with np.errstate(over="ignore"):
+        ratio = values["C"] / (values["N"] * values["D"])
+    return float(ratio[0]) if ratio[0] > 0 and np.ptp(ratio) <= 1e-6 * ratio[0] else None
 
 
 # --- noise of a new run ------------------------------------------------------------------------

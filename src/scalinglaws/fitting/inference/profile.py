@@ -352,7 +352,7 @@ def _warn_of_lost(table: pd.DataFrame) -> None:
 
 
 def _warn_of_lower(table: pd.DataFrame, quantity: Quantity) -> None:
-    lowest = float(np.nanmin(table["deviance"]))
+    lowest = float(table["deviance"].min())  # NaN where no point was reached
     if lowest < _LOWER:
         warn(
             f"Along the profile of {quantity.name} the objective falls below that of the fit, by "
