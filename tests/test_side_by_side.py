@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -80,6 +81,18 @@ def test_sums_of_stacked_tables_are_those_of_each(kind: str, majorise: bool) -> 
         )
         for name, values in vars(one).items():
             np.testing.assert_allclose(getattr(many, name)[place], values[0], rtol=1e-11)
+
+
+@pytest.mark.filterwarnings("ignore::scalinglaws.errors.ScalingLawWarning")
+def test_a_joined_search_counts_the_evaluations_that_it_makes_alone() -> None:
+    """The budget of a search is a number of evaluations; rounding may change the last steps."""
+    tables = [runs for _, runs in short_series(4, 0.01).groupby("series")]
+    tasks = [partial(sl.fit, runs, "power-floor") for runs in tables]
+    joined = run_side_by_side(tasks)
+
+    counts = [fit.model.n_evaluations for fit in joined]
+    alone = [task().model.n_evaluations for task in tasks]
+    np.testing.assert_allclose(counts, alone, rtol=0.05)
 
 
 def test_every_thread_ends_and_an_error_is_raised() -> None:

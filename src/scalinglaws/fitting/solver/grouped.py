@@ -18,7 +18,7 @@ import numpy as np
 
 from scalinglaws.arrays import BUFFERS, FloatArray, IntArray
 from scalinglaws.fitting.solver.log_affine import LogAffineBlock, LogAffinePoint, Slots
-from scalinglaws.fitting.solver.model import Block, Model, Point
+from scalinglaws.fitting.solver.model import Block, Model, Point, Sums
 from scalinglaws.fitting.solver.objective import Loss
 
 
@@ -143,6 +143,21 @@ class StackedModel(Model):
         """Loss, for each row of a batch, of a residual of this relative size."""
         own = Loss(loss.kind, self._thresholds)
         return own.value(relative * self._magnitudes)[:, 0]
+
+    def sums(
+        self,
+        theta: FloatArray,
+        weights: FloatArray,
+        loss: Loss,
+        *,
+        shifts: FloatArray | None = None,
+        chosen: IntArray | None = None,
+        majorise: bool = False,
+    ) -> Sums:
+        """As `Model.sums`; it counts as an evaluation of each table that is in the batch."""
+        for table in np.unique(self._tables if chosen is None else self._tables[chosen]):
+            self._models[table].n_evaluations += 1
+        return super().sums(theta, weights, loss, shifts=shifts, chosen=chosen, majorise=majorise)
 
     def _at(
         self, block: Block, theta: FloatArray, loss: Loss, rows: IntArray | None
