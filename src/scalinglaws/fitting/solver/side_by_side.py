@@ -31,30 +31,32 @@ _MOST_ROWS = 256
 
 def run_side_by_side(tasks: Sequence[Callable[[], Result]]) -> list[Result]:
     """Results of some tasks, whose minimisations are done together."""
-    strands = [_Strand(task) for task in tasks]
+    started: list[_Coroutine[Result]] = []
     try:
-        waiting = [strand for strand in strands if strand.resume(None)]
+        for task in tasks:
+            started.append(_Coroutine(task))
+        waiting = [search for search in started if search.resume(None)]
         while waiting:
             group = _largest_group(waiting)
-            answers = _solve_together([strand.request for strand in group])
+            answers = _solve_together([search.request for search in group])
             ended = {
-                id(strand)
-                for strand, answer in zip(group, answers, strict=True)
-                if not strand.resume(answer)
+                id(search)
+                for search, answer in zip(group, answers, strict=True)
+                if not search.resume(answer)
             }
-            waiting = [strand for strand in waiting if id(strand) not in ended]
+            waiting = [search for search in waiting if id(search) not in ended]
     finally:
-        for strand in strands:
-            strand.abandon()
-    return [strand.result for strand in strands]
+        for search in started:
+            search.close()
+    return [search.result for search in started]
 
 
-class _AbandonedError(BaseException):
+class _ClosedError(BaseException):
     """Ends a thread whose result nobody waits for."""
 
 
-class _Strand(Generic[Result]):
-    """One task in its thread; it runs only while `resume` waits for it."""
+class _Coroutine(Generic[Result]):
+    """One task in its thread, as a coroutine: it runs only while `resume` waits for it."""
 
     request: Minimisation
     result: Result
@@ -64,7 +66,7 @@ class _Strand(Generic[Result]):
         self._turn, self._back = threading.Semaphore(0), threading.Semaphore(0)
         self._answer: Solution | None = None
         self._error: BaseException | None = None
-        self._is_abandoned = False
+        self._is_closed = False
         self._thread = threading.Thread(target=copy_context().run, args=(self._run,), daemon=True)
         self._thread.start()
 
@@ -80,9 +82,9 @@ class _Strand(Generic[Result]):
             raise self._error
         return not hasattr(self, "result")
 
-    def abandon(self) -> None:
+    def close(self) -> None:
         """End the thread, if it has not ended."""
-        self._is_abandoned = True
+        self._is_closed = True
         self._turn.release()
         self._thread.join()
 
@@ -91,7 +93,7 @@ class _Strand(Generic[Result]):
         try:
             self._wait()
             self.result = self._task()
-        except _AbandonedError:
+        except _ClosedError:
             pass
         except BaseException as error:  # noqa: BLE001 - raised again by `resume`
             self._error = error
@@ -105,18 +107,18 @@ class _Strand(Generic[Result]):
 
     def _wait(self) -> None:
         self._turn.acquire()
-        if self._is_abandoned:
-            raise _AbandonedError
+        if self._is_closed:
+            raise _ClosedError
 
 
 # --- minimisations that are joined ---------------------------------------------------------------
 
 
-def _largest_group(waiting: Sequence[_Strand[Result]]) -> list[_Strand[Result]]:
+def _largest_group(waiting: Sequence[_Coroutine[Result]]) -> list[_Coroutine[Result]]:
     """Tasks that ask for the same kind of minimisation."""
-    groups: dict[Hashable, list[_Strand[Result]]] = defaultdict(list)
-    for strand in waiting:
-        groups[_kind(strand.request)].append(strand)
+    groups: dict[Hashable, list[_Coroutine[Result]]] = defaultdict(list)
+    for search in waiting:
+        groups[_kind(search.request)].append(search)
     return max(groups.values(), key=len)
 
 
