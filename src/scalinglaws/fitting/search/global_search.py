@@ -15,6 +15,7 @@ from scalinglaws.fitting.search.reactivate_terms import vanished_terms
 from scalinglaws.fitting.search.scale import ResidualScale
 from scalinglaws.fitting.search.split_groups import Share, independent_groups, together
 from scalinglaws.fitting.search.starts import Candidates, can_be_exhaustive, find_starts
+from scalinglaws.fitting.search.vertices import Vertices
 from scalinglaws.fitting.solver.build_model import bind
 from scalinglaws.fitting.solver.model import Model
 from scalinglaws.fitting.solver.objective import HUBER_FACTOR, Loss
@@ -188,7 +189,7 @@ def _search(
     for factor in _TOWARDS_ABSOLUTE:
         run.to_huber(factor * run.residual_scale(), last=factor == _TOWARDS_ABSOLUTE[-1])
     run.try_neighbours()
-    return run.vertex()
+    return Vertices(run).best()
 
 
 def _starts(problem: Problem, effort: int) -> Candidates:

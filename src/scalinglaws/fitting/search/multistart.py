@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -20,13 +19,12 @@ from scalinglaws.fitting.search.neighbours import neighbouring_starts
 from scalinglaws.fitting.search.reactivate_terms import reactivated_starts, without_vanished
 from scalinglaws.fitting.search.scale import ResidualScale
 from scalinglaws.fitting.search.starts import Candidates
-from scalinglaws.fitting.solver.absolute import to_vertex
-from scalinglaws.fitting.solver.active_set import Vertex, descend
 from scalinglaws.fitting.solver.model import Model
 from scalinglaws.fitting.solver.newton import minimise
 from scalinglaws.fitting.solver.objective import HUBER_FACTOR, Loss
 from scalinglaws.fitting.solver.problem import Estimate, Problem, Solution
 
+ROUNDING = 1e-13  # of a residual, relative to what it is rounded at
 _MOST_ROUNDS = 3
 _LAST_STEPS = 300
 # A winner that further steps promise more than this, or with a smaller curvature than this, is
@@ -40,9 +38,6 @@ _MOST_LATE = 8
 _SHARPENING = (HUBER_FACTOR, 0.5, 0.1)
 # Scale of the residuals of runs without noise, relative to what rounding is relative to.
 _EXACT = 1e-6
-# Of nearly absolute Huber fits: how much higher than the best one may be, and how many, to be
-# followed to the vertex.
-_MAY_BE_LOWER, _MOST_VERTICES = 1.01, 8
 
 
 class Multistart:
@@ -63,7 +58,6 @@ class Multistart:
         self.amplitude = problem.amplitudes
         self.kinds = candidates.free.copy()
         self.scale = ResidualScale(problem, model.magnitude)
-        self.is_absolute = False  # at the end of the way to absolute deviations
         self.weights = problem.weights[None, :]
         self.ties: tuple[Solution, BoolArray] | None = None  # what the last second look found
         self.loss = Loss("squared")
@@ -137,7 +131,7 @@ class Multistart:
     def settle(self) -> bool:
         """Follow what may be lowest to the end of its valley; True if the winner is lower."""
         improved = False
-        for _ in range(_MOST_ROUNDS if self.effort.enough is None and not self.is_absolute else 0):
+        for _ in range(_MOST_ROUNDS if self.effort.enough is None else 0):
             if self.budget.is_spent or not self._persist():
                 break
             improved = True
@@ -330,8 +324,7 @@ class Multistart:
 
     def _rounding(self) -> float:
         """Objective of residuals at rounding level: below it, minima cannot be told apart."""
-        residual = np.array([1e-13 * self.model.magnitude])
-        loss = residual if self.is_absolute else self.loss.value(residual)
+        loss = self.loss.value(np.array([ROUNDING * self.model.magnitude]))
         return float(self.problem.weights.sum() * loss[0])
 
     def best(self, delta: float | None) -> Estimate:
@@ -391,57 +384,8 @@ class Multistart:
         return (lower.theta[0], moving) if fine else (theta, free)
 
     def _settled(self, theta: FloatArray, free: BoolArray) -> Solution:
-        if self.is_absolute:
-            return self._descend(theta, free)
+        """The minimum near a point."""
         return minimise(
             self.model, self.loss, theta[None], self.weights, free[None], self.lower, self.upper,
             amplitude=self.amplitude, max_iterations=self.effort.newton,
-        )  # fmt: skip
-
-    def vertex(self) -> Estimate:
-        """Least absolute deviations: every Huber fit that may lead to the best goes to its vertex.
-
-        Their order is that of the absolute deviations only to the size of the threshold.
-        """
-        huber = self.solution
-        self.is_absolute = True
-        heights = self._absolute_deviations(huber.theta)
-        never = np.full(len(heights), np.inf), np.zeros(len(heights), dtype=np.bool_)
-        self.solution = Solution(huber.theta.copy(), heights, *never)
-        for rows in self._nearly_as_low(huber.value):
-            self.solution.put(rows, self._descend(huber.theta[rows[0]], self.free[rows[0]]))
-        winner = self._winner()
-        if not self.solution.converged[winner]:
-            last = self._descend(self.solution.theta[winner], self.free[winner], to_vertex)
-            self.solution.put(np.array([winner]), last)
-        return replace(self.best(None), curvature=np.nan)
-
-    def _nearly_as_low(self, value: FloatArray) -> list[IntArray]:
-        """Rows that may be the best without the threshold; those of one minimum together."""
-        rows = np.flatnonzero(value <= np.nanmin(value) * _MAY_BE_LOWER + self._rounding())
-        rows = rows[np.argsort(value[rows], kind="stable")]
-        found: list[IntArray] = []
-        while len(rows):
-            same = (self.free[rows] == self.free[rows[0]]).all(axis=1)
-            same &= value[rows] <= value[rows[0]] * (1 + SAME_MINIMUM) + self._rounding()
-            found.append(rows[same])
-            rows = rows[~same]
-        return found[:_MOST_VERTICES]
-
-    def _absolute_deviations(self, theta: FloatArray) -> FloatArray:
-        with np.errstate(all="ignore"):
-            value = np.abs(self.model.residuals(theta)) @ self.problem.weights
-        return np.asarray(np.where(np.isfinite(value), value, np.inf))
-
-    def _descend(
-        self, theta: FloatArray, free: BoolArray, way: Callable[..., Vertex] = descend
-    ) -> Solution:
-        """Absolute deviations from one start, as the solution of a batch of one."""
-        end = way(
-            self.model, theta, self.problem.weights, free, self.lower, self.upper,
-            near=float(self.loss.delta),
-        )  # fmt: skip
-        return Solution(
-            end.theta[None], np.array([end.value]), np.array([end.promise]),
-            np.array([end.certified]),
         )  # fmt: skip
