@@ -400,6 +400,9 @@ def test_runs_of_tiny_sizes() -> None:
     runs = make_runs(0.003).assign(N=lambda t: 1e-300 * t["N"])
     forecast = sl.forecast(runs, units="trust")
     assert "forecast" in forecast._repr_html_()
+    given = runs.assign(C=lambda t: 6e300 * t["N"] * t["D"])
+    with pytest.warns(sl.ExtrapolationWarning, match="not usable"):
+        assert not sl.forecast(given, units="trust").predict(N=1e10, D=1e12).usable
 
 
 def test_words() -> None:

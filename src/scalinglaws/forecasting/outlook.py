@@ -164,11 +164,12 @@ def _completed(rows: RunRows, values: dict[str, FloatArray]) -> dict[str, FloatA
         shape = np.broadcast_shapes(*shapes.values())
     except ValueError:
         raise ValueError(f"The points do not go together; their shapes are {shapes}.") from None
-    if missing == {"C"}:
-        values["C"] = rows.flops * values["N"] * values["D"]
-    elif missing:
-        known = values["D" if missing == {"N"} else "N"]
-        values[missing.pop()] = values["C"] / (rows.flops * known)
+    with np.errstate(over="ignore"):  # so far from the runs that the interval has no end
+        if missing == {"C"}:
+            values["C"] = rows.flops * values["N"] * values["D"]
+        elif missing:
+            known = values["D" if missing == {"N"} else "N"]
+            values[missing.pop()] = values["C"] / (rows.flops * known)
     return {name: np.broadcast_to(values[name], shape) for name in ("N", "D", "C")}
 
 

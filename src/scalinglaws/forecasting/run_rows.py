@@ -213,7 +213,7 @@ def _rows(
     return RunRows(
         table, chosen, sizes, tokens, compute, score[order], weights / weights.mean(), scale,
         float(weights.mean()),
-        float(np.exp(np.mean(np.log(compute[top] / sizes[top] / tokens[top])))),
+        float(np.exp(np.mean(np.log(compute[top]) - np.log(sizes[top]) - np.log(tokens[top])))),
         n_earlier, len(places) - len(order),
     )  # fmt: skip
 
