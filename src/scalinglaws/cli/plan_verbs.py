@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
+
+import numpy as np
 
 from scalinglaws.cli.generated_options import add_parameters, add_plot, arguments, number, shared
 from scalinglaws.cli.output import draw, show
@@ -21,6 +24,7 @@ from scalinglaws.planning import (
 )
 
 _AROUND = 30.0  # how far a picture goes beyond the numbers asked for
+_POINTS, _SMALLER = 13, (1.05, 2.0)  # of the picture of a forecast's plans
 _COST = {"metavar": "K", "help": "training cost of K*N*D FLOPs (6)"}
 _NUMBERS = {"nargs": "+", "type": number, "metavar": "NUMBER"}
 
@@ -56,14 +60,14 @@ def _plan(options: argparse.Namespace) -> int:
     if "C" in options:
         last = f"{options.C[-1]:.3g}".replace("e+", "e")
         following = f"scalinglaws plan {options.fit} --budget {last} --within 0.01"
-    found: Any = optimal(**given, limits=_limits(options))
-    show(found, options, following=following)
+    given["limits"] = _limits(options)
+    show(optimal(**given), options, following=following)
     if options.plot:
         from scalinglaws.plotting import plot_contours, plot_frontier
 
         plot: Any = plot_contours if options.contours else plot_frontier
         wanted = {k: v for k, v in shared(given, options, plot).items() if k not in "CND"}
-        _draw(found, plot, wanted, options)
+        _draw(partial(plot, **wanted), partial(optimal, **given), options)
     return 0
 
 
@@ -71,12 +75,12 @@ def _near_optimal(options: argparse.Namespace) -> int:
     if "C" not in options:
         raise ValueError("--within goes with --budget.")
     given = arguments(options, near_optimal)
-    found: Any = near_optimal(**given)
-    show(found, options)
+    show(near_optimal(**given), options)
     if options.plot:
         from scalinglaws.plotting import plot_near_optimal
 
-        _draw(found, plot_near_optimal, {**given, "C": _around(options.C)}, options)
+        wanted = {**given, "C": _around(options.C)}
+        _draw(partial(plot_near_optimal, **wanted), partial(near_optimal, **given), options)
     return 0
 
 
@@ -115,13 +119,13 @@ def add_overtrain(parser: Any) -> None:
 
 def _overtrain(options: argparse.Namespace) -> int:
     given = arguments(options, overtraining)
-    found: Any = overtraining(**given)
-    show(found, options)
+    show(overtraining(**given), options)
     if options.plot:
         from scalinglaws.plotting import plot_overtraining
 
         wanted = {name: value for name, value in given.items() if name != "smaller"}
-        _draw(found, plot_overtraining, wanted, options)
+        plan = partial(overtraining, **given)
+        _draw(partial(plot_overtraining, **wanted), plan, options, along="smaller")
     return 0
 
 
@@ -139,12 +143,12 @@ def add_serve(parser: Any) -> None:
 
 def _serve(options: argparse.Namespace) -> int:
     given = {**arguments(options, serving), "limits": _limits(options)}
-    found: Any = serving(**given)
-    show(found, options)
+    show(serving(**given), options)
     if options.plot:
         from scalinglaws.plotting import plot_serving
 
-        _draw(found, plot_serving, {**given, "served": _around(options.served)}, options)
+        wanted = {**given, "served": _around(options.served)}
+        _draw(partial(plot_serving, **wanted), partial(serving, **given), options, along="served")
     return 0
 
 
@@ -189,11 +193,15 @@ def _next(options: argparse.Namespace) -> int:
 
 
 def _draw(
-    plan: Any, plot: Callable[..., Any], given: Mapping[str, Any], options: argparse.Namespace
+    of_law: Callable[[], Any], plan: partial[Any], options: argparse.Namespace, along: str = "C"
 ) -> None:
-    """The picture of a law around a plan; from a forecast, that of the plan itself."""
-    from_forecast = isinstance(given["fit"], Forecast)
-    draw(plan.plot if from_forecast else lambda: plot(**given), options.plot)
+    """The picture of a law; that of a forecast's plans, from near the runs to what was asked."""
+    if not isinstance(plan.keywords["fit"], Forecast):
+        draw(of_law, options.plot)
+        return
+    most = max(plan.keywords.get(along, _SMALLER))
+    least = min(_SMALLER) if along == "smaller" else most / _AROUND
+    draw(lambda: plan(**{along: np.geomspace(least, most, _POINTS)}).plot(), options.plot)
 
 
 def _around(values: list[float]) -> tuple[float, float]:

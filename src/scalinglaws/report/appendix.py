@@ -145,7 +145,7 @@ _RECIPE = (
 def caveats_section(subject: Subject) -> str:
     """Caveats, the most serious first."""
     items = "".join(f"<li>{prose(text)}</li>\n" for text in _caveats(subject))
-    return section("caveats", "Caveats", [f'<ol class="mind">\n{items}</ol>'])
+    return section("caveats", "Caveats", [f'<ol class="caveats">\n{items}</ol>'])
 
 
 def _caveats(subject: Subject) -> list[str]:

@@ -63,7 +63,7 @@ def neighbouring_starts(problem: Problem, theta: FloatArray) -> Candidates:
         return starts_on(problem, grid_of(searched, axes))
     if axes and logs_of_terms is not None:
         sample = _Sample(problem, logs_of_terms)
-        # where the variables hang together, terms that change places fit as well
+        # where the variables are dependent, terms that change places fit as well
         changed = itertools.permutations([natural[n] for n in searched])
         for point in itertools.chain(itertools.product(*axes), changed):
             found += sample.solve(dict(zip(searched, point, strict=True)), theta)

@@ -43,7 +43,7 @@ class RunTable:
     columns : the table's column for each variable; `target` likewise for the performance
     dropped : label and reason of each row left out
     labels : the group of each run, for each column that indexes parameters; `columns` has these too
-    clusters : a number for each set of rows that hang together, such as checkpoints of one run;
+    clusters : a number for each set of related rows, such as checkpoints of one run;
         empty where all are independent
     cluster_column : what told them apart
     source : the table that was read, rows left out excepted; None for a fit from a file
