@@ -252,6 +252,16 @@ def test_no_warning_of_numpy_reaches_the_user(
         fit.predict(table)
 
 
+def test_performances_too_far_apart_are_refused(runs: pd.DataFrame) -> None:
+    """A fit whose sum of losses overflows could not be loaded again."""
+    far = runs["loss"].where(runs.index % 2 == 0, 1e-300 * runs["loss"])
+    with (
+        warnings.catch_warnings(action="ignore", category=sl.ScalingLawWarning),
+        pytest.raises(sl.FitError, match="the sum over the runs overflows"),
+    ):
+        sl.fit(runs.assign(loss=far), "outer-power")
+
+
 # --- many series -------------------------------------------------------------------------------
 
 

@@ -24,7 +24,7 @@ from scalinglaws.planning import (
 )
 
 _AROUND = 30.0  # how far a picture goes beyond the numbers asked for
-_POINTS, _SMALLER = 13, (1.05, 2.0)  # of the picture of a forecast's plans
+_POINTS, _SMALLER = 7, (1.05, 2.0)  # of the picture of a forecast's plans
 _COST = {"metavar": "K", "help": "training cost of K*N*D FLOPs (6)"}
 _NUMBERS = {"nargs": "+", "type": number, "metavar": "NUMBER"}
 
@@ -61,6 +61,8 @@ def _plan(options: argparse.Namespace) -> int:
         last = f"{options.C[-1]:.3g}".replace("e+", "e")
         following = f"scalinglaws plan {options.fit} --budget {last} --within 0.01"
     given["limits"] = _limits(options)
+    if options.contours and isinstance(given["fit"], Forecast):
+        raise ValueError("--contours are those of a law: leave it out for a forecast.")
     show(optimal(**given), options, following=following)
     if options.plot:
         from scalinglaws.plotting import plot_contours, plot_frontier
@@ -199,8 +201,9 @@ def _draw(
     if not isinstance(plan.keywords["fit"], Forecast):
         draw(of_law, options.plot)
         return
-    most = max(plan.keywords.get(along, _SMALLER))
-    least = min(_SMALLER) if along == "smaller" else most / _AROUND
+    asked = plan.keywords.get(along, _SMALLER)
+    most = max(asked)
+    least = min(*asked, min(_SMALLER) if along == "smaller" else most / _AROUND)
     draw(lambda: plan(**{along: np.geomspace(least, most, _POINTS)}).plot(), options.plot)
 
 

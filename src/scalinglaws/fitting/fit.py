@@ -177,6 +177,14 @@ def fit(
 # --- the fit itself -----------------------------------------------------------------------------
 
 
+def _failed(problem: Problem, reason: object) -> FitError:
+    return FitError(
+        f"The search for the minimum of {problem.law.label!r} failed on these runs ({reason}): "
+        "some values or coefficients differ by too many orders of magnitude. Narrow the "
+        "ranges with `bounds`, or check the largest and smallest values of each column."
+    )
+
+
 def _fit_problem(problem: Problem, table: RunTable, method: str, confidence_level: float) -> Fit:
     model = bind_problem(problem)
     try:
@@ -184,11 +192,9 @@ def _fit_problem(problem: Problem, table: RunTable, method: str, confidence_leve
             aliases = structural_aliasing(problem, model)
             minimum = _minimise(problem, model, aliases, method)
     except np.linalg.LinAlgError as error:
-        raise FitError(
-            f"The search for the minimum of {problem.law.label!r} failed on these runs ({error}): "
-            "some values or coefficients differ by too many orders of magnitude. Narrow the "
-            "ranges with `bounds`, or check the largest and smallest values of each column."
-        ) from error
+        raise _failed(problem, error) from error
+    if not np.isfinite(minimum.value):
+        raise _failed(problem, "the sum over the runs overflows")
     fit = Fit(
         law=problem.law,
         runs=table,
