@@ -65,7 +65,21 @@ class Outlook(Displayed):
     def of(
         cls, fields: Sequence[FloatArray], points: Mapping[str, FloatArray], **more: Any
     ) -> Outlook:
-        """From the flat arrays of `FIELDS`, at points of one shape; a number where that is ()."""
+        """From flat arrays, at points of one shape.
+
+        Parameters
+        ----------
+        fields : sequence of array
+            The fields from `estimate` to `share_noise`, in their order.
+        points : mapping of str to array
+            The variables, of one shape; numbers where that is ().
+        **more
+            The other fields.
+
+        Returns
+        -------
+        Outlook
+        """
         shape = np.shape(next(iter(points.values())))
         shaped: list[Any] = [f.reshape(shape) if shape else float(f[0]) for f in fields]
         return cls(*shaped, **{"points": dict(points), **more})
@@ -82,7 +96,18 @@ class Outlook(Displayed):
         return np.asarray((self.half_width <= USABLE_WIDTH) & (self.times_beyond <= FARTHEST))
 
     def to_frame(self, index: pd.Index | None = None) -> pd.DataFrame:
-        """One row for each point."""
+        """One row for each point.
+
+        Parameters
+        ----------
+        index : Index, optional
+            Of the rows.
+
+        Returns
+        -------
+        DataFrame
+            A column for each field from `estimate` to `share_noise`.
+        """
         return pd.DataFrame({name: np.ravel(getattr(self, name)) for name in FIELDS}, index=index)
 
     def _card(self) -> Card:

@@ -59,7 +59,13 @@ class Reach(Displayed):
     confidence_level: float
 
     def to_frame(self) -> pd.DataFrame:
-        """One row for each value."""
+        """One row for each value.
+
+        Returns
+        -------
+        DataFrame
+            A column for each field.
+        """
         return pd.DataFrame({name: np.ravel(getattr(self, name)) for name in _COLUMNS})
 
     def _card(self) -> Card:
