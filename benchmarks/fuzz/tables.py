@@ -209,7 +209,7 @@ def _typed(frame: pd.DataFrame, rng: Generator) -> tuple[pd.DataFrame, str]:
     try:
         with np.errstate(all="ignore"):
             return frame.assign(**{column: frame[column].astype(kind)}), f"{column} as {kind}"
-    except (KeyError, TypeError, ValueError, OverflowError):
+    except (KeyError, TypeError, ValueError, OverflowError, NotImplementedError):
         return frame, "no type"
 
 
