@@ -34,12 +34,12 @@ from scalinglaws.planning.isoflop_profiles import (
 from scalinglaws.planning.law_with_values import Rng
 from scalinglaws.planning.optima_trend import DriftingPowerLaw, Interval, power_law_with_prior
 from scalinglaws.planning.plan import Limits, Optimum, Plan, allowed_sizes, limit_note
-from scalinglaws.planning.sampled import central_interval
+from scalinglaws.planning.sampled import central_interval, interval_columns
 
 EXPONENT_PRIOR = (0.5, 0.15)  # of N in compute: mean, standard deviation
 _FEWEST_PROFILES = 3
-# Sizes that are looked at, and how far from the largest runs' tokens per parameter, in e-folds.
-_GRID, _ROOM = 121, 6.0
+ROOM = 6.0  # e-folds around what a budget buys at the largest runs' tokens per parameter
+_GRID = 121  # sizes that are looked at
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,15 @@ class CostedForecast:
         if cost is None:
             return cls(forecast, cost_of(rows.flops), rows.C)
         return cls(forecast, cost, cost(rows.N, rows.D))
+
+    @property
+    def unit(self) -> float:
+        """Cost of the largest run over its compute in the table."""
+        return float(self.C[-1] / self.forecast.rows.C[-1])
+
+    def runs_at(self, budget: float) -> tuple[FloatArray, FloatArray]:
+        """N and D that a budget buys at the largest runs' tokens per parameter."""
+        return self.forecast.rows.path(budget / self.unit)
 
 
 @dataclass(frozen=True)
@@ -121,10 +130,9 @@ class SurfaceMinimum:
 
     def _line(self, budget: float) -> tuple[FloatArray, FloatArray]:
         """Ln N and D of sizes on the budget."""
-        rows, cost = self.costed.forecast.rows, self.costed.cost
-        centre = np.log(rows.path(budget * rows.C[-1] / self.costed.C[-1])[0])
-        x = centre + np.linspace(-_ROOM, _ROOM, _GRID)
-        return x, cost.tokens(np.exp(x), np.full(_GRID, budget))
+        centre = np.log(self.costed.runs_at(budget)[0])
+        x = centre + np.linspace(-ROOM, ROOM, _GRID)
+        return x, self.costed.cost.tokens(np.exp(x), np.full(_GRID, budget))
 
 
 def drawn_surface(
@@ -196,8 +204,9 @@ def plan_of_forecast(
         for own, fine in zip(notes, usable, strict=True)
     ]
     return pd.DataFrame({
-        "C": budgets, **_columns("N", N), **_columns("D", D), **_columns("ratio", ratio),
-        **_columns(forecast.rows.table.target, loss), "times_beyond": beyond,
+        "C": budgets, **interval_columns("N", *N), **interval_columns("D", *D),
+        **interval_columns("ratio", *ratio),
+        **interval_columns(forecast.rows.table.target, *loss), "times_beyond": beyond,
         "note": ["; ".join(own) for own in notes],
     })  # fmt: skip
 
@@ -237,10 +246,6 @@ def _refuse_without_optimum(N: FloatArray, limits: Limits) -> None:
         "The forecast has no compute-optimal division here: along a budget it is best at the "
         "smallest or at the largest model. Runs of other tokens per parameter would tell."
     )
-
-
-def _columns(name: str, values: FloatArray) -> dict[str, FloatArray]:
-    return dict(zip((name, f"{name}_low", f"{name}_high"), values, strict=True))
 
 
 def warn_if_far(beyond: FloatArray) -> None:
@@ -288,7 +293,10 @@ def beside_plan(
         forecast = _forecast_of(sample.fit)
     except DataError as error:
         warn(f"There is no forecast of these runs: {error}", DataWarning)
-        return {**_columns("N_forecast", missing), **_columns(name, missing), "disputed": np.nan}
+        return {
+            **interval_columns("N_forecast", *missing), **interval_columns(name, *missing),
+            "disputed": np.nan,
+        }  # fmt: skip
     sizes = best_sizes(CostedForecast.of(forecast, plan.cost), n_resamples, rng)
     with np.errstate(all="ignore"):
         ours, theirs = (
@@ -303,7 +311,7 @@ def beside_plan(
     unknown = np.isnan(apart + widths[0] + widths[1])
     loss, _ = _performance(forecast, N, D, budgets, sample.level)
     return {
-        **_columns("N_forecast", np.exp(ours)), **_columns(name, loss),
+        **interval_columns("N_forecast", *np.exp(ours)), **interval_columns(name, *loss),
         "disputed": np.where(unknown, np.nan, disputed) if unknown.any() else disputed,
     }  # fmt: skip
 

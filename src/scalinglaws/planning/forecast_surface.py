@@ -21,12 +21,12 @@ from scalinglaws.errors import FitError
 from scalinglaws.forecasting.forecast import Forecast
 from scalinglaws.options import check_count, check_level
 from scalinglaws.planning.cost import SIX, Cost, RunCost, cost_of
-from scalinglaws.planning.forecast_plan import CostedForecast, drawn_surface, warn_if_far
+from scalinglaws.planning.forecast_plan import ROOM, CostedForecast, drawn_surface, warn_if_far
 from scalinglaws.planning.law_with_values import LawWithValues, Rng
 from scalinglaws.planning.plan import Frontier, plan_of
 from scalinglaws.planning.sampled import Sampled, interval_columns
 
-_ROOM, _STEP = 6.0, 0.5  # of the grid to either side, and between its nodes, in e-folds
+_STEP = 0.5  # e-folds between the nodes of the grid
 _BORDER = 2  # nodes at the ends of the grid, between which the splines are less accurate
 _EDGE = 1e-6  # of a cell, by which rounding may leave what is inside
 
@@ -197,11 +197,11 @@ def surface_plan(
     check_count("n_resamples", n_resamples, 0)
     costed = CostedForecast.of(forecast, None if cost is None else cost_of(cost))
     rows = forecast.rows
-    reached = np.asarray(rows.path(budget * rows.C[-1] / costed.C[-1]))
+    reached = np.asarray(costed.runs_at(budget))
     if not np.all((reached > 0) & np.isfinite(reached)):
         raise ValueError(f"A budget of {budget:g} buys no model at this `cost`: check both.")
     centre = np.log(reached)
-    steps = np.arange(-_ROOM, _ROOM + _STEP / 2, _STEP)
+    steps = np.arange(-ROOM, ROOM + _STEP / 2, _STEP)
     ln_n, ln_d = np.meshgrid(centre[0] + steps, centre[1] + steps, indexing="ij")
     drawn = drawn_surface(forecast, ln_n.ravel(), ln_d.ravel(), n_resamples, rng)
     splines = np.minimum.accumulate(drawn.reshape(-1, *ln_n.shape), axis=2)
@@ -213,7 +213,7 @@ def surface_plan(
         forecast=forecast, largest=float(costed.C.max()),
         corner=(float(ln_n[0, 0]), float(ln_d[0, 0])), splines=splines,
     )  # fmt: skip
-    inside = _ROOM - _BORDER * _STEP
+    inside = ROOM - _BORDER * _STEP
     low, high = np.exp(centre - inside), np.exp(centre + inside)
     limits = {"N": (float(low[0]), float(high[0])), "D": (float(low[1]), float(high[1]))}
     return Frontier(surface, costed.cost, limits)
@@ -243,5 +243,4 @@ def plan_to(
             "per parameter."
         )
     costed = CostedForecast.of(fit, None if cost is None else cost_of(cost))
-    budget *= costed.C[-1] / fit.rows.C[-1]
-    return surface_plan(fit, budget, cost, variables, **options)
+    return surface_plan(fit, budget * costed.unit, cost, variables, **options)
