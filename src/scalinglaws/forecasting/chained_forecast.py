@@ -26,7 +26,7 @@ from scalinglaws.fitting.inference.reach import Reach
 from scalinglaws.fitting.tables import columns as col
 from scalinglaws.forecasting import saved, wording
 from scalinglaws.forecasting.forecast import Forecast
-from scalinglaws.forecasting.outlook import Outlook, points_of, reach_of_runs
+from scalinglaws.forecasting.outlook import Outlook, outlook_at, points_of, reach_of_runs
 from scalinglaws.forecasting.posterior import Expansion, Moments, correlation, descend
 from scalinglaws.forecasting.saved import Saved
 from scalinglaws.options import check_level
@@ -125,7 +125,7 @@ class ChainedForecast(Displayed, Saved):
             np.ravel(points["C"]) / self.loss.rows.largest,
             of_loss / total, of_step / total, self.step.noise / total,
         )  # fmt: skip
-        return Outlook.of(fields, points, confidence_level=level, target=self.target, parts=_PARTS)
+        return outlook_at(points, fields, confidence_level=level, target=self.target, parts=_PARTS)
 
     def reach(
         self,

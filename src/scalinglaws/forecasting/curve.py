@@ -22,7 +22,7 @@ from scalinglaws.fitting.tables.points import to_values
 from scalinglaws.forecasting import saved, wording
 from scalinglaws.forecasting.curve_posterior import DOF, CurvePosterior
 from scalinglaws.forecasting.metric_scale import MetricScale
-from scalinglaws.forecasting.outlook import USABLE_LEVEL, USABLE_WIDTH, Outlook
+from scalinglaws.forecasting.outlook import USABLE_LEVEL, USABLE_WIDTH, Outlook, outlook_at
 from scalinglaws.forecasting.saved import Saved
 from scalinglaws.numerals import format_factor, format_variable, listed, plural
 from scalinglaws.options import check_level
@@ -154,7 +154,7 @@ class CurveForecast(Displayed, Saved):
             *self.scale.interval(mean - halves[1], mean + halves[1]),
             beyond, curve / (curve + noise), np.zeros(len(mean)), noise / (curve + noise),
         )  # fmt: skip
-        return Outlook.of(fields, {self.variable: x}, confidence_level=level, target=self.target)
+        return outlook_at({self.variable: x}, fields, confidence_level=level, target=self.target)
 
     def reach(
         self, value: npt.ArrayLike | str, /, *, confidence_level: float | None = None

@@ -23,6 +23,7 @@ from scalinglaws.forecasting.outlook import (
     USABLE_LEVEL,
     Outlook,
     given_points,
+    outlook_at,
     points_of,
     reach_of_runs,
     warn_if_not_usable,
@@ -129,7 +130,7 @@ class Forecast(Displayed, Saved):
             np.ravel(points["C"]) / self.rows.largest,
             *(part / found.run for part in (found.coefficients, found.law_error, found.noise)),
         )
-        return Outlook.of(fields, points, confidence_level=level, target=self.rows.table.target)
+        return outlook_at(points, fields, confidence_level=level, target=self.rows.table.target)
 
     def moments(self, points: Mapping[str, FloatArray]) -> Moments:
         """Mean and variance on the scale of the forecast; see `rows.scale`."""

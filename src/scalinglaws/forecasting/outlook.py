@@ -61,29 +61,6 @@ class Outlook(Displayed):
     reason: str = ""
     parts: tuple[str, str, str] = ("coefficients", "law's error", "noise")
 
-    @classmethod
-    def of(
-        cls, fields: Sequence[FloatArray], points: Mapping[str, FloatArray], **more: Any
-    ) -> Outlook:
-        """From flat arrays, at points of one shape.
-
-        Parameters
-        ----------
-        fields : sequence of array
-            The fields from `estimate` to `share_noise`, in their order.
-        points : mapping of str to array
-            The variables, of one shape; numbers where that is ().
-        **more
-            The other fields.
-
-        Returns
-        -------
-        Outlook
-        """
-        shape = np.shape(next(iter(points.values())))
-        shaped: list[Any] = [f.reshape(shape) if shape else float(f[0]) for f in fields]
-        return cls(*shaped, **{"points": dict(points), **more})
-
     @property
     def half_width(self) -> Any:
         """Half the width of the interval of a new run, relative to the estimate."""
@@ -112,6 +89,15 @@ class Outlook(Displayed):
 
     def _card(self) -> Card:
         return wording.outlook_card(self)
+
+
+def outlook_at(
+    points: Mapping[str, FloatArray], fields: Sequence[FloatArray], **more: Any
+) -> Outlook:
+    """From the flat arrays of `FIELDS`, at points of one shape; a number where that is ()."""
+    shape = np.shape(next(iter(points.values())))
+    shaped: list[Any] = [f.reshape(shape) if shape else float(f[0]) for f in fields]
+    return Outlook(*shaped, **{"points": dict(points), **more})
 
 
 def points_of(
