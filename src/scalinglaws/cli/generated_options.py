@@ -20,7 +20,9 @@ from scalinglaws.readers import read_runs
 
 TABLE_HELP = "table with one row per run (.csv, .tsv, .json, .jsonl or .parquet)"
 LAW_HELP = "file written by fit --save, or published law such as chinchilla/epoch2024"
-FORECAST_HELP = LAW_HELP.replace("fit --save", "fit --save or forecast --save")
+_FORECAST_HELP = (
+    "file written by fit --save or forecast --save, or published law such as chinchilla/epoch2024"
+)
 
 
 class Documented(NamedTuple):
@@ -70,6 +72,12 @@ def pairs(items: Sequence[str], option: str, example: str = "N=7B") -> dict[str,
 
 _ONE: Mapping[str, Any] = {"type": number, "metavar": "NUMBER"}
 _PAIRS: Mapping[str, Any] = {"nargs": "+", "action": Pairs, "metavar": "NAME=VALUE"}
+# The start of a type in a docstring that is given by a file: its help, and what reads it.
+_FILES: tuple[tuple[str, str, Callable[[Any], Any]], ...] = (
+    (r"DataFrame", TABLE_HELP, read_runs),
+    (r"Fit\b.*Forecast", _FORECAST_HELP, law_or_forecast_from),
+    (r"Fit", LAW_HELP, law_from),
+)
 # The start of a type in a docstring, and how the terminal takes its values.
 _KINDS: tuple[tuple[str, Mapping[str, Any]], ...] = (
     (r"bool", {"action": "store_true"}),
@@ -81,15 +89,7 @@ _KINDS: tuple[tuple[str, Mapping[str, Any]], ...] = (
     (r"mapping of str to str", _PAIRS),
     (r"sequence", {"nargs": "+"}),
     (r"str\b|$", {}),
-    (r"DataFrame", {"type": Path, "help": TABLE_HELP}),
-    (r"Fit\b.*Forecast", {"type": Path, "help": FORECAST_HELP}),
-    (r"Fit", {"type": Path, "help": LAW_HELP}),
-)
-# The same of a file, and what reads it.
-_FILES: tuple[tuple[str, Callable[[Any], Any]], ...] = (
-    (r"DataFrame", read_runs),
-    (r"Fit\b.*Forecast", law_or_forecast_from),
-    (r"Fit", law_from),
+    *((start, {"type": Path, "help": text}) for start, text, _ in _FILES),
 )
 
 
@@ -145,8 +145,7 @@ def add_parameters(
     loads = {
         name: load
         for name, (kind, _) in documented(function).items()
-        for start, load in reversed(_FILES)
-        if re.match(start, kind)
+        if (load := _reader_of(kind)) is not None
     }
     parser.set_defaults(loads={**(parser.get_default("loads") or {}), **loads}, flags=flags)
 
@@ -182,6 +181,11 @@ def shared(
     """Those of the arguments that another function takes too, such as a plot."""
     takes = {*inspect.signature(function).parameters, *getattr(options, "at", {})}
     return {name: value for name, value in given.items() if name in takes}
+
+
+def _reader_of(kind: str) -> Callable[[Any], Any] | None:
+    """What reads the file that gives a parameter of a type; None if it is given otherwise."""
+    return next((read for start, _, read in _FILES if re.match(start, kind)), None)
 
 
 def _form(
