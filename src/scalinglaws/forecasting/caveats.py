@@ -100,8 +100,7 @@ def _about_ratios(rows: RunRows) -> Iterator[str]:
 
 def _about_equal_runs(rows: RunRows) -> Iterator[str]:
     """Runs of equal N and D that differ as settings do, not seeds."""
-    points = np.round(np.log(np.column_stack([rows.N / rows.N[-1], rows.D / rows.D[-1]])), 6)
-    _, sets = np.unique(points, axis=0, return_inverse=True)
+    _, sets = np.unique(np.round(rows.log_points, 6), axis=0, return_inverse=True)
     metric = pd.Series(rows.table.y[rows.places]).groupby(sets)
     ranges = ((metric.max() - metric.min()) / metric.mean().abs())[metric.size() > 1]
     if len(ranges) >= _FEWEST_SETS and ranges.median() > _LEAST_SPREAD:

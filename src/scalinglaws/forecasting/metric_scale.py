@@ -10,13 +10,13 @@ from scipy.special import expit
 
 from scalinglaws.arrays import BoolArray, FloatArray
 from scalinglaws.errors import DataWarning, warn
+from scalinglaws.fitting.tables import columns as col
 
 Limits = tuple[float | None, float | None]
 
 _LEAST_PRECISION = 1e-6
 # Parts of names that tell what a metric is.
-_PERPLEXITY = ("perplexity", "ppl")
-_FALLING = ("loss", *_PERPLEXITY, "bpb", "bits", "entropy", "error")
+_FALLING = (*col.LOSSES, "error")
 _SHARES = ("acc", "percent", "pct", "%", "exact_match", "pass@", "bleu")  # of 1 or of 100
 
 
@@ -127,7 +127,7 @@ def find_scale(
     points = np.log(np.column_stack(list(variables.values())))
     ranks = np.searchsorted(np.sort(y), y)  # a run that diverged counts no more than others
     slopes = np.linalg.lstsq(points - points.mean(axis=0), ranks - ranks.mean())[0]
-    falls, named_as_falling = bool(slopes.sum() <= 0), _names(target, _FALLING)
+    falls, named_as_falling = bool(slopes.sum() <= 0), col.names_any(target, _FALLING)
     if named_as_falling and not falls:
         warn(
             f"{target!r} rises with {' and '.join(variables)} in these runs, and is forecast to "
@@ -138,12 +138,8 @@ def find_scale(
     scale = MetricScale.of(falls, limits)
     if limits != (None, None):
         return scale
-    if _names(target, _PERPLEXITY) and (y > 1).all():
+    if col.names_any(target, col.PERPLEXITIES) and (y > 1).all():
         return MetricScale(falls, 0.0, None, perplexity=True)
-    if not falls and _names(target, _SHARES) and (y <= 100).all():
+    if not falls and col.names_any(target, _SHARES) and (y <= 100).all():
         return MetricScale(falls, None, 0.0, most=1.0 if (y <= 1).all() else 100.0)
     return scale
-
-
-def _names(target: str, words: tuple[str, ...]) -> bool:
-    return any(word in target.lower() for word in words)

@@ -85,6 +85,11 @@ class RunRows:
         return float(np.log(self.N[top]).mean()), float(np.log(self.D[top]).mean())
 
     @property
+    def log_points(self) -> FloatArray:
+        """Ln N and ln D relative to the largest run, shape (runs, 2)."""
+        return np.asarray(np.log(np.column_stack([self.N / self.N[-1], self.D / self.D[-1]])))
+
+    @property
     def one_ratio(self) -> bool:
         """Whether all runs have the same tokens per parameter."""
         ratios = self.D / self.N
@@ -127,9 +132,7 @@ class RunRows:
         """At most so many of the rows: half of them the largest, half spread over the others."""
         if self.n <= most:
             return self
-        points = np.round(
-            np.log(np.column_stack([self.N / self.N[-1], self.D / self.D[-1]])), _DIGITS
-        )
+        points = np.round(self.log_points, _DIGITS)
         out = np.ones(self.n, dtype=np.bool_)
         out[_kept(points, most // 2, most - most // 2)] = False
         return self.without(out)

@@ -52,6 +52,9 @@ _PERFORMANCE_ALIASES: tuple[tuple[str, ...], ...] = (
     ("performance", "error", "error_rate", "accuracy", "acc", "eval_accuracy", "bleu", "score",
      "win_rate", "pass_rate", "pass@1", "reward"),
 )  # fmt: skip
+# Words in the names of perplexities, and of all losses of language models.
+PERPLEXITIES = ("perplexity", "ppl")
+LOSSES = ("loss", *PERPLEXITIES, "bpb", "bits", "entropy")
 # Rows written out in a message.
 _MOST_LISTED = 8
 # Text that stands for a missing value.
@@ -177,6 +180,11 @@ def usual_variable(name: str) -> str | None:
         if len(name) > 1 and name.lower() in {alias.lower() for alias in aliases}:
             return variable
     return None
+
+
+def names_any(column: str, words: Sequence[str]) -> bool:
+    """Whether one of some words is in the name of a column."""
+    return any(word in column.lower() for word in words)
 
 
 def find_performance(frame: pd.DataFrame) -> str:

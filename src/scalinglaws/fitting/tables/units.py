@@ -19,8 +19,7 @@ from scalinglaws.numerals import format_plain, listed, plural
 _UNIT_GAP = 1e3
 # Exchanging N and D in some rows makes each column span so many times less, and both together.
 _LEAST_GAIN, _LEAST_GAINS = 2.0, 10.0
-# Words in the names of losses of language models, and of metrics that are shares.
-_LOSSES = ("loss", "perplexity", "ppl", "bpb", "bits", "entropy")
+# Words in the names of metrics that are shares.
 _SHARES = ("acc", "score", "pass@", "pass_rate", "win_rate", "%")
 
 
@@ -69,11 +68,11 @@ def check_units(
             )
     if {"N", "D"} <= set(positive):
         n, d = values_of["N"], values_of["D"]
-        if any(word in target.lower() for word in _LOSSES) and len(n) > 1 and (d < n).all():
+        if col.names_any(target, col.LOSSES) and len(n) > 1 and (d < n).all():
             _warn_all_exchanged(d / n, positive)
         else:
             _warn_exchanged(n, d, positive, index)
-    if any(word in target.lower() for word in _SHARES):
+    if col.names_any(target, _SHARES):
         _warn_per_cent(performance, target)
 
 
